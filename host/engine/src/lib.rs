@@ -1,0 +1,37 @@
+//! The Millstream engine: sources, epochs, event time, windows, state, checkpoints, operators and sinks.
+//!
+//! The engine runs a *job*: a graph of sources, operators (SQL or Wasm plugins) and sinks, in epochs
+//! (micro-batches), each of which ends with one durable record. It knows no command line.
+//!
+//! # Layers
+//! A module uses only modules of layers above it in this table (lower layers first); siblings do not use
+//! each other. A test holds the `use` edges against this table.
+//!
+//! | layer | modules | what it is for |
+//! |---|---|---|
+//! | 0 | `error`, `fault`, `clock` | what everything shares |
+//! | 1 | `time`, `storage`, `job` | pure event-time arithmetic; files; the job file |
+//! | 2 | `state`, `format` | keyed rows in memory; bytes to batches and back |
+//! | 3 | `checkpoint`, `source`, `sink` | the log of epochs; where rows come from and go to |
+//! | 4 | `operator` | what happens to batches |
+//! | 5 | `sql` | SQL text to operators |
+//! | 6 | `plan` | job file to a checked graph |
+//! | 7 | `run` | the epoch loop |
+
+pub mod checkpoint;
+pub mod clock;
+pub mod error;
+pub mod fault;
+pub mod format;
+pub mod job;
+pub mod operator;
+pub mod plan;
+pub mod run;
+pub mod sink;
+pub mod source;
+pub mod sql;
+pub mod state;
+pub mod storage;
+pub mod time;
+
+pub use error::{Error, ErrorKind, Result};
