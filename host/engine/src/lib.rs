@@ -10,7 +10,7 @@
 //! | layer | modules | what it is for |
 //! |---|---|---|
 //! | 0 | `error`, `fault`, `clock` | what everything shares |
-//! | 1 | `time`, `storage`, `job` | pure event-time arithmetic; files; the job file |
+//! | 1 | `time`, `storage`, `job`, `record` | pure event-time arithmetic; files; the job file; what an epoch leaves in the log |
 //! | 2 | `state`, `format` | keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `source`, `sink` | the log of epochs; where rows come from and go to |
 //! | 4 | `operator` | what happens to batches |
@@ -26,6 +26,7 @@ pub mod format;
 pub mod job;
 pub mod operator;
 pub mod plan;
+pub mod record;
 pub mod run;
 pub mod sink;
 pub mod source;

@@ -1,0 +1,280 @@
+//! The job file's types, after parsing: names resolved, durations in microseconds, paths absolute.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Location};
+
+/// A checked job file: every name points somewhere, nothing is cyclic. Columns and SQL are checked later, by
+/// [`crate::plan`].
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The job's name: letters, digits, `-` and `_`.
+    pub name: String,
+    /// The file it came from and its text.
+    pub text: JobText,
+    /// The folder of the checkpoint; none = a temporary one.
+    pub checkpoint: Option<PathBuf>,
+    /// When epochs run.
+    pub trigger: Trigger,
+    /// What happens to a row that fails.
+    pub on_error: OnError,
+    /// Send the watermark to the end of time when bounded input is used up.
+    pub final_watermark: bool,
+    /// Sources by name, in file order.
+    pub sources: Vec<SourceSpec>,
+    /// Plugins by name.
+    pub plugins: BTreeMap<String, PluginSpec>,
+    /// Operators, inputs before their users.
+    pub operators: Vec<OperatorSpec>,
+    /// Sinks, in file order.
+    pub sinks: Vec<SinkSpec>,
+    /// Where rows go that fail. Its `input` is empty.
+    pub dead_letters: SinkSpec,
+}
+
+/// The text of a job file, to point into.
+#[derive(Debug, Clone)]
+pub struct JobText {
+    /// Path as the user gave it.
+    pub file: PathBuf,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+impl JobText {
+    /// The place of `span` in this file.
+    pub fn at(&self, span: Range<usize>) -> Location {
+        Location { file: self.file.clone(), text: self.text.clone(), span }
+    }
+
+    /// An [`crate::ErrorKind::Invalid`] error that points at `span`.
+    pub fn error(&self, span: Range<usize>, message: impl Into<String>) -> Error {
+        Error::invalid(message).at(self.at(span))
+    }
+}
+
+/// A value and the bytes of the job file that it stands in.
+#[derive(Debug, Clone)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Range<usize>,
+}
+
+/// When epochs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// As soon as there is input.
+    Continuous,
+    /// On the interval's grid; at once after an overrun.
+    Every(Duration),
+    /// All there is, in epochs bounded by the admission limits, then stop.
+    AvailableNow,
+    /// One epoch, then stop.
+    Once,
+}
+
+/// What happens to a row that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// It goes to the dead letters.
+    DeadLetter,
+    /// The job stops at the last committed epoch.
+    Fail,
+}
+
+/// Event time and its watermark, on a source or an operator.
+#[derive(Debug, Clone)]
+pub struct EventTimeSpec {
+    /// The column.
+    pub column: Spanned<String>,
+    /// The delay, microseconds; none = event time without a watermark.
+    pub delay: Option<i64>,
+    /// After how long without rows it holds nobody back, microseconds.
+    pub idle_after: Option<i64>,
+}
+
+/// A `[source.NAME]` table.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Its name, and where it stands.
+    pub name: Spanned<String>,
+    /// What it reads.
+    pub connector: SourceConnector,
+    /// Event time and watermark.
+    pub event_time: Option<EventTimeSpec>,
+}
+
+/// What a source reads.
+#[derive(Debug, Clone)]
+pub enum SourceConnector {
+    /// Files of a folder, a glob, or one file.
+    File(FileSourceSpec),
+    /// Made-up access-log rows.
+    Generate(GenerateSpec),
+}
+
+/// The options of `connector = "file"`.
+#[derive(Debug, Clone)]
+pub struct FileSourceSpec {
+    /// Folder, glob or file; absolute.
+    pub path: Spanned<String>,
+    /// The folder that paths are shown relative to: the job file's.
+    pub base: PathBuf,
+    /// What the files hold.
+    pub format: FileFormat,
+    /// Declared columns in order: name and type text, as `format::parse_type` reads it. None: `text` and `parquet`
+    /// need none.
+    pub schema: Option<Vec<(String, Spanned<String>)>>,
+    /// Files an epoch admits at the most.
+    pub max_files_per_epoch: Option<u64>,
+    /// Bytes an epoch admits at the most (one file at least).
+    pub max_bytes_per_epoch: Option<u64>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Lines; one column, `value`.
+    Text,
+    /// Comma-separated values.
+    Csv {
+        /// Whether the first line names the columns.
+        header: bool,
+        /// The separator.
+        delimiter: u8,
+    },
+    /// One JSON object a line.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// The options of `connector = "generate"`.
+#[derive(Debug, Clone)]
+pub struct GenerateSpec {
+    /// Seed; the same seed gives the same rows.
+    pub seed: u64,
+    /// Rows a second of processing time; none = as fast as they are taken.
+    pub rows_per_second: Option<u64>,
+    /// Rows in all; none = endless.
+    pub rows: Option<u64>,
+    /// Rows an epoch admits at the most.
+    pub max_rows_per_epoch: u64,
+    /// Distinct urls.
+    pub urls: u64,
+    /// Event time of the first row, microseconds since 1970.
+    pub start: i64,
+    /// Rows per second of event time.
+    pub events_per_second: f64,
+    /// Mean of the exponential delay by which a row's event time lies behind, microseconds.
+    pub mean_delay: i64,
+    /// Greatest such delay, microseconds.
+    pub max_delay: i64,
+}
+
+/// A `[plugin.NAME]` table.
+#[derive(Debug, Clone)]
+pub struct PluginSpec {
+    /// Its name, and where it stands.
+    pub name: Spanned<String>,
+    /// A `.wasm` file or a project folder; absolute.
+    pub path: Spanned<PathBuf>,
+    /// Greatest linear memory of an instance, bytes.
+    pub memory: Option<u64>,
+    /// Longest time of one call.
+    pub time: Option<Duration>,
+}
+
+/// An `[operator.NAME]` table.
+#[derive(Debug, Clone)]
+pub struct OperatorSpec {
+    /// Its name, and where it stands.
+    pub name: Spanned<String>,
+    /// SQL text or a plugin.
+    pub logic: Logic,
+    /// Output mode, where the node is stateful.
+    pub output_mode: Option<Spanned<OutputMode>>,
+    /// Event time and watermark: of the output if the node is stateless, of the input if it is stateful.
+    pub event_time: Option<EventTimeSpec>,
+    /// The sink that late rows go to.
+    pub late: Option<Spanned<String>>,
+    /// How several inputs' watermarks become one.
+    pub watermark_policy: WatermarkPolicy,
+}
+
+/// How several inputs' watermarks become one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WatermarkPolicy {
+    /// The least: no input's rows become late because another is ahead.
+    #[default]
+    Min,
+    /// The greatest.
+    Max,
+}
+
+/// What an operator does.
+#[derive(Debug, Clone)]
+pub enum Logic {
+    /// `sql = "…"`; the span is that of the text inside the quotes.
+    Sql(Spanned<String>),
+    /// `plugin = "…"` with its `input` and `with`.
+    Plugin {
+        /// The node it reads.
+        input: Spanned<String>,
+        /// The plugin's name.
+        plugin: Spanned<String>,
+        /// The plugin's configuration, a JSON object as text.
+        config: String,
+        /// Columns to group by, for an aggregate plugin used as a node.
+        group_by: Vec<Spanned<String>>,
+    },
+}
+
+/// What a stateful node emits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputMode {
+    /// Each group once, when the watermark passes it.
+    Append,
+    /// Every group the epoch touched.
+    Update,
+    /// The whole result each epoch.
+    Complete,
+}
+
+/// A `[sink.NAME]` table.
+#[derive(Debug, Clone)]
+pub struct SinkSpec {
+    /// Its name, and where it stands.
+    pub name: Spanned<String>,
+    /// The node it takes rows from; empty for a sink that is only named by `late`, and for the dead letters.
+    pub input: Option<Spanned<String>>,
+    /// Where the rows go.
+    pub connector: SinkConnector,
+}
+
+/// Where a sink's rows go.
+#[derive(Debug, Clone)]
+pub enum SinkConnector {
+    /// A table on standard output per epoch.
+    Console {
+        /// Rows shown at the most.
+        max_rows: usize,
+    },
+    /// Kept in memory, read through the library.
+    Memory,
+    /// Files in a folder.
+    File {
+        /// The folder (for the dead letters: the file); absolute.
+        path: Spanned<PathBuf>,
+        /// How rows are written; never text.
+        format: FileFormat,
+        /// Whether update mode is written as a change log.
+        changelog: bool,
+    },
+}

@@ -1,0 +1,156 @@
+//! What one epoch leaves behind in the log: the types of its durable record. Each is written as JSON, so that a
+//! person can read a checkpoint, with unknown fields refused, so that a newer format is not half understood.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The commit of one epoch. Appending it, with one fsync, is what makes the epoch happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// The epoch's number, from 0.
+    pub epoch: u64,
+    /// Processing time at its start: microseconds since 1970-01-01T00:00:00Z.
+    pub started: i64,
+    /// What was read, per source; a source without input is absent.
+    pub ranges: BTreeMap<String, SourceRange>,
+    /// Event time so far, per watermark node, after this epoch.
+    pub event_times: BTreeMap<String, EventTime>,
+    /// W(N-1) and W(N), per connected query: what lateness was judged by and what state was closed by.
+    pub watermarks: BTreeMap<String, WatermarkPair>,
+    /// What the epoch counted.
+    pub counters: Counters,
+    /// What each sink publishes.
+    pub outputs: Vec<OutputRecord>,
+    /// Digest of the job, as [`crate::job::Job::digest`] gives it.
+    pub job: String,
+    /// Digest of each plugin's component.
+    pub plugins: BTreeMap<String, String>,
+    /// Fingerprint of each stateful node: its keys, window and aggregates.
+    pub stateful: BTreeMap<String, String>,
+    /// The watermark was sent to the end of time: later input would be late, and is refused.
+    pub finished: bool,
+}
+
+/// The range of one source's offsets that an epoch reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceRange {
+    /// Whole files, in the order in which they are read.
+    Files(Vec<FileRange>),
+    /// Rows `from..to` of a source that counts its rows.
+    Rows {
+        /// First row.
+        from: u64,
+        /// One past the last row.
+        to: u64,
+    },
+}
+
+/// One immutable input file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRange {
+    /// Path as the source names it: relative to the job file's folder where it lies below it.
+    pub path: String,
+    /// Length in bytes when it was planned.
+    pub len: u64,
+    /// Modification time when it was planned, microseconds since 1970.
+    pub modified: i64,
+}
+
+/// How far one watermark node has seen event time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTime {
+    /// Greatest event time seen, microseconds since 1970; none = no row yet.
+    pub greatest: Option<i64>,
+    /// Processing time at which a row was last seen.
+    pub last_seen: Option<i64>,
+    /// Whether the node counts as idle and holds nobody back.
+    pub idle: bool,
+}
+
+/// The two watermarks of one epoch of one connected query; none = minus infinity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatermarkPair {
+    /// W(N-1): rows and windows at or before it are late.
+    pub late: Option<i64>,
+    /// W(N): state at or before it is closed at the epoch's end.
+    pub close: Option<i64>,
+}
+
+/// Rows counted by one epoch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counters {
+    /// Rows decoded from all sources, the rejected ones included.
+    pub rows_in: u64,
+    /// Bytes read from all sources.
+    pub bytes_in: u64,
+    /// Rows given to each sink.
+    pub rows_out: BTreeMap<String, u64>,
+    /// Late rows per stateful node: late for every window they belong to.
+    pub late: BTreeMap<String, u64>,
+    /// Rows late for some of their windows, per stateful node.
+    pub partly_late: BTreeMap<String, u64>,
+    /// Rows that went to the dead letters, per node.
+    pub rejected: BTreeMap<String, u64>,
+    /// Entries of state after the epoch, per stateful node.
+    pub state_rows: BTreeMap<String, u64>,
+}
+
+/// One output file of one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRecord {
+    /// The sink's name in the job.
+    pub sink: String,
+    /// The sink's folder, absolute: publishing after a restart does not look at the job file.
+    pub folder: String,
+    /// The file's final name inside the folder.
+    pub target: String,
+    /// What publishing does with it.
+    pub action: OutputAction,
+    /// Where the bytes are until then.
+    pub held: Held,
+    /// Length in bytes.
+    pub len: u64,
+    /// BLAKE3 of the bytes, hexadecimal.
+    pub digest: String,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// What publishing an output means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputAction {
+    /// A new file beside the others.
+    Add,
+    /// The new content of a file that only lower epochs have written.
+    Replace,
+    /// Bytes added at the end of a file, from the given length on (the dead letters).
+    Extend {
+        /// The file's length before.
+        from: u64,
+    },
+}
+
+/// Where an output's bytes are until it is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// In the epoch's record: bytes of the record's inline part.
+    Inline {
+        /// First byte.
+        offset: u64,
+    },
+    /// In a file written aside and synced, named relative to the sink's folder.
+    Aside {
+        /// The file.
+        path: String,
+    },
+}
