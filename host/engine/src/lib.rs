@@ -10,8 +10,8 @@
 //! | layer | modules | what it is for |
 //! |---|---|---|
 //! | 0 | `error`, `fault`, `clock` | what everything shares |
-//! | 1 | `time`, `storage`, `job`, `record` | pure event-time arithmetic; files; the job file; what an epoch leaves in the log |
-//! | 2 | `state`, `format` | keyed rows in memory; bytes to batches and back |
+//! | 1 | `storage`, `job`, `record` | files; the job file; what an epoch leaves in the log |
+//! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `source`, `sink` | the log of epochs; where rows come from and go to |
 //! | 4 | `operator` | what happens to batches |
 //! | 5 | `sql` | SQL text to operators |

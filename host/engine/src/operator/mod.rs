@@ -1,1 +1,66 @@
-//! operator
+//! What happens to batches between sources and sinks.
+//!
+//! A [`Transform`] is stateless: it runs on each chunk by itself, on any core. A [`Stateful`] operator works in two
+//! steps: [`Stateful::partial`] condenses a chunk, on any core; [`Stateful::close`] merges an epoch's partials into the
+//! node's state, in the order of the chunks, and says what comes out. Operators keep nothing themselves: state is in
+//! the table that is handed to `close`, so an epoch can be run again from the state before it.
+
+pub mod aggregate;
+mod effects;
+mod event_time;
+mod expression;
+mod isolate;
+mod plugin;
+mod relational;
+mod rows;
+
+use std::fmt::Debug;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::Result;
+use crate::record::WatermarkPair;
+use crate::state::Table;
+
+pub use aggregate::GroupPartial;
+pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
+pub use event_time::ObserveEventTime;
+pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
+pub use isolate::{Attempt, isolate};
+pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap};
+pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
+pub use rows::{Origin, Rows};
+
+/// A stateless operator.
+pub trait Transform: Send + Sync + Debug {
+    /// The rows that come out for `rows`. Rows that fail go to `effects`.
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows>;
+}
+
+/// What a chunk leaves for a stateful operator's epoch step.
+#[derive(Debug)]
+pub enum Partial {
+    /// Groups and their partial aggregate states.
+    Groups(GroupPartial),
+}
+
+/// A stateful operator.
+pub trait Stateful: Send + Sync + Debug {
+    /// Condenses one chunk's rows of input number `input`. `at` is the epoch's pair of watermarks: lateness goes by
+    /// `late`.
+    fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>>;
+
+    /// Merges the epoch's partials, in the order of their chunks, into `table`; closes state by `at.close`; returns the
+    /// rows that come out, in an order that depends on nothing but them.
+    fn close(&self, partials: Vec<Partial>, table: &mut Table, at: WatermarkPair) -> Result<Vec<RecordBatch>>;
+
+    /// The schema of the rows that come out.
+    fn schema(&self) -> SchemaRef;
+
+    /// What must stay the same for stored state to be usable: keys, window, aggregates and their state types.
+    fn fingerprint(&self) -> String;
+
+    /// Whether an epoch without input can do something because a watermark has moved.
+    fn waits_for_watermark(&self) -> bool;
+}

@@ -1,1 +1,151 @@
-//! plan
+//! A job file to a checked graph: every column, type, query and plugin is looked at here, before a row is read.
+//!
+//! Planning goes over the nodes twice. The first time every node has all its columns; then it is known which of them
+//! anybody uses, and the second time sources and flat-maps leave the others out.
+
+pub mod dead_letters;
+mod event_time;
+mod explain;
+mod flow;
+mod node;
+mod operators;
+mod plugins;
+mod prune;
+mod sinks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+
+pub use explain::Explained;
+pub use flow::{Flow, Next};
+pub use node::{PlannedNode, Use};
+pub use plugins::Plugins;
+pub use sinks::PlannedSink;
+
+use crate::job::{Job, Logic, OperatorSpec, SourceSpec};
+use crate::operator::Stateful;
+use crate::sql::{self, Parsed, SqlText};
+use crate::time::watermark::{Policy, WatermarkRule};
+use crate::{Error, Result};
+
+/// Partitions of a new checkpoint's state: units of parallel work, more than most machines have cores.
+pub const PARTITIONS: u32 = 16;
+
+/// A job that can run.
+pub struct Plan {
+    /// The job.
+    pub job: Job,
+    /// The plugins it uses.
+    pub plugins: Plugins,
+    /// Sources, in the job file's order.
+    pub sources: Vec<PlannedSource>,
+    /// Stateful operators, inputs before their users.
+    pub stateful: Vec<PlannedStateful>,
+    /// Sinks, in the job file's order; last the dead letters.
+    pub sinks: Vec<PlannedSink>,
+    /// The watermark nodes, by number.
+    pub watermarks: Vec<WatermarkNode>,
+    nodes: Vec<PlannedNode>,
+}
+
+/// A source and what happens to its rows.
+pub struct PlannedSource {
+    /// What the job says of it.
+    pub spec: SourceSpec,
+    /// The columns to decode, by their place in the source's schema.
+    pub columns: Vec<usize>,
+    /// Where its rows go.
+    pub flow: Flow,
+}
+
+/// A stateful operator and what happens to the rows that come out of it.
+pub struct PlannedStateful {
+    /// The node's name.
+    pub name: Arc<str>,
+    /// The operator.
+    pub operator: Arc<dyn Stateful>,
+    /// The watermark nodes that its watermark is made of.
+    pub watermarks: BTreeSet<usize>,
+    /// How they become one.
+    pub policy: Policy,
+    /// The sink that its late rows go to.
+    pub late: Option<usize>,
+    /// Where its rows go.
+    pub flow: Flow,
+}
+
+/// A node that names its event time.
+#[derive(Debug, Clone)]
+pub struct WatermarkNode {
+    /// The node's name.
+    pub name: String,
+    /// Its rule; none = event time without a watermark.
+    pub rule: Option<WatermarkRule>,
+}
+
+/// Finds out what a source's columns are: reading the job file is not enough where the files say it.
+pub type SourceSchema<'a> = &'a dyn Fn(&SourceSpec) -> Result<SchemaRef>;
+
+/// Checks `job` and makes the graph that runs it.
+pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> Result<Plan> {
+    let queries = parse_queries(&job)?;
+    job.order(|operator| inputs(operator, &queries))?;
+    let mut schemas = BTreeMap::new();
+    for source in &job.sources {
+        let at = |e: Error| e.at(job.text.at(source.name.span.clone()));
+        schemas.insert(source.name.value.clone(), source_schema(source).map_err(at)?);
+    }
+
+    let mut use_of_columns = BTreeMap::new();
+    let mut nodes = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns)?;
+    let mut keep_all = BTreeSet::new();
+    // A plugin that reads something else when it is shown fewer columns is shown all of them: at most once per node.
+    loop {
+        use_of_columns = prune::columns_in_use(&job, &nodes, &keep_all);
+        let pruned = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns)?;
+        let changed = prune::changed_their_mind(&nodes, &pruned);
+        if changed.is_empty() {
+            nodes = pruned;
+            break;
+        }
+        keep_all.extend(changed);
+    }
+    let sinks = sinks::plan_sinks(&job, &nodes)?;
+    flow::connect(job, plugins, schemas, nodes, sinks)
+}
+
+/// The queries of the SQL operators, parsed, by the operator's name.
+pub(crate) type Queries = BTreeMap<String, (SqlText, Parsed)>;
+
+fn parse_queries(job: &Job) -> Result<Queries> {
+    let mut queries = BTreeMap::new();
+    for operator in &job.operators {
+        if let Logic::Sql(sql) = &operator.logic {
+            let text = SqlText::new(job.text.clone(), sql.clone());
+            let parsed = sql::parse(&text)?;
+            queries.insert(operator.name.value.clone(), (text, parsed));
+        }
+    }
+    Ok(queries)
+}
+
+/// The nodes that an operator reads, each with its place in the job file.
+fn inputs(operator: &OperatorSpec, queries: &Queries) -> Vec<(String, std::ops::Range<usize>)> {
+    match &operator.logic {
+        Logic::Plugin { input, .. } => vec![(input.value.clone(), input.span.clone())],
+        Logic::Sql(sql) => {
+            let tables = queries.get(&operator.name.value).map(|q| q.1.tables.clone()).unwrap_or_default();
+            tables.into_iter().map(|(name, range)| (name, sql.locate(range))).collect()
+        }
+    }
+}
+
+/// `schema` with the fields named in `columns` only, in their order; with all of them if there is no such set.
+pub(crate) fn project(schema: &SchemaRef, columns: Option<&BTreeSet<String>>) -> (SchemaRef, Vec<usize>) {
+    let wanted = |name: &String| columns.is_none_or(|c| c.contains(name));
+    let at: Vec<usize> = (0..schema.fields().len()).filter(|i| wanted(schema.field(*i).name())).collect();
+    let fields: Vec<_> = at.iter().map(|i| schema.fields()[*i].clone()).collect();
+    (Arc::new(Schema::new(fields)), at)
+}

@@ -1,1 +1,158 @@
-//! sql
+//! SQL text to operators. DataFusion parses, resolves names, coerces types and simplifies; what it plans is lowered to
+//! our own streaming operators, and what a stream cannot do is refused here, with the clause and why.
+//!
+//! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
+//! ([`plan`]) to a tree of [`Relation`]s.
+
+mod catalog;
+mod clause;
+mod error;
+mod lower;
+mod lower_aggregate;
+mod parse;
+mod plugin;
+mod window;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+pub use error::SqlText;
+pub use parse::{Parsed, parse};
+pub use plugin::PluginFunction;
+
+use crate::Result;
+use crate::job::OutputMode;
+use crate::operator::{Stateful, Transform};
+
+/// The key of the field metadata that marks a column as event time; its value names the watermark's node, or is empty
+/// where there is event time without a watermark.
+pub const EVENT_TIME: &str = "millstream.event_time";
+
+/// What a relation's rows are, over the epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emits {
+    /// Rows that stand.
+    Rows,
+    /// Rows that replace earlier ones of the same key.
+    Updates,
+    /// The whole result in each epoch.
+    Snapshot,
+}
+
+/// A table that SQL may name: another node.
+#[derive(Debug, Clone)]
+pub struct InputTable {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// What its rows are.
+    pub emits: Emits,
+}
+
+/// A planned query: a tree whose leaves are the job's nodes.
+#[derive(Debug, Clone)]
+pub enum Relation {
+    /// Another node's rows.
+    Input {
+        /// Its name.
+        table: String,
+        /// The columns that are read, by their place in the table; none = all.
+        columns: Option<Vec<usize>>,
+        /// The columns that are read.
+        schema: SchemaRef,
+        /// What its rows are.
+        emits: Emits,
+    },
+    /// A stateless operator.
+    Transform {
+        /// What it is applied to.
+        input: Box<Relation>,
+        /// The operator.
+        transform: Arc<dyn Transform>,
+        /// What comes out.
+        schema: SchemaRef,
+        /// Per key of the aggregation below, the output columns that carry it.
+        keys: Vec<Vec<usize>>,
+        /// For people: what it does.
+        what: String,
+    },
+    /// A stateful operator.
+    Stateful {
+        /// What it is applied to.
+        input: Box<Relation>,
+        /// The operator.
+        operator: Arc<dyn Stateful>,
+        /// What is emitted.
+        mode: OutputMode,
+        /// Per key, the output columns that carry it.
+        keys: Vec<Vec<usize>>,
+        /// For people: what it does.
+        what: String,
+    },
+}
+
+impl Relation {
+    /// The columns that come out.
+    pub fn schema(&self) -> SchemaRef {
+        match self {
+            Self::Input { schema, .. } | Self::Transform { schema, .. } => schema.clone(),
+            Self::Stateful { operator, .. } => operator.schema(),
+        }
+    }
+
+    /// What the rows are.
+    pub fn emits(&self) -> Emits {
+        match self {
+            Self::Input { emits, .. } => *emits,
+            Self::Transform { input, .. } => input.emits(),
+            Self::Stateful { mode, .. } => match mode {
+                OutputMode::Append => Emits::Rows,
+                OutputMode::Update => Emits::Updates,
+                OutputMode::Complete => Emits::Snapshot,
+            },
+        }
+    }
+
+    /// Per key of the aggregation in it, the output columns that carry it.
+    pub fn keys(&self) -> &[Vec<usize>] {
+        match self {
+            Self::Input { .. } => &[],
+            Self::Transform { keys, .. } | Self::Stateful { keys, .. } => keys,
+        }
+    }
+
+    /// Whether a stateful operator is in it.
+    pub fn is_stateful(&self) -> bool {
+        match self {
+            Self::Input { .. } => false,
+            Self::Transform { input, .. } => input.is_stateful(),
+            Self::Stateful { .. } => true,
+        }
+    }
+}
+
+/// What planning needs to know beside the text.
+#[derive(Debug)]
+pub struct PlanContext<'a> {
+    /// The node's name.
+    pub node: Arc<str>,
+    /// The tables it may name.
+    pub tables: &'a BTreeMap<String, InputTable>,
+    /// The plugins it may call.
+    pub plugins: &'a BTreeMap<String, PluginFunction>,
+    /// The node's output mode, as the job says, and where it says so.
+    pub mode: Option<(OutputMode, Range<usize>)>,
+    /// Partitions of the state.
+    pub partitions: u32,
+}
+
+/// Plans a parsed query.
+pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
+    let provider = catalog::Catalog::new(context.tables, context.plugins);
+    let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error(e))?;
+    clause::refuse_volatile(text, &logical)?;
+    let optimized = catalog::optimize(logical).map_err(|e| text.error(e))?;
+    lower::Lowering { text, context }.lower(&optimized)
+}

@@ -1,0 +1,69 @@
+//! What an aggregate does, as pure functions over columns: the same three steps for SQL's aggregates and for plugins.
+
+use std::fmt::Debug;
+
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::datatypes::Fields;
+
+use crate::Error;
+
+/// Why a step failed.
+#[derive(Debug)]
+pub enum FunctionError {
+    /// A plugin failed: on `partial`, some rows may be to blame.
+    Plugin(millstream_plugin::PluginError),
+    /// Anything else.
+    Other(Error),
+}
+
+impl FunctionError {
+    /// As the engine's error.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Plugin(e) => Error::from(e),
+            Self::Other(e) => e,
+        }
+    }
+}
+
+impl From<Error> for FunctionError {
+    fn from(e: Error) -> Self {
+        Self::Other(e)
+    }
+}
+
+/// An aggregate. Groups are dense ids `0..n`; a *state* is one row of the state columns.
+pub trait AggregateFunction: Send + Sync + Debug {
+    /// The columns of a state.
+    fn state_fields(&self) -> &Fields;
+
+    /// How many columns `finish` gives.
+    fn outputs(&self) -> usize {
+        1
+    }
+
+    /// Name and what else decides what a stored state means.
+    fn describe(&self) -> String;
+
+    /// Whether rows can make `partial` fail, so that they have to be found.
+    fn may_reject(&self) -> bool {
+        false
+    }
+
+    /// Rows to one state per group: `groups[i]` is row `i`'s group. Rows where `filter` is not true do not count.
+    /// `patient`: the call is repeated after a failure, on a fresh instance and with more time.
+    fn partial(
+        &self,
+        groups: &[u32],
+        n: usize,
+        args: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        patient: bool,
+    ) -> Result<Vec<ArrayRef>, FunctionError>;
+
+    /// States to one state per group, older states first.
+    fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
+
+    /// One row of the output columns per state.
+    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
+}

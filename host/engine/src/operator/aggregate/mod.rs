@@ -1,0 +1,206 @@
+//! Grouped aggregation over stored state: the one stateful path for SQL's aggregates and for aggregate plugins.
+//!
+//! A chunk's rows are grouped and condensed to one *state* per group ([`GroupAggregate::partial`], any core). At the
+//! epoch's end the states are merged into the table's, group by group; what is to be emitted is finished
+//! ([`GroupAggregate::close`], partitions in parallel). Chunk boundaries and the order of merging do not depend on
+//! the number of cores, nor does the result.
+//!
+//! With sliding windows rows are aggregated into slices (see [`crate::time::window`]), which are combined when their
+//! windows are emitted; in update mode, where every touched window is emitted in every epoch, they go into the windows
+//! themselves, since combining again and again would cost more.
+
+mod built_in;
+mod close;
+mod emit;
+mod function;
+mod grouping;
+mod partial;
+mod plugin;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef, TimeUnit};
+use arrow::record_batch::RecordBatch;
+use datafusion_physical_expr::PhysicalExpr;
+
+pub use built_in::BuiltIn;
+pub use function::{AggregateFunction, FunctionError};
+pub use partial::GroupPartial;
+pub use plugin::PluginAggregate;
+
+use super::expression::Expressions;
+use super::{Effects, Partial, Rows, Stateful};
+use crate::format::UTC;
+use crate::job::OutputMode;
+use crate::record::WatermarkPair;
+use crate::state::Table;
+use crate::time::window::WindowSpec;
+use crate::{Error, Result};
+
+/// How event time takes part in the grouping.
+#[derive(Debug, Clone)]
+pub enum TimeKey {
+    /// Not at all.
+    None,
+    /// By windows over a timestamp expression.
+    Window {
+        /// The windows.
+        spec: WindowSpec,
+        /// The timestamp, microseconds UTC.
+        time: Arc<dyn PhysicalExpr>,
+    },
+    /// By the event time itself.
+    EventTime {
+        /// The timestamp, microseconds UTC.
+        time: Arc<dyn PhysicalExpr>,
+    },
+}
+
+/// One aggregate of the node.
+#[derive(Debug, Clone)]
+pub struct AggregateCall {
+    /// What is computed.
+    pub function: Arc<dyn AggregateFunction>,
+    /// Its arguments; those of `ORDER BY` follow.
+    pub args: Expressions,
+    /// `FILTER (WHERE …)`.
+    pub filter: Option<Expressions>,
+}
+
+/// Where an output column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputColumn {
+    /// The window, as a struct of start and end, or the event time.
+    Time,
+    /// Key number `.0`.
+    Key(usize),
+}
+
+/// A grouped aggregation.
+#[derive(Debug)]
+pub struct GroupAggregate {
+    name: Arc<str>,
+    time: TimeKey,
+    keys: Expressions,
+    key_fields: Fields,
+    aggregates: Vec<AggregateCall>,
+    /// Fields of one stored state: those of all aggregates, one after the other.
+    state_fields: Fields,
+    groups: Vec<OutputColumn>,
+    schema: SchemaRef,
+    mode: OutputMode,
+    partitions: u32,
+}
+
+/// The parts of a [`GroupAggregate`].
+#[derive(Debug)]
+pub struct GroupAggregateParts {
+    /// The node's name.
+    pub name: Arc<str>,
+    /// Event time's part in the grouping.
+    pub time: TimeKey,
+    /// The other keys.
+    pub keys: Expressions,
+    /// Their fields.
+    pub key_fields: Fields,
+    /// The aggregates.
+    pub aggregates: Vec<AggregateCall>,
+    /// The first output columns; those of the aggregates follow.
+    pub groups: Vec<OutputColumn>,
+    /// The output schema.
+    pub schema: SchemaRef,
+    /// What is emitted.
+    pub mode: OutputMode,
+    /// Partitions of the state.
+    pub partitions: u32,
+}
+
+/// The type of event times.
+pub fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
+}
+
+/// The type of a window column: a struct of `start` and `end`.
+pub fn window_type() -> DataType {
+    let bound = |name| Arc::new(Field::new(name, timestamp_type(), false));
+    DataType::Struct(Fields::from(vec![bound("start"), bound("end")]))
+}
+
+impl GroupAggregate {
+    /// Puts the parts together.
+    pub fn new(parts: GroupAggregateParts) -> Result<Self> {
+        let GroupAggregateParts { name, time, keys, key_fields, aggregates, groups, schema, mode, partitions } = parts;
+        if mode == OutputMode::Append && matches!(time, TimeKey::None) {
+            return Err(Error::internal(format!("{name}: append mode without a time to group by")));
+        }
+        let state_fields: Fields = aggregates.iter().flat_map(|a| a.function.state_fields().iter().cloned()).collect();
+        Ok(Self { name, time, keys, key_fields, aggregates, state_fields, groups, schema, mode, partitions })
+    }
+
+    /// Whether rows go into windows themselves and not into the slices that windows share.
+    fn stores_windows(&self) -> bool {
+        match &self.time {
+            TimeKey::Window { spec, .. } => spec.is_tumbling() || self.mode == OutputMode::Update,
+            _ => true,
+        }
+    }
+
+    /// What lateness is judged by: nothing is late in complete mode.
+    fn lateness(&self, at: WatermarkPair) -> Option<i64> {
+        if self.mode == OutputMode::Complete { None } else { at.late }
+    }
+
+    /// Which of the stored state's columns belong to each aggregate.
+    fn state_ranges(&self) -> impl Iterator<Item = (&AggregateCall, std::ops::Range<usize>)> {
+        let mut from = 0;
+        self.aggregates.iter().map(move |a| {
+            let range = from..from + a.function.state_fields().len();
+            from = range.end;
+            (a, range)
+        })
+    }
+
+    /// An error of an aggregate's merge or finish has no row to blame.
+    fn failed(&self, error: FunctionError) -> Error {
+        error.into_error().context(format!("operator `{}`", self.name))
+    }
+}
+
+impl Stateful for GroupAggregate {
+    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
+        Ok(self.condense(rows, at, effects)?.map(Partial::Groups))
+    }
+
+    fn close(&self, partials: Vec<Partial>, table: &mut Table, at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+        let partials: Vec<GroupPartial> = partials.into_iter().map(|Partial::Groups(g)| g).collect();
+        self.merge_and_emit(&partials, table, at)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn fingerprint(&self) -> String {
+        let time = match &self.time {
+            TimeKey::None => "no time".to_owned(),
+            TimeKey::Window { spec, time } => {
+                format!("window({time}, {spec:?}, {})", if self.stores_windows() { "windows" } else { "slices" })
+            }
+            TimeKey::EventTime { time } => format!("event time {time}"),
+        };
+        let field = |f: &FieldRef| format!("{}: {}", f.name(), f.data_type());
+        let list = |fields: &Fields| fields.iter().map(field).collect::<Vec<_>>().join(", ");
+        let aggregates: Vec<String> = self.aggregates.iter().map(|a| a.function.describe()).collect();
+        format!(
+            "{time}; keys {:?} ({}); aggregates {}; state ({})",
+            self.keys,
+            list(&self.key_fields),
+            aggregates.join(", "),
+            list(&self.state_fields)
+        )
+    }
+
+    fn waits_for_watermark(&self) -> bool {
+        self.mode != OutputMode::Complete && !matches!(self.time, TimeKey::None)
+    }
+}

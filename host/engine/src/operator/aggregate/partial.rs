@@ -1,0 +1,289 @@
+//! A chunk's rows to one state per group: lateness, time, keys, arguments, partial aggregates.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::TimestampMicrosecondType;
+use datafusion_physical_expr::PhysicalExpr;
+
+use super::function::{AggregateFunction, FunctionError};
+use super::grouping::{ChunkGroups, group_rows};
+use super::{GroupAggregate, TimeKey};
+use crate::operator::expression::evaluation_failed;
+use crate::operator::isolate::{Attempt, isolate};
+use crate::operator::rows::arrow_failed;
+use crate::operator::{Effects, LateRows, Rows};
+use crate::record::WatermarkPair;
+use crate::state::{RowBuffer, encode_keys, partition_of};
+use crate::time::in_range;
+use crate::time::watermark::is_late;
+use crate::{Error, Result};
+
+/// One chunk's groups, ordered by partition, each with its partial state.
+#[derive(Debug)]
+pub struct GroupPartial {
+    /// Groups of partition `p` are `offsets[p]..offsets[p + 1]`.
+    pub(super) offsets: Vec<u32>,
+    pub(super) buckets: Vec<i64>,
+    pub(super) hashes: Vec<u64>,
+    pub(super) keys: RowBuffer,
+    /// The state columns of all aggregates, one row per group.
+    pub(super) states: Vec<ArrayRef>,
+}
+
+/// Rows with the bucket that each goes into. With `rows_of`, a row may go into several: entry `i` is row `rows_of[i]`.
+struct Timed {
+    rows: Rows,
+    buckets: Vec<i64>,
+    rows_of: Option<UInt32Array>,
+}
+
+impl GroupAggregate {
+    pub(super) fn condense(
+        &self,
+        rows: Rows,
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Option<GroupPartial>> {
+        let mut rows = rows;
+        loop {
+            // Late rows are counted once, though rows may turn out to fail afterwards and be left out.
+            let timed = self.assign_time(rows, at, effects)?;
+            if timed.buckets.is_empty() {
+                return Ok(None);
+            }
+            match self.aggregate(timed, effects)? {
+                Outcome::Done(partial) => return Ok(Some(partial)),
+                Outcome::Without(remaining) => rows = remaining,
+            }
+        }
+    }
+
+    /// Sends late rows and rows without a usable time away, and says which bucket each of the others goes into.
+    fn assign_time(&self, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Timed> {
+        let late_by = self.lateness(at);
+        let (spec, expr) = match &self.time {
+            TimeKey::None => {
+                let buckets = vec![0; rows.len()];
+                return Ok(Timed { rows, buckets, rows_of: None });
+            }
+            TimeKey::Window { spec, time } => (Some(spec), time),
+            TimeKey::EventTime { time } => (None, time),
+        };
+        let (rows, times) = self.usable_times(rows, expr, effects)?;
+        let late_at = |t: i64| spec.map_or(t, |s| s.last_end(t));
+        let late: Vec<bool> = times.values().iter().map(|t| is_late(late_at(*t), late_by)).collect();
+        let (rows, times) = if late.contains(&true) {
+            let late = BooleanArray::from(late);
+            effects.late.push(LateRows { node: self.name.clone(), rows: rows.clone().filter(&late)? });
+            let kept = arrow::compute::not(&late).map_err(arrow_failed)?;
+            let times = arrow::compute::filter(&times, &kept).map_err(arrow_failed)?;
+            (rows.filter(&kept)?, times.as_primitive::<TimestampMicrosecondType>().clone())
+        } else {
+            (rows, times)
+        };
+        let times = times.values();
+        let Some(spec) = spec else { return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None }) };
+        if !spec.is_tumbling() {
+            let partly = times.iter().filter(|t| is_late(spec.first_end(**t), late_by)).count();
+            if partly > 0 {
+                effects.partly_late.push((self.name.clone(), partly as u64));
+            }
+        }
+        if !self.stores_windows() {
+            let buckets = times.iter().map(|t| spec.slice_start(*t)).collect();
+            return Ok(Timed { rows, buckets, rows_of: None });
+        }
+        if spec.is_tumbling() {
+            let buckets = times.iter().map(|t| spec.last_start(*t)).collect();
+            return Ok(Timed { rows, buckets, rows_of: None });
+        }
+        let (mut buckets, mut rows_of) = (Vec::new(), Vec::new());
+        for (row, t) in times.iter().enumerate() {
+            for start in spec.starts(*t).filter(|start| !is_late(start + spec.size(), late_by)) {
+                buckets.push(start);
+                rows_of.push(row as u32);
+            }
+        }
+        Ok(Timed { rows, buckets, rows_of: Some(UInt32Array::from(rows_of)) })
+    }
+
+    /// The rows that have an event time, and their times; the others become dead letters.
+    fn usable_times(
+        &self,
+        rows: Rows,
+        expr: &Arc<dyn PhysicalExpr>,
+        effects: &mut Effects,
+    ) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
+        let values = expr.evaluate(&rows.batch).and_then(|v| v.into_array(rows.len()));
+        let values = values.map_err(|e| evaluation_failed(e, expr).context(format!("operator `{}`", self.name)))?;
+        let times = values
+            .as_primitive_opt::<TimestampMicrosecondType>()
+            .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values.data_type())))?;
+        let mut unusable = Vec::new();
+        if times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
+            for row in 0..times.len() {
+                if times.is_null(row) {
+                    effects.reject(&self.name, &rows, row, "its event time is null: it belongs to no window");
+                } else if !in_range(times.value(row)) {
+                    effects.reject(&self.name, &rows, row, "its event time is out of range");
+                } else {
+                    continue;
+                }
+                unusable.push(row as u32);
+            }
+        }
+        if unusable.is_empty() {
+            return Ok((rows, times.clone()));
+        }
+        let rows = rows.without(&unusable)?;
+        let mut gone = unusable.iter().peekable();
+        let times = times.values().iter().enumerate();
+        let kept = times.filter(|(i, _)| gone.next_if(|g| **g as usize == *i).is_none()).map(|(_, t)| *t);
+        Ok((rows, PrimitiveArray::from_iter_values(kept)))
+    }
+
+    fn aggregate(&self, timed: Timed, effects: &mut Effects) -> Result<Outcome> {
+        let Timed { rows, buckets, rows_of } = timed;
+        let node = |e: Error| e.context(format!("operator `{}`", self.name));
+        let mut failing: Vec<(u32, String)> = Vec::new();
+        let mut evaluate = |e: &super::Expressions| -> Result<Vec<ArrayRef>> {
+            let (mut arrays, rejected) = e.evaluate(&rows.batch).map_err(node)?;
+            failing.extend(rejected.into_iter().map(|r| (r.row, r.reason)));
+            if let Some(rows_of) = &rows_of {
+                for array in &mut arrays {
+                    *array = take(array, rows_of, None).map_err(arrow_failed)?;
+                }
+            }
+            Ok(arrays)
+        };
+        let keys = evaluate(&self.keys)?;
+        let mut args = Vec::with_capacity(self.aggregates.len());
+        for call in &self.aggregates {
+            let filter = match &call.filter {
+                Some(f) => Some(evaluate(f)?.swap_remove(0)),
+                None => None,
+            };
+            args.push((evaluate(&call.args)?, filter));
+        }
+        if !failing.is_empty() {
+            return self.leave_out(rows, failing, effects);
+        }
+
+        let keys = encode_keys(&keys, buckets.len())?;
+        let mut grouped = group_rows(&buckets, &keys);
+        let (offsets, order) = by_partition(&mut grouped, self.partitions);
+        let n = order.len();
+
+        let mut states: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.aggregates.len()];
+        // Plugins come first: a row that makes one fail must count nowhere.
+        let mut turns: Vec<usize> = (0..self.aggregates.len()).collect();
+        turns.sort_by_key(|i| !self.aggregates[*i].function.may_reject());
+        for i in turns {
+            let (args, filter) = &args[i];
+            let filter = filter.as_ref().map(|f| f.as_boolean());
+            let found = partial_states(&*self.aggregates[i].function, &grouped.ids, n, args, filter)
+                .map_err(|e| self.failed(e))?;
+            if found.failing.is_empty() {
+                states[i] = found.states;
+            } else {
+                let row = |entry: usize| rows_of.as_ref().map_or(entry as u32, |r| r.value(entry));
+                let failing = found.failing.into_iter().map(|(entry, reason)| (row(entry), reason)).collect();
+                return self.leave_out(rows, failing, effects);
+            }
+        }
+
+        let groups = &grouped.groups;
+        let founders = order.iter().map(|g| grouped.founders[*g as usize] as usize);
+        Ok(Outcome::Done(GroupPartial {
+            offsets,
+            buckets: order.iter().map(|g| groups.buckets[*g as usize]).collect(),
+            hashes: order.iter().map(|g| groups.hashes[*g as usize]).collect(),
+            keys: keys.gather(founders),
+            states: states.into_iter().flatten().collect(),
+        }))
+    }
+
+    /// Rejects rows, and hands back the others.
+    fn leave_out(&self, rows: Rows, mut failing: Vec<(u32, String)>, effects: &mut Effects) -> Result<Outcome> {
+        failing.sort_by_key(|f| f.0);
+        failing.dedup_by_key(|f| f.0);
+        let gone: Vec<u32> = failing.iter().map(|f| f.0).collect();
+        for (row, reason) in failing {
+            effects.reject(&self.name, &rows, row as usize, reason);
+        }
+        Ok(Outcome::Without(rows.without(&gone)?))
+    }
+}
+
+enum Outcome {
+    Done(GroupPartial),
+    /// Some rows failed: the others, to be aggregated anew.
+    Without(Rows),
+}
+
+/// Renumbers groups so that those of a partition stand together, in the order in which they were founded. Returns the
+/// partitions' offsets and, per new id, the old one.
+fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
+    let hashes = &grouped.groups.hashes;
+    let mut offsets = vec![0u32; partitions as usize + 1];
+    for hash in hashes {
+        offsets[partition_of(*hash, partitions) as usize + 1] += 1;
+    }
+    for p in 0..partitions as usize {
+        offsets[p + 1] += offsets[p];
+    }
+    let mut next = offsets.clone();
+    let mut order = vec![0u32; hashes.len()];
+    let mut new_ids = vec![0u32; hashes.len()];
+    for (old, hash) in hashes.iter().enumerate() {
+        let place = &mut next[partition_of(*hash, partitions) as usize];
+        order[*place as usize] = old as u32;
+        new_ids[old] = *place;
+        *place += 1;
+    }
+    for id in &mut grouped.ids {
+        *id = new_ids[*id as usize];
+    }
+    (offsets, order)
+}
+
+struct PartialStates {
+    states: Vec<ArrayRef>,
+    failing: Vec<(usize, String)>,
+}
+
+fn partial_states(
+    function: &dyn AggregateFunction,
+    ids: &[u32],
+    n: usize,
+    args: &[ArrayRef],
+    filter: Option<&BooleanArray>,
+) -> Result<PartialStates, FunctionError> {
+    if !function.may_reject() {
+        let states = function.partial(ids, n, args, filter, false)?;
+        return Ok(PartialStates { states, failing: Vec::new() });
+    }
+    let (parts, failing) = isolate(ids.len(), |part, attempt| {
+        let args: Vec<ArrayRef> = args.iter().map(|a| a.slice(part.start, part.len())).collect();
+        let filter = filter.map(|f| f.slice(part.start, part.len()));
+        function.partial(&ids[part], n, &args, filter.as_ref(), attempt == Attempt::Patient)
+    })?;
+    if !failing.is_empty() {
+        let failing = failing.into_iter().map(|(row, e)| (row, e.into_error().message().to_owned())).collect();
+        return Ok(PartialStates { states: Vec::new(), failing });
+    }
+    let mut parts: Vec<Vec<ArrayRef>> = parts.into_iter().map(|p| p.1).collect();
+    if parts.len() == 1 {
+        return Ok(PartialStates { states: parts.swap_remove(0), failing });
+    }
+    // The rows went through in several calls: one state per group and call.
+    let groups: Vec<u32> = (0..parts.len()).flat_map(|_| 0..n as u32).collect();
+    let columns = (0..function.state_fields().len()).map(|c| {
+        let pieces: Vec<&dyn Array> = parts.iter().map(|p| p[c].as_ref()).collect();
+        arrow::compute::concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
+    });
+    let states = function.merge(&groups, n, &columns.collect::<Result<Vec<_>, _>>()?)?;
+    Ok(PartialStates { states, failing })
+}

@@ -1,0 +1,76 @@
+//! Aggregates that plugins compute.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::filter;
+use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use millstream_plugin::{BoundAggregate, CallOptions};
+
+use super::function::{AggregateFunction, FunctionError};
+use crate::operator::rows::arrow_failed;
+
+/// A plugin's aggregate over arguments of a fixed schema.
+#[derive(Debug)]
+pub struct PluginAggregate {
+    plugin: Arc<str>,
+    bound: BoundAggregate,
+    arguments: SchemaRef,
+}
+
+impl PluginAggregate {
+    /// `bound` was bound to the fields of `arguments`.
+    pub fn new(plugin: Arc<str>, bound: BoundAggregate, arguments: SchemaRef) -> Self {
+        Self { plugin, bound, arguments }
+    }
+}
+
+impl AggregateFunction for PluginAggregate {
+    fn state_fields(&self) -> &Fields {
+        self.bound.state_fields()
+    }
+
+    fn outputs(&self) -> usize {
+        self.bound.output().len()
+    }
+
+    fn describe(&self) -> String {
+        format!("plugin {} (state version {}) of {}", self.plugin, self.bound.state_version(), self.arguments.fields().len())
+    }
+
+    fn may_reject(&self) -> bool {
+        true
+    }
+
+    fn partial(
+        &self,
+        groups: &[u32],
+        n: usize,
+        args: &[ArrayRef],
+        counts: Option<&BooleanArray>,
+        patient: bool,
+    ) -> Result<Vec<ArrayRef>, FunctionError> {
+        let options = RecordBatchOptions::new().with_row_count(Some(groups.len()));
+        let batch = RecordBatch::try_new_with_options(self.arguments.clone(), args.to_vec(), &options);
+        let mut batch = batch.map_err(arrow_failed)?;
+        let mut counted: Option<UInt32Array> = None;
+        if let Some(counts) = counts {
+            batch = arrow::compute::filter_record_batch(&batch, counts).map_err(arrow_failed)?;
+            let groups = UInt32Array::from(groups.to_vec());
+            let kept = filter(&groups, counts).map_err(arrow_failed)?;
+            counted = Some(arrow::array::AsArray::as_primitive::<UInt32Type>(&kept).clone());
+        }
+        let groups = counted.as_ref().map_or(groups, |c| c.values());
+        let options = if patient { CallOptions { fresh_instance: true, time_factor: 10 } } else { CallOptions::default() };
+        self.bound.partial_with(groups, n as u32, &batch, options).map_err(FunctionError::Plugin)
+    }
+
+    fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        self.bound.merge(groups, n as u32, states).map_err(FunctionError::Plugin)
+    }
+
+    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        self.bound.finish(states).map_err(FunctionError::Plugin)
+    }
+}

@@ -1,0 +1,112 @@
+//! SQL expressions over a batch, and how a plugin inside one rejects a row.
+//!
+//! A plugin called in an expression does not see whole batches: `CASE` hands it the rows of one branch only. So such
+//! a call gets a hidden last argument, the row's number in the batch, and rejects by that number into a list that is
+//! open on this thread while the expressions are evaluated.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion_common::DataFusionError;
+use datafusion_physical_expr::PhysicalExpr;
+
+use crate::{Error, ErrorKind, Result};
+
+/// The hidden column with a row's number; its name can't be written in SQL without quotes.
+pub const ROW_COLUMN: &str = "__millstream row";
+
+/// A row refused by a plugin inside an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// Row of the batch.
+    pub row: u32,
+    /// Why.
+    pub reason: String,
+}
+
+thread_local! {
+    static REJECTED: RefCell<Vec<RejectedRow>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Called by a plugin function while expressions are evaluated on this thread.
+pub fn reject_row(row: u32, reason: String) {
+    REJECTED.with_borrow_mut(|all| all.push(RejectedRow { row, reason }));
+}
+
+/// Expressions that are evaluated together over one batch.
+#[derive(Debug, Clone)]
+pub struct Expressions {
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
+    with_row_numbers: bool,
+}
+
+impl Expressions {
+    /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
+    pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
+        Self { exprs, with_row_numbers }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.exprs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.exprs.is_empty()
+    }
+
+    /// The field of the hidden row-number column.
+    pub fn row_field() -> FieldRef {
+        Arc::new(Field::new(ROW_COLUMN, DataType::UInt32, false))
+    }
+
+    /// One array per expression, each as long as the batch, and the rows that plugins rejected, ascending, one entry each.
+    pub fn evaluate(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
+        if !self.with_row_numbers {
+            return Ok((self.arrays(batch)?, Vec::new()));
+        }
+        let numbered = with_row_numbers(batch)?;
+        REJECTED.take();
+        let arrays = self.arrays(&numbered);
+        let mut rejected = REJECTED.take();
+        rejected.sort_by_key(|r| r.row);
+        rejected.dedup_by_key(|r| r.row);
+        Ok((arrays?, rejected))
+    }
+
+    fn arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let rows = batch.num_rows();
+        self.exprs
+            .iter()
+            .map(|e| e.evaluate(batch).and_then(|v| v.into_array(rows)).map_err(|error| evaluation_failed(error, e)))
+            .collect()
+    }
+}
+
+fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
+    fields.push(Expressions::row_field());
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(UInt32Array::from_iter_values(0..batch.num_rows() as u32)));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(super::rows::arrow_failed)
+}
+
+/// What an expression could not compute is the data's fault (a division by zero, a cast that does not fit), unless
+/// an error of ours travels inside.
+pub(crate) fn evaluation_failed(error: DataFusionError, expr: &Arc<dyn PhysicalExpr>) -> Error {
+    let error = match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => return *ours,
+            Err(other) => DataFusionError::External(other),
+        },
+        other => other,
+    };
+    let text = error.strip_backtrace();
+    Error::new(ErrorKind::Data, format!("`{expr}` failed: {text}")).caused_by(error)
+}

@@ -1,0 +1,104 @@
+//! Finding the rows that make a plugin fail.
+//!
+//! A call that fails is repeated once on a fresh instance with ten times the time: a stall is not the rows' fault. If
+//! it fails again, it is tried on halves, and halves of halves, until the rows are found that fail alone. More than
+//! [`MOST`] of them in one chunk, or more than [`BUDGET`] of searching, and it is the plugin that is broken, not the data.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// Failing rows in one chunk after which the job stops.
+pub const MOST: usize = 32;
+
+/// Longest search in one chunk. A plugin that loops on every row is stopped by this, not after 32 rows of it.
+pub const BUDGET: Duration = Duration::from_secs(5);
+
+/// How a call is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// As always.
+    First,
+    /// On a fresh instance with ten times the time.
+    Patient,
+    /// On a part of the rows, in search of those that fail.
+    Search,
+}
+
+/// Runs `call` on `rows` as the rule above says. `Ok` has the results of the parts that went well, in order, each with
+/// its rows, and the rows that fail alone with their errors; `Err` has the error to stop the job with.
+pub fn isolate<T, E>(
+    rows: usize,
+    mut call: impl FnMut(Range<usize>, Attempt) -> Result<T, E>,
+) -> Result<(Vec<(Range<usize>, T)>, Vec<(usize, E)>), E> {
+    let first = match call(0..rows, Attempt::First) {
+        Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
+        Err(e) => e,
+    };
+    if rows == 0 {
+        return Err(first);
+    }
+    let whole = match call(0..rows, Attempt::Patient) {
+        Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
+        Err(e) => e,
+    };
+    if rows == 1 {
+        return Ok((Vec::new(), vec![(0, whole)]));
+    }
+    let began = Instant::now();
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    let middle = rows / 2;
+    // A stack with the earlier half on top: parts come out in order.
+    let mut open = vec![middle..rows, 0..middle];
+    while let Some(part) = open.pop() {
+        match call(part.clone(), Attempt::Search) {
+            Ok(done) => good.push((part, done)),
+            Err(e) if part.len() == 1 => {
+                bad.push((part.start, e));
+                if bad.len() > MOST {
+                    return Err(whole);
+                }
+            }
+            Err(e) => {
+                if began.elapsed() > BUDGET {
+                    return Err(e);
+                }
+                let middle = part.start + part.len() / 2;
+                open.push(middle..part.end);
+                open.push(part.start..middle);
+            }
+        }
+    }
+    Ok((good, bad))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn finds_just_the_rows_that_fail(rows in 1usize..500, bad in proptest::collection::btree_set(0usize..500, 0..40)) {
+            let bad: Vec<usize> = bad.into_iter().filter(|b| *b < rows).collect();
+            let found = isolate(rows, |part, _| match bad.iter().find(|b| part.contains(b)) {
+                Some(b) => Err(*b),
+                None => Ok(part.len()),
+            });
+            if bad.len() > MOST {
+                prop_assert!(found.is_err());
+            } else {
+                let (good, failing) = found.unwrap();
+                prop_assert_eq!(failing.iter().map(|f| f.0).collect::<Vec<_>>(), bad.clone());
+                prop_assert_eq!(good.iter().map(|g| g.1).sum::<usize>() + bad.len(), rows);
+                prop_assert!(good.windows(2).all(|w| w[0].0.end <= w[1].0.start));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stall_is_forgiven() {
+        let done = isolate(10, |_, attempt| if attempt == Attempt::Patient { Ok(()) } else { Err(()) });
+        assert_eq!(done, Ok((vec![(0..10, ())], vec![])));
+    }
+}

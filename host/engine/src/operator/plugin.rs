@@ -1,0 +1,253 @@
+//! Plugins as operators: filter, map, flat-map.
+//!
+//! A plugin is called with at most [`ROWS_PER_CALL`] rows. Rows that it rejects, and rows that make it fail alone (see
+//! [`super::isolate()`]), go to the dead letters; the rest of the batch goes on.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use millstream_plugin::{
+    BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection,
+};
+
+use super::isolate::{Attempt, isolate};
+use super::rows::arrow_failed;
+use super::{Effects, Rows, Transform};
+use crate::{Error, Result};
+
+/// Rows handed over in one call: enough to make the call's cost vanish, few enough to stay in the cache.
+pub const ROWS_PER_CALL: usize = 8192;
+
+/// How a plugin is called under each attempt of the rule for failures.
+fn options(attempt: Attempt) -> CallOptions {
+    match attempt {
+        Attempt::First | Attempt::Search => CallOptions::default(),
+        Attempt::Patient => CallOptions { fresh_instance: true, time_factor: 10 },
+    }
+}
+
+/// Calls a plugin for one operator.
+#[derive(Debug, Clone)]
+pub struct PluginCalls {
+    node: Arc<str>,
+    plugin: Arc<str>,
+}
+
+/// Results by the rows they are for, and rows that failed alone with the reason.
+pub type CallResults<T> = (Vec<(Range<usize>, T)>, Vec<(usize, String)>);
+
+impl PluginCalls {
+    /// For operator `node`, which uses the plugin named `plugin`.
+    pub fn new(node: Arc<str>, plugin: Arc<str>) -> Self {
+        Self { node, plugin }
+    }
+
+    /// Calls with all rows of `batch`, some at a time.
+    pub fn run<T>(
+        &self,
+        batch: &RecordBatch,
+        mut call: impl FnMut(&RecordBatch, CallOptions) -> Result<T, PluginError>,
+    ) -> Result<CallResults<T>> {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for start in (0..batch.num_rows()).step_by(ROWS_PER_CALL) {
+            let rows = ROWS_PER_CALL.min(batch.num_rows() - start);
+            let found = isolate(rows, |part, attempt| {
+                call(&batch.slice(start + part.start, part.len()), options(attempt))
+            });
+            let (parts, failing) = found.map_err(|e| self.failed(e))?;
+            good.extend(parts.into_iter().map(|(r, t)| (start + r.start..start + r.end, t)));
+            bad.extend(failing.into_iter().map(|(row, e)| (start + row, e.to_string())));
+        }
+        Ok((good, bad))
+    }
+
+    fn failed(&self, e: PluginError) -> Error {
+        Error::from(e).context(format!("operator `{}`, plugin `{}`", self.node, self.plugin))
+    }
+}
+
+/// Notes rejects of all parts, and failing rows, as dead letters; returns their rows, ascending.
+fn note(
+    node: &Arc<str>,
+    rows: &Rows,
+    rejects: impl Iterator<Item = (usize, Vec<Reject>)>,
+    failing: Vec<(usize, String)>,
+    effects: &mut Effects,
+) -> Vec<u32> {
+    let rejected = rejects.flat_map(|(start, list)| list.into_iter().map(move |r| (start + r.row as usize, r.reason)));
+    let mut all: Vec<(usize, String)> = rejected.chain(failing).collect();
+    all.sort_by_key(|r| r.0);
+    for (row, reason) in &all {
+        effects.reject(node, rows, *row, reason.clone());
+    }
+    all.into_iter().map(|r| r.0 as u32).collect()
+}
+
+/// Keeps the rows that a plugin selects.
+#[derive(Debug)]
+pub struct PluginFilter {
+    calls: PluginCalls,
+    bound: BoundFilter,
+}
+
+impl PluginFilter {
+    /// `bound` was bound to the schema of the rows that will come.
+    pub fn new(calls: PluginCalls, bound: BoundFilter) -> Self {
+        Self { calls, bound }
+    }
+}
+
+impl Transform for PluginFilter {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let mut keep = BooleanBufferBuilder::new(rows.len());
+        let mut rejects = Vec::new();
+        for (range, Selection { keep: kept, rejects: list }) in parts {
+            // Rows that failed alone lie between the parts.
+            keep.append_n(range.start - keep.len(), false);
+            keep.append_buffer(&kept);
+            if !list.is_empty() {
+                rejects.push((range.start, list));
+            }
+        }
+        keep.append_n(rows.len() - keep.len(), false);
+        for row in note(&self.calls.node, &rows, rejects.into_iter(), failing, effects) {
+            keep.set_bit(row as usize, false);
+        }
+        rows.filter(&BooleanArray::new(keep.finish(), None))
+    }
+}
+
+/// Where a column of the output comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnFrom {
+    /// Column of the input.
+    Input(usize),
+    /// Column that the plugin returned.
+    Plugin(usize),
+}
+
+/// Puts a batch together from input columns and returned ones.
+fn assemble(
+    schema: &SchemaRef,
+    layout: &[ColumnFrom],
+    input: &[ArrayRef],
+    returned: &[ArrayRef],
+    rows: usize,
+) -> Result<RecordBatch> {
+    let columns = layout.iter().map(|from| match from {
+        ColumnFrom::Input(i) => input[*i].clone(),
+        ColumnFrom::Plugin(i) => returned[*i].clone(),
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns.collect(), &options).map_err(arrow_failed)
+}
+
+fn concat_columns(parts: &[Vec<ArrayRef>], column: usize, empty: &arrow::datatypes::DataType) -> Result<ArrayRef> {
+    match parts {
+        [] => Ok(arrow::array::new_empty_array(empty)),
+        [one] => Ok(one[column].clone()),
+        many => concat(&many.iter().map(|p| p[column].as_ref()).collect::<Vec<&dyn Array>>()).map_err(arrow_failed),
+    }
+}
+
+/// Adds the columns that a plugin computes.
+#[derive(Debug)]
+pub struct PluginMap {
+    calls: PluginCalls,
+    bound: BoundMap,
+    layout: Vec<ColumnFrom>,
+    schema: SchemaRef,
+}
+
+impl PluginMap {
+    /// Output column `i` comes from `layout[i]` and is field `i` of `schema`.
+    pub fn new(calls: PluginCalls, bound: BoundMap, layout: Vec<ColumnFrom>, schema: SchemaRef) -> Self {
+        Self { calls, bound, layout, schema }
+    }
+}
+
+impl Transform for PluginMap {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let failed: Vec<u32> = failing.iter().map(|f| f.0 as u32).collect();
+        let (mut columns, mut rejects) = (Vec::new(), Vec::new());
+        for (range, Mapped { columns: returned, rejects: list }) in parts {
+            columns.push(returned);
+            rejects.push((range.start, list));
+        }
+        let gone = note(&self.calls.node, &rows, rejects.into_iter(), failing, effects);
+        // Rows that failed have no values at all; rejected ones have values that are ignored.
+        let computed = rows.without(&failed)?;
+        let output = self.bound.output();
+        let returned: Vec<ArrayRef> =
+            (0..output.len()).map(|c| concat_columns(&columns, c, output[c].data_type())).collect::<Result<_>>()?;
+        let n = computed.len();
+        let batch = assemble(&self.schema, &self.layout, computed.batch.columns(), &returned, n)?;
+        let mut before = failed.iter().peekable();
+        let mut shift = 0;
+        let mut rejected = Vec::new();
+        for row in gone {
+            if before.next_if(|f| **f == row).is_some() {
+                shift += 1;
+            } else {
+                rejected.push(row - shift);
+            }
+        }
+        computed.with_batch(batch).without(&rejected)
+    }
+}
+
+/// Replaces each row by the rows that a plugin makes of it.
+#[derive(Debug)]
+pub struct PluginFlatMap {
+    calls: PluginCalls,
+    bound: BoundFlatMap,
+    layout: Vec<ColumnFrom>,
+    schema: SchemaRef,
+}
+
+impl PluginFlatMap {
+    /// Output column `i` comes from `layout[i]` and is field `i` of `schema`; input columns are repeated for each row.
+    pub fn new(calls: PluginCalls, bound: BoundFlatMap, layout: Vec<ColumnFrom>, schema: SchemaRef) -> Self {
+        Self { calls, bound, layout, schema }
+    }
+}
+
+impl Transform for PluginFlatMap {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let (mut columns, mut rejects, mut parents) = (Vec::new(), Vec::new(), Vec::<u32>::new());
+        for (range, Expanded { parents: of, columns: returned, rejects: list }) in parts {
+            parents.extend(of.values().iter().map(|p| p + range.start as u32));
+            columns.push(returned);
+            rejects.push((range.start, list));
+        }
+        let gone = note(&self.calls.node, &rows, rejects.into_iter(), failing, effects);
+        let output = self.bound.output();
+        let mut returned: Vec<ArrayRef> =
+            (0..output.len()).map(|c| concat_columns(&columns, c, output[c].data_type())).collect::<Result<_>>()?;
+        if !gone.is_empty() {
+            // What a plugin returned for a row that it rejected in the end is ignored.
+            let kept: Vec<u32> =
+                (0..parents.len() as u32).filter(|i| gone.binary_search(&parents[*i as usize]).is_err()).collect();
+            parents = kept.iter().map(|i| parents[*i as usize]).collect();
+            let kept = UInt32Array::from(kept);
+            returned = returned.iter().map(|c| take(c, &kept, None).map_err(arrow_failed)).collect::<Result<_>>()?;
+        }
+        let parents = UInt32Array::from(parents);
+        let mut input = rows.batch.columns().to_vec();
+        for from in &self.layout {
+            if let ColumnFrom::Input(i) = from {
+                input[*i] = take(&input[*i], &parents, None).map_err(arrow_failed)?;
+            }
+        }
+        let batch = assemble(&self.schema, &self.layout, &input, &returned, parents.len())?;
+        let origins = parents.values().iter().map(|p| rows.origin(*p as usize)).collect();
+        Ok(Rows { batch, origin: super::Origin::At(origins) })
+    }
+}

@@ -1,0 +1,189 @@
+//! The stateless operators of SQL: filter, projection, and, over a complete result, order and limit.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
+use arrow::compute::{SortColumn, SortOptions, cast, lexsort_to_indices};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::expression::{Expressions, RejectedRow};
+use super::rows::arrow_failed;
+use super::{Effects, Rows, Transform};
+use crate::{Error, Result};
+
+/// A batch of `columns`, which may be none.
+fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow_failed)
+}
+
+/// Sends rejected rows to the dead letters and returns which rows they are.
+fn note_rejected(node: &Arc<str>, rows: &Rows, rejected: Vec<RejectedRow>, effects: &mut Effects) -> Vec<u32> {
+    rejected
+        .into_iter()
+        .map(|r| {
+            effects.reject(node, rows, r.row as usize, r.reason);
+            r.row
+        })
+        .collect()
+}
+
+/// Keeps the rows for which a predicate is true.
+#[derive(Debug)]
+pub struct Filter {
+    node: Arc<str>,
+    predicate: Expressions,
+}
+
+impl Filter {
+    /// `predicate` is one boolean expression.
+    pub fn new(node: Arc<str>, predicate: Expressions) -> Self {
+        Self { node, predicate }
+    }
+}
+
+impl Transform for Filter {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (values, rejected) = self.predicate.evaluate(&rows.batch).map_err(|e| e.context(&self.node))?;
+        let keep = values[0]
+            .as_boolean_opt()
+            .ok_or_else(|| Error::internal(format!("a filter's predicate is {}", values[0].data_type())))?;
+        if rejected.is_empty() {
+            return rows.filter(keep);
+        }
+        let mut keep: Vec<bool> = (0..keep.len()).map(|i| keep.is_valid(i) && keep.value(i)).collect();
+        for row in note_rejected(&self.node, &rows, rejected, effects) {
+            keep[row as usize] = false;
+        }
+        rows.filter(&BooleanArray::from(keep))
+    }
+}
+
+/// Computes new columns.
+#[derive(Debug)]
+pub struct Project {
+    node: Arc<str>,
+    columns: Expressions,
+    schema: SchemaRef,
+}
+
+impl Project {
+    /// One expression per field of `schema`.
+    pub fn new(node: Arc<str>, columns: Expressions, schema: SchemaRef) -> Self {
+        Self { node, columns, schema }
+    }
+}
+
+impl Transform for Project {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (arrays, rejected) = self.columns.evaluate(&rows.batch).map_err(|e| e.context(&self.node))?;
+        let gone = note_rejected(&self.node, &rows, rejected, effects);
+        let n = rows.len();
+        let arrays = arrays.into_iter().zip(self.schema.fields()).map(|(a, f)| conform(a, f.data_type()));
+        let batch = batch_of(&self.schema, arrays.collect::<Result<_>>()?, n)?;
+        rows.with_batch(batch).without(&gone)
+    }
+}
+
+/// An expression may give a dictionary or another unit where the plan says the plain type.
+fn conform(array: ArrayRef, to: &arrow::datatypes::DataType) -> Result<ArrayRef> {
+    if array.data_type() == to { Ok(array) } else { cast(&array, to).map_err(arrow_failed) }
+}
+
+/// Picks columns by position.
+#[derive(Debug)]
+pub struct Select {
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl Select {
+    /// Column `columns[i]` becomes field `i` of `schema`.
+    pub fn new(columns: Vec<usize>, schema: SchemaRef) -> Self {
+        Self { columns, schema }
+    }
+}
+
+impl Transform for Select {
+    fn apply(&self, rows: Rows, _: &mut Effects) -> Result<Rows> {
+        let columns = self.columns.iter().map(|c| rows.batch.column(*c).clone()).collect();
+        let batch = batch_of(&self.schema, columns, rows.len())?;
+        Ok(rows.with_batch(batch))
+    }
+}
+
+/// Casts columns to a node's declared schema, position by position.
+#[derive(Debug)]
+pub struct Normalise {
+    schema: SchemaRef,
+}
+
+impl Normalise {
+    /// To `schema`.
+    pub fn new(schema: SchemaRef) -> Self {
+        Self { schema }
+    }
+}
+
+impl Transform for Normalise {
+    fn apply(&self, rows: Rows, _: &mut Effects) -> Result<Rows> {
+        let columns = rows.batch.columns().iter().zip(self.schema.fields());
+        let columns = columns.map(|(a, f)| conform(a.clone(), f.data_type())).collect::<Result<_>>()?;
+        let batch = batch_of(&self.schema, columns, rows.len())?;
+        Ok(rows.with_batch(batch))
+    }
+}
+
+/// Orders a complete result.
+#[derive(Debug)]
+pub struct Sort {
+    node: Arc<str>,
+    by: Expressions,
+    options: Vec<SortOptions>,
+    fetch: Option<usize>,
+}
+
+impl Sort {
+    /// Orders by `by`, each with its options; keeps the first `fetch` rows.
+    pub fn new(node: Arc<str>, by: Expressions, options: Vec<SortOptions>, fetch: Option<usize>) -> Self {
+        Self { node, by, options, fetch }
+    }
+}
+
+impl Transform for Sort {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let (keys, rejected) = self.by.evaluate(&rows.batch).map_err(|e| e.context(&self.node))?;
+        if !rejected.is_empty() {
+            let gone = note_rejected(&self.node, &rows, rejected, effects);
+            return self.apply(rows.without(&gone)?, effects);
+        }
+        let mut columns: Vec<SortColumn> = keys
+            .into_iter()
+            .zip(&self.options)
+            .map(|(values, options)| SortColumn { values, options: Some(*options) })
+            .collect();
+        // Ties fall in the order in which the rows came: the result depends on nothing but the rows.
+        let position: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows.len() as u32));
+        columns.push(SortColumn { values: position, options: None });
+        let order = lexsort_to_indices(&columns, self.fetch).map_err(arrow_failed)?;
+        rows.take(&order)
+    }
+}
+
+/// Skips and cuts a complete result.
+#[derive(Debug)]
+pub struct Limit {
+    /// Rows left out at the start.
+    pub skip: usize,
+    /// Rows kept after them; none = all.
+    pub fetch: Option<usize>,
+}
+
+impl Transform for Limit {
+    fn apply(&self, rows: Rows, _: &mut Effects) -> Result<Rows> {
+        let skip = self.skip.min(rows.len());
+        let len = self.fetch.unwrap_or(usize::MAX).min(rows.len() - skip);
+        Ok(rows.slice(skip, len))
+    }
+}

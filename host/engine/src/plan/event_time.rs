@@ -1,0 +1,73 @@
+//! Where event time is named: the column is checked and marked, so that a query over it knows what it is.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::WatermarkNode;
+use crate::format::type_name;
+use crate::job::{EventTimeSpec, JobText, suggest};
+use crate::sql::EVENT_TIME;
+use crate::time::watermark::WatermarkRule;
+use crate::{Error, Result};
+
+/// The watermark nodes of a job, numbered as they are found.
+#[derive(Default)]
+pub(super) struct WatermarkNodes {
+    pub nodes: Vec<WatermarkNode>,
+}
+
+impl WatermarkNodes {
+    /// Notes that node `name` names its event time; returns its number.
+    pub fn add(&mut self, name: &str, spec: &EventTimeSpec) -> usize {
+        if let Some(found) = self.nodes.iter().position(|n| n.name == name) {
+            return found;
+        }
+        let rule = spec.delay.map(|delay| WatermarkRule { delay, idle_after: spec.idle_after });
+        self.nodes.push(WatermarkNode { name: name.to_owned(), rule });
+        self.nodes.len() - 1
+    }
+}
+
+/// The place of the event-time column in `schema`.
+pub(super) fn column(text: &JobText, what: &str, schema: &SchemaRef, spec: &EventTimeSpec) -> Result<usize> {
+    let name = &spec.column.value;
+    let Some((at, field)) = schema.column_with_name(name) else {
+        let names = schema.fields().iter().map(|f| f.name().as_str());
+        return Err(text
+            .error(spec.column.span.clone(), format!("{what} has no column `{name}` to take event time from"))
+            .with_help(suggest::choices(name, names)));
+    };
+    match field.data_type() {
+        DataType::Timestamp(..) => Ok(at),
+        other => Err(refuse_type(text, spec, name, other)),
+    }
+}
+
+fn refuse_type(text: &JobText, spec: &EventTimeSpec, name: &str, found: &DataType) -> Error {
+    text.error(spec.column.span.clone(), format!("event time must be a timestamp; `{name}` is {}", type_name(found)))
+        .with_help(format!("declare it in the source's schema: {name} = \"timestamp\", or compute one in SQL and name it there"))
+}
+
+/// `schema` with column `at` marked as event time, the only one. `watermark` is the node that it has a watermark from.
+pub(super) fn mark(schema: &SchemaRef, at: usize, watermark: Option<&str>) -> SchemaRef {
+    let fields = schema.fields().iter().enumerate().map(|(i, field)| {
+        let mut metadata = field.metadata().clone();
+        metadata.remove(EVENT_TIME);
+        if i == at {
+            metadata.insert(EVENT_TIME.to_owned(), watermark.unwrap_or_default().to_owned());
+        }
+        Arc::new(Field::clone(field).with_metadata(metadata))
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// `schema` without marks: what leaves the job does not bear them.
+pub(super) fn unmark(schema: &SchemaRef) -> SchemaRef {
+    let plain = |f: &Arc<Field>| {
+        let mut metadata = f.metadata().clone();
+        metadata.remove(EVENT_TIME);
+        Arc::new(Field::clone(f).with_metadata(metadata))
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
+}

@@ -1,0 +1,151 @@
+//! Nodes to flows: per place where rows come out, a tree of what happens to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use super::operators::PlannedNodes;
+use super::{Plan, PlannedSink, PlannedSource, PlannedStateful, Plugins, project};
+use crate::job::{Job, WatermarkPolicy};
+use crate::operator::{ObserveEventTime, Select, Transform};
+use crate::sql::Relation;
+use crate::time::watermark::Policy;
+use crate::{Error, Result};
+
+/// What happens to rows: all of these.
+pub type Flow = Vec<Next>;
+
+/// One thing that happens to rows.
+#[derive(Clone)]
+pub enum Next {
+    /// They go through a stateless operator, and on.
+    Through(Arc<dyn Transform>, Flow),
+    /// They reach a sink.
+    Sink(usize),
+    /// They reach a stateful operator.
+    State {
+        /// Its number.
+        operator: usize,
+        /// The number of its input.
+        input: usize,
+    },
+}
+
+/// Connects the nodes, from the sinks backwards.
+pub(super) fn connect(
+    job: Job,
+    plugins: Plugins,
+    schemas: BTreeMap<String, SchemaRef>,
+    mut nodes: PlannedNodes,
+    sinks: Vec<PlannedSink>,
+) -> Result<Plan> {
+    let mut connector = Connector { job: &job, flows: BTreeMap::new(), stateful: Vec::new(), sinks: &sinks };
+    for sink in job.sinks.iter().enumerate() {
+        if let Some(input) = &sink.1.input {
+            connector.flow(&input.value).push(Next::Sink(sink.0));
+        }
+    }
+    let operators = nodes.nodes.split_off(job.sources.len());
+    for node in operators.iter().rev() {
+        connector.node(node)?;
+    }
+    // Users were met before their inputs; the epoch's end goes the other way.
+    let Connector { mut flows, mut stateful, .. } = connector;
+    let last = stateful.len().saturating_sub(1);
+    stateful.reverse();
+    for operator in &mut stateful {
+        renumber(&mut operator.flow, last);
+    }
+    let mut sources = Vec::new();
+    for (spec, node) in job.sources.iter().zip(&nodes.nodes) {
+        let mut flow = flows.remove(&node.name).unwrap_or_default();
+        renumber(&mut flow, last);
+        if let Some((number, column)) = node.observes {
+            flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+        }
+        let names = node.schema.fields().iter().map(|f| f.name().clone()).collect();
+        let (_, columns) = project(&schemas[&node.name], Some(&names));
+        sources.push(PlannedSource { spec: spec.clone(), columns, flow });
+    }
+    nodes.nodes.extend(operators);
+    let PlannedNodes { nodes, watermarks } = nodes;
+    Ok(Plan { job, plugins, sources, stateful, sinks, watermarks: watermarks.nodes, nodes })
+}
+
+fn renumber(flow: &mut Flow, last: usize) {
+    for next in flow {
+        match next {
+            Next::Through(_, rest) => renumber(rest, last),
+            Next::State { operator, .. } => *operator = last - *operator,
+            Next::Sink(_) => {}
+        }
+    }
+}
+
+struct Connector<'a> {
+    job: &'a Job,
+    /// What happens to each node's rows.
+    flows: BTreeMap<String, Flow>,
+    /// Users before their inputs.
+    stateful: Vec<PlannedStateful>,
+    sinks: &'a [PlannedSink],
+}
+
+impl Connector<'_> {
+    fn flow(&mut self, node: &str) -> &mut Flow {
+        self.flows.entry(node.to_owned()).or_default()
+    }
+
+    fn node(&mut self, node: &super::PlannedNode) -> Result<()> {
+        let mut flow = self.flows.remove(&node.name).unwrap_or_default();
+        if let Some((number, column)) = node.observes {
+            flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+        }
+        self.relation(node, &node.relation, flow)
+    }
+
+    /// Puts `relation` before `flow`, down to the nodes that it reads.
+    fn relation(&mut self, node: &super::PlannedNode, relation: &Relation, flow: Flow) -> Result<()> {
+        match relation {
+            Relation::Input { table, columns, schema, .. } => {
+                let mut flow = flow;
+                if let Some(columns) = columns {
+                    flow = vec![Next::Through(Arc::new(Select::new(columns.clone(), schema.clone())), flow)];
+                }
+                if let Some((number, column)) = node.observes_input {
+                    flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+                }
+                self.flow(table).extend(flow);
+                Ok(())
+            }
+            Relation::Transform { input, transform, .. } => {
+                self.relation(node, input, vec![Next::Through(transform.clone(), flow)])
+            }
+            Relation::Stateful { input, operator, .. } => {
+                let spec = self.job.operators.iter().find(|o| o.name.value == node.name);
+                let spec = spec.ok_or_else(|| Error::internal(format!("`{}` is no operator", node.name)))?;
+                let late = spec.late.as_ref().and_then(|l| self.sinks.iter().position(|s| s.spec.name.value == l.value));
+                self.stateful.push(PlannedStateful {
+                    name: self.state_name(&node.name),
+                    operator: operator.clone(),
+                    watermarks: node.watermarks.clone(),
+                    policy: match spec.watermark_policy {
+                        WatermarkPolicy::Min => Policy::Min,
+                        WatermarkPolicy::Max => Policy::Max,
+                    },
+                    late,
+                    flow,
+                });
+                let number = self.stateful.len() - 1;
+                self.relation(node, input, vec![Next::State { operator: number, input: 0 }])
+            }
+        }
+    }
+
+    /// A node's state is stored under the node's name; where a query has several stateful operators, they are counted.
+    fn state_name(&self, node: &str) -> Arc<str> {
+        let same = self.stateful.iter().filter(|s| s.name.split('/').next() == Some(node)).count();
+        if same == 0 { node.into() } else { format!("{node}/{same}").into() }
+    }
+}

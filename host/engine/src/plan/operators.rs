@@ -1,0 +1,400 @@
+//! Nodes one after the other: schemas, queries, plugins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use millstream_plugin::{Bound, InputField, PluginKind};
+
+use super::event_time::{self, WatermarkNodes};
+use super::node::{PlannedNode, Use};
+use super::{PARTITIONS, Plugins, Queries, project};
+use crate::format::normalise_schema;
+use crate::job::{Job, Logic, OperatorSpec, OutputMode, Spanned, suggest};
+use crate::operator::aggregate::{
+    AggregateCall, GroupAggregate, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey,
+};
+use crate::operator::{
+    ColumnFrom, Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform,
+};
+use crate::sql::{self, Emits, InputTable, PlanContext, Relation};
+use crate::{Error, ErrorKind, Result};
+
+/// Columns in use per node; a node that is not in it keeps all.
+pub(super) type ColumnsInUse = BTreeMap<String, BTreeSet<String>>;
+
+/// The nodes of a job and its watermark nodes.
+pub(super) struct PlannedNodes {
+    pub nodes: Vec<PlannedNode>,
+    pub watermarks: WatermarkNodes,
+}
+
+impl PlannedNodes {
+    pub fn get(&self, name: &str) -> Option<&PlannedNode> {
+        self.nodes.iter().find(|n| n.name == name)
+    }
+}
+
+/// Plans sources and operators, inputs first.
+pub(super) fn plan_nodes(
+    job: &Job,
+    plugins: &Plugins,
+    queries: &Queries,
+    sources: &BTreeMap<String, SchemaRef>,
+    in_use: &ColumnsInUse,
+) -> Result<PlannedNodes> {
+    let mut planner =
+        Planner { job, plugins, queries, in_use, done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() } };
+    for source in &job.sources {
+        let name = &source.name.value;
+        let (schema, _) = project(&sources[name], in_use.get(name));
+        let relation = Relation::Input { table: name.clone(), columns: None, schema: schema.clone(), emits: Emits::Rows };
+        let node = PlannedNode {
+            name: name.clone(),
+            relation,
+            observes: None,
+            observes_input: None,
+            watermarks: BTreeSet::new(),
+            schema,
+            uses: Vec::new(),
+            plugin_reads: None,
+            keys: None,
+        };
+        let node = match &source.event_time {
+            Some(spec) => planner.observe_output(node, spec)?,
+            None => node,
+        };
+        planner.done.nodes.push(node);
+    }
+    for operator in &job.operators {
+        let node = planner.operator(operator)?;
+        planner.done.nodes.push(node);
+    }
+    Ok(planner.done)
+}
+
+struct Planner<'a> {
+    job: &'a Job,
+    plugins: &'a Plugins,
+    queries: &'a Queries,
+    in_use: &'a ColumnsInUse,
+    done: PlannedNodes,
+}
+
+impl Planner<'_> {
+    fn input(&self, name: &str) -> Result<&PlannedNode> {
+        self.done.get(name).ok_or_else(|| Error::internal(format!("node `{name}` is planned after its user")))
+    }
+
+    /// The node's event time is a column of its own rows.
+    fn observe_output(&mut self, mut node: PlannedNode, spec: &crate::job::EventTimeSpec) -> Result<PlannedNode> {
+        let at = event_time::column(&self.job.text, &format!("`{}`", node.name), &node.schema, spec)?;
+        let number = self.done.watermarks.add(&node.name, spec);
+        node.schema = event_time::mark(&node.schema, at, spec.delay.map(|_| node.name.as_str()));
+        node.observes = Some((number, at));
+        node.watermarks = BTreeSet::from([number]);
+        Ok(node)
+    }
+
+    fn operator(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
+        let node = match &operator.logic {
+            Logic::Sql(_) => self.sql(operator)?,
+            Logic::Plugin { .. } => self.plugin(operator)?,
+        };
+        let stateful = node.relation.is_stateful();
+        if let Some(mode) = &operator.output_mode
+            && !stateful
+        {
+            let message = format!("`{}` keeps no state, so it has no output mode", node.name);
+            return Err(self.job.text.error(mode.span.clone(), message).with_help("output_mode belongs on the operator that aggregates"));
+        }
+        if let Some(late) = &operator.late
+            && !stateful
+        {
+            let message = format!("`{}` keeps no state, so nothing is late for it", node.name);
+            return Err(self.job.text.error(late.span.clone(), message).with_help("`late` belongs on the operator that aggregates"));
+        }
+        match &operator.event_time {
+            Some(spec) if !stateful => self.observe_output(node, spec),
+            _ => Ok(node),
+        }
+    }
+
+    fn sql(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
+        let name: Arc<str> = operator.name.value.as_str().into();
+        let (text, parsed) = &self.queries[&operator.name.value];
+        let mut tables = BTreeMap::new();
+        let mut watermarks = BTreeSet::new();
+        for (input, _) in &parsed.tables {
+            let node = self.input(input)?;
+            tables.insert(input.clone(), InputTable { schema: node.schema.clone(), emits: node.emits() });
+            watermarks.extend(&node.watermarks);
+        }
+        let functions = self.plugins.functions(&name);
+        let plan_over = |tables: &BTreeMap<String, InputTable>| {
+            sql::plan(text, parsed.clone(), &PlanContext {
+                node: name.clone(),
+                tables,
+                plugins: &functions,
+                mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
+                partitions: PARTITIONS,
+            })
+        };
+
+        // Event time on a stateful node is a column of its input; on a stateless one it is one of its output.
+        let mut observes_input = None;
+        let mut planned = None;
+        if let Some(spec) = &operator.event_time
+            && let [(input, _)] = parsed.tables.as_slice()
+            && let Some(at) = tables[input].schema.index_of(&spec.column.value).ok()
+        {
+            let mut marked = tables.clone();
+            let table = marked.get_mut(input).expect("it was put in above");
+            table.schema = event_time::mark(&table.schema, at, spec.delay.map(|_| operator.name.value.as_str()));
+            if let Ok(relation) = plan_over(&marked)
+                && relation.is_stateful()
+            {
+                event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
+                let number = self.done.watermarks.add(&operator.name.value, spec);
+                observes_input = Some((number, at));
+                watermarks = BTreeSet::from([number]);
+                planned = Some(relation);
+            }
+        }
+        let relation = match planned {
+            Some(relation) => relation,
+            None => plan_over(&tables)?,
+        };
+        if let Some(spec) = &operator.event_time
+            && relation.is_stateful()
+            && observes_input.is_none()
+        {
+            for input in tables.keys() {
+                event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
+            }
+        }
+
+        let schema = relation.schema();
+        let normal = normalise_schema(&schema);
+        let relation = if normal.fields() == schema.fields() {
+            relation
+        } else {
+            PlannedNode::then(relation, Arc::new(Normalise::new(normal.clone())), normal.clone(), "normalise types")
+        };
+        let schema = normal;
+        self.unique_names(&schema, &operator.name)?;
+        let mut uses = Vec::new();
+        leaves(&relation, &mut uses);
+        if operator.late.is_some() || observes_input.is_some() {
+            // Late rows go out with all their columns.
+            let all = operator.late.is_some();
+            for one in &mut uses {
+                match (&mut one.reads, &operator.event_time) {
+                    (reads, _) if all => *reads = None,
+                    (Some(reads), Some(spec)) => {
+                        reads.insert(spec.column.value.clone());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let keys = key_names(&relation, &schema);
+        Ok(PlannedNode {
+            name: operator.name.value.clone(),
+            relation,
+            observes: None,
+            observes_input,
+            watermarks,
+            schema,
+            uses,
+            plugin_reads: None,
+            keys,
+        })
+    }
+
+    fn unique_names(&self, schema: &SchemaRef, name: &Spanned<String>) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        match schema.fields().iter().find(|f| !seen.insert(f.name())) {
+            None => Ok(()),
+            Some(twice) => Err(self
+                .job
+                .text
+                .error(name.span.clone(), format!("`{}` has two columns named `{}`", name.value, twice.name()))
+                .with_help("give one of them another name: … AS other_name")),
+        }
+    }
+
+    fn plugin(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
+        let Logic::Plugin { input, plugin: plugin_name, config, group_by } = &operator.logic else {
+            return Err(Error::internal("not a plugin operator"));
+        };
+        let name: Arc<str> = operator.name.value.as_str().into();
+        let from = self.input(&input.value)?;
+        let (input_schema, watermarks, emits) = (from.schema.clone(), from.watermarks.clone(), from.emits());
+        let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
+        let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
+        let failed = |e: millstream_plugin::PluginError| {
+            let e = Error::from(e);
+            let e = if e.kind() == ErrorKind::Plugin { Error::invalid(e.message()) } else { e };
+            at_plugin(e.context(format!("operator `{name}`, plugin `{}`", plugin_name.value)))
+        };
+        let bind = |schema: &SchemaRef| {
+            let fields = schema.fields().iter().map(|f| InputField { field: f.clone(), constant: None });
+            plugin.bind(config, &fields.collect::<Vec<_>>(), limits).map_err(failed)
+        };
+        if !group_by.is_empty() && plugin.kind() != PluginKind::Aggregate {
+            let message = format!("`{}` is no aggregate: it has no groups", plugin_name.value);
+            return Err(self.job.text.error(group_by[0].span.clone(), message).with_help("leave `group_by` out"));
+        }
+        let leaf = Relation::Input { table: input.value.clone(), columns: None, schema: input_schema.clone(), emits };
+        let bound = bind(&input_schema)?;
+        let calls = PluginCalls::new(name.clone(), plugin_name.value.as_str().into());
+        let reads: Vec<String> = bound.reads().iter().map(|c| input_schema.field(*c).name().clone()).collect();
+        let wanted = self.in_use.get(&operator.name.value);
+        let mut passes_on = true;
+        let relation = match bound {
+            Bound::Filter(filter) => {
+                let what = format!("filter by plugin {}", plugin_name.value);
+                PlannedNode::then(leaf, Arc::new(PluginFilter::new(calls, filter)), input_schema.clone(), &what)
+            }
+            Bound::Map(map) => {
+                let (layout, schema) = extended(&input_schema, map.output(), wanted);
+                let what = format!("map by plugin {}", plugin_name.value);
+                PlannedNode::then(leaf, Arc::new(PluginMap::new(calls, map, layout, schema.clone())) as Arc<dyn Transform>, schema, &what)
+            }
+            Bound::FlatMap(flat_map) => {
+                let (layout, schema) = extended(&input_schema, flat_map.output(), wanted);
+                let what = format!("flat-map by plugin {}", plugin_name.value);
+                PlannedNode::then(leaf, Arc::new(PluginFlatMap::new(calls, flat_map, layout, schema.clone())), schema, &what)
+            }
+            Bound::Aggregate(aggregate) => {
+                passes_on = false;
+                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, group_by)?
+            }
+        };
+        let read: BTreeSet<String> = reads.iter().cloned().chain(group_by.iter().map(|g| g.value.clone())).collect();
+        let schema = relation.schema();
+        let keys = key_names(&relation, &schema);
+        let reads_all = operator.late.is_some() || (!passes_on && operator.event_time.is_some());
+        Ok(PlannedNode {
+            name: operator.name.value.clone(),
+            relation,
+            observes: None,
+            observes_input: None,
+            watermarks,
+            schema,
+            uses: vec![Use { input: input.value.clone(), reads: (!reads_all).then_some(read), passes_on }],
+            plugin_reads: Some(reads),
+            keys,
+        })
+    }
+
+    /// An aggregate plugin as a node: all input columns are its arguments, `group_by` its groups.
+    fn plugin_aggregate(
+        &self,
+        operator: &OperatorSpec,
+        leaf: Relation,
+        aggregate: millstream_plugin::BoundAggregate,
+        input: &SchemaRef,
+        group_by: &[Spanned<String>],
+    ) -> Result<Relation> {
+        let text = &self.job.text;
+        let mode = match &operator.output_mode {
+            Some(mode) if mode.value != OutputMode::Append => mode.value,
+            other => {
+                let span = other.as_ref().map_or(operator.name.span.clone(), |m| m.span.clone());
+                return Err(text
+                    .error(span, "append mode needs a grouping by window, which an aggregate plugin as an operator of its own has not")
+                    .with_help("set output_mode = \"complete\" or \"update\", or call the plugin in SQL: SELECT window.start, my_plugin(x) … GROUP BY window(…)"));
+            }
+        };
+        if leaf.emits() != Emits::Rows {
+            let message = "an aggregation cannot follow a node whose rows replace earlier ones";
+            return Err(text.error(operator.name.span.clone(), message));
+        }
+        let name: Arc<str> = operator.name.value.as_str().into();
+        let mut keys: Vec<Arc<dyn datafusion_physical_expr::PhysicalExpr>> = Vec::new();
+        let mut fields: Vec<FieldRef> = Vec::new();
+        for column in group_by {
+            let Some((at, field)) = input.column_with_name(&column.value) else {
+                let names = input.fields().iter().map(|f| f.name().as_str());
+                return Err(text
+                    .error(column.span.clone(), format!("there is no column `{}` to group by", column.value))
+                    .with_help(suggest::choices(&column.value, names)));
+            };
+            keys.push(Arc::new(datafusion_physical_expr::expressions::Column::new(field.name(), at)));
+            fields.push(Arc::new(Field::new(field.name(), field.data_type().clone(), true)));
+        }
+        let args = input.fields().iter().enumerate();
+        let args = args.map(|(i, f)| Arc::new(datafusion_physical_expr::expressions::Column::new(f.name(), i)) as _);
+        let args = Expressions::new(args.collect(), false);
+        let key_fields = fields.clone().into();
+        fields.extend(aggregate.output().iter().cloned());
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        self.unique_names(&schema, &operator.name)?;
+        let plugin: Arc<str> = name.clone();
+        let function = Arc::new(PluginAggregate::new(plugin, aggregate, input.clone()));
+        let groups = (0..group_by.len()).map(OutputColumn::Key).collect();
+        let operator = GroupAggregate::new(GroupAggregateParts {
+            name,
+            time: TimeKey::None,
+            keys: Expressions::new(keys, false),
+            key_fields,
+            aggregates: vec![AggregateCall { function, args, filter: None }],
+            groups,
+            schema,
+            mode,
+            partitions: PARTITIONS,
+        })?;
+        let keys = (0..group_by.len()).map(|k| vec![k]).collect();
+        Ok(Relation::Stateful { input: Box::new(leaf), operator: Arc::new(operator), mode, keys, what: "aggregate by plugin".into() })
+    }
+}
+
+/// Input columns that are wanted and not replaced, then the plugin's.
+fn extended(
+    input: &SchemaRef,
+    returned: &arrow::datatypes::Fields,
+    wanted: Option<&BTreeSet<String>>,
+) -> (Vec<ColumnFrom>, SchemaRef) {
+    let (mut layout, mut fields) = (Vec::new(), Vec::new());
+    let find = |name: &str| returned.iter().position(|f| f.name() == name);
+    for (i, field) in input.fields().iter().enumerate() {
+        match find(field.name()) {
+            // In the place of the column that it replaces.
+            Some(r) => {
+                layout.push(ColumnFrom::Plugin(r));
+                fields.push(returned[r].clone());
+            }
+            None if wanted.is_none_or(|w| w.contains(field.name())) => {
+                layout.push(ColumnFrom::Input(i));
+                fields.push(field.clone());
+            }
+            None => {}
+        }
+    }
+    for (r, field) in returned.iter().enumerate() {
+        if input.column_with_name(field.name()).is_none() {
+            layout.push(ColumnFrom::Plugin(r));
+            fields.push(field.clone());
+        }
+    }
+    (layout, Arc::new(Schema::new(fields)))
+}
+
+/// Which columns of which nodes a query reads.
+fn leaves(relation: &Relation, uses: &mut Vec<Use>) {
+    match relation {
+        Relation::Input { table, columns, schema, .. } => {
+            let names = || schema.fields().iter().map(|f| f.name().clone()).collect();
+            uses.push(Use { input: table.clone(), reads: columns.as_ref().map(|_| names()), passes_on: false });
+        }
+        Relation::Transform { input, .. } | Relation::Stateful { input, .. } => leaves(input, uses),
+    }
+}
+
+/// Per key, the name of a column that carries it; none if one is not there.
+fn key_names(relation: &Relation, schema: &SchemaRef) -> Option<Vec<String>> {
+    let name = |key: &Vec<usize>| key.first().map(|c| schema.field(*c).name().clone());
+    relation.keys().iter().map(name).collect()
+}

@@ -1,0 +1,91 @@
+//! Sinks: what comes to them, and whether they can take it.
+
+use arrow::datatypes::SchemaRef;
+
+use super::event_time::unmark;
+use super::operators::PlannedNodes;
+use crate::job::{Job, OutputMode, SinkSpec};
+use super::dead_letters;
+use crate::sink;
+use crate::sql::Emits;
+use crate::{Error, Result};
+
+/// A sink and what comes to it.
+pub struct PlannedSink {
+    /// What the job says of it.
+    pub spec: SinkSpec,
+    /// The columns of the rows that come.
+    pub schema: SchemaRef,
+    /// What the rows are.
+    pub mode: OutputMode,
+    /// Names of the columns that make a row's key, where rows replace each other.
+    pub keys: Vec<String>,
+}
+
+/// All sinks in the job file's order; last the dead letters.
+pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedSink>> {
+    let mut planned = Vec::new();
+    for spec in &job.sinks {
+        let sink = match &spec.input {
+            Some(input) => {
+                let node = nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone()))?;
+                let mode = match node.emits() {
+                    Emits::Rows => OutputMode::Append,
+                    Emits::Updates => OutputMode::Update,
+                    Emits::Snapshot => OutputMode::Complete,
+                };
+                let keys = keys(job, spec, mode, node.keys.clone())?;
+                PlannedSink { spec: spec.clone(), schema: unmark(&node.schema), mode, keys }
+            }
+            None => {
+                let schema = unmark(&late_schema(job, nodes, &spec.name.value)?);
+                PlannedSink { spec: spec.clone(), schema, mode: OutputMode::Append, keys: Vec::new() }
+            }
+        };
+        let at = spec.input.as_ref().map_or(spec.name.span.clone(), |i| i.span.clone());
+        sink::check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
+        planned.push(sink);
+    }
+    let schema = dead_letters::schema();
+    planned.push(PlannedSink { spec: job.dead_letters.clone(), schema, mode: OutputMode::Append, keys: Vec::new() });
+    Ok(planned)
+}
+
+fn keys(job: &Job, spec: &SinkSpec, mode: OutputMode, keys: Option<Vec<String>>) -> Result<Vec<String>> {
+    match (mode, keys) {
+        (OutputMode::Update, None) if matches!(spec.connector, crate::job::SinkConnector::Memory) => Err(job
+            .text
+            .error(spec.name.span.clone(), "update mode replaces rows by their key, and not all of the GROUP BY columns come out")
+            .with_help("put every GROUP BY column into SELECT (of a window, its start)")),
+        (_, keys) => Ok(keys.unwrap_or_default()),
+    }
+}
+
+/// The columns of late rows: those that the node which names this sink is given. Several nodes may, if they agree.
+fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef> {
+    let mut found: Option<SchemaRef> = None;
+    for operator in &job.operators {
+        let Some(late) = operator.late.as_ref().filter(|l| l.value == sink) else { continue };
+        let node = nodes.get(&operator.name.value);
+        let schema = node.and_then(|n| stateful_input(&n.relation));
+        let schema = schema.ok_or_else(|| Error::internal(format!("`{}` has no input", operator.name.value)))?;
+        match &found {
+            Some(other) if unmark(other) != unmark(&schema) => {
+                let message = format!("late rows of `{}` have other columns than those that go to `{sink}` already", operator.name.value);
+                return Err(job.text.error(late.span.clone(), message).with_help("give each its own sink"));
+            }
+            _ => found = Some(schema),
+        }
+    }
+    found.ok_or_else(|| Error::internal(format!("nobody sends late rows to `{sink}`")))
+}
+
+/// The schema of the rows that a node's stateful operator is given.
+pub(super) fn stateful_input(relation: &crate::sql::Relation) -> Option<SchemaRef> {
+    use crate::sql::Relation;
+    match relation {
+        Relation::Input { .. } => None,
+        Relation::Transform { input, .. } => stateful_input(input),
+        Relation::Stateful { input, .. } => Some(input.schema()),
+    }
+}

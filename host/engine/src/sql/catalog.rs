@@ -1,0 +1,178 @@
+//! What a query may name, the way DataFusion wants to be told, and which of its rules we let work on the plan.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{DataFusionError, Result, TableReference, plan_err};
+use datafusion_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion_expr::{AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion_optimizer::analyzer::Analyzer;
+use datafusion_optimizer::optimizer::Optimizer;
+use datafusion_optimizer::{OptimizerContext, OptimizerRule};
+use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use datafusion_sql::sqlparser::ast::DataType as SqlType;
+
+use super::parse::Parsed;
+use super::plugin::PluginFunction;
+use super::window::WindowFunction;
+use super::InputTable;
+use crate::operator::aggregate::timestamp_type;
+
+/// Tables, functions and types.
+pub(super) struct Catalog {
+    tables: HashMap<String, Arc<dyn TableSource>>,
+    scalars: HashMap<String, Arc<ScalarUDF>>,
+    higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    aggregates: HashMap<String, Arc<AggregateUDF>>,
+    planners: Vec<Arc<dyn ExprPlanner>>,
+    types: Arc<dyn TypePlanner>,
+    options: ConfigOptions,
+}
+
+impl Catalog {
+    /// The job's tables and plugins, and DataFusion's functions.
+    pub fn new(tables: &BTreeMap<String, InputTable>, plugins: &BTreeMap<String, PluginFunction>) -> Self {
+        let tables = tables.iter().map(|(name, t)| (name.clone(), Arc::new(Table(t.schema.clone())) as _)).collect();
+        let mut scalars = HashMap::new();
+        let built_in = datafusion_functions::all_default_functions();
+        for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
+            for alias in f.aliases() {
+                scalars.insert(alias.clone(), f.clone());
+            }
+            scalars.insert(f.name().to_owned(), f);
+        }
+        scalars.insert(super::window::WINDOW.to_owned(), WindowFunction::udf());
+        let mut higher_order = HashMap::new();
+        for f in datafusion_functions_nested::all_default_higher_order_functions() {
+            higher_order.insert(f.name().to_owned(), f);
+        }
+        let mut aggregates = HashMap::new();
+        for f in datafusion_functions_aggregate::all_default_aggregate_functions() {
+            for alias in f.aliases() {
+                aggregates.insert(alias.clone(), f.clone());
+            }
+            aggregates.insert(f.name().to_owned(), f);
+        }
+        // A plugin may take the name of a built-in function: the job says so.
+        for (name, plugin) in plugins {
+            if let Some(udf) = plugin.scalar() {
+                scalars.insert(name.clone(), udf);
+            }
+            if let Some(udaf) = plugin.aggregate() {
+                aggregates.insert(name.clone(), udaf);
+            }
+        }
+        let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
+            Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
+            Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
+            Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
+            Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
+            Arc::new(datafusion_functions_aggregate::planner::AggregateFunctionPlanner),
+        ];
+        let options = ConfigOptions::new();
+        Self { tables, scalars, higher_order, aggregates, planners, types: Arc::new(Types), options }
+    }
+}
+
+
+impl ContextProvider for Catalog {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        match self.tables.get(name.table()) {
+            Some(table) => Ok(table.clone()),
+            None => plan_err!("there is no node named `{}`", name.table()),
+        }
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(self.types.clone())
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.scalars.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.higher_order.get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.aggregates.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
+        None
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.scalars.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.higher_order.keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.aggregates.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[derive(Debug)]
+struct Table(SchemaRef);
+
+impl TableSource for Table {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
+    }
+}
+
+/// `TIMESTAMP` is what a stream's event time is: microseconds UTC.
+#[derive(Debug)]
+struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
+        Ok(match sql_type {
+            SqlType::Timestamp(None, _) => Some(Arc::new(arrow::datatypes::Field::new("", timestamp_type(), true))),
+            _ => None,
+        })
+    }
+}
+
+/// Names resolved.
+pub(super) fn logical_plan(catalog: &Catalog, parsed: Parsed) -> Result<LogicalPlan> {
+    let options = ParserOptions::new().with_map_string_types_to_utf8view(false).with_collect_spans(true);
+    SqlToRel::new_with_options(catalog, options).sql_statement_to_plan(parsed.statement)
+}
+
+/// Types coerced, constants folded, columns that nobody reads left out. Rules that turn one stateful operator into
+/// others (`DISTINCT` into groups, one distinct aggregate into two) or that move filters below a window stay out.
+pub(super) fn optimize(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let options = ConfigOptions::new();
+    let analyzed = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
+        Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
+        Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()),
+        Arc::new(datafusion_optimizer::optimize_projections::OptimizeProjections::new()),
+    ];
+    Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})
+}

@@ -1,0 +1,69 @@
+//! Clauses and functions that a stream cannot do, with the reason.
+
+use std::any::Any;
+
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_expr::{Expr, LogicalPlan, Volatility};
+
+use super::error::SqlText;
+use super::plugin::PluginScalar;
+use super::window::WindowFunction;
+use crate::{Error, Result};
+
+/// Refuses functions that give another answer each time: an epoch that is run again after a crash must give the same rows.
+pub(super) fn refuse_volatile(text: &SqlText, plan: &LogicalPlan) -> Result<()> {
+    let mut refused: Option<String> = None;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|e| {
+                if let Expr::ScalarFunction(f) = e {
+                    let inner = f.func.inner().as_ref() as &dyn Any;
+                    let ours = inner.is::<WindowFunction>() || inner.is::<PluginScalar>();
+                    let clock = ["now", "current_date", "current_time", "version"].contains(&f.func.name());
+                    if !ours && (clock || f.func.signature().volatility == Volatility::Volatile) {
+                        refused = Some(f.func.name().to_owned());
+                        return Ok(TreeNodeRecursion::Stop);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    walked.map_err(|e| text.error(e))?;
+    match refused {
+        None => Ok(()),
+        Some(name) => Err(text
+            .refuse_clause(
+                &name,
+                format!("`{name}()` gives another answer each time: an epoch that is run again after a crash must give the same rows"),
+            )
+            .with_help("take times from the rows, or add a column in a plugin")),
+    }
+}
+
+/// The refusal of a plan node that has no streaming operator.
+pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
+    let (clause, why, help) = match plan {
+        LogicalPlan::Window(_) => (
+            "OVER",
+            "OVER needs all rows of its partition, and a stream's rows never end",
+            "group by window(…) instead",
+        ),
+        LogicalPlan::Join(_) => ("JOIN", "JOIN of streams is not supported yet", "join downstream of the sink"),
+        LogicalPlan::Union(_) => ("UNION", "UNION of streams is not supported yet", "use one source with a glob over all the files"),
+        LogicalPlan::Distinct(_) => {
+            ("DISTINCT", "DISTINCT would have to remember every row for ever; deduplication is not supported yet", "GROUP BY the columns with output_mode = \"complete\" or \"update\"")
+        }
+        LogicalPlan::Unnest(_) => ("unnest", "unnest is not supported yet", "use a flat-map plugin"),
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {
+            ("SELECT", "a query must read FROM a source or an operator", "name one of the job's nodes in FROM")
+        }
+        LogicalPlan::RecursiveQuery(_) => ("RECURSIVE", "WITH RECURSIVE has no end on a stream", "use a plugin"),
+        LogicalPlan::Subquery(_) => ("SELECT", "sub-queries are supported in FROM only", "name the sub-query in FROM"),
+        other => {
+            let name = other.display().to_string();
+            return text.refuse_all(format!("`{name}` cannot be done on a stream"));
+        }
+    };
+    text.refuse_clause(clause, why).with_help(help)
+}

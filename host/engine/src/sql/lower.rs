@@ -1,0 +1,196 @@
+//! DataFusion's logical plan to our relations: the stateless nodes. Aggregations are in [`super::lower_aggregate`].
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_common::{Column, DFSchema, ScalarValue};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::logical_plan::{Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::{Expr, LogicalPlan};
+use datafusion_physical_expr::create_physical_expr;
+
+use super::clause::refuse_node;
+use super::error::SqlText;
+use super::plugin::PluginScalar;
+use super::{Emits, PlanContext, Relation};
+use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Sort, Transform};
+use crate::{Error, Result};
+
+/// Lowers one query.
+pub(super) struct Lowering<'a> {
+    pub text: &'a SqlText,
+    pub context: &'a PlanContext<'a>,
+}
+
+impl Lowering<'_> {
+    /// The relation that computes `plan`.
+    pub fn lower(&self, plan: &LogicalPlan) -> Result<Relation> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
+            LogicalPlan::Projection(projection) => self.projection(projection),
+            LogicalPlan::Filter(filter) => {
+                let input = self.lower(&filter.input)?;
+                let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
+                let schema = input.schema();
+                let keys = input.keys().to_vec();
+                let what = format!("filter {}", filter.predicate);
+                Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
+            }
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Sort(sort) => self.sort(sort),
+            LogicalPlan::Limit(limit) => self.limit(limit),
+            other => Err(refuse_node(self.text, other)),
+        }
+    }
+
+    fn scan(&self, scan: &TableScan) -> Result<Relation> {
+        let name = scan.table_name.table();
+        let table = self.context.tables.get(name);
+        let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
+        let Some(columns) = &scan.projection else {
+            let schema = table.schema.clone();
+            return Ok(Relation::Input { table: name.to_owned(), columns: None, schema, emits: table.emits });
+        };
+        let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Relation::Input { table: name.to_owned(), columns: Some(columns.clone()), schema, emits: table.emits })
+    }
+
+    fn projection(&self, projection: &Projection) -> Result<Relation> {
+        let input = self.lower(&projection.input)?;
+        let from = projection.input.schema();
+        let columns = self.expressions(&projection.expr, from)?;
+        let schema = projection.schema.inner().clone();
+        let carries = |expr: &Expr| carried_column(expr).and_then(|c| from.maybe_index_of_column(c));
+        let carried: Vec<Option<usize>> = projection.expr.iter().map(carries).collect();
+        let keys = input.keys().iter().map(|key| {
+            let carrying = carried.iter().enumerate();
+            carrying.filter(|(_, c)| c.is_some_and(|c| key.contains(&c))).map(|(at, _)| at).collect()
+        });
+        let keys = keys.collect();
+        let shown: Vec<String> = projection.expr.iter().map(ToString::to_string).collect();
+        let project = Project::new(self.context.node.clone(), columns, schema.clone());
+        Ok(transform(input, project, schema, keys, format!("project {}", shown.join(", "))))
+    }
+
+    fn sort(&self, sort: &LogicalSort) -> Result<Relation> {
+        let input = self.lower(&sort.input)?;
+        self.needs_whole_result(&input, "ORDER BY", "rows of a stream come for ever: they cannot be put in order")?;
+        let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
+        let by = self.expressions(&exprs, sort.input.schema())?;
+        let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
+        let options = sort.expr.iter().map(option).collect();
+        let shown: Vec<String> = sort.expr.iter().map(ToString::to_string).collect();
+        let (schema, keys) = (input.schema(), input.keys().to_vec());
+        let operator = Sort::new(self.context.node.clone(), by, options, sort.fetch);
+        Ok(transform(input, operator, schema, keys, format!("order by {}", shown.join(", "))))
+    }
+
+    fn limit(&self, limit: &LogicalLimit) -> Result<Relation> {
+        let input = self.lower(&limit.input)?;
+        let clause = if limit.fetch.is_some() { "LIMIT" } else { "OFFSET" };
+        self.needs_whole_result(&input, clause, "which rows of a stream come first depends on when they come")?;
+        let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
+        let fetch = self.constant(limit.fetch.as_deref(), "LIMIT")?;
+        let (schema, keys) = (input.schema(), input.keys().to_vec());
+        let what = fetch.map_or(format!("skip {skip}"), |f| format!("limit {f}, skip {skip}"));
+        Ok(transform(input, Limit { skip, fetch }, schema, keys, what))
+    }
+
+    fn needs_whole_result(&self, input: &Relation, clause: &str, why: &str) -> Result<()> {
+        if input.emits() == Emits::Snapshot {
+            return Ok(());
+        }
+        let message = format!("{clause} needs a whole result, which only an aggregation in complete mode has: {why}");
+        Err(self.text.refuse_clause(clause, message).with_help("aggregate with output_mode = \"complete\" first"))
+    }
+
+    fn constant(&self, expr: Option<&Expr>, clause: &str) -> Result<Option<usize>> {
+        let value = match expr {
+            None => return Ok(None),
+            Some(Expr::Literal(ScalarValue::Int64(Some(n)), _)) => usize::try_from(*n).ok(),
+            Some(Expr::Literal(ScalarValue::UInt64(Some(n)), _)) => usize::try_from(*n).ok(),
+            Some(Expr::Literal(ScalarValue::Int64(None), _)) => return Ok(None),
+            Some(_) => None,
+        };
+        let refused = || self.text.refuse_clause(clause, format!("{clause} takes a number of rows, 0 or more"));
+        value.map(Some).ok_or_else(refused)
+    }
+
+    /// Physical expressions for `exprs` over rows of `schema`.
+    pub fn expressions(&self, exprs: &[Expr], schema: &DFSchema) -> Result<Expressions> {
+        let numbered = NumberedRows::new(exprs, schema).map_err(|e| self.text.error(e))?;
+        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let physical = numbered.exprs.iter().map(|e| create_physical_expr(e, &numbered.schema, &props, &planning));
+        let physical = physical.collect::<Result<_, _>>().map_err(|e| self.text.error(e))?;
+        Ok(Expressions::new(physical, numbered.used))
+    }
+}
+
+fn transform(
+    input: Relation,
+    transform: impl Transform + 'static,
+    schema: SchemaRef,
+    keys: Vec<Vec<usize>>,
+    what: String,
+) -> Relation {
+    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what }
+}
+
+/// The column that an output column is, or is a field of: a window's start stands for the window.
+fn carried_column(expr: &Expr) -> Option<&Column> {
+    match expr {
+        Expr::Column(column) => Some(column),
+        Expr::Alias(alias) => carried_column(&alias.expr),
+        Expr::ScalarFunction(f) if f.func.name() == "get_field" => f.args.first().and_then(carried_column),
+        _ => None,
+    }
+}
+
+/// Expressions in which calls of plugins have the hidden row number as last argument, and the schema that has it too.
+pub(super) struct NumberedRows {
+    pub exprs: Vec<Expr>,
+    pub schema: DFSchema,
+    /// Whether any plugin is called.
+    pub used: bool,
+}
+
+impl NumberedRows {
+    pub fn new(exprs: &[Expr], schema: &DFSchema) -> Result<Self, datafusion_common::DataFusionError> {
+        let mut used = false;
+        for expr in exprs {
+            expr.apply(|e| {
+                used |= is_plugin_call(e);
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        if !used {
+            return Ok(Self { exprs: exprs.to_vec(), schema: schema.clone(), used });
+        }
+        let row: Field = Expressions::row_field().as_ref().clone();
+        let fields = schema.iter().map(|(q, f)| (q.cloned(), f.clone())).chain([(None, Arc::new(row))]);
+        let schema = DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?;
+        let exprs = exprs.iter().map(|e| {
+            let numbered = e.clone().transform_up(|mut e| {
+                if !is_plugin_call(&e) {
+                    return Ok(Transformed::no(e));
+                }
+                if let Expr::ScalarFunction(f) = &mut e {
+                    f.args.push(Expr::Column(Column::new_unqualified(ROW_COLUMN)));
+                }
+                Ok(Transformed::yes(e))
+            });
+            numbered.map(|t| t.data)
+        });
+        Ok(Self { exprs: exprs.collect::<Result<_, _>>()?, schema, used })
+    }
+}
+
+fn is_plugin_call(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(f) if (f.func.inner().as_ref() as &dyn Any).is::<PluginScalar>())
+}

@@ -1,0 +1,204 @@
+//! An aggregation of the logical plan to the grouped aggregation over stored state.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, Fields};
+use datafusion_common::DFSchema;
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr::AggregateFunction as AggregateExpr;
+use datafusion_expr::logical_plan::Aggregate;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::{Expr, ExprSchemable};
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
+
+use super::lower::{Lowering, NumberedRows};
+use super::plugin::PluginAggregateFunction;
+use super::window::{as_window_call, window_spec};
+use super::{EVENT_TIME, Emits, Relation};
+use crate::job::OutputMode;
+use crate::operator::Expressions;
+use crate::operator::aggregate::{AggregateCall, BuiltIn, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey};
+use crate::{Error, Result};
+
+impl Lowering<'_> {
+    pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
+        let input = self.lower(&aggregate.input)?;
+        if input.emits() != Emits::Rows {
+            let mode = if input.emits() == Emits::Snapshot { "complete" } else { "update" };
+            let message = format!(
+                "an aggregation cannot follow a node in {mode} mode, whose rows replace earlier ones: only stateless nodes and sinks may"
+            );
+            return Err(self.text.refuse_clause("GROUP BY", message).with_help("use append mode for the first aggregation"));
+        }
+        let schema = aggregate.input.schema();
+        let mode = self.context.mode.as_ref().map_or(OutputMode::Append, |m| m.0);
+
+        let mut time = TimeKey::None;
+        let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
+        let mut shown = Vec::new();
+        for expr in &aggregate.group_expr {
+            shown.push(expr.to_string());
+            if let Expr::GroupingSet(_) = expr {
+                return Err(self.text.refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream")
+                    .with_help("use one operator per grouping"));
+            }
+            if let Some(args) = as_window_call(expr) {
+                let spec = window_spec(args).map_err(|e| self.text.refuse_clause("window", e))?;
+                self.check_window_column(&args[0], schema, mode)?;
+                time = TimeKey::Window { spec, time: self.one_expression(&args[0], schema)? };
+                groups.push(OutputColumn::Time);
+                continue;
+            }
+            let (_, field) = expr.to_field(schema.as_ref()).map_err(|e| self.text.error(e))?;
+            let is_event_time = field.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
+            let windowed = aggregate.group_expr.iter().any(|e| as_window_call(e).is_some());
+            if is_event_time && mode != OutputMode::Complete && !windowed && matches!(time, TimeKey::None) {
+                time = TimeKey::EventTime { time: self.one_expression(expr, schema)? };
+                groups.push(OutputColumn::Time);
+                continue;
+            }
+            groups.push(OutputColumn::Key(keys.len()));
+            key_fields.push(Arc::new(Field::new(field.name(), field.data_type().clone(), true)));
+            keys.push(expr.clone());
+        }
+        if mode == OutputMode::Append && matches!(time, TimeKey::None) {
+            let at = if aggregate.group_expr.is_empty() { "SELECT" } else { "GROUP BY" };
+            let message = "append mode emits a group once, when the watermark passes it: it needs a watermark and a grouping by window(…) or by the event-time column";
+            return Err(self.text.refuse_clause(at, message).with_help(
+                "set output_mode = \"complete\" or \"update\" on this operator, or group by window(…) of a column that is a source's event_time with a watermark",
+            ));
+        }
+
+        let mut aggregates = Vec::new();
+        for expr in &aggregate.aggr_expr {
+            shown.push(expr.to_string());
+            aggregates.push(self.aggregate_call(expr, schema)?);
+        }
+        let parts = GroupAggregateParts {
+            name: self.context.node.clone(),
+            time,
+            keys: self.expressions(&keys, schema)?,
+            key_fields: Fields::from(key_fields),
+            aggregates,
+            groups,
+            schema: aggregate.schema.inner().clone(),
+            mode,
+            partitions: self.context.partitions,
+        };
+        let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();
+        let operator = Arc::new(GroupAggregate::new(parts)?);
+        Ok(Relation::Stateful { input: Box::new(input), operator, mode, keys, what: format!("group {}", shown.join(", ")) })
+    }
+
+    /// A window over a column that the watermark says nothing about would close at the wrong time.
+    fn check_window_column(&self, time: &Expr, schema: &DFSchema, mode: OutputMode) -> Result<()> {
+        let (_, field) = time.to_field(schema).map_err(|e| self.text.error(e))?;
+        if mode == OutputMode::Complete {
+            return Ok(());
+        }
+        let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).cloned();
+        let event_time = schema.fields().iter().find(|f| marked(f).is_some()).map(|f| f.name().clone());
+        match (marked(&field), event_time) {
+            (Some(watermark), _) if !watermark.is_empty() || mode == OutputMode::Update => Ok(()),
+            (Some(_), _) => Err(self
+                .text
+                .refuse_clause("window", format!("append mode emits a window when the watermark passes its end, and `{}` has no watermark", field.name()))
+                .with_help("add `watermark = \"1 minute\"` (how late rows may come) beside `event_time`")),
+            (None, Some(event_time)) => Err(self
+                .text
+                .refuse_clause("window", format!("window over `{}`, which is not the event time: that is `{event_time}`, and the watermark speaks of it", field.name()))
+                .with_help(format!("write window({event_time}, …), or make `{}` the event_time", field.name()))),
+            (None, None) if mode == OutputMode::Update => Ok(()),
+            (None, None) => Err(self
+                .text
+                .refuse_clause("window", format!("append mode emits a window when the watermark passes its end, and `{}` is no event time", field.name()))
+                .with_help(format!("add `event_time = \"{}\"` and `watermark = \"1 minute\"` to the source, or set output_mode = \"complete\"", field.name()))),
+        }
+    }
+
+    fn one_expression(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        let physical = datafusion_physical_expr::create_physical_expr(
+            expr,
+            schema,
+            &ExecutionProps::new(),
+            &PhysicalPlanningContext::default(),
+        )
+        .map_err(|e| self.text.error(e))?;
+        let found = physical.data_type(schema.as_arrow()).map_err(|e| self.text.error(e))?;
+        if found == crate::operator::aggregate::timestamp_type() {
+            return Ok(physical);
+        }
+        // Another unit or zone.
+        datafusion_physical_expr::expressions::cast(physical, schema.as_arrow(), crate::operator::aggregate::timestamp_type())
+            .map_err(|e| self.text.error(e))
+    }
+
+    fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {
+        let failed = |e| self.text.error(e);
+        let numbered = NumberedRows::new(std::slice::from_ref(expr), schema).map_err(failed)?;
+        let (expr, schema) = (&numbered.exprs[0], &numbered.schema);
+        if let Some(call) = plugin_call(expr) {
+            return self.plugin_aggregate(call, schema, numbered.used);
+        }
+        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let lowered = LoweredAggregateBuilder::new(expr, schema, schema.as_arrow(), &props, &planning);
+        let lowered = lowered.build().map_err(failed)?;
+        let mut args = lowered.aggregate.expressions();
+        args.extend(lowered.order_bys.iter().map(|s| s.expr.clone()));
+        Ok(AggregateCall {
+            function: Arc::new(BuiltIn::new(lowered.aggregate).map_err(failed)?),
+            args: Expressions::new(args, numbered.used),
+            filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used)),
+        })
+    }
+
+    fn plugin_aggregate(&self, call: &AggregateExpr, schema: &DFSchema, numbered: bool) -> Result<AggregateCall> {
+        let udaf = call.func.inner().as_ref() as &dyn Any;
+        let plugin = udaf
+            .downcast_ref::<PluginAggregateFunction>()
+            .ok_or_else(|| Error::internal("an aggregate that is no plugin's"))?;
+        let name = call.func.name();
+        for (said, what) in [
+            (call.params.distinct, "DISTINCT"),
+            (!call.params.order_by.is_empty(), "ORDER BY"),
+            (call.params.null_treatment.is_some(), "IGNORE NULLS"),
+        ] {
+            if said {
+                let message = format!("{what} inside a call of the plugin `{name}` is not supported");
+                return Err(self.text.refuse_clause(name, message));
+            }
+        }
+        let physical = |e: &Expr| {
+            let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+            datafusion_physical_expr::create_physical_expr(e, schema, &props, &planning).map_err(|e| self.text.error(e))
+        };
+        let args: Vec<Arc<dyn PhysicalExpr>> = call.params.args.iter().map(&physical).collect::<Result<_>>()?;
+        let fields: Vec<FieldRef> = call
+            .params
+            .args
+            .iter()
+            .map(|a| a.to_field(schema).map(|(_, f)| f).map_err(|e| self.text.error(e)))
+            .collect::<Result<_>>()?;
+        let constants = call.params.args.iter().map(|a| match a {
+            Expr::Literal(value, _) => value.to_array().ok(),
+            _ => None,
+        });
+        let function = plugin.bind(&fields, constants.collect()).map_err(|e| self.text.error(e))?;
+        let filter = call.params.filter.as_deref().map(physical).transpose()?;
+        Ok(AggregateCall {
+            function: Arc::new(function),
+            args: Expressions::new(args, numbered),
+            filter: filter.map(|f| Expressions::new(vec![f], numbered)),
+        })
+    }
+}
+
+fn plugin_call(expr: &Expr) -> Option<&AggregateExpr> {
+    match expr {
+        Expr::Alias(alias) => plugin_call(&alias.expr),
+        Expr::AggregateFunction(f) if (f.func.inner().as_ref() as &dyn Any).is::<PluginAggregateFunction>() => Some(f),
+        _ => None,
+    }
+}

@@ -1,0 +1,35 @@
+//! When the next epoch runs: pure decisions over the clock's reading.
+
+use crate::job::Trigger;
+
+/// How long to rest between two looks at sources that have nothing.
+pub const POLL: i64 = 20_000;
+
+/// What the epoch loop does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Look for input now.
+    Now,
+    /// Wait until this time, then ask again.
+    WaitUntil(i64),
+}
+
+/// When to look for input: `last` is when the last epoch was begun, `now` the clock.
+pub fn next(trigger: Trigger, last: Option<i64>, now: i64) -> Next {
+    let (Trigger::Every(interval), Some(last)) = (trigger, last) else { return Next::Now };
+    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    // The interval's grid starts at 1970, so that a restart keeps to it. After an overrun: at once.
+    let due = (last - last.rem_euclid(interval)).saturating_add(interval);
+    // A clock that was set back must not stop the job for as long.
+    if now >= due || now < last { Next::Now } else { Next::WaitUntil(due) }
+}
+
+/// What happens when a look found no input and no watermark has moved.
+pub fn without_input(trigger: Trigger, exhausted: bool, now: i64) -> Option<Next> {
+    match trigger {
+        Trigger::AvailableNow | Trigger::Once => None,
+        _ if exhausted => None,
+        Trigger::Continuous => Some(Next::WaitUntil(now.saturating_add(POLL))),
+        Trigger::Every(_) => Some(next(trigger, Some(now), now)),
+    }
+}

@@ -1,0 +1,77 @@
+//! Watermarks: how far event time has come, and what that makes late.
+//!
+//! A watermark node's watermark is the greatest event time it has seen minus its delay. W(N) is the watermark from all
+//! epochs before N: epoch N judges lateness by W(N-1) and closes state by W(N) ([`WatermarkPair`]).
+
+use crate::record::{EventTime, WatermarkPair};
+
+/// The rules of one watermark node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatermarkRule {
+    /// Event times may come this much out of order, microseconds.
+    pub delay: i64,
+    /// After how long without a row the node holds nobody back, microseconds of processing time.
+    pub idle_after: Option<i64>,
+}
+
+impl WatermarkRule {
+    /// The node's own watermark; none = minus infinity.
+    pub fn watermark(&self, seen: &EventTime) -> Option<i64> {
+        seen.greatest.map(|t| t.saturating_sub(self.delay))
+    }
+
+    /// What the node has seen after an epoch that began at `now` and whose greatest event time was `greatest`.
+    pub fn after_epoch(&self, seen: EventTime, greatest: Option<i64>, rows: bool, now: i64) -> EventTime {
+        EventTime {
+            greatest: seen.greatest.max(greatest),
+            // A node that has not had a row yet counts from the first epoch on.
+            last_seen: if rows || seen.last_seen.is_none() { Some(now) } else { seen.last_seen },
+            idle: false,
+        }
+    }
+
+    /// Decides, at the start of an epoch at `now`, whether the node is idle.
+    pub fn decide_idle(&self, seen: EventTime, now: i64) -> EventTime {
+        let idle = match (self.idle_after, seen.last_seen) {
+            (Some(after), Some(last)) => now.saturating_sub(last) >= after,
+            _ => false,
+        };
+        EventTime { idle, ..seen }
+    }
+}
+
+/// How several inputs' watermarks become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+}
+
+/// One watermark from those of several inputs, each with whether it is idle. Idle inputs are left out, unless all are:
+/// then nothing can be said, and the watermark stays.
+pub fn combine(policy: Policy, inputs: impl IntoIterator<Item = (Option<i64>, bool)>) -> Option<i64> {
+    let active = inputs.into_iter().filter(|(_, idle)| !idle).map(|(w, _)| w);
+    match policy {
+        // None is minus infinity and sorts below every time.
+        Policy::Min => active.min().flatten(),
+        Policy::Max => active.max().flatten(),
+    }
+}
+
+/// The pair of the epoch after the one that had `before`, when the inputs now say `watermark`. Never goes back.
+pub fn advance(before: WatermarkPair, watermark: Option<i64>) -> WatermarkPair {
+    WatermarkPair { late: before.close, close: before.close.max(watermark) }
+}
+
+/// Whether an epoch without input would close anything: the watermark has moved since the last epoch.
+pub fn moved(pair: WatermarkPair) -> bool {
+    pair.close != pair.late
+}
+
+/// Whether a time is late by `watermark`: at or before it.
+#[inline]
+pub fn is_late(end: i64, watermark: Option<i64>) -> bool {
+    watermark.is_some_and(|w| end <= w)
+}
