@@ -1,1 +1,20 @@
-//! format
+//! Bytes to batches and back: what a column's type is called, how the pieces of a file are decoded, and how batches
+//! are written.
+//!
+//! Decoding is a pure function of one [`RawChunk`]: chunks can be decoded in any order, on any number of threads,
+//! again after a crash, and give the same rows. A record is one line in all text formats, so a file can be cut at
+//! any newline. A row that cannot be decoded never takes others with it: it becomes a [`BadRow`].
+//!
+//! Where chunks come from is the `source` module's business, what happens to bad rows the epoch loop's.
+
+mod chunk;
+mod decode;
+mod error;
+mod normalise;
+mod types;
+
+pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES};
+pub use decode::{CsvLayout, ParquetFile, RowGroup, decoder};
+pub use error::FormatError;
+pub use normalise::{normalise_batch, normalise_schema, normalise_type};
+pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Location};
 
-/// A checked job file: every name points somewhere, nothing is cyclic. Columns and SQL are checked later, by
-/// [`crate::plan`].
+/// A checked job file: every name outside SQL points somewhere, no plugin operators read each other in a circle.
+/// Columns and SQL are checked later, by [`crate::plan`].
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The job's name: letters, digits, `-` and `_`.
@@ -34,6 +34,8 @@ pub struct Job {
     pub sinks: Vec<SinkSpec>,
     /// Where rows go that fail. Its `input` is empty.
     pub dead_letters: SinkSpec,
+    /// What [`Job::digest`] gives.
+    pub(crate) content_digest: String,
 }
 
 /// The text of a job file, to point into.
@@ -41,7 +43,7 @@ pub struct Job {
 pub struct JobText {
     /// Path as the user gave it.
     pub file: PathBuf,
-    /// The whole text.
+    /// The whole text, and after it a comment line for each override, so that errors can point at them too.
     pub text: Arc<str>,
 }
 
@@ -62,8 +64,20 @@ impl JobText {
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Where it stands; of a string, the bytes inside the quotes.
     pub span: Range<usize>,
+}
+
+impl Spanned<String> {
+    /// Where the bytes `part` of the text stand in the job file. All of the text's place where that cannot be said:
+    /// escapes or environment variables were replaced in it.
+    pub fn locate(&self, part: Range<usize>) -> Range<usize> {
+        let verbatim = self.span.len() == self.value.len();
+        if !verbatim || part.start > part.end || part.end > self.value.len() {
+            return self.span.clone();
+        }
+        self.span.start + part.start..self.span.start + part.end
+    }
 }
 
 /// When epochs run.
@@ -189,6 +203,8 @@ pub struct PluginSpec {
     pub memory: Option<u64>,
     /// Longest time of one call.
     pub time: Option<Duration>,
+    /// The configuration, a JSON object as text, where the plugin is called from SQL; an operator has its own.
+    pub config: String,
 }
 
 /// An `[operator.NAME]` table.

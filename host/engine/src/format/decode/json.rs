@@ -1,0 +1,98 @@
+//! JSON lines: one object a line, strictly as RFC 8259 has it. A missing field is null, an unknown one is ignored,
+//! of a repeated one the last counts.
+//!
+//! The scan validates the whole line but keeps only where the wanted values stand. It guesses that a line has the same
+//! keys in the same order as the line before, which is nearly always so: then a key costs one comparison.
+
+use arrow::datatypes::SchemaRef;
+
+use super::json_scan::{Keys, Scan, unescape};
+use super::lines::{Found, Lines, is_blank};
+use super::projection::Projection;
+use super::slots::{Cell, Cells, Raw, Slot};
+use crate::error::Result;
+use crate::format::{Check, Decode, Decoded, FormatError, RawChunk};
+
+/// One row per line that is not blank.
+pub(super) struct JsonDecoder {
+    projection: Projection,
+}
+
+impl JsonDecoder {
+    pub fn new(schema: &SchemaRef, wanted: &[usize], check: Check) -> Result<Self, FormatError> {
+        Ok(Self { projection: Projection::new(schema, wanted, check, "json", true)? })
+    }
+}
+
+impl Decode for JsonDecoder {
+    fn schema(&self) -> SchemaRef {
+        self.projection.schema.clone()
+    }
+
+    fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
+        let mut lines = Lines::of(chunk, "json")?;
+        let mut found = Found::new(std::mem::take(&mut lines.invalid));
+        let names: Vec<&str> = self.projection.scanned.iter().map(|(_, field)| field.name().as_str()).collect();
+        let width = names.len();
+        let mut keys = Keys::new(&names);
+        let mut slots: Vec<Slot> = Vec::with_capacity(width * (lines.text.len() / 64 + 1));
+        for (start, end) in lines.iter() {
+            let first = slots.len();
+            slots.resize(first + width, Slot::MISSING);
+            match Scan::new(&lines.text, start, end).object(&mut keys, &mut slots[first..]) {
+                Ok(()) => found.row(),
+                Err(wrong) => {
+                    slots.truncate(first);
+                    if is_blank(&lines.text.as_bytes()[start..end]) || found.is_invalid(found.lines) {
+                        found.skip();
+                    } else {
+                        found.bad(format!("not valid JSON at byte {}: {}", wrong.at - start + 1, wrong.what));
+                    }
+                }
+            }
+        }
+        let cells = |column| JsonCells { text: &lines.text, slots: &slots, rows: found.rows, width, column };
+        let (batch, mismatches) = self.projection.batch(found.rows, cells)?;
+        found.finish(&lines, batch, mismatches)
+    }
+}
+
+/// One column's values; strings stand with their quotes.
+struct JsonCells<'a> {
+    text: &'a str,
+    slots: &'a [Slot],
+    rows: usize,
+    width: usize,
+    column: usize,
+}
+
+impl Cells for JsonCells<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn cell(&self, row: usize) -> Cell<'_> {
+        let slot = self.slots[row * self.width + self.column];
+        if slot.is_missing() {
+            return Cell::Null;
+        }
+        let text = slot.text(self.text);
+        match text.as_bytes()[0] {
+            b'"' => Cell::String(Raw { text: &text[1..text.len() - 1], escaped: slot.escaped() }),
+            b't' => Cell::Bool(true),
+            b'f' => Cell::Bool(false),
+            b'{' | b'[' => Cell::Nested(text),
+            _ => Cell::Number(text),
+        }
+    }
+
+    fn written(&self, row: usize) -> &str {
+        self.slots[row * self.width + self.column].text(self.text)
+    }
+
+    fn unescape(&self, raw: &str, to: &mut String) {
+        unescape(raw, to).expect("the scan has looked at the escapes");
+    }
+}

@@ -1,0 +1,358 @@
+//! Scans one line of JSON: makes sure that it is one object and finds the values of the wanted keys in it.
+
+use super::slots::Slot;
+
+/// Deepest nesting of a value: it bounds the recursion, whatever a line holds.
+const MAX_DEPTH: u32 = 128;
+
+/// Keys of a line that are remembered: more are looked up each time, so that memory has a bound.
+const MAX_LEARNED: usize = 1024;
+
+/// Where a line is no JSON, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// Byte of the chunk.
+    pub at: usize,
+    pub what: &'static str,
+}
+
+/// The wanted keys, and the keys of the line before in their order.
+pub(super) struct Keys<'a> {
+    wanted: &'a [&'a str],
+    /// As written with the closing quote, and which of the wanted keys it is.
+    before: Vec<(Box<[u8]>, Option<usize>)>,
+}
+
+impl<'a> Keys<'a> {
+    pub fn new(wanted: &'a [&'a str]) -> Self {
+        Self { wanted, before: Vec::new() }
+    }
+}
+
+/// A cursor in one line. It reads from the whole chunk: a newline, being a control character, ends every token.
+pub(super) struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// The line `start..end` of `text`.
+    pub fn new(text: &'a str, start: usize, end: usize) -> Self {
+        Self { text, at: start, end }
+    }
+
+    /// Reads the line's object; `slots[i]` becomes the value of wanted key `i`, untouched if there is none.
+    #[inline]
+    pub fn object(mut self, keys: &mut Keys<'_>, slots: &mut [Slot]) -> Result<(), Wrong> {
+        self.skip_space();
+        if self.peek() != Some(b'{') {
+            return self.wrong("an object expected");
+        }
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+        } else {
+            let mut member = 0;
+            loop {
+                let wanted = self.key(keys, member)?;
+                member += 1;
+                let (start, escaped) = self.value(1)?;
+                if let Some(slot) = wanted.map(|i| &mut slots[i]) {
+                    let is_null = self.text.as_bytes()[start] == b'n';
+                    *slot = if is_null { Slot::MISSING } else { Slot::new(start, self.at, escaped) };
+                }
+                if !self.another(b'}', "`,` or `}` expected")? {
+                    break;
+                }
+            }
+        }
+        self.skip_space();
+        if self.at < self.end { self.wrong("something follows the object") } else { Ok(()) }
+    }
+
+    /// Reads a key and its colon; which of the wanted keys it is.
+    #[inline]
+    fn key(&mut self, keys: &mut Keys<'_>, member: usize) -> Result<Option<usize>, Wrong> {
+        if self.peek() != Some(b'"') {
+            return self.wrong("a key in quotes expected");
+        }
+        let rest = &self.text.as_bytes()[self.at + 1..self.end];
+        let wanted = match keys.before.get(member) {
+            Some((key, wanted)) if rest.starts_with(key) => {
+                self.at += 1 + key.len();
+                *wanted
+            }
+            _ => self.other_key(keys, member)?,
+        };
+        self.skip_space();
+        if self.peek() != Some(b':') {
+            return self.wrong("`:` expected");
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(wanted)
+    }
+
+    /// A key that the line before did not have in this place.
+    #[cold]
+    fn other_key(&mut self, keys: &mut Keys<'_>, member: usize) -> Result<Option<usize>, Wrong> {
+        let start = self.at + 1;
+        let escaped = self.string()?;
+        let written = &self.text[start..self.at];
+        let raw = &written[..written.len() - 1];
+        let wanted = if escaped {
+            let mut key = String::new();
+            unescape(raw, &mut key).expect("the string was looked at");
+            keys.wanted.iter().position(|w| *w == key)
+        } else {
+            keys.wanted.iter().position(|w| *w == raw)
+        };
+        let learned = (written.as_bytes().into(), wanted);
+        if let Some(before) = keys.before.get_mut(member) {
+            *before = learned;
+        } else if member < MAX_LEARNED {
+            keys.before.push(learned);
+        }
+        Ok(wanted)
+    }
+
+    /// Reads a value; where it starts, and whether it is a string with escapes.
+    #[inline]
+    fn value(&mut self, depth: u32) -> Result<(usize, bool), Wrong> {
+        let start = self.at;
+        let mut escaped = false;
+        match self.peek() {
+            Some(b'"') => escaped = self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'{' | b'[') => self.nested(depth + 1)?,
+            Some(b't') => self.literal("true")?,
+            Some(b'f') => self.literal("false")?,
+            Some(b'n') => self.literal("null")?,
+            _ => return self.wrong("a value expected"),
+        }
+        Ok((start, escaped))
+    }
+
+    /// Reads a string; whether it holds escapes.
+    #[inline]
+    fn string(&mut self) -> Result<bool, Wrong> {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut at = plain_until(bytes, start);
+        let mut escaped = false;
+        loop {
+            match bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    // Whatever is escaped is no end; `unescape` says below whether it may be.
+                    let skipped = if bytes.get(at + 1).is_some_and(|b| *b >= b' ') { 2 } else { 1 };
+                    at = plain_until(bytes, at + skipped);
+                }
+                Some(b'\n') | None => {
+                    self.at = self.end;
+                    return self.wrong("the string has no end");
+                }
+                Some(_) => {
+                    self.at = at;
+                    return self.wrong("a control character in a string");
+                }
+            }
+        }
+        if escaped && let Err((offset, what)) = unescape(&self.text[start..at], &mut String::new()) {
+            self.at = start + offset;
+            return self.wrong(what);
+        }
+        self.at = at + 1;
+        Ok(escaped)
+    }
+
+    #[inline]
+    fn number(&mut self) -> Result<(), Wrong> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return self.wrong("a digit expected"),
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    fn some_digits(&mut self) -> Result<(), Wrong> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return self.wrong("a digit expected");
+        }
+        self.digits();
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), Wrong> {
+        if !self.text.as_bytes()[self.at..self.end].starts_with(word.as_bytes()) {
+            return self.wrong("a value expected");
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn nested(&mut self, depth: u32) -> Result<(), Wrong> {
+        if depth > MAX_DEPTH {
+            return self.wrong("nested too deep");
+        }
+        let is_object = self.peek() == Some(b'{');
+        let close = if is_object { b'}' } else { b']' };
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if is_object {
+                if self.peek() != Some(b'"') {
+                    return self.wrong("a key in quotes expected");
+                }
+                self.string()?;
+                self.skip_space();
+                if self.peek() != Some(b':') {
+                    return self.wrong("`:` expected");
+                }
+                self.at += 1;
+                self.skip_space();
+            }
+            self.value(depth)?;
+            let what = if is_object { "`,` or `}` expected" } else { "`,` or `]` expected" };
+            if !self.another(close, what)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads what stands behind a member: whether another one follows.
+    #[inline]
+    fn another(&mut self, close: u8, expected: &'static str) -> Result<bool, Wrong> {
+        self.skip_space();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                self.skip_space();
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => self.wrong(expected),
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        if self.at < self.end { Some(self.text.as_bytes()[self.at]) } else { None }
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn wrong<T>(&self, what: &'static str) -> Result<T, Wrong> {
+        Err(Wrong { at: self.at, what })
+    }
+}
+
+/// The first quote, backslash or control character at or after `at`; eight bytes at a time, which for the short
+/// strings of a log is faster than calling `memchr`. The tests on whole words are those of Mycroft and of Anderson's
+/// "Bit Twiddling Hacks": the lowest byte found is exact.
+#[inline]
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        let found = ((quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word))
+            & HIGH;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|b| *b >= b' ' && *b != b'"' && *b != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// Appends the text that the inside of a JSON string stands for.
+///
+/// # Errors
+/// The byte of `raw` where an escape is not valid, and why.
+pub(super) fn unescape(raw: &str, to: &mut String) -> Result<(), (usize, &'static str)> {
+    let mut rest = raw;
+    while let Some(backslash) = rest.find('\\') {
+        to.push_str(&rest[..backslash]);
+        rest = &rest[backslash..];
+        let at = raw.len() - rest.len();
+        let (character, length) = match rest.as_bytes().get(1) {
+            Some(b'"') => ('"', 2),
+            Some(b'\\') => ('\\', 2),
+            Some(b'/') => ('/', 2),
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => unicode(rest.as_bytes()).map_err(|what| (at, what))?,
+            _ => return Err((at, "not an escape")),
+        };
+        to.push(character);
+        rest = &rest[length..];
+    }
+    to.push_str(rest);
+    Ok(())
+}
+
+/// The character of the `\uXXXX`, or pair of them, that `text` begins with, and its length.
+fn unicode(text: &[u8]) -> Result<(char, usize), &'static str> {
+    let unit = |at: usize| -> Option<u32> {
+        let digits = text.get(at..at + 6)?;
+        let digits = digits.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |value, byte| Some(value * 16 + char::from(*byte).to_digit(16)?))
+    };
+    let high = unit(0).ok_or("`\\u` needs four hexadecimal digits")?;
+    if let Some(character) = char::from_u32(high) {
+        return Ok((character, 6));
+    }
+    // The two halves of a character outside the basic plane (RFC 8259, section 7).
+    let low = unit(6).filter(|low| high < 0xDC00 && (0xDC00..0xE000).contains(low)).ok_or("half a surrogate pair")?;
+    let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    Ok((char::from_u32(code).ok_or("half a surrogate pair")?, 12))
+}

@@ -1,0 +1,188 @@
+//! The lines of a chunk, and the bookkeeping of which of them are good rows.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
+
+use crate::error::{Error, Result};
+use crate::format::{BadRow, Decoded, FormatError, RawChunk, RawContent, Rows, SHOWN_BYTES};
+
+/// A chunk's lines as text of the same length as its bytes: a line that is no UTF-8 is blanked out and bad.
+pub(super) struct Lines<'a> {
+    bytes: &'a [u8],
+    pub text: Cow<'a, str>,
+    /// Lines of the chunk before `text`.
+    pub before: u32,
+    /// Lines that are no UTF-8, with the reason; counted from the start of `text`.
+    pub invalid: BTreeMap<u32, String>,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of `chunk`, which a decoder of `format` was given.
+    pub fn of(chunk: &'a RawChunk, format: &'static str) -> Result<Self, FormatError> {
+        let RawContent::Lines { bytes, before, .. } = &chunk.content else {
+            return Err(FormatError::WrongChunk(format));
+        };
+        let bytes = bytes.as_slice();
+        let mut invalid = BTreeMap::new();
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => {
+                let mut blanked = bytes.to_vec();
+                for (number, (start, end)) in (0u32..).zip(Ends::new(bytes)) {
+                    if let Err(e) = std::str::from_utf8(&bytes[start..end]) {
+                        blanked[start..end].fill(b' ');
+                        invalid.insert(number, format!("not UTF-8 at byte {}", e.valid_up_to() + 1));
+                    }
+                }
+                Cow::Owned(String::from_utf8(blanked).expect("the lines that are no UTF-8 are blanked out"))
+            }
+        };
+        Ok(Self { bytes, text, before: *before, invalid })
+    }
+
+    /// Start and end (without `\n`) of each line.
+    pub fn iter(&self) -> Ends<'_> {
+        Ends::new(self.text.as_bytes())
+    }
+}
+
+/// Start and end of each line of some bytes; the newline belongs to neither.
+pub(super) struct Ends<'a> {
+    newlines: memchr::Memchr<'a>,
+    start: usize,
+    len: usize,
+}
+
+impl<'a> Ends<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { newlines: memchr::memchr_iter(b'\n', bytes), start: 0, len: bytes.len() }
+    }
+}
+
+impl Iterator for Ends<'_> {
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let start = self.start;
+        let end = match self.newlines.next() {
+            Some(newline) => newline,
+            None if start < self.len => self.len,
+            None => return None,
+        };
+        self.start = end + 1;
+        Some((start, end))
+    }
+}
+
+/// Which lines became rows and which are bad, while a chunk is scanned. Lines count from the start of the text.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The line of each row, once a line was no row; until then row `i` stands in line `i`.
+    at: Option<Vec<u32>>,
+    pub rows: usize,
+    pub lines: u32,
+    bad: BTreeMap<u32, String>,
+}
+
+impl Found {
+    pub fn new(invalid: BTreeMap<u32, String>) -> Self {
+        Self { bad: invalid, ..Self::default() }
+    }
+
+    /// Whether a line holds something that is no UTF-8.
+    pub fn is_invalid(&self, line: u32) -> bool {
+        !self.bad.is_empty() && self.bad.contains_key(&line)
+    }
+
+    /// The next line is a row.
+    #[inline]
+    pub fn row(&mut self) {
+        if let Some(at) = &mut self.at {
+            at.push(self.lines);
+        }
+        self.rows += 1;
+        self.lines += 1;
+    }
+
+    /// The next line is no row: it is blank, or was found bad before.
+    pub fn skip(&mut self) {
+        self.at.get_or_insert_with(|| (0..self.lines).collect());
+        self.lines += 1;
+    }
+
+    /// The next line is bad.
+    pub fn bad(&mut self, reason: String) {
+        self.bad.insert(self.lines, reason);
+        self.skip();
+    }
+
+    fn line(&self, row: usize) -> u32 {
+        match &self.at {
+            Some(at) => at[row],
+            None => u32::try_from(row).expect("a chunk has fewer than 2^32 lines"),
+        }
+    }
+
+    /// What the decoder hands over, after its columns were made: `mismatches` are the rows of `batch` with a value
+    /// that does not parse.
+    pub fn finish(mut self, lines: &Lines<'_>, batch: RecordBatch, mismatches: BTreeMap<usize, String>) -> Result<Decoded> {
+        let mut batch = batch;
+        if !mismatches.is_empty() {
+            for (row, reason) in &mismatches {
+                self.bad.insert(self.line(*row), reason.clone());
+            }
+            let good = BooleanBuffer::collect_bool(self.rows, |row| !mismatches.contains_key(&row));
+            batch = filter_record_batch(&batch, &BooleanArray::new(good.clone(), None))
+                .map_err(|e| Error::internal(format!("bad rows cannot be taken out: {e}")))?;
+            self.at = Some(good.set_indices().map(|row| self.line(row)).collect());
+        }
+        let rows = match self.at {
+            Some(at) if lines.before == 0 => Rows::At(at),
+            Some(at) => Rows::At(at.into_iter().map(|line| line + lines.before).collect()),
+            None => Rows::Contiguous { first: lines.before },
+        };
+        Ok(Decoded {
+            batch,
+            rows,
+            bad: bad_rows(lines, &self.bad),
+            lines: u64::from(lines.before) + u64::from(self.lines),
+            bytes: lines.bytes.len() as u64,
+        })
+    }
+}
+
+fn bad_rows(lines: &Lines<'_>, bad: &BTreeMap<u32, String>) -> Vec<BadRow> {
+    if bad.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = Vec::with_capacity(bad.len());
+    for (number, (start, end)) in (0u32..).zip(Ends::new(lines.bytes)) {
+        if let Some(reason) = bad.get(&number) {
+            let line = &lines.bytes[start..end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            rows.push(BadRow { line: number + lines.before, reason: reason.clone(), text: shown(line) });
+        }
+    }
+    rows
+}
+
+/// The line for a dead letter: cut, and readable.
+fn shown(line: &[u8]) -> String {
+    // A few bytes more than are kept, so that a character cut in two is dropped and not replaced.
+    let head = &line[..line.len().min(SHOWN_BYTES + 4)];
+    let mut text = String::from_utf8_lossy(head).into_owned();
+    if text.len() > SHOWN_BYTES {
+        text.truncate(text.floor_char_boundary(SHOWN_BYTES));
+    }
+    text
+}
+
+/// Whether a line holds nothing but white space.
+#[inline]
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}

@@ -1,0 +1,46 @@
+//! Decoders, one per format. The line formats work in two steps: a *scan* of the lines finds where each wanted
+//! field stands ([`slots`]), then each column is made from its fields in one go ([`columns`]). A line that does not
+//! scan, or a field that does not parse, makes its row bad and no other.
+
+mod columns;
+mod csv;
+mod json;
+mod json_scan;
+mod lines;
+mod nested;
+mod parquet;
+mod projection;
+mod slots;
+mod text;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+pub use self::csv::CsvLayout;
+pub use self::parquet::{ParquetFile, RowGroup};
+use super::{Check, Decode, FormatError};
+use crate::job::FileFormat;
+
+/// The decoder of files of `format` whose declared columns are `schema`, for the columns `wanted` (indices into
+/// `schema`, in the order in which they are wanted; none is allowed: rows are counted then).
+///
+/// # Errors
+/// [`FormatError::UnsupportedType`] if the format cannot hold a declared column.
+pub fn decoder(
+    format: FileFormat,
+    schema: &SchemaRef,
+    wanted: &[usize],
+    check: Check,
+) -> Result<Arc<dyn Decode>, FormatError> {
+    Ok(match format {
+        FileFormat::Text => Arc::new(text::TextDecoder::new(schema, wanted)),
+        FileFormat::Json => Arc::new(json::JsonDecoder::new(schema, wanted, check)?),
+        FileFormat::Csv { delimiter, .. } => Arc::new(csv::CsvDecoder::new(schema, wanted, check, delimiter)?),
+        FileFormat::Parquet => Arc::new(parquet::ParquetDecoder::new(schema, wanted)),
+    })
+}

@@ -1,0 +1,123 @@
+//! `[operator.NAME]` and `[plugin.NAME]` tables.
+
+use std::path::Path;
+
+use super::absolute;
+use super::fields::{Fields, string};
+use super::model::{Logic, OperatorSpec, OutputMode, PluginSpec, Spanned, WatermarkPolicy};
+use super::tree::{Value, table_json};
+use crate::error::Result;
+
+const PLUGIN: [&str; 3] = ["path", "limits", "with"];
+const LIMITS: [&str; 2] = ["memory", "time"];
+
+const SQL_NODE: [&str; 7] = ["sql", "output_mode", "event_time", "watermark", "idle_after", "late", "watermark_policy"];
+const PLUGIN_NODE: [&str; 10] = [
+    "plugin",
+    "input",
+    "with",
+    "group_by",
+    "output_mode",
+    "event_time",
+    "watermark",
+    "idle_after",
+    "late",
+    "watermark_policy",
+];
+
+/// Reads one plugin; `base` is the job file's folder.
+pub(super) fn plugin(fields: &Fields<'_>, name: Spanned<String>, base: &Path) -> Result<PluginSpec> {
+    fields.only(&PLUGIN, &[])?;
+    let path = fields.required(fields.text("path")?, "path", "\"../plugins/my-plugin\"")?;
+    if path.value.contains("://") {
+        return Err(fields
+            .job
+            .error(path.span, "a plugin is loaded from this machine's disk only")
+            .with_help("name a .wasm file or a project folder"));
+    }
+    let (mut memory, mut time) = (None, None);
+    if let Some(entry) = fields.get("limits") {
+        let limits = Fields::table(fields.job, format!("limits of {}", fields.label()), entry)?;
+        limits.only(&LIMITS, &[])?;
+        memory = limits.bytes("memory")?;
+        time = limits.duration("time")?;
+        if let (Some(time), Some(entry)) = (time, limits.get("time"))
+            && time.is_zero()
+        {
+            return Err(fields.job.error(entry.node.span.clone(), "no call can end in no time"));
+        }
+    }
+    let path = Spanned { value: absolute(base, &path.value), span: path.span };
+    Ok(PluginSpec { name, path, memory, time, config: config(fields)? })
+}
+
+/// Reads one operator. Whether its names point anywhere is checked when all are known.
+pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<OperatorSpec> {
+    let logic = match (fields.get("sql"), fields.get("plugin")) {
+        (Some(_), None) => {
+            let plugin_only = "`plugin`; a SQL operator reads the tables that its text names, so it goes with that";
+            let elsewhere = ["input", "with", "group_by"].map(|key| (key, plugin_only));
+            fields.only(&SQL_NODE, &elsewhere)?;
+            Logic::Sql(fields.required(fields.text("sql")?, "sql", "\"SELECT …\"")?)
+        }
+        (None, Some(_)) => {
+            fields.only(&PLUGIN_NODE, &[])?;
+            Logic::Plugin {
+                input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
+                plugin: fields.required(fields.text("plugin")?, "plugin", "\"a plugin's name\"")?,
+                config: config(fields)?,
+                group_by: group_by(fields)?,
+            }
+        }
+        (Some(first), Some(second)) => {
+            let later = if first.key_span.start > second.key_span.start { first } else { second };
+            return Err(fields
+                .job
+                .error(later.key_span.clone(), format!("{} has both `sql` and `plugin`", fields.label()))
+                .with_help("an operator does one thing: make two of them, the second reading the first"));
+        }
+        (None, None) => {
+            let all: Vec<&str> = ["sql"].into_iter().chain(PLUGIN_NODE).collect();
+            fields.only(&all, &[])?;
+            return Err(fields
+                .error(format!("{} has neither `sql` nor `plugin`", fields.label()))
+                .with_help("add `sql = \"SELECT … FROM …\"`, or `plugin = \"…\"` with its `input`"));
+        }
+    };
+    let output_modes =
+        [("append", OutputMode::Append), ("update", OutputMode::Update), ("complete", OutputMode::Complete)];
+    let policies = [("min", WatermarkPolicy::Min), ("max", WatermarkPolicy::Max)];
+    Ok(OperatorSpec {
+        name,
+        logic,
+        output_mode: fields.choice("output_mode", &output_modes)?,
+        event_time: fields.event_time()?,
+        late: fields.text("late")?,
+        watermark_policy: fields.choice("watermark_policy", &policies)?.map(|policy| policy.value).unwrap_or_default(),
+    })
+}
+
+/// `with` as a JSON object; `{}` if there is none.
+fn config(fields: &Fields<'_>) -> Result<String> {
+    let Some(entry) = fields.get("with") else { return Ok("{}".into()) };
+    let Value::Table(entries) = &entry.node.value else {
+        return Err(fields.wrong("with", &entry.node, "a table", "{ separator = \" \" }"));
+    };
+    let mut odd = None;
+    let json = table_json(entries, &mut |node| odd = odd.take().or(Some(node.span.clone())));
+    match odd {
+        Some(span) => Err(fields.job.error(span, "a plugin's configuration is JSON, which has no such number")),
+        None => Ok(json.to_string()),
+    }
+}
+
+fn group_by(fields: &Fields<'_>) -> Result<Vec<Spanned<String>>> {
+    let Some(entry) = fields.get("group_by") else { return Ok(Vec::new()) };
+    let Value::Array(items) = &entry.node.value else {
+        return Err(fields.wrong("group_by", &entry.node, "an array of column names", "[\"url\"]"));
+    };
+    if items.is_empty() {
+        return Err(fields.job.error(entry.node.span.clone(), "`group_by` names no column"));
+    }
+    items.iter().map(|item| string(fields, "group_by", item)).collect()
+}

@@ -1,0 +1,129 @@
+//! What a run tells those who watch it: a report per epoch, a summary at the end; and how it is asked to stop.
+//!
+//! Every number belongs to a committed epoch. How it is shown is left to the program.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What one committed epoch did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EpochReport {
+    /// The epoch's number, from 0.
+    pub epoch: u64,
+    /// Processing time at its start, microseconds since 1970.
+    pub started: i64,
+    /// Rows decoded from all sources, the rejected ones included.
+    pub rows_in: u64,
+    /// Bytes read from all sources.
+    pub bytes_in: u64,
+    /// Rows given to all sinks.
+    pub rows_out: u64,
+    /// Rows late for every window they belong to.
+    pub late: u64,
+    /// Rows that went to the dead letters.
+    pub rejected: u64,
+    /// Entries of state after the epoch.
+    pub state_rows: u64,
+    /// Bytes of state in memory after the epoch.
+    pub state_bytes: u64,
+    /// The least watermark by which the epoch closed state, microseconds since 1970; none = none yet.
+    pub watermark: Option<i64>,
+    /// Time to read and compute.
+    pub compute: Duration,
+    /// Time to make the epoch durable: the checkpoint.
+    pub commit: Duration,
+    /// Time of the epoch in all.
+    pub total: Duration,
+}
+
+/// Why a run ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The trigger asked for no more, or the input is bounded and used up.
+    InputEnded,
+    /// [`Stop::request`] was called.
+    Requested,
+}
+
+/// What a run did in all.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Epochs committed by this run.
+    pub epochs: u64,
+    /// Rows decoded from all sources.
+    pub rows_in: u64,
+    /// Bytes read from all sources.
+    pub bytes_in: u64,
+    /// Rows given to each sink.
+    pub rows_out: BTreeMap<String, u64>,
+    /// Rows late for every window they belong to.
+    pub late: u64,
+    /// Rows that went to the dead letters.
+    pub rejected: u64,
+    /// Time from start to end.
+    pub elapsed: Duration,
+    /// The least watermark at the end, microseconds since 1970; none = none yet.
+    pub watermark: Option<i64>,
+    /// Where the checkpoint is.
+    pub checkpoint: String,
+    /// The job names no checkpoint: this one will not be found again.
+    pub temporary_checkpoint: bool,
+    /// The last committed epoch that the run started from; none = from the beginning.
+    pub resumed_from: Option<u64>,
+    /// Where rejected rows are, if there are any and they are kept in a file.
+    pub dead_letters: Option<String>,
+    /// Why it ended.
+    pub stopped: StopReason,
+}
+
+/// What a run says before its first epoch.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The job's name.
+    pub job: String,
+    /// Where the checkpoint is.
+    pub checkpoint: String,
+    /// The job names no checkpoint: this one will not be found again.
+    pub temporary_checkpoint: bool,
+    /// The last committed epoch, which the run goes on from; none = from the beginning.
+    pub resumed_from: Option<u64>,
+}
+
+/// Watches a run. Methods are called from the thread that runs the job, in order, and hold it up while they run.
+pub trait Observer: Send + Sync {
+    /// The job is checked and its checkpoint is open.
+    fn started(&self, _started: &Started) {}
+
+    /// An epoch is committed.
+    fn epoch(&self, _report: &EpochReport) {}
+
+    /// Something a person should know, in one line.
+    fn message(&self, _message: &str) {}
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// Asks a run to stop after the epoch it is in; clones ask the same run.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks; true if nobody had asked before.
+    pub fn request(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether somebody asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
