@@ -1,1 +1,2 @@
 //! format
+pub mod encode;
