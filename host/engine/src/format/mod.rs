@@ -9,6 +9,7 @@
 
 mod chunk;
 mod decode;
+pub mod encode;
 mod error;
 mod normalise;
 mod types;
