@@ -1,0 +1,441 @@
+//! Builders: how an operator makes its output columns.
+//!
+//! From whole vectors where values come so anyway ([`Column::float64`] and its like), or value by value with a
+//! builder per type. A column without nulls carries no validity bitmap; a builder makes one at its first null. The
+//! slot of a null row holds zero or nothing.
+
+use std::marker::PhantomData;
+
+use crate::{
+    bitmap::{Bitmap, BitmapBuilder},
+    contract::columns::{BytesArray, Column, DecimalArray, Values},
+    kind::{self, Kind},
+};
+
+macro_rules! column_from_vec {
+    ($($(#[$doc:meta])* $name:ident: Vec<$native:ty> => $case:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(values: Vec<$native>) -> Self {
+            Self { values: Values::$case(values), validity: None }
+        }
+    )*};
+}
+
+impl Column {
+    column_from_vec! {
+        /// A column without nulls, one number a row.
+        int8: Vec<i8> => Int8;
+        /// A column without nulls, one number a row.
+        int16: Vec<i16> => Int16;
+        /// A column without nulls, one number a row.
+        int32: Vec<i32> => Int32;
+        /// A column without nulls, one number a row.
+        int64: Vec<i64> => Int64;
+        /// A column without nulls, one number a row.
+        uint8: Vec<u8> => Uint8;
+        /// A column without nulls, one number a row.
+        uint16: Vec<u16> => Uint16;
+        /// A column without nulls, one number a row.
+        uint32: Vec<u32> => Uint32;
+        /// A column without nulls, one number a row.
+        uint64: Vec<u64> => Uint64;
+        /// A column without nulls, one number a row.
+        float32: Vec<f32> => Float32;
+        /// A column without nulls, one number a row.
+        float64: Vec<f64> => Float64;
+        /// A column without nulls, days since 1970-01-01.
+        date: Vec<i32> => Date;
+        /// A column without nulls, microseconds since 1970-01-01T00:00:00Z.
+        timestamp: Vec<i64> => Timestamp;
+    }
+
+    /// A column without nulls, true and false.
+    pub fn bool(values: Bitmap) -> Self {
+        Self { values: Values::Boolean(values.into_bytes()), validity: None }
+    }
+
+    /// A column of text without nulls.
+    pub fn utf8<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Self {
+        let mut builder = Utf8Builder::default();
+        values.into_iter().for_each(|value| builder.push(value.as_ref()));
+        builder.finish()
+    }
+
+    /// The same column, null where `validity` is 0; `None` = no nulls.
+    pub fn with_validity(mut self, validity: Option<Bitmap>) -> Self {
+        self.validity = validity.map(Bitmap::into_bytes);
+        self
+    }
+}
+
+/// What all builders can do; the value's own `push` is each builder's.
+pub trait ColumnBuilder: Default {
+    /// One more row, null.
+    fn push_null(&mut self);
+
+    /// How many rows so far.
+    fn len(&self) -> usize;
+
+    /// Whether there are none yet.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// About how many bytes the column takes.
+    fn bytes(&self) -> usize;
+
+    /// Goes back to the first `rows` rows.
+    fn truncate(&mut self, rows: usize);
+
+    /// The column.
+    fn finish(self) -> Column;
+}
+
+/// Validity as it is built: nothing is kept before the first null.
+#[derive(Clone, Debug, Default)]
+struct Nulls {
+    bits: Option<BitmapBuilder>,
+}
+
+impl Nulls {
+    fn valid(&mut self) {
+        if let Some(bits) = &mut self.bits {
+            bits.push(true);
+        }
+    }
+
+    fn null(&mut self, rows_before: usize) {
+        let bits = self.bits.get_or_insert_with(|| {
+            let mut bits = BitmapBuilder::with_capacity(rows_before + 1);
+            bits.push_n(rows_before, true);
+            bits
+        });
+        bits.push(false);
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        if let Some(bits) = &mut self.bits {
+            bits.truncate(rows);
+        }
+    }
+
+    fn finish(self) -> Option<Vec<u8>> {
+        self.bits.map(|bits| bits.finish().into_bytes())
+    }
+}
+
+/// A kind whose columns hold one native value a row.
+pub trait PrimitiveKind: Kind {
+    /// The native type.
+    type Native: Copy + Default;
+
+    /// The values as the contract has them.
+    fn values(values: Vec<Self::Native>) -> Values;
+}
+
+/// Builds a column of numbers, dates or timestamps.
+#[derive(Clone, Debug)]
+pub struct PrimitiveBuilder<K: PrimitiveKind> {
+    values: Vec<K::Native>,
+    nulls: Nulls,
+    kind: PhantomData<K>,
+}
+
+impl<K: PrimitiveKind> Default for PrimitiveBuilder<K> {
+    fn default() -> Self {
+        Self { values: Vec::new(), nulls: Nulls::default(), kind: PhantomData }
+    }
+}
+
+impl<K: PrimitiveKind> PrimitiveBuilder<K> {
+    /// With room for `rows` rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { values: Vec::with_capacity(rows), ..Self::default() }
+    }
+
+    /// One more row.
+    pub fn push(&mut self, value: K::Native) {
+        self.values.push(value);
+        self.nulls.valid();
+    }
+
+    /// One more row, null if `value` is `None`.
+    pub fn push_option(&mut self, value: Option<K::Native>) {
+        match value {
+            Some(value) => self.push(value),
+            None => self.push_null(),
+        }
+    }
+}
+
+impl<K: PrimitiveKind> ColumnBuilder for PrimitiveBuilder<K> {
+    fn push_null(&mut self) {
+        self.nulls.null(self.values.len());
+        self.values.push(K::Native::default());
+    }
+
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        Column { values: K::values(self.values), validity: self.nulls.finish() }
+    }
+}
+
+macro_rules! primitive_builders {
+    ($($builder:ident, $kind:ident, $native:ty, $doc:literal;)*) => {$(
+        impl PrimitiveKind for kind::$kind {
+            type Native = $native;
+
+            fn values(values: Vec<$native>) -> Values {
+                Values::$kind(values)
+            }
+        }
+
+        #[doc = concat!("Builds a column of ", $doc, ".")]
+        pub type $builder = PrimitiveBuilder<kind::$kind>;
+    )*};
+}
+
+primitive_builders! {
+    Int8Builder, Int8, i8, "8-bit integers";
+    Int16Builder, Int16, i16, "16-bit integers";
+    Int32Builder, Int32, i32, "32-bit integers";
+    Int64Builder, Int64, i64, "64-bit integers";
+    Uint8Builder, Uint8, u8, "8-bit integers, never negative";
+    Uint16Builder, Uint16, u16, "16-bit integers, never negative";
+    Uint32Builder, Uint32, u32, "32-bit integers, never negative";
+    Uint64Builder, Uint64, u64, "64-bit integers, never negative";
+    Float32Builder, Float32, f32, "32-bit floating point numbers";
+    Float64Builder, Float64, f64, "64-bit floating point numbers";
+    DateBuilder, Date, i32, "dates, as days since 1970-01-01";
+    TimestampBuilder, Timestamp, i64, "timestamps, as microseconds since 1970-01-01T00:00:00Z";
+}
+
+/// Builds a column of true and false.
+#[derive(Clone, Debug, Default)]
+pub struct BoolBuilder {
+    bits: BitmapBuilder,
+    nulls: Nulls,
+}
+
+impl BoolBuilder {
+    /// One more row.
+    pub fn push(&mut self, value: bool) {
+        self.bits.push(value);
+        self.nulls.valid();
+    }
+}
+
+impl ColumnBuilder for BoolBuilder {
+    fn push_null(&mut self) {
+        self.nulls.null(self.bits.len());
+        self.bits.push(false);
+    }
+
+    fn len(&self) -> usize {
+        self.bits.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bits.len() / 8
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.bits.truncate(rows);
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        Column { values: Values::Boolean(self.bits.finish().into_bytes()), validity: self.nulls.finish() }
+    }
+}
+
+/// Builds a column of 128-bit decimals, in units of the last place.
+#[derive(Clone, Debug, Default)]
+pub struct DecimalBuilder {
+    words: Vec<u64>,
+    nulls: Nulls,
+}
+
+impl DecimalBuilder {
+    /// One more row: 1.23 at scale 2 is 123.
+    pub fn push(&mut self, value: i128) {
+        self.words.extend([value as u64, (value >> 64) as u64]);
+        self.nulls.valid();
+    }
+}
+
+impl ColumnBuilder for DecimalBuilder {
+    fn push_null(&mut self) {
+        self.nulls.null(self.len());
+        self.words.extend([0, 0]);
+    }
+
+    fn len(&self) -> usize {
+        self.words.len() / 2
+    }
+
+    fn bytes(&self) -> usize {
+        self.words.len() * 8
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.words.truncate(rows * 2);
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        let values = Values::Decimal(DecimalArray { words: self.words });
+        Column { values, validity: self.nulls.finish() }
+    }
+}
+
+/// Builds a column of bytes.
+#[derive(Clone, Debug)]
+pub struct BinaryBuilder {
+    offsets: Vec<i32>,
+    data: Vec<u8>,
+    nulls: Nulls,
+}
+
+impl Default for BinaryBuilder {
+    fn default() -> Self {
+        Self::with_capacity(0, 0)
+    }
+}
+
+impl BinaryBuilder {
+    /// With room for `rows` rows of `bytes` bytes together.
+    pub fn with_capacity(rows: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { offsets, data: Vec::with_capacity(bytes), nulls: Nulls::default() }
+    }
+
+    /// One more row.
+    ///
+    /// # Panics
+    /// If the column grows beyond 2 GiB.
+    pub fn push(&mut self, value: &[u8]) {
+        self.data.extend_from_slice(value);
+        self.end_row();
+        self.nulls.valid();
+    }
+
+    /// Adds to the row being built; a `push` then ends it. So a value is put together without a buffer of its own.
+    pub fn append(&mut self, part: &[u8]) {
+        self.data.extend_from_slice(part);
+    }
+
+    fn end_row(&mut self) {
+        let end = i32::try_from(self.data.len()).expect("a column holds at most 2 GiB: return fewer rows a call");
+        self.offsets.push(end);
+    }
+
+    fn array(self) -> (BytesArray, Option<Vec<u8>>) {
+        (BytesArray { offsets: self.offsets, data: self.data }, self.nulls.finish())
+    }
+}
+
+impl ColumnBuilder for BinaryBuilder {
+    fn push_null(&mut self) {
+        self.nulls.null(self.len());
+        self.end_row();
+    }
+
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        if rows < self.len() {
+            self.offsets.truncate(rows + 1);
+        }
+        self.data.truncate(self.offsets[self.offsets.len() - 1] as usize);
+        self.nulls.truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        let (array, validity) = self.array();
+        Column { values: Values::Binary(array), validity }
+    }
+}
+
+/// Builds a column of text. It takes `write!` too: what is written belongs to the row that the next `push` ends.
+#[derive(Clone, Debug, Default)]
+pub struct Utf8Builder {
+    bytes: BinaryBuilder,
+}
+
+impl Utf8Builder {
+    /// With room for `rows` rows of `bytes` bytes together.
+    pub fn with_capacity(rows: usize, bytes: usize) -> Self {
+        Self { bytes: BinaryBuilder::with_capacity(rows, bytes) }
+    }
+
+    /// One more row.
+    ///
+    /// # Panics
+    /// If the column grows beyond 2 GiB.
+    pub fn push(&mut self, value: &str) {
+        self.bytes.push(value.as_bytes());
+    }
+
+    /// One more row, null if `value` is `None`.
+    pub fn push_option(&mut self, value: Option<&str>) {
+        match value {
+            Some(value) => self.push(value),
+            None => self.push_null(),
+        }
+    }
+
+    /// Adds to the row being built; a `push` then ends it.
+    pub fn append(&mut self, part: &str) {
+        self.bytes.append(part.as_bytes());
+    }
+}
+
+impl std::fmt::Write for Utf8Builder {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        self.append(part);
+        Ok(())
+    }
+}
+
+impl ColumnBuilder for Utf8Builder {
+    fn push_null(&mut self) {
+        self.bytes.push_null();
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.bytes()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.bytes.truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        let (array, validity) = self.bytes.array();
+        Column { values: Values::Utf8(array), validity }
+    }
+}

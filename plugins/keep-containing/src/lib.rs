@@ -1,0 +1,47 @@
+//! Filter: keeps the rows whose text column contains a text. Null contains nothing.
+
+use millstream_guest::prelude::*;
+
+/// The configuration and the column that is searched.
+pub struct KeepContaining {
+    column: Input<Utf8>,
+    text: String,
+}
+
+impl Filter for KeepContaining {
+    fn bind(config: &Config, input: &Schema) -> Result<Self, Problem> {
+        let column = input.column_or_first(config.optional_text("column")?.as_deref())?.utf8()?;
+        Ok(Self { column, text: config.text("text")? })
+    }
+
+    fn call(&self, batch: &Batch) -> Result<Selection, Failure> {
+        Ok(kernel::contains(&batch.get(self.column), &self.text).into())
+    }
+}
+
+millstream_guest::filter!(KeepContaining);
+
+#[cfg(test)]
+mod tests {
+    use millstream_guest::testing::{Table, filter};
+
+    use super::*;
+
+    #[test]
+    fn rows_that_contain_the_text_stay_with_all_their_columns() {
+        let input = Table::new().utf8("word", [Some("/a"), Some("b"), None, Some("c/")]).int64("n", [1, 2, 3, 4]);
+        let output = filter::<KeepContaining>(r#"{"text": "/"}"#, &input).unwrap();
+        assert_eq!(output.table, Table::new().utf8("word", ["/a", "c/"]).int64("n", [1, 4]));
+        assert!(output.rejects.is_empty());
+    }
+
+    #[test]
+    fn the_column_is_configured_and_the_text_is_needed() {
+        let input = Table::new().int64("n", [1, 2]).utf8("word", ["ab", "ba"]);
+        let output = filter::<KeepContaining>(r#"{"text": "b", "column": "word"}"#, &input).unwrap();
+        assert_eq!(output.table.rows(), 2);
+        let problem = |config| filter::<KeepContaining>(config, &input).unwrap_err().to_string();
+        assert!(problem(r#"{"column": "word"}"#).contains("`text`: is missing"));
+        assert!(problem(r#"{"text": "b"}"#).contains("column `n` is int64; this plugin needs utf8"));
+    }
+}

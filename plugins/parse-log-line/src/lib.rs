@@ -1,0 +1,125 @@
+//! Map: the fields of Apache access-log lines (combined or common format), as columns.
+//!
+//! `83.149.9.216 - - [17/May/2015:10:05:03 +0000] "GET /a.png HTTP/1.1" 200 203023 "referer" "agent"` becomes host,
+//! timestamp (UTC), method, url, status and bytes; a `-` for bytes is null. What follows the bytes is not looked at,
+//! so a line cut off there still counts. Any other line is rejected with what is wrong about it.
+
+use millstream_guest::prelude::*;
+
+/// The column of lines.
+pub struct ParseLogLine {
+    line: Input<Utf8>,
+}
+
+impl Map for ParseLogLine {
+    fn bind(config: &Config, input: &Schema) -> Result<(Self, Fields), Problem> {
+        let line = input.column_or(config.optional_text("column")?.as_deref(), "value")?.utf8()?;
+        let output = Fields::new().utf8("host").timestamp("timestamp").utf8("method").utf8("url");
+        Ok((Self { line }, output.int32("status").int64("bytes")))
+    }
+
+    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+        let lines = batch.get(self.line);
+        Ok(Mapped::try_each(batch, |row| Ok(parse(lines.get(row).ok_or("no line: the value is null")?)?)))
+    }
+}
+
+millstream_guest::map!(ParseLogLine);
+
+type Fields6<'a> = (&'a str, Micros, &'a str, &'a str, i32, Option<i64>);
+
+fn parse(line: &str) -> Result<Fields6<'_>, &'static str> {
+    let (host, rest) = line.split_once(' ').ok_or("not a log line: no space after the host")?;
+    let (_user, rest) = rest.split_once('[').ok_or("no `[` before the time")?;
+    let (time, rest) = rest.split_once("] \"").ok_or("no `] \"` between time and request")?;
+    let time = timestamp(time).ok_or("the time is not like 17/May/2015:10:05:03 +0000")?;
+    let (request, rest) = rest.split_once("\" ").ok_or("the request has no closing quote")?;
+    let (method, request) = request.split_once(' ').ok_or("the request is not like GET /path HTTP/1.1")?;
+    let (url, _protocol) = request.rsplit_once(' ').ok_or("the request is not like GET /path HTTP/1.1")?;
+    let mut rest = rest.splitn(3, ' ');
+    let status = rest.next().and_then(|status| status.parse().ok()).ok_or("the status is not a number")?;
+    let bytes = match rest.next().ok_or("the line ends before the bytes")? {
+        "-" => None,
+        bytes => Some(bytes.parse().map_err(|_| "the bytes are not a number")?),
+    };
+    Ok((host, time, method, url, status, bytes))
+}
+
+/// `17/May/2015:10:05:03 +0000` as microseconds since 1970, UTC.
+fn timestamp(text: &str) -> Option<Micros> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (date, rest) = text.split_once(':')?;
+    let (clock, zone) = rest.split_once(' ')?;
+    let mut date = date.split('/');
+    let (day, month, year) = (number(date.next()?, 1..=31)?, date.next()?, number(date.next()?, 0..=9999)?);
+    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
+    let mut clock = clock.split(':');
+    let (hour, minute) = (number(clock.next()?, 0..=23)?, number(clock.next()?, 0..=59)?);
+    let second = number(clock.next()?, 0..=60)?;
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let offset = sign * (number(zone.get(1..3)?, 0..=23)? * 60 + number(zone.get(3..)?, 0..=59)?) * 60;
+    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+    Some(Micros(seconds * 1_000_000))
+}
+
+fn number(text: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    text.parse().ok().filter(|number| range.contains(number))
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar (Howard Hinnant's `days_from_civil`): years begin in March, so
+/// that the leap day is the last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_guest::testing::{Table, map};
+
+    use super::*;
+
+    #[test]
+    fn fields_become_columns_and_malformed_lines_are_rejected() {
+        let input = Table::new().utf8(
+            "value",
+            [
+                r#"83.149.9.216 - - [17/May/2015:10:05:03 +0000] "GET /a b.png HTTP/1.1" 200 203023 "-" "Mozilla/5.0""#,
+                "",
+                r#"::1 - ann [01/Jan/1970:01:00:00 +0100] "HEAD / HTTP/1.0" 304 -"#,
+                r#"10.0.0.1 - - [17/May/2015:10:05:03 +0000] "-" 408 -"#,
+            ],
+        );
+        let output = map::<ParseLogLine>("{}", &input).unwrap();
+        let expected = Table::new()
+            .utf8("host", ["83.149.9.216", "::1"])
+            .timestamp("timestamp", [1_431_857_103_000_000, 0])
+            .utf8("method", ["GET", "HEAD"])
+            .utf8("url", ["/a b.png", "/"])
+            .int32("status", [200, 304])
+            .int64("bytes", [Some(203_023), None]);
+        assert_eq!(output.table.select(&["host", "timestamp", "method", "url", "status", "bytes"]), expected);
+        let rejected: Vec<_> = output.rejects.iter().map(|(row, reason)| (*row, reason.as_str())).collect();
+        assert_eq!(
+            rejected,
+            [(1, "not a log line: no space after the host"), (3, "the request is not like GET /path HTTP/1.1")]
+        );
+    }
+
+    #[test]
+    fn times_are_read_in_their_zone_and_checked() {
+        assert_eq!(timestamp("29/Feb/2024:23:59:59 -0130"), Some(Micros(1_709_256_599_000_000)));
+        assert_eq!(timestamp("31/Dec/1969:23:59:59 +0000"), Some(Micros(-1_000_000)));
+        for wrong in
+            ["", "17/Mai/2015:10:05:03 +0000", "17/May/2015:24:05:03 +0000", "17/May/2015:10:05:03 0000", "17/May/2015"]
+        {
+            assert_eq!(timestamp(wrong), None, "{wrong}");
+        }
+    }
+}
