@@ -1,3 +1,7 @@
-//! run
+//! The epoch loop.
 
+mod chunk;
+mod epoch;
+mod gather;
 pub mod report;
+mod workers;
