@@ -65,9 +65,9 @@ impl StateChange {
                 heads.push((name, partition, from.number("a block's length")?));
             }
         }
-        let pieces = heads.into_iter().map(|(table, partition, len)| {
-            Ok(Piece { table, partition, bytes: from.take(len, "a block")? })
-        });
+        let pieces = heads
+            .into_iter()
+            .map(|(table, partition, len)| Ok(Piece { table, partition, bytes: from.take(len, "a block")? }));
         let pieces = pieces.collect::<Result<_, StateError>>()?;
         if from.is_done() { Ok(pieces) } else { Err(from.damaged("the end of the change")) }
     }

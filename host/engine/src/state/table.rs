@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::StateError;
 use super::change::{self, Piece, StateChange};
 use super::partition::Partition;
-use super::StateError;
 
 /// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task.
 pub const DEFAULT_PARTITIONS: u32 = 16;

@@ -29,9 +29,10 @@ pub fn decode(rows: &[&[u8]], types: &[DataType]) -> Result<Vec<ArrayRef>, RowEr
     }
     let mut reader = Reader { rows, cursors: vec![header; rows.len()] };
     let columns = types.iter().enumerate().map(|(c, data_type)| {
-        let nulls = rows.iter().any(|r| bit(r, c)).then(|| {
-            NullBuffer::new(BooleanBuffer::collect_bool(rows.len(), |i| !bit(rows[i], c)))
-        });
+        let nulls = rows
+            .iter()
+            .any(|r| bit(r, c))
+            .then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows.len(), |i| !bit(rows[i], c))));
         reader.read(data_type, Items { slots: Slots::All(rows.len()), nulls: nulls.as_ref() })
     });
     let columns = columns.collect::<Result<_, _>>()?;
@@ -167,14 +168,16 @@ impl<'a> Reader<'a> {
     fn boolean(&mut self, items: Items<'_>) -> Result<ArrayRef, RowError> {
         let mut values = Vec::with_capacity(items.len());
         for i in 0..items.len() {
-            values.push(!items.is_null(i) && {
-                let row = items.slot(i);
-                match self.take(row, 1)?[0] {
-                    0 => false,
-                    1 => true,
-                    other => return Err(damaged(row, format!("{other} is no boolean"))),
-                }
-            });
+            values.push(
+                !items.is_null(i) && {
+                    let row = items.slot(i);
+                    match self.take(row, 1)?[0] {
+                        0 => false,
+                        1 => true,
+                        other => return Err(damaged(row, format!("{other} is no boolean"))),
+                    }
+                },
+            );
         }
         Ok(Arc::new(BooleanArray::new(BooleanBuffer::from(values), items.nulls())))
     }
