@@ -1,0 +1,221 @@
+//! What can go wrong with a plugin. A caller branches on the case; the text says what happened, in the plugin's own
+//! words where it left any, and how to mend it.
+//!
+//! Which job, operator, epoch or row it was is the caller's to add: this crate knows none of them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// This crate's result.
+pub type Result<T, E = PluginError> = std::result::Result<T, E>;
+
+/// Why a plugin could not be built, loaded or bound, or why a call of it failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PluginError {
+    /// The file or the bytes are no Wasm component.
+    #[error("{origin} is not a WebAssembly component: {found}; {hint}")]
+    NotAComponent {
+        /// The file, or "the given bytes".
+        origin: String,
+        /// What it is instead.
+        found: String,
+        /// How to get a component.
+        hint: String,
+    },
+
+    /// A component, but none of the contract's operators, more than one of them, or one with wrong types.
+    #[error("{origin} is a component, but no operator: {message}; {hint}")]
+    MissingExport {
+        /// The file, or "the given bytes".
+        origin: String,
+        /// Which export is missing or wrong, and what there is.
+        message: String,
+        /// How to mend it.
+        hint: String,
+    },
+
+    /// The component was built for a contract that this host does not know.
+    #[error(
+        "{origin} exports `{export}`, but this host knows the contract only up to `millstream:operator@{known}`; \
+         use a newer Millstream, or build the plugin with an older SDK",
+        known = crate::CONTRACT_VERSION
+    )]
+    NewerContract {
+        /// The file, or "the given bytes".
+        origin: String,
+        /// The export as the component names it.
+        export: String,
+    },
+
+    /// A project folder could not be built.
+    #[error("building the plugin in {} failed: {message}{}", project.display(), on_new_line(hint))]
+    Build {
+        /// The project folder.
+        project: PathBuf,
+        /// The build tool's own message.
+        message: String,
+        /// What to install or change; empty where the message says it all.
+        hint: String,
+    },
+
+    /// The plugin refused its configuration or its input schema.
+    #[error("the plugin refused {}: {message}", key.as_ref().map_or("its input".to_owned(), |k| format!("`{k}` of its configuration")))]
+    Refused {
+        /// The entry of the configuration that it is about, if it is about one.
+        key: Option<String>,
+        /// The plugin's message.
+        message: String,
+    },
+
+    /// The caller asked for something that cannot be: a column type that plugins cannot read, a kind that is not
+    /// called yet, a batch of another schema than the one given to `bind`.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// The plugin was stopped in the middle of a call. Its instance is gone; the next call gets a new one.
+    #[error("{0}")]
+    Trap(Box<Trap>),
+
+    /// The plugin's call returned an error of its own.
+    #[error("the plugin failed: {message}{}", shown_stderr(stderr))]
+    Returned {
+        /// The plugin's message.
+        message: String,
+        /// What it wrote to its standard error during the call.
+        stderr: String,
+    },
+
+    /// What the plugin returned breaks the contract.
+    #[error("the plugin returned bad data: {message}{}", shown_stderr(stderr))]
+    BadOutput {
+        /// What is wrong, and where.
+        message: String,
+        /// What it wrote to its standard error during the call.
+        stderr: String,
+    },
+
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+
+    /// The Wasm engine failed for a reason of the host's: no room for another instance, for example.
+    #[error("the Wasm engine failed: {0}")]
+    Engine(String),
+}
+
+/// A call that was stopped from outside or by the plugin's own crash.
+#[derive(Debug, Clone)]
+pub struct Trap {
+    /// What stopped it.
+    pub kind: TrapKind,
+    /// The plugin's message (a panic's, for example), or the engine's where it left none.
+    pub message: String,
+    /// What it wrote to its standard error during the call, at most 64 KiB.
+    pub stderr: String,
+    /// The names of the functions that were running, innermost first, as far as the component names them.
+    pub backtrace: Vec<String>,
+}
+
+/// What stopped a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// The plugin panicked, and said why.
+    Panic,
+    /// The plugin crashed without a word: an `unreachable` instruction, an access out of bounds, a division by zero.
+    Crash,
+    /// It ran longer than its time limit.
+    TimeLimit,
+    /// It wanted more memory, or larger tables, than its limit.
+    OutOfMemory,
+    /// Its calls nested too deeply.
+    StackOverflow,
+    /// It returned more bytes than its limit.
+    TooMuchReturned,
+    /// It called something that it was not granted; the import's name.
+    Denied(String),
+    /// It ended its process.
+    Exit,
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            TrapKind::Panic => return write!(f, "the plugin panicked: {}", self.message),
+            TrapKind::Crash => write!(f, "the plugin crashed: {}", self.message)?,
+            TrapKind::TimeLimit => write!(f, "the plugin was stopped: {}", self.message)?,
+            TrapKind::OutOfMemory => write!(f, "the plugin ran out of memory: {}", self.message)?,
+            TrapKind::StackOverflow => write!(f, "the plugin overflowed its stack: {}", self.message)?,
+            TrapKind::TooMuchReturned => write!(f, "the plugin returned too much: {}", self.message)?,
+            TrapKind::Denied(import) => {
+                write!(f, "the plugin called `{import}`, which it was not granted")?;
+            }
+            TrapKind::Exit => write!(f, "the plugin ended itself: {}", self.message)?,
+        }
+        if let (TrapKind::Crash, Some(function)) = (&self.kind, self.backtrace.first()) {
+            write!(f, " (in `{function}`)")?;
+        }
+        f.write_str(&shown_stderr(&self.stderr))
+    }
+}
+
+impl PluginError {
+    /// What the plugin wrote to its standard error during the call that failed, if anything.
+    pub fn stderr(&self) -> Option<&str> {
+        let text = match self {
+            Self::Trap(trap) => &trap.stderr,
+            Self::Returned { stderr, .. } | Self::BadOutput { stderr, .. } => stderr,
+            _ => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether the call failed because of what the plugin did with its input, so that another try, or a smaller
+    /// batch, can go through: a trap, an error that it returned, bad data.
+    pub fn is_call_failure(&self) -> bool {
+        matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. })
+    }
+
+    /// A file error.
+    pub(crate) fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_owned(), source }
+    }
+
+    /// Bad data; the captured output is added by whoever has the instance.
+    pub(crate) fn bad_output(message: impl Into<String>) -> Self {
+        Self::BadOutput { message: message.into(), stderr: String::new() }
+    }
+
+    /// Adds the captured output to an error that has room for it and none yet.
+    pub(crate) fn with_stderr(mut self, text: impl FnOnce() -> String) -> Self {
+        if let Self::Returned { stderr, .. } | Self::BadOutput { stderr, .. } = &mut self
+            && stderr.is_empty()
+        {
+            *stderr = text();
+        }
+        self
+    }
+}
+
+fn on_new_line(hint: &str) -> String {
+    if hint.is_empty() { String::new() } else { format!("\n{hint}") }
+}
+
+/// The end of what the plugin wrote, as an error's text shows it: the last lines say most.
+fn shown_stderr(stderr: &str) -> String {
+    const LINES: usize = 20;
+    let lines: Vec<&str> = stderr.trim_end().lines().collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let from = lines.len().saturating_sub(LINES);
+    let cut = if from > 0 { format!("\n  … {from} lines more") } else { String::new() };
+    let shown: String = lines[from..].iter().map(|line| format!("\n  {line}")).collect();
+    format!("; it wrote:{cut}{shown}")
+}

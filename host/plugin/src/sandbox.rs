@@ -1,0 +1,167 @@
+//! What the host keeps for one instance: how much it has used up, and what it wrote to its standard error.
+
+use wasmtime::ResourceLimiter;
+
+use crate::limits::Limits;
+
+/// The most bytes of standard error that are kept per call: enough for a stack trace, too little to hurt.
+const CAPTURED_BYTES: usize = 64 << 10;
+/// More core instances, memories or tables than any toolchain makes of one component.
+const CORE_INSTANCES: usize = 100;
+const MEMORIES: usize = 16;
+const TABLES: usize = 100;
+
+/// An instance's side of the host.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    memory: Gauge,
+    table_entries: Gauge,
+    /// Why the last request for memory or table entries was refused in this call.
+    refused: Option<String>,
+    /// The code that the guest ended its process with in this call.
+    exit: Option<u8>,
+    stderr: Vec<u8>,
+    stderr_dropped: bool,
+}
+
+#[derive(Debug)]
+struct Gauge {
+    used: usize,
+    limit: usize,
+}
+
+impl Gauge {
+    /// Takes `more`, if that keeps within the limit.
+    fn take(&mut self, more: usize) -> bool {
+        match self.used.checked_add(more) {
+            Some(used) if used <= self.limit => {
+                self.used = used;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            memory: Gauge { used: 0, limit: limits.memory },
+            table_entries: Gauge { used: 0, limit: limits.table_entries },
+            refused: None,
+            exit: None,
+            stderr: Vec::new(),
+            stderr_dropped: false,
+        }
+    }
+
+    /// Forgets what belonged to the call before.
+    pub(crate) fn begin_call(&mut self) {
+        self.refused = None;
+        self.exit = None;
+        self.stderr.clear();
+        self.stderr_dropped = false;
+    }
+
+    /// Keeps what the guest writes to its standard error, up to a bound.
+    pub(crate) fn write_stderr(&mut self, bytes: &[u8]) {
+        let room = CAPTURED_BYTES.saturating_sub(self.stderr.len());
+        self.stderr.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.stderr_dropped |= bytes.len() > room;
+    }
+
+    /// What the guest wrote to its standard error in this call. Control characters are replaced, since this text ends
+    /// up on terminals.
+    pub(crate) fn stderr(&self) -> String {
+        let text = String::from_utf8_lossy(&self.stderr);
+        let mut text: String =
+            text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect();
+        if self.stderr_dropped {
+            text.push_str("\n… (the rest was dropped)");
+        }
+        text
+    }
+
+    pub(crate) fn set_exit(&mut self, code: u8) {
+        self.exit = Some(code);
+    }
+
+    pub(crate) fn exit(&self) -> Option<u8> {
+        self.exit
+    }
+
+    pub(crate) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+}
+
+impl ResourceLimiter for Sandbox {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // Past the module's own maximum it fails anyway, and that is not our limit's doing.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let granted = self.memory.take(desired.saturating_sub(current));
+        if !granted {
+            let wanted = self.memory.used.saturating_add(desired.saturating_sub(current));
+            self.refused =
+                Some(format!("it wanted {} of memory, its limit is {}", mib(wanted), mib(self.memory.limit)));
+        }
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let granted = self.table_entries.take(desired.saturating_sub(current));
+        if !granted {
+            let limit = self.table_entries.limit;
+            self.refused = Some(format!("it wanted a table of {desired} entries, its limit is {limit}"));
+        }
+        Ok(granted)
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}
+
+/// Bytes as a person reads them: whole MiB, rounded up.
+fn mib(bytes: usize) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_of_all_memories_counts_together() {
+        let mut sandbox = Sandbox::new(&Limits { memory: 10 << 20, ..Limits::default() });
+        assert!(sandbox.memory_growing(0, 6 << 20, None).unwrap());
+        assert!(!sandbox.memory_growing(0, 5 << 20, None).unwrap());
+        assert_eq!(sandbox.refused(), Some("it wanted 11 MiB of memory, its limit is 10 MiB"));
+        assert!(sandbox.memory_growing(6 << 20, 10 << 20, None).unwrap());
+    }
+
+    #[test]
+    fn captured_output_is_bounded_and_harmless() {
+        let mut sandbox = Sandbox::new(&Limits::default());
+        sandbox.write_stderr(b"red: \x1b[31m\n");
+        assert_eq!(sandbox.stderr(), "red: \u{fffd}[31m\n");
+        sandbox.write_stderr(&vec![b'x'; CAPTURED_BYTES * 2]);
+        assert!(sandbox.stderr().len() < CAPTURED_BYTES + 100);
+        assert!(sandbox.stderr().ends_with("(the rest was dropped)"));
+        sandbox.begin_call();
+        assert_eq!(sandbox.stderr(), "");
+    }
+}

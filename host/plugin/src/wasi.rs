@@ -1,0 +1,204 @@
+//! The little of WASI that every guest gets: a standard error that is captured, an empty environment, no arguments,
+//! no files, and a fixed seed for its hash maps. Everything else that a component imports is a function that traps,
+//! naming the import, when it is called.
+//!
+//! Why even this much: without it a Rust guest's panic reports a missing environment instead of its message, and its
+//! first `HashMap` traps. None of it lets a guest see or change anything outside, and none of it differs between runs.
+//!
+//! Functions are defined under the exact versions of the interfaces that the component imports (any 0.2.x).
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+
+use crate::sandbox::Sandbox;
+
+/// The seed of every guest's hash maps: any number does, as long as it is always the same.
+const HASH_SEED: (u64, u64) = (0x6d69_6c6c_7374_7265, 0x616d_2d73_6565_6400);
+/// How much a guest may write at once: what the interface itself allows `blocking-write-and-flush`.
+const WRITE_BYTES: u64 = 4096;
+
+struct OutputStream;
+struct InputStream;
+struct IoError;
+struct Pollable;
+struct Terminal;
+struct Descriptor;
+
+const STDOUT: u32 = 1;
+const STDERR: u32 = 2;
+
+/// `wasi:io/streams.stream-error`
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+enum StreamError {
+    #[component(name = "last-operation-failed")]
+    #[allow(dead_code, reason = "the interface has it; nothing here fails that way")]
+    LastOperationFailed(Resource<IoError>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+type Caller<'a> = StoreContextMut<'a, Sandbox>;
+
+/// Whether the host answers calls of the import `name`, as the component names it. All others trap.
+pub(crate) fn is_granted(name: &str) -> bool {
+    interface(name).is_some() || name.starts_with("millstream:operator/")
+}
+
+/// A linker that gives `component` what every guest gets, and traps for the rest of its imports.
+pub(crate) fn linker(component: &Component) -> wasmtime::Result<Linker<Sandbox>> {
+    let engine = component.engine();
+    let mut linker = Linker::new(engine);
+    let ty = component.component_type();
+    for (name, _) in ty.imports(engine) {
+        if let Some(define) = interface(name) {
+            define(&mut linker.instance(name)?)?;
+        }
+    }
+    linker.define_unknown_imports_as_traps(component)?;
+    Ok(linker)
+}
+
+type Define = fn(&mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()>;
+
+fn interface(name: &str) -> Option<Define> {
+    let (interface, version) = name.split_once('@')?;
+    if !version.starts_with("0.2.") {
+        return None;
+    }
+    Some(match interface {
+        "wasi:io/error" => io_error,
+        "wasi:io/poll" => io_poll,
+        "wasi:io/streams" => io_streams,
+        "wasi:cli/environment" => cli_environment,
+        "wasi:cli/exit" => cli_exit,
+        "wasi:cli/stdin" => cli_stdin,
+        "wasi:cli/stdout" => cli_stdout,
+        "wasi:cli/stderr" => cli_stderr,
+        "wasi:cli/terminal-input" => terminal_input,
+        "wasi:cli/terminal-output" => terminal_output,
+        "wasi:cli/terminal-stdin" => terminal_stdin,
+        "wasi:cli/terminal-stdout" => terminal_stdout,
+        "wasi:cli/terminal-stderr" => terminal_stderr,
+        "wasi:filesystem/types" => filesystem_types,
+        "wasi:filesystem/preopens" => filesystem_preopens,
+        "wasi:random/insecure-seed" => insecure_seed,
+        _ => return None,
+    })
+}
+
+fn resource<T: 'static>(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
+    linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+}
+
+fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    resource::<IoError>(linker, "error")?;
+    linker.func_wrap("[method]error.to-debug-string", |_: Caller<'_>, (_,): (Resource<IoError>,)| {
+        Ok(("not available".to_owned(),))
+    })
+}
+
+fn io_poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    // Only streams can be waited for, and these never block.
+    resource::<Pollable>(linker, "pollable")?;
+    linker.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok((true,)))?;
+    linker.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok(()))?;
+    linker.func_wrap("poll", |_: Caller<'_>, (all,): (Vec<Resource<Pollable>>,)| {
+        Ok(((0..all.len() as u32).collect::<Vec<u32>>(),))
+    })
+}
+
+fn io_streams(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    type Written = (Result<(), StreamError>,);
+    fn write(mut caller: Caller<'_>, (stream, bytes): (Resource<OutputStream>, Vec<u8>)) -> wasmtime::Result<Written> {
+        if stream.rep() == STDERR {
+            caller.data_mut().write_stderr(&bytes);
+        }
+        Ok((Ok(()),))
+    }
+    fn flush(_: Caller<'_>, (_,): (Resource<OutputStream>,)) -> wasmtime::Result<Written> {
+        Ok((Ok(()),))
+    }
+    fn read(_: Caller<'_>, (_, _): (Resource<InputStream>, u64)) -> wasmtime::Result<(Result<Vec<u8>, StreamError>,)> {
+        Ok((Err(StreamError::Closed),))
+    }
+
+    resource::<OutputStream>(linker, "output-stream")?;
+    resource::<InputStream>(linker, "input-stream")?;
+    linker.func_wrap("[method]output-stream.check-write", |_: Caller<'_>, (_,): (Resource<OutputStream>,)| {
+        Ok((Ok::<u64, StreamError>(WRITE_BYTES),))
+    })?;
+    linker.func_wrap("[method]output-stream.write", write)?;
+    linker.func_wrap("[method]output-stream.blocking-write-and-flush", write)?;
+    linker.func_wrap("[method]output-stream.flush", flush)?;
+    linker.func_wrap("[method]output-stream.blocking-flush", flush)?;
+    linker.func_wrap("[method]output-stream.subscribe", |_: Caller<'_>, (_,): (Resource<OutputStream>,)| {
+        Ok((Resource::<Pollable>::new_own(0),))
+    })?;
+    linker.func_wrap("[method]input-stream.read", read)?;
+    linker.func_wrap("[method]input-stream.blocking-read", read)?;
+    linker.func_wrap("[method]input-stream.subscribe", |_: Caller<'_>, (_,): (Resource<InputStream>,)| {
+        Ok((Resource::<Pollable>::new_own(0),))
+    })
+}
+
+fn cli_environment(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("get-environment", |_: Caller<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    linker.func_wrap("get-arguments", |_: Caller<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
+    linker.func_wrap("initial-cwd", |_: Caller<'_>, (): ()| Ok((None::<String>,)))
+}
+
+fn cli_exit(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("exit", |mut caller: Caller<'_>, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
+        caller.data_mut().set_exit(u8::from(status.is_err()));
+        Err(wasmtime::Error::msg("the guest ended its process"))
+    })
+}
+
+fn cli_stdin(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("get-stdin", |_: Caller<'_>, (): ()| Ok((Resource::<InputStream>::new_own(0),)))
+}
+
+fn cli_stdout(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("get-stdout", |_: Caller<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(STDOUT),)))
+}
+
+fn cli_stderr(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("get-stderr", |_: Caller<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(STDERR),)))
+}
+
+fn terminal_input(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    resource::<Terminal>(linker, "terminal-input")
+}
+
+fn terminal_output(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    resource::<Terminal>(linker, "terminal-output")
+}
+
+fn no_terminal(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
+    linker.func_wrap(name, |_: Caller<'_>, (): ()| Ok((None::<Resource<Terminal>>,)))
+}
+
+fn terminal_stdin(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    no_terminal(linker, "get-terminal-stdin")
+}
+
+fn terminal_stdout(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    no_terminal(linker, "get-terminal-stdout")
+}
+
+fn terminal_stderr(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    no_terminal(linker, "get-terminal-stderr")
+}
+
+fn filesystem_types(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    resource::<Descriptor>(linker, "descriptor")
+}
+
+fn filesystem_preopens(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("get-directories", |_: Caller<'_>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))
+}
+
+fn insecure_seed(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("insecure-seed", |_: Caller<'_>, (): ()| Ok((HASH_SEED,)))
+}
