@@ -24,7 +24,7 @@ pub use node::{PlannedNode, Use};
 pub use plugins::Plugins;
 pub use sinks::PlannedSink;
 
-use crate::job::{Job, Logic, OperatorSpec, SourceSpec};
+use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
 use crate::sql::{self, Parsed, SqlText};
 use crate::time::watermark::{Policy, WatermarkRule};
@@ -86,7 +86,7 @@ pub struct WatermarkNode {
 }
 
 /// Finds out what a source's columns are: reading the job file is not enough where the files say it.
-pub type SourceSchema<'a> = &'a dyn Fn(&SourceSpec) -> Result<SchemaRef>;
+pub type SourceSchema<'a> = &'a dyn Fn(&SourceSpec, &JobText) -> Result<SchemaRef>;
 
 /// Checks `job` and makes the graph that runs it.
 pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> Result<Plan> {
@@ -95,7 +95,7 @@ pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> 
     let mut schemas = BTreeMap::new();
     for source in &job.sources {
         let at = |e: Error| e.at(job.text.at(source.name.span.clone()));
-        schemas.insert(source.name.value.clone(), source_schema(source).map_err(at)?);
+        schemas.insert(source.name.value.clone(), source_schema(source, &job.text).map_err(at)?);
     }
 
     let mut use_of_columns = BTreeMap::new();

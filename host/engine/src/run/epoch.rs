@@ -15,7 +15,7 @@ use crate::operator::{Rows, Seen};
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::sink::{Prepared, Sink};
-use crate::source::Source;
+use crate::source::{Chunks, Source};
 use crate::state::State;
 use crate::{Error, Result};
 
@@ -65,15 +65,16 @@ pub(super) fn compute(
     for (number, (range, live)) in epoch.ranges.iter().zip(sources).enumerate() {
         let Some(range) = range else { continue };
         let at = |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        readers.push(Reader { number, range, live, chunks: live.source.read(range).map_err(at)? });
+        let chunks = live.source.read(range).map_err(at)?;
+        readers.push(Reader { number, range, decoder: &*live.decoder, chunks });
     }
     let chunks = readers.into_iter().flat_map(|reader| {
-        let Reader { number, range, live, chunks } = reader;
-        chunks.map(move |chunk| chunk.map(|chunk| (origin(number, range, &chunk), live, chunk)))
+        let Reader { number, range, decoder, chunks } = reader;
+        chunks.map(move |chunk| chunk.map(|chunk| (origin(number, range, &chunk), decoder, chunk)))
     });
-    let work = |(origin, live, chunk): (Origin, &LiveSource, RawChunk)| {
+    let work = |(origin, decoder, chunk): (Origin, &dyn Decode, RawChunk)| {
         let flow = &plan.sources[origin.source].flow;
-        let output = process(&*live.decoder, flow, &chunk, context)?;
+        let output = process(decoder, flow, &chunk, context)?;
         Ok((origin, output))
     };
     in_order(threads, chunks, work, |(origin, output)| {
@@ -99,8 +100,8 @@ pub(super) fn compute(
 struct Reader<'a> {
     number: usize,
     range: &'a SourceRange,
-    live: &'a LiveSource,
-    chunks: Box<dyn Iterator<Item = Result<RawChunk>> + Send + 'a>,
+    decoder: &'a dyn Decode,
+    chunks: Chunks,
 }
 
 fn origin(source: usize, range: &SourceRange, chunk: &RawChunk) -> Origin {

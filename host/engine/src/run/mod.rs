@@ -22,7 +22,7 @@ pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summa
 
 use crate::clock::{Clock, SystemClock};
 use crate::fault::{Faults, point};
-use crate::job::{Job, SinkConnector, SourceSpec, Trigger};
+use crate::job::{Job, JobText, SinkConnector, SourceSpec, Trigger};
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
@@ -95,8 +95,8 @@ pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
     plan(job, plugins, &source_schema)
 }
 
-fn source_schema(spec: &SourceSpec) -> Result<SchemaRef> {
-    Ok(source::build(spec)?.schema())
+fn source_schema(spec: &SourceSpec, job: &JobText) -> Result<SchemaRef> {
+    Ok(source::open(spec, job)?.schema())
 }
 
 /// Runs `job` until its input ends (where the trigger says so) or a stop is asked for.
@@ -170,7 +170,7 @@ fn live_sources(plan: &Plan, state: &State) -> Result<Vec<LiveSource>> {
     plan.sources
         .iter()
         .map(|planned| {
-            let mut source = source::build(&planned.spec)?;
+            let mut source = source::open(&planned.spec, &plan.job.text)?;
             if let Some(table) = state.table(&source_table(&planned.spec.name.value)) {
                 let mut entries = table.partitions().iter().flat_map(|p| p.buckets()).flat_map(|(_, b)| b.iter());
                 source.restore(&mut entries)?;
