@@ -41,6 +41,13 @@ pub trait Source: Send {
     /// [`crate::ErrorKind::Unavailable`] if the source cannot be looked at.
     fn plan(&mut self, now: i64) -> Result<Option<SourceRange>>;
 
+    /// From now on only what is there now is planned, and the source is [`Source::exhausted`] after it: for the trigger
+    /// `available-now`, which would not end while files keep coming. Called after [`Source::restore`].
+    ///
+    /// # Errors
+    /// As for [`Source::plan`].
+    fn stop_discovery(&mut self) -> Result<()>;
+
     /// What the job's state must hold once `range` is committed, as keys and values; a later value replaces an earlier
     /// one of the same key.
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)>;
@@ -66,7 +73,8 @@ pub trait Source: Send {
     /// A column that the format cannot hold.
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>>;
 
-    /// Whether nothing can ever come any more, as with a generator that gave all its rows.
+    /// Whether nothing can ever come any more: a generator gave all its rows, or [`Source::stop_discovery`] was called
+    /// and all was planned.
     fn exhausted(&self) -> bool;
 
     /// What file `file` of `range` is called, for messages and dead letters.

@@ -39,6 +39,8 @@ pub struct FileSource {
     seen: HashSet<u128>,
     /// Files that were found and not planned yet, in order. The folder is looked at again when it is empty.
     waiting: VecDeque<FileRange>,
+    /// The folder is not looked at any more.
+    stopped: bool,
 }
 
 /// How files are called in ranges and messages.
@@ -99,7 +101,14 @@ impl FileSource {
             chunk: cut::CHUNK,
             seen: HashSet::new(),
             waiting: VecDeque::new(),
+            stopped: false,
         })
+    }
+
+    fn discover(&mut self) -> Result<(), SourceError> {
+        let (names, seen) = (&self.names, &self.seen);
+        self.waiting = self.place.discover(names, |name| !seen.contains(&digest(name)))?.into();
+        Ok(())
     }
 }
 
@@ -109,9 +118,8 @@ impl Source for FileSource {
     }
 
     fn plan(&mut self, _now: i64) -> Result<Option<SourceRange>> {
-        if self.waiting.is_empty() {
-            let (names, seen) = (&self.names, &self.seen);
-            self.waiting = self.place.discover(names, |name| !seen.contains(&digest(name)))?.into();
+        if self.waiting.is_empty() && !self.stopped {
+            self.discover()?;
         }
         let mut files: Vec<FileRange> = Vec::new();
         let mut bytes = 0u64;
@@ -125,6 +133,14 @@ impl Source for FileSource {
             files.extend(self.waiting.pop_front());
         }
         Ok((!files.is_empty()).then_some(SourceRange::Files(files)))
+    }
+
+    fn stop_discovery(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            self.discover()?;
+        }
+        self.stopped = true;
+        Ok(())
     }
 
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -158,9 +174,9 @@ impl Source for FileSource {
         Ok(format::decoder(self.format, &self.schema, columns, Check::Declared)?)
     }
 
-    /// Never: another file may always come.
+    /// Another file may always come, unless discovery was stopped.
     fn exhausted(&self) -> bool {
-        false
+        self.stopped && self.waiting.is_empty()
     }
 
     fn file_name(&self, range: &SourceRange, file: u32) -> String {

@@ -32,7 +32,7 @@ pub(super) struct Reader {
 }
 
 enum Open {
-    Lines(Box<LineFile>),
+    Lines(LineFile),
     Groups(std::iter::Enumerate<std::vec::IntoIter<RowGroup>>),
 }
 
@@ -47,7 +47,7 @@ struct LineFile {
 enum Bytes {
     /// One byte more than planned is read at the most: enough to see that a file has grown.
     Plain(io::Take<File>),
-    Gzip(MultiGzDecoder<BufReader<File>>),
+    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
 }
 
 impl Read for Bytes {
@@ -110,12 +110,12 @@ impl Reader {
         }
         let (bytes, ends) = if range.path.ends_with(".gz") {
             let buffered = BufReader::with_capacity(128 << 10, file);
-            (Bytes::Gzip(MultiGzDecoder::new(buffered)), Ends::Steps { size: self.chunk })
+            (Bytes::Gzip(Box::new(MultiGzDecoder::new(buffered))), Ends::Steps { size: self.chunk })
         } else {
             (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
         };
         let cutter = Cutter::new(bytes, ends);
-        Ok(Open::Lines(Box::new(LineFile { range: range.clone(), cutter, index: 0, lines: 0, layout: None })))
+        Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, lines: 0, layout: None }))
     }
 }
 

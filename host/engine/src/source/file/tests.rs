@@ -1,10 +1,14 @@
 use std::fs::{self, FileTimes};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use super::FileSource;
@@ -101,10 +105,46 @@ fn conforms_for_each_format() {
 }
 
 #[test]
+fn conforms_for_parquet() {
+    let folder = Folder::new();
+    for i in 0..4i64 {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(i * 100..i * 100 + 50));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(20)).build();
+        let file = fs::File::create(folder.path().join(format!("{i}.parquet"))).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+    for columns in [&[][..], &[("n", "int32")]] {
+        let mut spec = folder.spec("*.parquet", FileFormat::Parquet, columns);
+        spec.max_files_per_epoch = Some(3);
+        conforms(|| open(&spec).unwrap());
+    }
+}
+
+#[test]
+fn what_comes_after_discovery_was_stopped_is_left_for_later() {
+    let folder = Folder::new();
+    folder.write("a.log", "1\n");
+    folder.write("b.log", "2\n");
+    let mut spec = folder.spec("*.log", FileFormat::Text, &[]);
+    spec.max_files_per_epoch = Some(1);
+    let mut source = open(&spec).unwrap();
+    source.stop_discovery().unwrap();
+    folder.write("c.log", "3\n");
+    assert_eq!(names(source.plan(0).unwrap()), ["a.log"]);
+    assert!(!source.exhausted());
+    assert_eq!(names(source.plan(0).unwrap()), ["b.log"]);
+    assert!(source.exhausted());
+    assert_eq!(source.plan(0).unwrap(), None);
+}
+
+#[test]
 fn lines_count_from_the_start_of_the_file_whatever_the_chunks() {
     let folder = Folder::new();
     let body: String = (0..100).map(|n| if n % 10 == 3 { "x,y,z\n".into() } else { format!("{n},{n}\r\n") }).collect();
-    folder.write("a.csv", format!("\n a , b \n").replace(' ', "") + &body);
+    folder.write("a.csv", "\na,b\n".to_string() + &body);
     let spec = folder.spec("a.csv", CSV, &[("b", "int64")]);
     let mut seen = Vec::new();
     for chunk in [10, 64, 1 << 20] {

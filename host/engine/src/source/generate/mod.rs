@@ -34,6 +34,7 @@ pub struct GenerateSource {
     /// Processing time and position when the first range was asked for: the rate counts from there, so that a job
     /// that stood still does not catch up on rows nobody waited for.
     began: Option<(i64, u64)>,
+    stopped: bool,
 }
 
 impl GenerateSource {
@@ -52,6 +53,7 @@ impl GenerateSource {
             max_rows: spec.max_rows_per_epoch.max(1),
             next: 0,
             began: None,
+            stopped: false,
         })
     }
 
@@ -73,12 +75,21 @@ impl Source for GenerateSource {
     /// With a rate, the first call starts the clock and gives nothing.
     fn plan(&mut self, now: i64) -> Result<Option<SourceRange>> {
         let from = self.next;
+        if self.exhausted() {
+            return Ok(None);
+        }
         let to = self.due(now).min(from.saturating_add(self.max_rows)).min(self.rows.unwrap_or(u64::MAX));
         if to <= from {
             return Ok(None);
         }
         self.next = to;
         Ok(Some(SourceRange::Rows { from, to }))
+    }
+
+    /// Rows that have a time to come are not there yet; all others are, however many.
+    fn stop_discovery(&mut self) -> Result<()> {
+        self.stopped = true;
+        Ok(())
     }
 
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -116,7 +127,7 @@ impl Source for GenerateSource {
     }
 
     fn exhausted(&self) -> bool {
-        self.rows.is_some_and(|rows| self.next >= rows)
+        self.rows.is_some_and(|rows| self.next >= rows) || (self.stopped && self.rows_per_second.is_some())
     }
 
     fn file_name(&self, _range: &SourceRange, _file: u32) -> String {
