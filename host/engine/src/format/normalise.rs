@@ -30,9 +30,7 @@ pub fn normalise_type(data_type: &DataType) -> DataType {
         | DataType::LargeListView(item) => {
             DataType::List(Arc::new(Field::new_list_field(normalise_type(item.data_type()), true)))
         }
-        DataType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|f| Arc::new(normalise_field(f))).collect())
-        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| Arc::new(normalise_field(f))).collect()),
         other => other.clone(),
     }
 }
@@ -87,12 +85,12 @@ mod tests {
 
     #[test]
     fn timestamps_become_utc_microseconds_and_strings_plain() {
-        let berlin: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![Some(1_500), None]).with_timezone("Europe/Berlin"));
+        let berlin: ArrayRef =
+            Arc::new(TimestampNanosecondArray::from(vec![Some(1_500), None]).with_timezone("Europe/Berlin"));
         let naive: ArrayRef = Arc::new(TimestampSecondArray::from(vec![2, 3]));
         let dictionary: ArrayRef = Arc::new(vec!["a", "b"].into_iter().collect::<DictionaryArray<Int8Type>>());
         let view: ArrayRef = Arc::new(StringViewArray::from(vec!["x", "a string longer than twelve"]));
-        let batch =
-            RecordBatch::try_from_iter([("t", berlin), ("n", naive), ("d", dictionary), ("v", view)]).unwrap();
+        let batch = RecordBatch::try_from_iter([("t", berlin), ("n", naive), ("d", dictionary), ("v", view)]).unwrap();
         let plain = normalise_batch(&batch).unwrap();
         assert_eq!(plain.column(0).data_type(), &timestamp());
         assert_eq!(plain.column(0).as_primitive::<TimestampMicrosecondType>().value(0), 1);

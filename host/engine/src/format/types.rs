@@ -17,8 +17,27 @@ pub(super) const KNOWN: &str = "utf8, boolean, int8, int16, int32, int64, uint8,
      float64, date, timestamp, decimal(precision, scale), binary, list<type>, struct<name: type, …>";
 
 const NAMES: [&str; 21] = [
-    "utf8", "string", "boolean", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float32", "float64", "double", "date", "timestamp", "decimal", "binary", "list", "struct",
+    "utf8",
+    "string",
+    "boolean",
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float32",
+    "float64",
+    "double",
+    "date",
+    "timestamp",
+    "decimal",
+    "binary",
+    "list",
+    "struct",
 ];
 
 /// Deepest nesting of a type; it bounds the recursion of the parser and of the decoders.
@@ -70,8 +89,7 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Binary => "binary".into(),
         DataType::List(item) => format!("list<{}>", type_name(item.data_type())),
         DataType::Struct(fields) => {
-            let fields: Vec<_> =
-                fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type()))).collect();
+            let fields: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type()))).collect();
             format!("struct<{}>", fields.join(", "))
         }
         other => other.to_string(),
@@ -239,8 +257,19 @@ mod tests {
     #[test]
     fn names_come_back_as_the_types_they_stand_for() {
         for text in [
-            "utf8", "boolean", "int8", "int64", "uint16", "float32", "float64", "date", "timestamp", "binary",
-            "decimal(38, 10)", "list<list<int64>>", "struct<a: utf8, B: list<struct<c: timestamp>>>",
+            "utf8",
+            "boolean",
+            "int8",
+            "int64",
+            "uint16",
+            "float32",
+            "float64",
+            "date",
+            "timestamp",
+            "binary",
+            "decimal(38, 10)",
+            "list<list<int64>>",
+            "struct<a: utf8, B: list<struct<c: timestamp>>>",
         ] {
             assert_eq!(type_name(&parse_type(text).unwrap()), text);
         }
@@ -250,7 +279,9 @@ mod tests {
 
     #[test]
     fn unknown_names_get_a_hint() {
-        for (text, hint) in [("unt64", Some("int64")), ("timestmp", Some("timestamp")), ("long", Some("int64")), ("qqqqqq", None)] {
+        for (text, hint) in
+            [("unt64", Some("int64")), ("timestmp", Some("timestamp")), ("long", Some("int64")), ("qqqqqq", None)]
+        {
             match parse_type(text).unwrap_err() {
                 FormatError::UnknownType { nearest, .. } => assert_eq!(nearest, hint, "{text}"),
                 other => panic!("{other}"),
@@ -261,8 +292,20 @@ mod tests {
     #[test]
     fn malformed_types_are_refused() {
         for text in [
-            "", "list", "list<", "list<int64", "list<int64>>", "struct<>", "struct<a>", "struct<a: int64,>",
-            "struct<a: int8, a: int8>", "decimal", "decimal(0, 0)", "decimal(39, 1)", "decimal(3, 4)", "int64 x",
+            "",
+            "list",
+            "list<",
+            "list<int64",
+            "list<int64>>",
+            "struct<>",
+            "struct<a>",
+            "struct<a: int64,>",
+            "struct<a: int8, a: int8>",
+            "decimal",
+            "decimal(0, 0)",
+            "decimal(39, 1)",
+            "decimal(3, 4)",
+            "int64 x",
         ] {
             assert!(parse_type(text).is_err(), "{text}");
         }

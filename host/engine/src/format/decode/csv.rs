@@ -41,7 +41,11 @@ impl CsvLayout {
         split(header, 0, header.len(), delimiter, |_, slot| {
             let mut name = String::new();
             let (text, escaped) = unquoted(slot.text(header), slot.escaped());
-            if escaped { unescape(text, &mut name) } else { name.push_str(text) }
+            if escaped {
+                unescape(text, &mut name)
+            } else {
+                name.push_str(text)
+            }
             names.push(name);
         })
         .map_err(|what| malformed(format!("line 1: the header is not valid CSV: {what}")))?;
@@ -84,7 +88,9 @@ impl Decode for CsvDecoder {
 
     fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
         let mut lines = Lines::of(chunk, "csv")?;
-        let RawContent::Lines { layout, .. } = &chunk.content else { return Err(FormatError::WrongChunk("csv").into()) };
+        let RawContent::Lines { layout, .. } = &chunk.content else {
+            return Err(FormatError::WrongChunk("csv").into());
+        };
         let layout = layout.as_ref().unwrap_or(&self.by_position);
         let width = self.projection.scanned.len();
         // For each field of a line, which scanned column it is.

@@ -129,7 +129,12 @@ impl Found {
 
     /// What the decoder hands over, after its columns were made: `mismatches` are the rows of `batch` with a value
     /// that does not parse.
-    pub fn finish(mut self, lines: &Lines<'_>, batch: RecordBatch, mismatches: BTreeMap<usize, String>) -> Result<Decoded> {
+    pub fn finish(
+        mut self,
+        lines: &Lines<'_>,
+        batch: RecordBatch,
+        mismatches: BTreeMap<usize, String>,
+    ) -> Result<Decoded> {
         let mut batch = batch;
         if !mismatches.is_empty() {
             for (row, reason) in &mismatches {

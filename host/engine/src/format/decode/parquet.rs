@@ -119,8 +119,8 @@ impl ParquetDecoder {
     fn read(&self, piece: &RowGroup) -> Result<RecordBatch, FormatError> {
         let file = &*piece.file;
         // Each piece opens the file anew: threads that share one handle would share its position.
-        let handle = File::open(&file.path)
-            .map_err(|error| FormatError::Unreadable { file: file.name.clone(), error })?;
+        let handle =
+            File::open(&file.path).map_err(|error| FormatError::Unreadable { file: file.name.clone(), error })?;
         let stored = file.metadata.schema();
         let roots: Vec<usize> = self
             .schema
@@ -131,7 +131,8 @@ impl ParquetDecoder {
             .map_err(|e| file.malformed(e))?;
         if roots.is_empty() {
             let options = RecordBatchOptions::new().with_row_count(Some(piece.rows));
-            return RecordBatch::try_new_with_options(self.schema.clone(), vec![], &options).map_err(|e| file.malformed(e));
+            return RecordBatch::try_new_with_options(self.schema.clone(), vec![], &options)
+                .map_err(|e| file.malformed(e));
         }
         let mask = ProjectionMask::roots(file.metadata.parquet_schema(), roots);
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, file.metadata.clone())

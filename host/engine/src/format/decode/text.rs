@@ -46,7 +46,8 @@ impl Decode for TextDecoder {
         let offsets = OffsetBuffer::new(ends.into());
         let column = StringArray::try_new(offsets, Buffer::from_vec(values), None)
             .map_err(|e| Error::internal(format!("lines do not make a column: {e}")))?;
-        let columns: Vec<ArrayRef> = self.schema.fields().iter().map(|_| Arc::new(column.clone()) as ArrayRef).collect();
+        let columns: Vec<ArrayRef> =
+            self.schema.fields().iter().map(|_| Arc::new(column.clone()) as ArrayRef).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(found.rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map_err(|e| Error::internal(format!("lines do not make a batch: {e}")))?;

@@ -1,0 +1,110 @@
+//! What can go wrong with a source.
+
+use std::io;
+
+use crate::error::{Error, ErrorKind};
+
+/// A source that cannot be opened, looked at or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The path of a source leads nowhere.
+    #[error("`{path}` does not exist")]
+    NotFound {
+        /// As the job file has it.
+        path: String,
+        /// What of it does not exist, where that is a folder above it.
+        folder: Option<String>,
+    },
+    /// A path is no valid glob.
+    #[error("`{path}` is not a valid pattern: {reason}")]
+    BadPattern {
+        /// As the job file has it.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder or file cannot be read.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// Its path.
+        path: String,
+        /// The operating system's error.
+        error: io::Error,
+    },
+    /// A file's name is no UTF-8.
+    #[error("{path}: the name is not UTF-8")]
+    NameNotUtf8 {
+        /// The path, what is no UTF-8 in it replaced.
+        path: String,
+    },
+    /// A planned file is not there any more.
+    #[error("{path}: the file was planned for this epoch and is gone")]
+    Gone {
+        /// Its path.
+        path: String,
+    },
+    /// A planned file is another one now.
+    #[error("{path}: the file was changed after it was planned ({what})")]
+    Changed {
+        /// Its path.
+        path: String,
+        /// What is different.
+        what: String,
+    },
+    /// A compressed file is damaged.
+    #[error("{path}: not a complete gzip file: {error}")]
+    Gzip {
+        /// Its path.
+        path: String,
+        /// The decompressor's error.
+        error: io::Error,
+    },
+    /// A line is too long to be taken into memory.
+    #[error("{path}: line {line} is longer than {limit} bytes")]
+    LineTooLong {
+        /// Its path.
+        path: String,
+        /// The line, counted from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// An option of a generator cannot be.
+    #[error("{0}")]
+    BadOption(String),
+    /// An entry of the state is not this source's.
+    #[error("the checkpoint's entry `{0}` is not one of a {1} source")]
+    BadEntry(String, &'static str),
+    /// A range of another source: a defect of ours.
+    #[error("a {0} source was given another source's range")]
+    WrongRange(&'static str),
+}
+
+impl From<SourceError> for Error {
+    fn from(e: SourceError) -> Self {
+        let message = e.to_string();
+        match e {
+            SourceError::NotFound { folder, .. } => Error::invalid(message).with_help(match folder {
+                Some(folder) => format!("there is no folder `{folder}`; paths are relative to the job file"),
+                None => "paths are relative to the job file; a folder or a pattern may be empty, a single file must exist".into(),
+            }),
+            SourceError::BadPattern { .. } | SourceError::BadOption(_) => Error::invalid(message),
+            SourceError::Unreadable { error, .. } => Error::new(ErrorKind::Unavailable, message).caused_by(error),
+            SourceError::NameNotUtf8 { .. } => {
+                Error::new(ErrorKind::Data, message).with_help("rename it, or begin its name with `_` to have it ignored")
+            }
+            SourceError::Gone { .. } => Error::new(ErrorKind::Unavailable, message)
+                .with_help("put it back, or start again without it: files must stay until their epoch is committed"),
+            SourceError::Changed { .. } => Error::new(ErrorKind::Data, message).with_help(
+                "files must not change once they are seen: write them under a name that begins with `_` or `.` and rename them when they are complete",
+            ),
+            SourceError::Gzip { error, .. } => Error::new(ErrorKind::Data, message)
+                .caused_by(error)
+                .with_help("write compressed files under another name and rename them when they are complete"),
+            SourceError::LineTooLong { .. } => Error::new(ErrorKind::Quota, message)
+                .with_help("a record is one line; is this a text file of the declared format?"),
+            SourceError::BadEntry(..) => Error::new(ErrorKind::Corrupt, message),
+            SourceError::WrongRange(_) => Error::internal(message),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Files of a folder, of a pattern, or a single one. Files are immutable: one is planned once, whole, by its name,
+//! and must not change from then on. Each look at the folder gives the new files in the order of their paths; names
+//! that begin with `_` or `.` are ignored, and so are the folders in a folder (a pattern with `**` goes into them).
+
+mod cut;
+mod discover;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use xxhash_rust::xxh3::xxh3_128;
+
+use self::discover::Place;
+use super::{Chunks, Source, SourceError};
+use crate::error::{Error, Result};
+use crate::format::{self, Check, Decode, FormatError, ParquetFile};
+use crate::job::{FileFormat, FileSourceSpec, JobText};
+use crate::record::{FileRange, SourceRange};
+
+/// The source of `connector = "file"`.
+pub struct FileSource {
+    place: Place,
+    names: Names,
+    format: FileFormat,
+    schema: SchemaRef,
+    max_files: u64,
+    max_bytes: u64,
+    /// Bytes of a chunk, about.
+    chunk: u64,
+    /// Digests of the names of all files that were ever planned: sixteen bytes each, where whole paths would fill
+    /// the memory after some millions of files.
+    seen: HashSet<u128>,
+    /// Files that were found and not planned yet, in order. The folder is looked at again when it is empty.
+    waiting: VecDeque<FileRange>,
+    /// The folder is not looked at any more.
+    stopped: bool,
+}
+
+/// How files are called in ranges and messages.
+#[derive(Debug, Clone)]
+struct Names {
+    base: PathBuf,
+}
+
+impl Names {
+    /// Relative to the base where the file lies below it.
+    fn of(&self, path: &Path) -> Result<String, SourceError> {
+        let shown = path.strip_prefix(&self.base).unwrap_or(path);
+        match shown.to_str() {
+            Some(name) => Ok(name.into()),
+            None => Err(SourceError::NameNotUtf8 { path: shown.to_string_lossy().into_owned() }),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.base.join(name)
+    }
+}
+
+impl FileSource {
+    /// Opens the source; nothing is read but, where Parquet files come without a schema, the first one's footer.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Invalid`], pointing into the job file: a single file, or the folder that others are looked
+    /// for in, does not exist; a type is not known; a schema is missing.
+    pub fn open(spec: &FileSourceSpec, job: &JobText) -> Result<Self> {
+        let at_path = |e: Error| e.at(job.at(spec.path.span.clone()));
+        let place = Place::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
+        let names = Names { base: spec.base.clone() };
+        let schema = match &spec.schema {
+            Some(columns) => {
+                let span = columns.first().map_or(spec.path.span.clone(), |(_, text)| text.span.clone());
+                let schema = format::declared_schema(columns).map_err(|(e, span)| Error::from(e).at(job.at(span)))?;
+                let schema = declared(schema, spec.format).map_err(|e| e.at(job.at(span.clone())))?;
+                // A type that the format cannot hold is said now.
+                format::decoder(spec.format, &schema, &[], Check::Declared)
+                    .map_err(|e| Error::from(e).at(job.at(span)))?;
+                schema
+            }
+            None => match spec.format {
+                FileFormat::Text => text_schema(),
+                FileFormat::Parquet => first_schema(&place, &names).map_err(at_path)?,
+                FileFormat::Json => return Err(at_path(FormatError::SchemaNeeded("json").into())),
+                FileFormat::Csv { .. } => return Err(at_path(FormatError::SchemaNeeded("csv").into())),
+            },
+        };
+        Ok(Self {
+            place,
+            names,
+            format: spec.format,
+            schema,
+            max_files: spec.max_files_per_epoch.unwrap_or(u64::MAX).max(1),
+            max_bytes: spec.max_bytes_per_epoch.unwrap_or(u64::MAX),
+            chunk: cut::CHUNK,
+            seen: HashSet::new(),
+            waiting: VecDeque::new(),
+            stopped: false,
+        })
+    }
+
+    fn discover(&mut self) -> Result<(), SourceError> {
+        let (names, seen) = (&self.names, &self.seen);
+        self.waiting = self.place.discover(names, |name| !seen.contains(&digest(name)))?.into();
+        Ok(())
+    }
+}
+
+impl Source for FileSource {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn plan(&mut self, _now: i64) -> Result<Option<SourceRange>> {
+        if self.waiting.is_empty() && !self.stopped {
+            self.discover()?;
+        }
+        let mut files: Vec<FileRange> = Vec::new();
+        let mut bytes = 0u64;
+        while let Some(next) = self.waiting.front() {
+            let with_next = bytes.saturating_add(next.len);
+            if files.len() as u64 >= self.max_files || (!files.is_empty() && with_next > self.max_bytes) {
+                break;
+            }
+            bytes = with_next;
+            self.seen.insert(digest(&next.path));
+            files.extend(self.waiting.pop_front());
+        }
+        Ok((!files.is_empty()).then_some(SourceRange::Files(files)))
+    }
+
+    fn stop_discovery(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            self.discover()?;
+        }
+        self.stopped = true;
+        Ok(())
+    }
+
+    fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let SourceRange::Files(files) = range else { return Vec::new() };
+        files
+            .iter()
+            .map(|file| {
+                let value = [file.len.to_le_bytes(), file.modified.to_le_bytes()].concat();
+                (file.path.as_bytes().to_vec(), value)
+            })
+            .collect()
+    }
+
+    fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
+        for (path, value) in entries {
+            let path = String::from_utf8_lossy(path);
+            if value.len() != 16 {
+                return Err(SourceError::BadEntry(path.into_owned(), "file").into());
+            }
+            self.seen.insert(digest(&path));
+        }
+        Ok(())
+    }
+
+    fn read(&self, range: &SourceRange) -> Result<Chunks> {
+        let SourceRange::Files(files) = range else { return Err(SourceError::WrongRange("file").into()) };
+        Ok(Box::new(read::Reader::new(self, files.clone())))
+    }
+
+    fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
+        Ok(format::decoder(self.format, &self.schema, columns, Check::Declared)?)
+    }
+
+    /// Another file may always come, unless discovery was stopped.
+    fn exhausted(&self) -> bool {
+        self.stopped && self.waiting.is_empty()
+    }
+
+    fn file_name(&self, range: &SourceRange, file: u32) -> String {
+        match range {
+            SourceRange::Files(files) => files.get(file as usize).map(|f| f.path.clone()).unwrap_or_default(),
+            SourceRange::Rows { .. } => String::new(),
+        }
+    }
+}
+
+fn digest(name: &str) -> u128 {
+    xxh3_128(name.as_bytes())
+}
+
+fn text_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, false)]))
+}
+
+/// Text files may declare their one column, and even give it another name.
+fn declared(schema: SchemaRef, format: FileFormat) -> Result<SchemaRef> {
+    if schema.fields().is_empty() {
+        return Err(Error::invalid("the schema has no columns"));
+    }
+    if format != FileFormat::Text {
+        return Ok(schema);
+    }
+    match schema.fields().as_ref() {
+        [only] if only.data_type() == &DataType::Utf8 => {
+            Ok(Arc::new(Schema::new(vec![Field::new(only.name(), DataType::Utf8, false)])))
+        }
+        _ => Err(Error::invalid("text files have one column, of type `utf8`").with_help("leave the schema out")),
+    }
+}
+
+/// The schema of the first Parquet file there is.
+fn first_schema(place: &Place, names: &Names) -> Result<SchemaRef> {
+    let Some(first) = place.clone().discover(names, |_| true)?.into_iter().next() else {
+        return Err(
+            Error::from(FormatError::SchemaNeeded("parquet")).context("there is no file yet to take the columns from")
+        );
+    };
+    let path = names.path(&first.path);
+    let file = File::open(&path).map_err(|error| SourceError::Unreadable { path: first.path.clone(), error })?;
+    Ok(ParquetFile::read(&file, &path, &first.path)?.schema())
+}

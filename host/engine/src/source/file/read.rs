@@ -1,0 +1,216 @@
+//! Reads planned files as chunks. A file is checked against its plan when it is opened and again when all of it was
+//! read, so that one that changes in between is an error and not a mixture.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use flate2::read::MultiGzDecoder;
+
+use super::cut::{CutError, Cutter, Ends, MAX_LINE};
+use super::discover::modified;
+use super::{FileSource, Names};
+use crate::error::{Error, Result};
+use crate::format::{CsvLayout, FormatError, ParquetFile, RawChunk, RawContent, RowGroup};
+use crate::job::FileFormat;
+use crate::record::FileRange;
+use crate::source::SourceError;
+
+/// The chunks of some files, one file after the other.
+pub(super) struct Reader {
+    format: FileFormat,
+    schema: SchemaRef,
+    names: Names,
+    chunk: u64,
+    files: Vec<FileRange>,
+    /// The next file to open.
+    next: usize,
+    open: Option<Open>,
+    failed: bool,
+}
+
+enum Open {
+    Lines(LineFile),
+    Groups(std::iter::Enumerate<std::vec::IntoIter<RowGroup>>),
+}
+
+struct LineFile {
+    range: FileRange,
+    cutter: Cutter<Bytes>,
+    index: u32,
+    lines: u64,
+    layout: Option<Arc<CsvLayout>>,
+}
+
+enum Bytes {
+    /// One byte more than planned is read at the most: enough to see that a file has grown.
+    Plain(io::Take<File>),
+    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+}
+
+impl Read for Bytes {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(to),
+            Self::Gzip(file) => file.read(to),
+        }
+    }
+}
+
+impl Bytes {
+    fn file(self) -> File {
+        match self {
+            Self::Plain(file) => file.into_inner(),
+            Self::Gzip(file) => file.into_inner().into_inner(),
+        }
+    }
+}
+
+impl Reader {
+    pub fn new(source: &FileSource, files: Vec<FileRange>) -> Self {
+        let FileSource { format, schema, names, chunk, .. } = source;
+        let (schema, names) = (schema.clone(), names.clone());
+        Self { format: *format, schema, names, chunk: *chunk, files, next: 0, open: None, failed: false }
+    }
+
+    fn step(&mut self) -> Result<Option<RawChunk>> {
+        loop {
+            let content = match &mut self.open {
+                Some(Open::Lines(file)) => file.next(self.format, &self.schema)?,
+                Some(Open::Groups(groups)) => {
+                    groups.next().map(|(index, group)| (number(index), RawContent::RowGroup(group)))
+                }
+                None => None,
+            };
+            if let Some((index, content)) = content {
+                return Ok(Some(RawChunk { file: number(self.next - 1), index, content }));
+            }
+            if let Some(Open::Lines(file)) = self.open.take() {
+                file.close()?;
+            }
+            let Some(range) = self.files.get(self.next) else { return Ok(None) };
+            self.open = Some(self.open(range)?);
+            self.next += 1;
+        }
+    }
+
+    fn open(&self, range: &FileRange) -> Result<Open> {
+        let path = self.names.path(&range.path);
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => SourceError::Gone { path: range.path.clone() },
+            _ => SourceError::Unreadable { path: range.path.clone(), error },
+        })?;
+        unchanged(&file, range)?;
+        if self.format == FileFormat::Parquet {
+            let file = Arc::new(ParquetFile::read(&file, &path, &range.path)?);
+            file.check(&self.schema)?;
+            return Ok(Open::Groups(file.row_groups().into_iter().enumerate()));
+        }
+        let (bytes, ends) = if range.path.ends_with(".gz") {
+            let buffered = BufReader::with_capacity(128 << 10, file);
+            (Bytes::Gzip(Box::new(MultiGzDecoder::new(buffered))), Ends::Steps { size: self.chunk })
+        } else {
+            (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
+        };
+        let cutter = Cutter::new(bytes, ends);
+        Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, lines: 0, layout: None }))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RawChunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let step = self.step();
+        self.failed = step.is_err();
+        step.transpose()
+    }
+}
+
+impl LineFile {
+    fn next(&mut self, format: FileFormat, schema: &SchemaRef) -> Result<Option<(u32, RawContent)>> {
+        let Some(chunk) = self.cutter.next().map_err(|e| self.failed(e))? else { return Ok(None) };
+        self.lines += memchr::memchr_iter(b'\n', &chunk).count() as u64;
+        let mut bytes = Buffer::from_vec(chunk);
+        let mut before = 0;
+        if self.index == 0 {
+            if bytes.starts_with(b"\xEF\xBB\xBF") {
+                bytes = bytes.slice(3);
+            }
+            if let FileFormat::Csv { header: true, delimiter } = format {
+                let length = self.header(&bytes, delimiter, schema)?;
+                before = memchr::memchr_iter(b'\n', &bytes[..length]).count().max(1) as u32;
+                bytes = bytes.slice(length);
+            }
+        }
+        let index = self.index;
+        self.index += 1;
+        Ok(Some((index, RawContent::Lines { bytes, before, layout: self.layout.clone() })))
+    }
+
+    /// Reads the header, the first line that is not blank; the length of it and what stands before it.
+    fn header(&mut self, bytes: &[u8], delimiter: u8, schema: &SchemaRef) -> Result<usize> {
+        let mut start = 0;
+        while start < bytes.len() {
+            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
+            let next = (end + 1).min(bytes.len());
+            let line = &bytes[start..end];
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                let header = std::str::from_utf8(line).map_err(|_| FormatError::Malformed {
+                    file: self.range.path.clone(),
+                    reason: "line 1: the header is not UTF-8".into(),
+                })?;
+                self.layout = Some(Arc::new(CsvLayout::by_header(header, delimiter, schema, &self.range.path)?));
+                return Ok(next);
+            }
+            start = next;
+        }
+        Ok(start)
+    }
+
+    fn failed(&self, e: CutError) -> Error {
+        let path = self.range.path.clone();
+        let is_gzip = path.ends_with(".gz");
+        match e {
+            CutError::LineTooLong { lines } => {
+                SourceError::LineTooLong { path, line: self.lines + lines + 1, limit: MAX_LINE }
+            }
+            CutError::Read(error) if is_gzip && error.raw_os_error().is_none() => SourceError::Gzip { path, error },
+            CutError::Read(error) => SourceError::Unreadable { path, error },
+        }
+        .into()
+    }
+
+    /// All of the file was read: it must still be the one that was opened.
+    fn close(self) -> Result<(), SourceError> {
+        let (read, is_gzip) = (self.cutter.position(), self.range.path.ends_with(".gz"));
+        if !is_gzip && read != self.range.len {
+            let what = format!("{read} bytes, planned were {}", self.range.len);
+            return Err(SourceError::Changed { path: self.range.path, what });
+        }
+        unchanged(&self.cutter.into_inner().file(), &self.range)
+    }
+}
+
+fn unchanged(file: &File, range: &FileRange) -> Result<(), SourceError> {
+    let path = || range.path.clone();
+    let meta = file.metadata().map_err(|error| SourceError::Unreadable { path: path(), error })?;
+    if meta.len() != range.len {
+        let what = format!("it has {} bytes, planned were {}", meta.len(), range.len);
+        return Err(SourceError::Changed { path: path(), what });
+    }
+    if modified(&meta) != range.modified {
+        return Err(SourceError::Changed { path: path(), what: "it has another modification time".into() });
+    }
+    Ok(())
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("a range has fewer than 2^32 files and a file fewer chunks")
+}
