@@ -185,6 +185,27 @@ fn a_folder_belongs_to_one_checkpoint() {
 }
 
 #[test]
+fn of_jobs_that_start_at_once_one_gets_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/out");
+    let mut spec = file_spec(FileFormat::Parquet, OutputMode::Append);
+    let SinkConnector::File { path: value, .. } = &mut spec.connector else { unreachable!() };
+    value.value = path.clone();
+    let start = &|n: usize| {
+        let built = build(&spec, OutputMode::Append, schema(), &[], &SinkContext::new("job", format!("c{n}")));
+        built.and_then(|mut sink| commit(&mut *sink, 0, &[rows(&[1, 2])])).map_err(|e| e.kind())
+    };
+    let started: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || start(n))).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    let outputs: Vec<_> = started.iter().flatten().collect();
+    assert_eq!(outputs.len(), 1, "{started:?}");
+    assert!(started.iter().filter_map(|s| s.as_ref().err()).all(|kind| *kind == ErrorKind::Conflict), "{started:?}");
+    assert_eq!(read_values(FileFormat::Parquet, std::fs::read(path.join(&outputs[0][0].target)).unwrap()), [1, 2]);
+}
+
+#[test]
 fn a_published_file_that_was_touched_is_told() {
     let disk = Disk::default();
     let context = context(&disk);

@@ -4,13 +4,14 @@
 //! of epochs that were never committed are removed here; nothing else ever is.
 
 use std::io::Write;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::name::{Names, PRIVATE};
-use crate::sink::SinkError;
+use crate::sink::{Folders, SinkError};
 use crate::storage::Storage;
 
 /// How often, and how long apart, a folder that is being taken is looked at again.
@@ -22,6 +23,26 @@ const PAUSE: Duration = Duration::from_millis(50);
 struct Owner {
     checkpoint: String,
     job: String,
+}
+
+/// Makes `folder`, durably, with all folders above it that are not there yet.
+pub(super) fn make_folder(folders: &Folders, folder: &Path) -> Result<(), SinkError> {
+    let exists = |path: &Path| folders(path).exists("").map_err(SinkError::io("look for", path.display().to_string()));
+    let mut missing = Vec::new();
+    for path in folder.ancestors() {
+        if exists(path)? {
+            // A new name is durable once the folder that it stands in is synced.
+            if !missing.is_empty() {
+                missing.push(path);
+            }
+            break;
+        }
+        missing.push(path);
+    }
+    for path in missing {
+        folders(path).sync_folder("").map_err(SinkError::sync(path.display().to_string()))?;
+    }
+    Ok(())
 }
 
 /// Takes the folder for the checkpoint of `names` and cleans up after its uncommitted epochs.

@@ -83,7 +83,11 @@ pub(super) fn run(placing: &Placing<'_>, from: u64) -> Result<(), SinkError> {
         decide(&content, from, lines)
     };
     match step {
-        Step::Done => {}
+        Step::Done => {
+            // Written by a process that may have died before it could sync.
+            let mut file = storage.append(target).map_err(SinkError::io("open", placing.at(target)))?;
+            file.sync().map_err(SinkError::sync(placing.at(target)))?;
+        }
         Step::Foreign => {
             return Err(placing.changed(format!("after byte {from} stand other lines than its own")));
         }
@@ -100,6 +104,10 @@ pub(super) fn run(placing: &Placing<'_>, from: u64) -> Result<(), SinkError> {
             file.sync().map_err(SinkError::sync(placing.at(target)))?;
             faults.hit(point::RENAME_AFTER);
         }
+    }
+    if matches!(output.held, Held::Aside { .. }) {
+        // The file may be new: its name must last before the only other copy goes.
+        storage.sync_folder("").map_err(SinkError::sync(storage.describe()))?;
     }
     placing.drop_aside()
 }

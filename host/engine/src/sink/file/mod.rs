@@ -87,6 +87,7 @@ impl Outlet {
                 help: "the checkpoint notes the path as text: use a folder with a UTF-8 name",
             });
         };
+        claim::make_folder(&context.folders, &absolute)?;
         let names = Names { sink: sink.into(), checkpoint: context.checkpoint.clone() };
         Ok(Self {
             work: names.work(),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Outlet;
 use super::place::Placing;
+use super::{Outlet, claim};
 use crate::error::{Error, Result};
 use crate::fault::{Faults, point};
 use crate::record::{Held, OutputRecord};
@@ -68,8 +68,10 @@ impl Publish for FilePublisher {
 /// [`crate::ErrorKind::Conflict`] where the target holds something else; [`crate::ErrorKind::Corrupt`] where the bytes
 /// are gone or damaged; [`crate::ErrorKind::Unavailable`] where the folder cannot be written.
 pub fn republish(output: &OutputRecord, epoch: u64, inline: &[u8], folders: &Folders, faults: &Faults) -> Result<()> {
-    let storage = folders(Path::new(&output.folder));
     let own = |e: SinkError| Error::from(e).context(format!("sink {}", output.sink));
+    let folder = Path::new(&output.folder);
+    claim::make_folder(folders, folder).map_err(own)?;
+    let storage = folders(folder);
     let bytes = match output.held {
         Held::Aside { .. } => &[],
         Held::Inline { offset } => part_of(inline, offset, output.len).ok_or_else(|| {

@@ -163,7 +163,7 @@ fn stopped_at_every_call() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn stopped_again_and_again(

@@ -225,7 +225,7 @@ impl Storage for Disk {
     fn exists(&self, path: &str) -> io::Result<bool> {
         let mut state = self.state();
         state.call()?;
-        Ok(state.names.contains_key(path))
+        Ok(path.is_empty() || state.names.contains_key(path))
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
