@@ -128,7 +128,8 @@ impl SinkError {
                     .into()
             }
             Self::Foreign { folder, .. } => format!(
-                "give this job another folder; or, if nobody wants those files any more, remove {folder} with its _millstream"
+                "their rows would stand beside this run's (a run with --fresh, or without a checkpoint, is another checkpoint): give \
+                 this job another folder, or, if nobody wants those files any more, remove {folder} with its _millstream"
             ),
             Self::Busy { .. } => "start the job again; two jobs cannot share a folder".into(),
             Self::Changed { path, .. } => format!(

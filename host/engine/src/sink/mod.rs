@@ -52,7 +52,8 @@ pub trait Sink: Send {
     fn publisher(&self) -> Arc<dyn Publish>;
 }
 
-/// The commit half of a sink; called in epoch order, by one thread at a time.
+/// The commit half of a sink. Each method is called in epoch order; one epoch may be made durable while an earlier one is
+/// being published by another thread.
 pub trait Publish: Send + Sync {
     /// Makes durable what was written aside, and its name. Called once, before the epoch's record is appended. An
     /// error here is fatal for the process.
