@@ -205,3 +205,6 @@ fn name_of(values: &ValuesResult) -> String {
     };
     arrow.to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,14 +83,8 @@ fn all_types() -> Vec<(ArrayRef, ArrayRef)> {
         (Arc::new(LargeBinaryArray::from(bytes.clone())), Arc::new(BinaryArray::from(bytes.clone()))),
         (Arc::new(BinaryViewArray::from_iter(bytes.clone())), Arc::new(BinaryArray::from(bytes))),
         (Arc::new(micros().reinterpret_cast::<TimestampMicrosecondType>()), timestamp.clone()),
-        (
-            Arc::new(micros().reinterpret_cast::<TimestampMicrosecondType>().with_timezone("+02:00")),
-            timestamp.clone(),
-        ),
-        (
-            Arc::new(micros().unary::<_, TimestampNanosecondType>(|t| t * 1000 + 999)),
-            timestamp,
-        ),
+        (Arc::new(micros().reinterpret_cast::<TimestampMicrosecondType>().with_timezone("+02:00")), timestamp.clone()),
+        (Arc::new(micros().unary::<_, TimestampNanosecondType>(|t| t * 1000 + 999)), timestamp),
         (
             Arc::new(TimestampSecondArray::from(vec![Some(-1), None, Some(2), Some(3), None, None, None, None, None])),
             utc(TimestampMicrosecondArray::from(vec![
