@@ -166,10 +166,9 @@ impl<G: Guest> Instances<G> {
     }
 
     fn idle(&self, options: CallOptions) -> Option<Box<Live<G>>> {
-        if options.fresh_instance {
-            return None;
-        }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // The fresh one takes its place in the pool, which would grow with every such call otherwise.
+        idle.filter(|_| !options.fresh_instance)
     }
 
     fn put_back(&self, live: Box<Live<G>>) {

@@ -8,6 +8,7 @@ mod filter;
 mod flat_map;
 mod loading;
 mod map;
+mod speed;
 mod traps;
 
 use std::path::{Path, PathBuf};

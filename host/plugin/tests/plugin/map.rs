@@ -241,4 +241,9 @@ fn instances_are_used_again_unless_a_fresh_one_is_wanted() {
     let calls = |options| map.call_with(&batch, options).unwrap().columns[0].as_primitive::<Int64Type>().value(0);
     assert_eq!([calls(CallOptions::default()), calls(CallOptions::default())], [1, 2]);
     assert_eq!(calls(CallOptions::RETRY), 1);
+    // It is the one in the pool now; fresh ones do not pile up.
+    assert_eq!(calls(CallOptions::default()), 2);
+    for _ in 0..1200 {
+        assert_eq!(calls(CallOptions::RETRY), 1);
+    }
 }
