@@ -102,7 +102,7 @@ fn mutate(column: &mut ColumnResult, at: prop::sample::Index, how: u8, what: u8,
         _ => {}
     }
     match &mut column.values {
-        ValuesResult::Utf8(bytes) | ValuesResult::Binary(bytes) if what % 2 == 0 => {
+        ValuesResult::Utf8(bytes) | ValuesResult::Binary(bytes) if what.is_multiple_of(2) => {
             change(&mut bytes.data, at, how, byte)
         }
         ValuesResult::Utf8(BytesArrayResult { offsets, .. })

@@ -3,6 +3,8 @@
 //!
 //! The guests are the crates of `tests/guest`; they are built once into cargo's folder for tests.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod aggregate;
 mod filter;
 mod flat_map;
