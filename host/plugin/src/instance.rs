@@ -3,7 +3,7 @@
 //! What always holds: every instance that is called has given the same answer to `bind` as the first one; a call has
 //! the instance to itself; an instance that trapped or returned bad data is never called again.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use wasmtime::Store;
@@ -14,7 +14,6 @@ use crate::contract::{self, Problem};
 use crate::error::{PluginError, Result};
 use crate::limits::{CallOptions, Limits};
 use crate::rejects::cut;
-use crate::runtime::Runtime;
 use crate::sandbox::Sandbox;
 use crate::ticker::Ticker;
 use crate::trap;
@@ -76,7 +75,7 @@ guest!(aggregate, contract::aggregate::AggregateBinding);
 
 /// The instances of one bound plugin.
 pub(crate) struct Instances<G: Guest> {
-    runtime: Runtime,
+    ticker: Arc<Ticker>,
     pre: InstancePre<Sandbox>,
     indices: G::Indices,
     config: String,
@@ -95,7 +94,7 @@ struct Live<G> {
 impl<G: Guest> Instances<G> {
     /// Starts the first instance and asks it to bind.
     pub(crate) fn start(
-        runtime: Runtime,
+        ticker: Arc<Ticker>,
         pre: InstancePre<Sandbox>,
         config: &str,
         input: Input,
@@ -103,7 +102,7 @@ impl<G: Guest> Instances<G> {
     ) -> Result<Self> {
         let indices = G::indices(&pre).map_err(|e| PluginError::Engine(format!("{e:#}")))?;
         let instances = Self {
-            runtime,
+            ticker,
             pre,
             indices,
             config: config.to_owned(),
@@ -167,10 +166,9 @@ impl<G: Guest> Instances<G> {
     }
 
     fn idle(&self, options: CallOptions) -> Option<Box<Live<G>>> {
-        if options.fresh_instance {
-            return None;
-        }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // The fresh one takes its place in the pool, which would grow with every such call otherwise.
+        idle.filter(|_| !options.fresh_instance)
     }
 
     fn put_back(&self, live: Box<Live<G>>) {
@@ -180,7 +178,7 @@ impl<G: Guest> Instances<G> {
     fn begin(&self, store: &mut Store<Sandbox>, ticks: u64) {
         store.data_mut().begin_call();
         store.set_epoch_deadline(ticks);
-        self.runtime.ticker().call_begins(ticks);
+        self.ticker.call_begins(ticks);
     }
 
     fn new_instance(&self) -> Result<Box<Live<G>>> {

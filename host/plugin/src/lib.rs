@@ -1,5 +1,41 @@
 //! Load, check, limit and call Wasm operator plugins over Arrow batches.
-//! x
+//!
+//! A plugin is a WebAssembly component that exports one of the operators of the contract `millstream:operator`
+//! (`wit/millstream.wit`): a filter, a map, a flat-map or an aggregate, a pure function over batches of columns. This
+//! crate runs such functions for a host that it knows nothing of: no streams, no jobs, no SQL.
+//!
+//! ```no_run
+//! use arrow::array::RecordBatch;
+//! use millstream_plugin::{Bound, InputField, Limits, Runtime, RuntimeOptions};
+//!
+//! fn words(lines: &RecordBatch) -> millstream_plugin::Result<()> {
+//!     let runtime = Runtime::new(RuntimeOptions::default())?;
+//!     let plugin = runtime.load("plugins/split-words".as_ref())?; // a project folder or a .wasm file
+//!     let input = InputField::of_schema(&lines.schema());
+//!     if let Bound::FlatMap(split) = plugin.bind(r#"{"separator": " "}"#, &input, &Limits::default())? {
+//!         let words = split.call(lines)?;
+//!         println!("{:?}, each from row {:?}", words.columns, words.parents);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What holds
+//! - A plugin starts with no rights: no clock, no randomness, no files, no network, no environment. What it writes to
+//!   its standard error is captured and shown with its errors. What it imports beyond that traps when called.
+//! - It is limited in memory, tables, stack, time and returned bytes ([`Limits`], [`RuntimeOptions`]).
+//! - Nothing that it returns is believed: it is checked before an Arrow array is made of it. What comes out of a call
+//!   is a valid array of the type that was bound, or an error that names what was wrong.
+//! - An instance that trapped or returned bad data is dropped; the next call gets a new one. The process lives.
+//! - Only the columns that a plugin reads are copied, once, from Arrow's buffers into its memory.
+//! - The same plugin makes the same bytes of the same batch, on every machine: its hash maps have a fixed seed, and NaNs
+//!   one form.
+//!
+//! # The layers
+//! Lowest first; a module uses those below it. `contract` (generated types), `error`, `limits` · `types`, `rejects` ·
+//! `lower`, `lift` (columns in and out), `binding` · `sandbox`, `wasi`, `trap`, `ticker` · `cache`, `build`, `inspect`
+//! · `instance` (the pool) · `bound` (a file per kind) · `plugin` · `runtime`.
+
 mod binding;
 mod bound;
 mod build;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::*;
@@ -116,14 +116,16 @@ fn decimal(
     // A copy, because decimals need an alignment of 16 bytes, and words come with 8.
     let values: Vec<i128> =
         words.as_chunks::<2>().0.iter().map(|[low, high]| i128::from(*low) | (i128::from(*high) << 64)).collect();
-    let array = Decimal128Array::new(values.into(), nulls);
-    if array.validate_decimal_precision(precision).is_err() {
-        let row = (0..rows).find(|&row| {
-            array.is_valid(row) && !Decimal128Type::is_valid_decimal_precision(array.value(row), precision)
-        });
-        return Err(format!("row {}: the value has more than {precision} digits", row.unwrap_or_default()));
+    let least_too_large = 10i128.pow(u32::from(precision)).unsigned_abs();
+    let too_large = |value: &i128| value.unsigned_abs() >= least_too_large;
+    if values.iter().fold(false, |bad, value| bad | too_large(value)) {
+        let counts = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
+        if let Some(row) = (0..rows).filter(counts).find(|&row| too_large(&values[row])) {
+            return Err(format!("row {row}: the value has more than {precision} digits"));
+        }
     }
     // Precision and scale were checked when the plugin was bound.
+    let array = Decimal128Array::new(values.into(), nulls);
     Ok(Arc::new(array.with_data_type(DataType::Decimal128(precision, scale))))
 }
 
@@ -205,3 +207,6 @@ fn name_of(values: &ValuesResult) -> String {
     };
     arrow.to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ use crate::error::{PluginError, Result};
 use crate::inspect::{self, PluginKind};
 use crate::instance::{Guest, Instances};
 use crate::limits::Limits;
-use crate::runtime::Runtime;
 use crate::sandbox::Sandbox;
+use crate::ticker::Ticker;
 use crate::wasi;
 
 /// A loaded component. Cloning it is cheap.
@@ -21,7 +21,7 @@ use crate::wasi;
 pub struct Plugin(Arc<Inner>);
 
 struct Inner {
-    runtime: Runtime,
+    ticker: Arc<Ticker>,
     pre: InstancePre<Sandbox>,
     description: Description,
 }
@@ -53,7 +53,7 @@ pub struct Import {
 impl Plugin {
     /// `bytes` are those that `component` was compiled of.
     pub(crate) fn new(
-        runtime: Runtime,
+        ticker: Arc<Ticker>,
         origin: &str,
         digest: String,
         size: usize,
@@ -76,7 +76,7 @@ impl Plugin {
             }
         })?;
         let description = Description { kind, digest, size, exports, imports };
-        Ok(Self(Arc::new(Inner { runtime, pre, description })))
+        Ok(Self(Arc::new(Inner { ticker, pre, description })))
     }
 
     /// Which operator it is.
@@ -112,7 +112,7 @@ impl Plugin {
     }
 
     fn start<G: Guest>(&self, config: &str, input: &[InputField], limits: &Limits) -> Result<Instances<G>> {
-        Instances::start(self.0.runtime.clone(), self.0.pre.clone(), config, Input::new(input)?, limits)
+        Instances::start(self.0.ticker.clone(), self.0.pre.clone(), config, Input::new(input)?, limits)
     }
 }
 

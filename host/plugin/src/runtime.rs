@@ -49,7 +49,7 @@ pub struct Runtime(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    ticker: Ticker,
+    ticker: Arc<Ticker>,
     cache: Cache,
     notify: Notify,
 }
@@ -64,7 +64,7 @@ impl Runtime {
         let ticker =
             Ticker::start(&engine).map_err(|e| PluginError::Engine(format!("starting the ticker thread: {e}")))?;
         let cache = Cache::open(options.cache_dir.as_deref())?;
-        Ok(Self(Arc::new(Inner { engine, ticker, cache, notify: options.notify })))
+        Ok(Self(Arc::new(Inner { engine, ticker: Arc::new(ticker), cache, notify: options.notify })))
     }
 
     /// Loads a plugin from a component file, or from a project folder, which is built first.
@@ -118,11 +118,7 @@ impl Runtime {
                 component
             }
         };
-        Plugin::new(self.clone(), origin, digest, bytes.len(), &component)
-    }
-
-    pub(crate) fn ticker(&self) -> &Ticker {
-        &self.0.ticker
+        Plugin::new(self.0.ticker.clone(), origin, digest, bytes.len(), &component)
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
         return match cause {
             Cause::Interrupt => trap(TrapKind::TimeLimit, format!("it ran longer than {time:?}, its time limit")),
             Cause::StackOverflow => trap(TrapKind::StackOverflow, "its calls nest too deeply".to_owned()),
+            Cause::MemoryOutOfBounds if fell_off_its_stack(error) => {
+                trap(TrapKind::StackOverflow, "its calls nest too deeply".to_owned())
+            }
             _ => match (panic_message(&stderr), sandbox.refused()) {
                 (Some(message), _) => trap(TrapKind::Panic, message),
                 (None, Some(refused)) => trap(TrapKind::OutOfMemory, refused.to_owned()),
@@ -46,6 +49,19 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
         return trap(TrapKind::OutOfMemory, refused.to_owned());
     }
     PluginError::BadOutput { message: format!("it breaks the component model's calling convention: {root}"), stderr }
+}
+
+/// Whether an access out of bounds was the end of the stack that Rust and C keep in a guest's memory for what has no
+/// place on the engine's: it lies at the memory's start and grows down, so that the address wraps around, many calls
+/// deep.
+fn fell_off_its_stack(error: &wasmtime::Error) -> bool {
+    let address = error.chain().find_map(|cause| {
+        let text = cause.to_string();
+        let (_, rest) = text.split_once("memory fault at wasm address 0x")?;
+        u64::from_str_radix(rest.split(' ').next()?, 16).ok()
+    });
+    let deep = error.downcast_ref::<WasmBacktrace>().is_some_and(|trace| trace.frames().len() >= FRAMES);
+    deep && address.is_some_and(|address| address >= 0xf000_0000)
 }
 
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {

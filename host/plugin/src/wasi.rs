@@ -8,6 +8,7 @@
 //! Functions are defined under the exact versions of the interfaces that the component imports (any 0.2.x).
 
 use wasmtime::StoreContextMut;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 
 use crate::sandbox::Sandbox;
@@ -50,9 +51,17 @@ pub(crate) fn linker(component: &Component) -> wasmtime::Result<Linker<Sandbox>>
     let engine = component.engine();
     let mut linker = Linker::new(engine);
     let ty = component.component_type();
-    for (name, _) in ty.imports(engine) {
+    for (name, import) in ty.imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
+        let mut linker = linker.instance(name)?;
+        // An interface that uses another one's resource exports it again, and both must be the same type.
+        for (name, export) in instance.exports(engine) {
+            if let (ComponentItem::Resource(_), Some(ty)) = (export.ty, resource(name)) {
+                linker.resource(name, ty, |_, _| Ok(()))?;
+            }
+        }
         if let Some(define) = interface(name) {
-            define(&mut linker.instance(name)?)?;
+            define(&mut linker)?;
         }
     }
     linker.define_unknown_imports_as_traps(component)?;
@@ -75,24 +84,36 @@ fn interface(name: &str) -> Option<Define> {
         "wasi:cli/stdin" => cli_stdin,
         "wasi:cli/stdout" => cli_stdout,
         "wasi:cli/stderr" => cli_stderr,
-        "wasi:cli/terminal-input" => terminal_input,
-        "wasi:cli/terminal-output" => terminal_output,
+        "wasi:cli/terminal-input" => resource_only,
+        "wasi:cli/terminal-output" => resource_only,
         "wasi:cli/terminal-stdin" => terminal_stdin,
         "wasi:cli/terminal-stdout" => terminal_stdout,
         "wasi:cli/terminal-stderr" => terminal_stderr,
-        "wasi:filesystem/types" => filesystem_types,
         "wasi:filesystem/preopens" => filesystem_preopens,
         "wasi:random/insecure-seed" => insecure_seed,
         _ => return None,
     })
 }
 
-fn resource<T: 'static>(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
-    linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+/// The host's type of a resource that it knows. Their names are unique among the interfaces that are granted.
+fn resource(name: &str) -> Option<ResourceType> {
+    Some(match name {
+        "error" => ResourceType::host::<IoError>(),
+        "pollable" => ResourceType::host::<Pollable>(),
+        "input-stream" => ResourceType::host::<InputStream>(),
+        "output-stream" => ResourceType::host::<OutputStream>(),
+        "terminal-input" | "terminal-output" => ResourceType::host::<Terminal>(),
+        "descriptor" => ResourceType::host::<Descriptor>(),
+        _ => return None,
+    })
+}
+
+/// An interface of which the resource is all that is given.
+fn resource_only(_: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    Ok(())
 }
 
 fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<IoError>(linker, "error")?;
     linker.func_wrap("[method]error.to-debug-string", |_: Caller<'_>, (_,): (Resource<IoError>,)| {
         Ok(("not available".to_owned(),))
     })
@@ -100,7 +121,6 @@ fn io_error(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 
 fn io_poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     // Only streams can be waited for, and these never block.
-    resource::<Pollable>(linker, "pollable")?;
     linker.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok((true,)))?;
     linker.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<Pollable>,)| Ok(()))?;
     linker.func_wrap("poll", |_: Caller<'_>, (all,): (Vec<Resource<Pollable>>,)| {
@@ -123,8 +143,6 @@ fn io_streams(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> 
         Ok((Err(StreamError::Closed),))
     }
 
-    resource::<OutputStream>(linker, "output-stream")?;
-    resource::<InputStream>(linker, "input-stream")?;
     linker.func_wrap("[method]output-stream.check-write", |_: Caller<'_>, (_,): (Resource<OutputStream>,)| {
         Ok((Ok::<u64, StreamError>(WRITE_BYTES),))
     })?;
@@ -167,14 +185,6 @@ fn cli_stderr(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> 
     linker.func_wrap("get-stderr", |_: Caller<'_>, (): ()| Ok((Resource::<OutputStream>::new_own(STDERR),)))
 }
 
-fn terminal_input(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Terminal>(linker, "terminal-input")
-}
-
-fn terminal_output(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Terminal>(linker, "terminal-output")
-}
-
 fn no_terminal(linker: &mut LinkerInstance<'_, Sandbox>, name: &str) -> wasmtime::Result<()> {
     linker.func_wrap(name, |_: Caller<'_>, (): ()| Ok((None::<Resource<Terminal>>,)))
 }
@@ -189,10 +199,6 @@ fn terminal_stdout(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result
 
 fn terminal_stderr(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     no_terminal(linker, "get-terminal-stderr")
-}
-
-fn filesystem_types(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
-    resource::<Descriptor>(linker, "descriptor")
 }
 
 fn filesystem_preopens(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {

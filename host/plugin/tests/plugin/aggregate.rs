@@ -27,8 +27,7 @@ fn rows_become_states_and_states_results() {
     let one = aggregate.partial(&[0, 1, 0], 3, &numbers([5, 7, -1])).unwrap();
     assert_eq!(values(&one), [vec![4, 7, 0], vec![5, 7, i64::MIN]]);
     let two = aggregate.partial(&[0], 1, &numbers([100])).unwrap();
-    let both: Vec<ArrayRef> =
-        one.iter().zip(&two).map(|(a, b)| arrow::compute::concat(&[a, b]).unwrap()).collect();
+    let both: Vec<ArrayRef> = one.iter().zip(&two).map(|(a, b)| arrow::compute::concat(&[a, b]).unwrap()).collect();
     let merged = aggregate.merge(&[0, 1, 2, 0], 3, &both).unwrap();
     assert_eq!(values(&merged), [vec![104, 7, 0], vec![100, 7, i64::MIN]]);
     // States may be slices.

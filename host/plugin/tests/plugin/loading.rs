@@ -127,3 +127,50 @@ fn a_project_is_built_again_when_it_changed() {
     let error = runtime.load(folder.path()).unwrap_err().to_string();
     assert!(error.contains("crate-type = [\"cdylib\"]"), "{error}");
 }
+
+/// Loads the project that a variable names; run in a process of its own by the test below.
+#[test]
+#[ignore = "a part of `missing_tools_are_named`"]
+fn load_with_other_tools() {
+    let folder = std::env::var("MILLSTREAM_TEST_PROJECT").unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    println!("{}", Runtime::new(options(cache.path())).unwrap().load(Path::new(&folder)).unwrap_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn missing_tools_are_named() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    let tools = tempfile::tempdir().unwrap();
+    let load = || {
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", "loading::load_with_other_tools", "--ignored", "--nocapture"]);
+        test.env("PATH", tools.path()).env("MILLSTREAM_TEST_PROJECT", guest_dir("map"));
+        let output = test.output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let tool = |name: &str, script: &str| {
+        let path = tools.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+
+    let nothing = load();
+    assert!(nothing.contains("`rustc` was not found\ninstall Rust from https://rustup.rs"), "{nothing}");
+    tool("rustc", "echo /no/such/folder");
+    let no_rustup = load();
+    assert!(no_rustup.contains("`rustup` was not found\nthe Rust target wasm32-wasip2 is missing"), "{no_rustup}");
+    tool("rustup", "echo \"no network for $*\" >&2; exit 1");
+    let no_network = load();
+    assert!(no_network.contains("failed: no network for target add wasm32-wasip2\n"), "{no_network}");
+    assert_eq!(no_network.matches("adding the Rust target wasm32-wasip2 (rustup target add").count(), 1);
+    tool("rustup", "exit 0");
+    let no_cargo = load();
+    assert!(no_cargo.contains("building the plugin in") && no_cargo.contains("`cargo` was not found"), "{no_cargo}");
+    let report = "echo \"flags: $RUSTFLAGS; folder: ${CARGO_TARGET_DIR:-none}\" >&2; exit 101";
+    tool("cargo", &format!("if [ $1 = locate-project ]; then echo $PWD/Cargo.toml; else {report}; fi"));
+    let failing = load();
+    assert!(failing.contains("failed: flags: -C target-feature=+simd128; folder: none\n"), "{failing}");
+}

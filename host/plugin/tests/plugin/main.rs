@@ -3,11 +3,14 @@
 //!
 //! The guests are the crates of `tests/guest`; they are built once into cargo's folder for tests.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod aggregate;
 mod filter;
 mod flat_map;
 mod loading;
 mod map;
+mod speed;
 mod traps;
 
 use std::path::{Path, PathBuf};

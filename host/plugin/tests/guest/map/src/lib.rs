@@ -26,9 +26,16 @@ fn bytes(offsets: &[i32], data: &[u8]) -> BytesArray {
 /// Calls itself until the stack ends, without being turned into a loop.
 #[inline(never)]
 #[allow(unconditional_recursion)]
-fn deeper(n: u64) -> u64 {
+fn deeper(n: i64) -> i64 {
+    deeper(std::hint::black_box(n + 1)).wrapping_mul(n)
+}
+
+/// The same with much in each frame, so that the stack in linear memory ends first.
+#[inline(never)]
+#[allow(unconditional_recursion)]
+fn deeper_with_frames(n: u64) -> u64 {
     let values = std::hint::black_box([n; 64]);
-    deeper(n + 1) + values[(n % 64) as usize]
+    deeper_with_frames(n + 1) + values[(n % 64) as usize]
 }
 
 impl Guest for Plugin {
@@ -95,7 +102,8 @@ impl Guest for Plugin {
                     std::hint::black_box(&kept);
                 }
             }
-            "recursion" => one(Values::Int64(vec![deeper(0) as i64; rows])),
+            "recursion" => one(Values::Int64(vec![deeper(0); rows])),
+            "deep-frames" => one(Values::Int64(vec![deeper_with_frames(0) as i64; rows])),
             "error" => Err("the model is missing".to_owned()),
             "stderr-error" => {
                 eprintln!("looking for the model");
