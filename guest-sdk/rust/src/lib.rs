@@ -78,6 +78,11 @@ pub use reject::Rejects;
 pub use row::{Days, Micros};
 pub use schema::{Fields, Input, Schema};
 
+/// The guide's examples are compiled with the crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins.md")]
+mod guide {}
+
 /// Everything that a plugin usually needs: `use millstream_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{

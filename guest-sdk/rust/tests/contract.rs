@@ -1,10 +1,10 @@
 //! The crate carries its own copy of the contract, so that it builds outside the repository too; the copy must say
 //! what the original says. Comments may differ: they are for the readers of the original.
 
-/// The declarations of a WIT file: no comments, one space between words.
+/// The declarations of a WIT file: no comments, one space between words, no commas before closing braces.
 fn shape(wit: &str) -> String {
     let code = wit.lines().map(|line| line.split("//").next().unwrap_or_default());
-    code.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    code.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").replace(", }", " }")
 }
 
 #[test]
