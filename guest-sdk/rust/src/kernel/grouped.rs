@@ -105,8 +105,8 @@ impl<'a> Groups<'a> {
         let mut counts = vec![0i64; self.count];
         let (chunks, rest) = self.ids.as_chunks::<TURN>();
         for chunk in chunks {
-            for k in 0..TURN {
-                counts[chunk[k] as usize] += 1;
+            for group in chunk {
+                counts[*group as usize] += 1;
             }
         }
         rest.iter().for_each(|group| counts[*group as usize] += 1);
@@ -119,8 +119,8 @@ impl<'a> Groups<'a> {
         let (chunks, rest) = self.ids.as_chunks::<TURN>();
         for (i, chunk) in chunks.iter().enumerate() {
             let valid = validity.word(i / 2) >> (i % 2 * TURN);
-            for k in 0..TURN {
-                f(chunk[k] as usize, i * TURN + k, valid >> k & 1 == 1);
+            for (k, group) in chunk.iter().enumerate() {
+                f(*group as usize, i * TURN + k, valid >> k & 1 == 1);
             }
         }
         let start = chunks.len() * TURN;

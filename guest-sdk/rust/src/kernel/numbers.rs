@@ -89,8 +89,8 @@ pub fn select<T: Copy>(column: &PrimitiveColumn<'_, T>, keep: impl Fn(T) -> bool
     let (chunks, rest) = column.values().as_chunks::<TURN>();
     for (i, chunk) in chunks.iter().enumerate() {
         let mut word = 0u32;
-        for k in 0..TURN {
-            word |= u32::from(keep(chunk[k])) << k;
+        for (k, value) in chunk.iter().enumerate() {
+            word |= u32::from(keep(*value)) << k;
         }
         bits.push_word(word & validity.word(i));
     }

@@ -76,7 +76,8 @@ pub trait Fold: Sized + 'static {
     /// Adds a row to its group's state.
     fn add(&self, state: &mut Self::State, row: <Self::Input as Inputs>::Values<'_>);
 
-    /// Adds a state to another one of the same group, of rows that came before.
+    /// Adds a state to another one of the same group, of rows that came before. Either may be that of no rows, which
+    /// changes nothing.
     fn merge(&self, into: &mut Self::State, later: Self::State);
 
     /// A group's output.

@@ -102,7 +102,7 @@ pub fn flat_map<M: FlatMap>(config: &str, input: &Table) -> Result<Outcome, Test
         let dealt_with = (consumed + usize::from(expanded.resume.is_some())).min(rest.rows());
         check::columns(&binding.output, &expanded.columns, expanded.parents.len()).map_err(TestError::Contract)?;
         check::parents(&expanded.parents, dealt_with).map_err(TestError::Contract)?;
-        check::rejects(&rejects, dealt_with).map_err(TestError::Contract)?;
+        check::rejects(&rejects, consumed).map_err(TestError::Contract)?;
 
         let parents: Vec<_> = expanded.parents.iter().map(|parent| *parent as usize).collect();
         let rows: Vec<_> = (0..parents.len()).filter(|row| !is_rejected(&rejects, parents[*row])).collect();

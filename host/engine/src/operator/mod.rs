@@ -36,6 +36,11 @@ pub use rows::{Origin, Rows};
 pub trait Transform: Send + Sync + Debug {
     /// The rows that come out for `rows`. Rows that fail go to `effects`.
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows>;
+
+    /// Whether it must be given an epoch's rows all at once (an order, a limit).
+    fn needs_whole_result(&self) -> bool {
+        false
+    }
 }
 
 /// What a chunk leaves for a stateful operator's epoch step.

@@ -17,7 +17,7 @@ use millstream_plugin::{
 use super::isolate::{Attempt, isolate};
 use super::rows::arrow_failed;
 use super::{Effects, Rows, Transform};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Rows handed over in one call: enough to make the call's cost vanish, few enough to stay in the cache.
 pub const ROWS_PER_CALL: usize = 8192;
@@ -27,6 +27,20 @@ fn options(attempt: Attempt) -> CallOptions {
     match attempt {
         Attempt::First | Attempt::Search => CallOptions::default(),
         Attempt::Patient => CallOptions { fresh_instance: true, time_factor: 10 },
+    }
+}
+
+impl std::convert::From<PluginError> for Error {
+    fn from(e: PluginError) -> Self {
+        let kind = match &e {
+            PluginError::NotAComponent { .. }
+            | PluginError::MissingExport { .. }
+            | PluginError::NewerContract { .. }
+            | PluginError::Refused { .. }
+            | PluginError::Unsupported(_) => ErrorKind::Invalid,
+            _ => ErrorKind::Plugin,
+        };
+        Self::new(kind, e.to_string())
     }
 }
 

@@ -169,6 +169,10 @@ impl Transform for Sort {
         let order = lexsort_to_indices(&columns, self.fetch).map_err(arrow_failed)?;
         rows.take(&order)
     }
+
+    fn needs_whole_result(&self) -> bool {
+        true
+    }
 }
 
 /// Skips and cuts a complete result.
@@ -185,5 +189,9 @@ impl Transform for Limit {
         let skip = self.skip.min(rows.len());
         let len = self.fetch.unwrap_or(usize::MAX).min(rows.len() - skip);
         Ok(rows.slice(skip, len))
+    }
+
+    fn needs_whole_result(&self) -> bool {
+        true
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedS
         sink::check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
         planned.push(sink);
     }
+    let letters = &job.dead_letters;
+    sink::check_dead_letters(letters).map_err(|e| e.at(job.text.at(letters.name.span.clone())))?;
     let schema = dead_letters::schema();
     planned.push(PlannedSink { spec: job.dead_letters.clone(), schema, mode: OutputMode::Append, keys: Vec::new() });
     Ok(planned)

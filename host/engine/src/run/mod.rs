@@ -1,3 +1,415 @@
-//! run
+//! The epoch loop: plan an epoch, compute it, hand it to be committed and published, and again.
 
+mod chunk;
+mod commit;
+mod epoch;
+mod gather;
+mod progress;
+mod recover;
 pub mod report;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use millstream_plugin::{Runtime, RuntimeOptions};
+
+pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
+
+use crate::clock::{Clock, SystemClock};
+use crate::fault::{Faults, point};
+use crate::job::{Job, SinkConnector, SourceSpec, Trigger};
+use crate::plan::{Plan, Plugins, plan};
+use crate::record::{EpochRecord, SourceRange};
+use crate::sink::{self, MemoryTables, Sink, SinkContext};
+use crate::source::{self, Source};
+use crate::state::State;
+use crate::time::trigger::{self, Next};
+use crate::{Error, ErrorKind, Result};
+
+use commit::{Committer, Computed};
+use epoch::{EpochPlan, LiveSource, compute};
+use progress::{Decided, Progress};
+use recover::CheckpointFolder;
+
+/// How a job is run. [`RunOptions::default`] is what the program does without options, but silent.
+pub struct RunOptions {
+    /// Drop the checkpoint and begin anew.
+    pub fresh: bool,
+    /// Instead of the job's trigger.
+    pub trigger: Option<Trigger>,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+    /// How to ask for an end.
+    pub stop: Stop,
+    /// Fault points.
+    pub faults: Faults,
+    /// Processing time.
+    pub clock: Arc<dyn Clock>,
+    /// Where console sinks write.
+    pub console: Box<dyn Write + Send>,
+    /// The tables of memory sinks: keep a clone to read them.
+    pub memory: MemoryTables,
+    /// Where plugins run; none = one of its own.
+    pub runtime: Option<Runtime>,
+    /// Threads that decode and compute; none = one per core.
+    pub threads: Option<usize>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            fresh: false,
+            trigger: None,
+            observer: Arc::new(Silent),
+            stop: Stop::default(),
+            faults: Faults::default(),
+            clock: Arc::new(SystemClock),
+            console: Box::new(std::io::stdout()),
+            memory: MemoryTables::default(),
+            runtime: None,
+            threads: None,
+        }
+    }
+}
+
+/// Longest sleep between two looks at whether a stop was asked for.
+const NAP: i64 = 20_000;
+
+/// Checks `job` as [`run`] does, without running it.
+pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
+    let made;
+    let runtime = match runtime {
+        Some(runtime) => runtime,
+        None if job.plugins.is_empty() => return plan(job, Plugins::default(), &source_schema),
+        None => {
+            made = Runtime::new(RuntimeOptions::default())?;
+            &made
+        }
+    };
+    let plugins = Plugins::load(&job, runtime)?;
+    plan(job, plugins, &source_schema)
+}
+
+fn source_schema(spec: &SourceSpec) -> Result<SchemaRef> {
+    Ok(source::build(spec)?.schema())
+}
+
+/// Runs `job` until its input ends (where the trigger says so) or a stop is asked for.
+///
+/// # Errors
+/// The first error ends the run; everything before its epoch is committed, nothing of it is.
+pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
+    let began = Instant::now();
+    let folder = CheckpointFolder::of(&job)?;
+    let folders = sink::local_folders();
+    let observer = options.observer.clone();
+
+    // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
+    // for a job that is wrong.
+    let existing = folder.path.join("checkpoint.json").exists();
+    let early = if existing {
+        Some(recover::open(&folder.path, &job, options.fresh, &folders, &options.faults, &*observer)?)
+    } else {
+        None
+    };
+    let plan = check(job, options.runtime.as_ref())?;
+    let (checkpoint, recovered) = match early {
+        Some(opened) => opened,
+        None => recover::open(&folder.path, &plan.job, options.fresh, &folders, &options.faults, &*observer)?,
+    };
+    let last = recovered.last.as_ref();
+    if let Some(last) = last {
+        recover::compare(&plan, last, &*observer)?;
+    }
+    let resumed_from = last.map(|l| l.epoch);
+    observer.started(&Started {
+        job: plan.job.name.clone(),
+        checkpoint: folder.path.display().to_string(),
+        temporary_checkpoint: folder.is_temporary(),
+        resumed_from,
+    });
+
+    let state = recovered.state;
+    let sources = live_sources(&plan, &state)?;
+    let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
+    let context = SinkContext {
+        job: plan.job.name.clone(),
+        checkpoint: checkpoint.id().to_owned(),
+        folders,
+        faults: options.faults.clone(),
+        console: Arc::new(Mutex::new(console)),
+        memory: options.memory.clone(),
+    };
+    let sinks = build_sinks(&plan, &context)?;
+    let progress = Progress::after(&plan, last);
+    let finished = last.is_some_and(|l| l.finished);
+    let checkpoint = Arc::new(Mutex::new(checkpoint));
+    let publishers = sinks.iter().map(|s| s.publisher()).collect();
+    let committer = Committer::start(checkpoint.clone(), publishers, observer)?;
+
+    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let mut engine =
+        Engine { plan, options, sources, sinks, state, progress, checkpoint, committer, threads, totals: Totals::default() };
+    let ended = engine.run(finished);
+    // What was computed before an error is committed all the same; the first error is the one to tell.
+    let committed = engine.committer.finish();
+    let stopped = match (ended, committed) {
+        (Ok(stopped), Ok(())) => stopped,
+        (Err(e), _) | (_, Err(e)) => return Err(e),
+    };
+    engine.close()?;
+    Ok(engine.summary(stopped, &folder, resumed_from, began.elapsed()))
+}
+
+fn live_sources(plan: &Plan, state: &State) -> Result<Vec<LiveSource>> {
+    plan.sources
+        .iter()
+        .map(|planned| {
+            let mut source = source::build(&planned.spec)?;
+            if let Some(table) = state.table(&source_table(&planned.spec.name.value)) {
+                let mut entries = table.partitions().iter().flat_map(|p| p.buckets()).flat_map(|(_, b)| b.iter());
+                source.restore(&mut entries)?;
+            }
+            let decoder = source.decoder(&planned.columns)?;
+            Ok(LiveSource { source, decoder })
+        })
+        .collect()
+}
+
+/// The table of what a source has read. No operator can have this name.
+fn source_table(source: &str) -> String {
+    format!("source:{source}")
+}
+
+fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
+    let last = plan.sinks.len() - 1;
+    let build = |(i, planned): (usize, &crate::plan::PlannedSink)| {
+        if i == last {
+            sink::build_dead_letters(&planned.spec, planned.schema.clone(), context)
+        } else {
+            sink::build(&planned.spec, planned.mode, planned.schema.clone(), &planned.keys, context)
+        }
+    };
+    plan.sinks.iter().enumerate().map(build).collect()
+}
+
+#[derive(Default)]
+struct Totals {
+    epochs: u64,
+    rows_in: u64,
+    bytes_in: u64,
+    rows_out: BTreeMap<String, u64>,
+    late: u64,
+    rejected: u64,
+}
+
+struct Engine {
+    plan: Plan,
+    options: RunOptions,
+    sources: Vec<LiveSource>,
+    sinks: Vec<Box<dyn Sink>>,
+    state: State,
+    progress: Progress,
+    checkpoint: Arc<Mutex<crate::checkpoint::Checkpoint>>,
+    committer: Committer,
+    threads: usize,
+    totals: Totals,
+}
+
+impl Engine {
+    fn run(&mut self, finished: bool) -> Result<StopReason> {
+        let trigger = self.options.trigger.unwrap_or(self.plan.job.trigger);
+        let clock = self.options.clock.clone();
+        if finished {
+            return self.refuse_more_input();
+        }
+        loop {
+            if self.options.stop.is_requested() {
+                return Ok(StopReason::Requested);
+            }
+            if self.committer.has_failed() {
+                // finish() has the error.
+                return Ok(StopReason::Requested);
+            }
+            let now = clock.now();
+            if let Next::WaitUntil(due) = trigger::next(trigger, self.progress.last_started, now) {
+                self.nap(now, due);
+                continue;
+            }
+            let ranges = self.plan_ranges(now)?;
+            let decided = self.progress.decide(&self.plan, now);
+            let has_input = ranges.iter().any(Option::is_some);
+            if has_input || (trigger != Trigger::Once && decided.closes_something(&self.plan)) {
+                self.epoch(ranges, decided, now, false)?;
+                if trigger == Trigger::Once {
+                    return Ok(StopReason::InputEnded);
+                }
+                continue;
+            }
+            let exhausted = self.sources.iter().all(|s| s.source.exhausted());
+            match trigger::without_input(trigger, exhausted, now) {
+                Some(Next::WaitUntil(due)) => self.nap(now, due),
+                Some(Next::Now) => {}
+                None => {
+                    if self.plan.job.final_watermark && trigger != Trigger::Once {
+                        let decided = self.progress.decide_final();
+                        self.epoch(vec![None; self.sources.len()], decided, now, true)?;
+                    }
+                    return Ok(StopReason::InputEnded);
+                }
+            }
+        }
+    }
+
+    fn nap(&self, now: i64, until: i64) {
+        let length = until.saturating_sub(now).clamp(1, NAP);
+        self.options.clock.sleep(Duration::from_micros(length.unsigned_abs()));
+    }
+
+    /// Later input of a job whose watermark was sent to the end of time would be late, and so lost.
+    fn refuse_more_input(&mut self) -> Result<StopReason> {
+        let now = self.options.clock.now();
+        if self.plan_ranges(now)?.iter().all(Option::is_none) {
+            return Ok(StopReason::InputEnded);
+        }
+        let message = "the job is finished (final_watermark closed all of its windows), and there is new input for it";
+        Err(Error::new(ErrorKind::Conflict, message).with_help("start over with --fresh, or leave final_watermark out"))
+    }
+
+    fn plan_ranges(&mut self, now: i64) -> Result<Vec<Option<SourceRange>>> {
+        let named = self.sources.iter_mut().zip(&self.plan.sources);
+        named
+            .map(|(live, planned)| {
+                let at = |e: Error| e.context(format!("source `{}`", planned.spec.name.value));
+                live.source.plan(now).map_err(at)
+            })
+            .collect()
+    }
+
+    fn epoch(
+        &mut self,
+        ranges: Vec<Option<SourceRange>>,
+        decided: Decided,
+        now: i64,
+        finished: bool,
+    ) -> Result<()> {
+        let began = Instant::now();
+        let epoch = self.progress.next_epoch;
+        self.options.faults.hit(point::PLANNED);
+        let planned = EpochPlan { epoch, ranges, pairs: decided.pairs.clone() };
+        let result = compute(
+            &self.plan,
+            &planned,
+            &self.sources,
+            &mut self.sinks,
+            &mut self.state,
+            self.threads,
+            &self.options.faults,
+        )
+        .map_err(|e| e.context(format!("epoch {epoch}")))?;
+
+        for ((range, live), source) in planned.ranges.iter().zip(&self.sources).zip(&self.plan.sources) {
+            let Some(range) = range else { continue };
+            let table = self.state.table_mut(&source_table(&source.spec.name.value));
+            for (key, value) in live.source.entries(range) {
+                table.put(0, &key, &value);
+            }
+        }
+        self.progress.advance(&self.plan, &decided, &result.seen, now);
+        let names = self.plan.sources.iter().map(|s| s.spec.name.value.clone());
+        let record = EpochRecord {
+            epoch,
+            started: now,
+            ranges: names.zip(planned.ranges).filter_map(|(name, range)| Some((name, range?))).collect(),
+            event_times: self.progress.event_times(&self.plan),
+            watermarks: decided.pairs_by_name(&self.plan),
+            counters: result.counters,
+            outputs: Vec::new(),
+            job: self.plan.job.digest().to_owned(),
+            plugins: self.plan.plugins.digests(),
+            stateful: self.plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint())).collect(),
+            finished,
+        };
+        let report = self.report(&record, result.took);
+        let change = self.state.take_changes();
+        let snapshot = self.lock()?.take_snapshot(epoch, &change, &self.state);
+        self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })
+    }
+
+    fn lock(&self) -> Result<std::sync::MutexGuard<'_, crate::checkpoint::Checkpoint>> {
+        self.checkpoint.lock().map_err(|_| Error::internal("a thread panicked while it held the checkpoint"))
+    }
+
+    fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {
+        let counters = &record.counters;
+        let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+        let (late, rejected) = (sum(&counters.late), sum(&counters.rejected));
+        let totals = &mut self.totals;
+        totals.epochs += 1;
+        totals.rows_in += counters.rows_in;
+        totals.bytes_in += counters.bytes_in;
+        totals.late += late;
+        totals.rejected += rejected;
+        for (sink, rows) in &counters.rows_out {
+            *totals.rows_out.entry(sink.clone()).or_default() += rows;
+        }
+        let tables = self.plan.stateful.iter().filter_map(|s| self.state.table(&s.name));
+        EpochReport {
+            epoch: record.epoch,
+            started: record.started,
+            rows_in: counters.rows_in,
+            bytes_in: counters.bytes_in,
+            rows_out: sum(&counters.rows_out),
+            late,
+            rejected,
+            state_rows: sum(&counters.state_rows),
+            state_bytes: tables.map(|t| t.bytes() as u64).sum(),
+            watermark: self.progress.watermark(&self.plan),
+            compute,
+            ..EpochReport::default()
+        }
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.lock()?.close()
+    }
+
+    fn summary(
+        &self,
+        stopped: StopReason,
+        folder: &CheckpointFolder,
+        resumed_from: Option<u64>,
+        elapsed: Duration,
+    ) -> Summary {
+        let totals = &self.totals;
+        let letters = match &self.plan.job.dead_letters.connector {
+            SinkConnector::File { path, .. } => Some(path.value.display().to_string()),
+            _ => None,
+        };
+        Summary {
+            epochs: totals.epochs,
+            rows_in: totals.rows_in,
+            bytes_in: totals.bytes_in,
+            rows_out: totals.rows_out.clone(),
+            late: totals.late,
+            rejected: totals.rejected,
+            elapsed,
+            watermark: self.progress.watermark(&self.plan),
+            checkpoint: folder.path.display().to_string(),
+            temporary_checkpoint: folder.is_temporary(),
+            resumed_from,
+            dead_letters: letters,
+            stopped,
+        }
+    }
+}
+
+/// Loads the job file at `path` and runs it.
+pub fn run_file(path: &Path, overrides: &[(String, String)], options: RunOptions) -> Result<Summary> {
+    run(Job::load(path, overrides)?, options)
+}

@@ -32,7 +32,7 @@ impl LocalStorage {
         match options.open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder)?;
+                    make_folder(folder)?;
                 }
                 options.open(&path)
             }
@@ -93,7 +93,7 @@ impl Storage for LocalStorage {
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         let folder = self.at(folder);
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
         File::open(folder)?.sync_all()
     }
 
@@ -108,6 +108,21 @@ impl Storage for LocalStorage {
 
     fn describe(&self) -> String {
         self.root.display().to_string()
+    }
+}
+
+/// Makes a folder and those above it. Each new one's name is synced in the folder that holds it: files synced
+/// further down would be lost with it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => File::open(above)?.sync_all(),
     }
 }
 

@@ -3,7 +3,12 @@
 //!
 //! The local implementation is our own because `object_store` never syncs local files.
 
+#[cfg(test)]
+mod conformance;
+pub mod faulty;
 mod local;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;

@@ -11,7 +11,8 @@ use super::{GroupAggregate, TimeKey};
 use crate::job::OutputMode;
 use crate::operator::rows::arrow_failed;
 use crate::record::WatermarkPair;
-use crate::state::{Partition, RowBuffer, Table, decode, encode};
+use crate::state::row::{Form, RowBuffer, decode, encode};
+use crate::state::{Partition, Table};
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
 
@@ -75,7 +76,7 @@ impl GroupAggregate {
                 stored.push(state);
             }
         }
-        let stored = if stored.is_empty() { None } else { Some(decode(stored.iter().copied(), &self.state_fields)?) };
+        let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
         all_ids.extend(ids);
 
         let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
@@ -95,7 +96,8 @@ impl GroupAggregate {
                 states.extend(call.function.merge(&all_ids, n, &columns).map_err(|e| self.failed(e))?);
             }
         }
-        let encoded: RowBuffer = encode(&states, n)?;
+        let mut encoded = RowBuffer::new();
+        encode(&states, n, Form::Value, &mut encoded)?;
         for (id, key) in keys.iter().enumerate() {
             partition.put_hashed(groups.buckets[id], groups.hashes[id], key, encoded.row(id));
         }

@@ -11,7 +11,8 @@ use super::close::Touched;
 use super::{GroupAggregate, OutputColumn, TimeKey, window_type};
 use crate::format::UTC;
 use crate::operator::rows::arrow_failed;
-use crate::state::{Partition, decode};
+use crate::state::Partition;
+use crate::state::row::decode;
 use crate::time::watermark::is_late;
 use crate::time::window::WindowSpec;
 use crate::Result;
@@ -45,7 +46,7 @@ impl GroupAggregate {
         if keys.is_empty() {
             return Ok(None);
         }
-        let states = decode(states.into_iter(), &self.state_fields)?;
+        let states = decode(&states, &self.state_types)?;
         self.result(&times, &keys, &states)
     }
 
@@ -91,7 +92,7 @@ impl GroupAggregate {
         if n == 0 {
             return Ok(None);
         }
-        let mut states = decode(states.into_iter(), &self.state_fields)?;
+        let mut states = decode(&states, &self.state_types)?;
         if groups.len() > n {
             let merged = self.state_ranges().map(|(call, range)| call.function.merge(&groups, n, &states[range]));
             let merged: Vec<Vec<ArrayRef>> = merged.collect::<Result<_, _>>().map_err(|e| self.failed(e))?;
@@ -105,7 +106,7 @@ impl GroupAggregate {
         if keys.is_empty() {
             return Ok(None);
         }
-        let keys_of = decode(keys.iter().copied(), &self.key_fields)?;
+        let keys_of = decode(keys, &self.key_types)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
         for column in &self.groups {
             columns.push(match column {

@@ -1,8 +1,7 @@
 //! Which rows of a chunk belong together: dense group ids by bucket and encoded key.
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::state::RowBuffer;
+use crate::state::hash_key;
+use crate::state::row::RowBuffer;
 
 const EMPTY: u32 = u32::MAX;
 
@@ -93,7 +92,7 @@ pub(super) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> ChunkGroups {
     let mut ids = Vec::with_capacity(buckets.len());
     for (i, bucket) in buckets.iter().enumerate() {
         let key = keys.row(i);
-        let id = groups.group(*bucket, xxh3_64(key), |g| keys.row(founders[g as usize] as usize) == key);
+        let id = groups.group(*bucket, hash_key(key), |g| keys.row(founders[g as usize] as usize) == key);
         if id as usize == founders.len() {
             founders.push(i as u32);
         }

@@ -34,6 +34,7 @@ use crate::format::UTC;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
 use crate::state::Table;
+use crate::state::row::check_type;
 use crate::time::window::WindowSpec;
 use crate::{Error, Result};
 
@@ -86,6 +87,9 @@ pub struct GroupAggregate {
     aggregates: Vec<AggregateCall>,
     /// Fields of one stored state: those of all aggregates, one after the other.
     state_fields: Fields,
+    /// The types of both, as they are stored.
+    key_types: Vec<DataType>,
+    state_types: Vec<DataType>,
     groups: Vec<OutputColumn>,
     schema: SchemaRef,
     mode: OutputMode,
@@ -134,7 +138,14 @@ impl GroupAggregate {
             return Err(Error::internal(format!("{name}: append mode without a time to group by")));
         }
         let state_fields: Fields = aggregates.iter().flat_map(|a| a.function.state_fields().iter().cloned()).collect();
-        Ok(Self { name, time, keys, key_fields, aggregates, state_fields, groups, schema, mode, partitions })
+        let types = |fields: &Fields| fields.iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
+        let (key_types, state_types) = (types(&key_fields), types(&state_fields));
+        for data_type in key_types.iter().chain(&state_types) {
+            check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
+        }
+        Ok(Self {
+            name, time, keys, key_fields, aggregates, state_fields, key_types, state_types, groups, schema, mode, partitions,
+        })
     }
 
     /// Whether rows go into windows themselves and not into the slices that windows share.

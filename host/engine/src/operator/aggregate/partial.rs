@@ -15,7 +15,8 @@ use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::rows::arrow_failed;
 use crate::operator::{Effects, LateRows, Rows};
 use crate::record::WatermarkPair;
-use crate::state::{RowBuffer, encode_keys, partition_of};
+use crate::state::partition_of;
+use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::in_range;
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
@@ -27,9 +28,33 @@ pub struct GroupPartial {
     pub(super) offsets: Vec<u32>,
     pub(super) buckets: Vec<i64>,
     pub(super) hashes: Vec<u64>,
-    pub(super) keys: RowBuffer,
+    pub(super) keys: GroupKeys,
     /// The state columns of all aggregates, one row per group.
     pub(super) states: Vec<ArrayRef>,
+}
+
+/// The encoded keys of groups, one after the other. The chunk's own buffer has a key for every row.
+#[derive(Debug)]
+pub(super) struct GroupKeys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl GroupKeys {
+    fn gather(keys: &RowBuffer, rows: impl Iterator<Item = usize>) -> Self {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for row in rows {
+            bytes.extend_from_slice(keys.row(row));
+            ends.push(bytes.len());
+        }
+        Self { bytes, ends }
+    }
+
+    /// The key of group `i`.
+    pub fn row(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
 }
 
 /// Rows with the bucket that each goes into. With `rows_of`, a row may go into several: entry `i` is row `rows_of[i]`.
@@ -171,7 +196,9 @@ impl GroupAggregate {
             return self.leave_out(rows, failing, effects);
         }
 
-        let keys = encode_keys(&keys, buckets.len())?;
+        let key_columns = keys;
+        let mut keys = RowBuffer::new();
+        encode(&key_columns, buckets.len(), Form::Key, &mut keys)?;
         let mut grouped = group_rows(&buckets, &keys);
         let (offsets, order) = by_partition(&mut grouped, self.partitions);
         let n = order.len();
@@ -200,7 +227,7 @@ impl GroupAggregate {
             offsets,
             buckets: order.iter().map(|g| groups.buckets[*g as usize]).collect(),
             hashes: order.iter().map(|g| groups.hashes[*g as usize]).collect(),
-            keys: keys.gather(founders),
+            keys: GroupKeys::gather(&keys, founders),
             states: states.into_iter().flatten().collect(),
         }))
     }
@@ -227,18 +254,19 @@ enum Outcome {
 /// partitions' offsets and, per new id, the old one.
 fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
     let hashes = &grouped.groups.hashes;
-    let mut offsets = vec![0u32; partitions as usize + 1];
+    let partitions = partitions as usize;
+    let mut offsets = vec![0u32; partitions + 1];
     for hash in hashes {
-        offsets[partition_of(*hash, partitions) as usize + 1] += 1;
+        offsets[partition_of(*hash, partitions) + 1] += 1;
     }
-    for p in 0..partitions as usize {
+    for p in 0..partitions {
         offsets[p + 1] += offsets[p];
     }
     let mut next = offsets.clone();
     let mut order = vec![0u32; hashes.len()];
     let mut new_ids = vec![0u32; hashes.len()];
     for (old, hash) in hashes.iter().enumerate() {
-        let place = &mut next[partition_of(*hash, partitions) as usize];
+        let place = &mut next[partition_of(*hash, partitions)];
         order[*place as usize] = old as u32;
         new_ids[old] = *place;
         *place += 1;
@@ -276,7 +304,7 @@ fn partial_states(
     }
     let mut parts: Vec<Vec<ArrayRef>> = parts.into_iter().map(|p| p.1).collect();
     if parts.len() == 1 {
-        return Ok(PartialStates { states: parts.swap_remove(0), failing });
+        return Ok(PartialStates { states: parts.swap_remove(0), failing: Vec::new() });
     }
     // The rows went through in several calls: one state per group and call.
     let groups: Vec<u32> = (0..parts.len()).flat_map(|_| 0..n as u32).collect();
@@ -285,5 +313,5 @@ fn partial_states(
         arrow::compute::concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
     });
     let states = function.merge(&groups, n, &columns.collect::<Result<Vec<_>, _>>()?)?;
-    Ok(PartialStates { states, failing })
+    Ok(PartialStates { states, failing: Vec::new() })
 }

@@ -1,0 +1,139 @@
+//! Reading and computing one epoch.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+
+use super::chunk::{EpochContext, pass, process};
+use super::gather::{Gather, Origin};
+use super::workers::in_order;
+use crate::fault::{Faults, point};
+use crate::format::{Decode, RawChunk, RawContent};
+use crate::operator::{Rows, Seen};
+use crate::plan::{Flow, Next, Plan};
+use crate::record::{Counters, SourceRange, WatermarkPair};
+use crate::sink::{Prepared, Sink};
+use crate::source::Source;
+use crate::state::State;
+use crate::{Error, Result};
+
+/// Rows of a stateful operator's output that go on together, where nobody needs them all at once.
+const EMITTED_ROWS: usize = 65_536;
+
+/// A source at work.
+pub(super) struct LiveSource {
+    pub source: Box<dyn Source>,
+    pub decoder: Arc<dyn Decode>,
+}
+
+/// One epoch, planned.
+pub(super) struct EpochPlan {
+    pub epoch: u64,
+    /// Per source, what is read of it.
+    pub ranges: Vec<Option<SourceRange>>,
+    /// Per stateful operator.
+    pub pairs: Vec<WatermarkPair>,
+}
+
+/// What an epoch gives.
+pub(super) struct EpochResult {
+    pub counters: Counters,
+    pub seen: Vec<Seen>,
+    /// Per sink.
+    pub prepared: Vec<Prepared>,
+    pub took: Duration,
+}
+
+/// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet.
+pub(super) fn compute(
+    plan: &Plan,
+    epoch: &EpochPlan,
+    sources: &[LiveSource],
+    sinks: &mut [Box<dyn Sink>],
+    state: &mut State,
+    threads: usize,
+    faults: &Faults,
+) -> Result<EpochResult> {
+    let began = Instant::now();
+    let context =
+        EpochContext { stateful: &plan.stateful, pairs: &epoch.pairs, watermark_nodes: plan.watermarks.len() };
+    let mut gather = Gather::new(epoch.epoch, plan, sinks);
+
+    let mut readers: Vec<Reader<'_>> = Vec::new();
+    for (number, (range, live)) in epoch.ranges.iter().zip(sources).enumerate() {
+        let Some(range) = range else { continue };
+        let at = |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
+        readers.push(Reader { number, range, live, chunks: live.source.read(range).map_err(at)? });
+    }
+    let chunks = readers.into_iter().flat_map(|reader| {
+        let Reader { number, range, live, chunks } = reader;
+        chunks.map(move |chunk| chunk.map(|chunk| (origin(number, range, &chunk), live, chunk)))
+    });
+    let work = |(origin, live, chunk): (Origin, &LiveSource, RawChunk)| {
+        let flow = &plan.sources[origin.source].flow;
+        let output = process(&*live.decoder, flow, &chunk, context)?;
+        Ok((origin, output))
+    };
+    in_order(threads, chunks, work, |(origin, output)| {
+        gather.take_chunk(&origin, output)?;
+        faults.hit(point::CHUNK);
+        Ok(())
+    })?;
+
+    for (number, stateful) in plan.stateful.iter().enumerate() {
+        let partials = std::mem::take(&mut gather.partials[number]);
+        let table = state.table_mut(&stateful.name);
+        let emitted = stateful.operator.close(partials, table, epoch.pairs[number])?;
+        emit(&stateful.flow, &emitted, context, &mut gather)?;
+        let rows = state.table(&stateful.name).map_or(0, |t| t.len() as u64);
+        gather.counters.state_rows.insert(stateful.name.to_string(), rows);
+    }
+    gather.send_letters()?;
+    let Gather { seen, counters, .. } = gather;
+    let prepared = sinks.iter_mut().map(|sink| sink.finish(epoch.epoch)).collect::<Result<_>>()?;
+    Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
+}
+
+struct Reader<'a> {
+    number: usize,
+    range: &'a SourceRange,
+    live: &'a LiveSource,
+    chunks: Box<dyn Iterator<Item = Result<RawChunk>> + Send + 'a>,
+}
+
+fn origin(source: usize, range: &SourceRange, chunk: &RawChunk) -> Origin {
+    let file = match range {
+        SourceRange::Files(files) => files.get(chunk.file as usize).map(|f| f.path.as_str().into()),
+        SourceRange::Rows { .. } => None,
+    };
+    let first_row = match &chunk.content {
+        RawContent::Rows { from, .. } => Some(*from),
+        _ => None,
+    };
+    Origin { source, file, first_row }
+}
+
+fn emit(flow: &Flow, emitted: &[RecordBatch], context: EpochContext<'_>, gather: &mut Gather<'_>) -> Result<()> {
+    let Some(first) = emitted.first() else { return Ok(()) };
+    if needs_whole_result(flow) {
+        let whole = concat_batches(&first.schema(), emitted);
+        let whole = whole.map_err(|e| Error::internal(e.to_string()).caused_by(e))?;
+        return gather.take_emitted(pass(flow, Rows::new(whole), context)?);
+    }
+    for batch in emitted {
+        for start in (0..batch.num_rows()).step_by(EMITTED_ROWS) {
+            let part = batch.slice(start, EMITTED_ROWS.min(batch.num_rows() - start));
+            gather.take_emitted(pass(flow, Rows::new(part), context)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn needs_whole_result(flow: &Flow) -> bool {
+    flow.iter().any(|next| match next {
+        Next::Through(transform, rest) => transform.needs_whole_result() || needs_whole_result(rest),
+        _ => false,
+    })
+}

@@ -1,0 +1,182 @@
+//! One epoch's results, put together in the order of its chunks: rows into sinks, partials for stateful operators,
+//! dead letters with their places, event times, counters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+
+use super::chunk::{ChunkOutput, Passed};
+use crate::job::OnError;
+use crate::operator::{Effects, Partial, Seen};
+use crate::plan::Plan;
+use crate::plan::dead_letters::{self, DeadLetter};
+use crate::record::Counters;
+use crate::sink::Sink;
+use crate::{Error, ErrorKind, Result};
+
+/// Dead letters held before they are given to their sink.
+const LETTERS: usize = 8192;
+
+/// Where a chunk came from.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// The source's place in the plan.
+    pub source: usize,
+    /// The file's name to show, if there are files.
+    pub file: Option<Arc<str>>,
+    /// For a source that counts its rows: the chunk's first row.
+    pub first_row: Option<u64>,
+}
+
+/// What an epoch has come to so far.
+pub(super) struct Gather<'a> {
+    epoch: u64,
+    plan: &'a Plan,
+    /// In the plan's order; last the dead letters.
+    sinks: &'a mut [Box<dyn Sink>],
+    /// Per stateful operator, in the order of the chunks.
+    pub partials: Vec<Vec<Partial>>,
+    /// Per watermark node.
+    pub seen: Vec<Seen>,
+    pub counters: Counters,
+    /// The file being read, per source, and its lines so far.
+    reading: BTreeMap<usize, (u32, u64)>,
+    letters: Vec<DeadLetter>,
+}
+
+impl<'a> Gather<'a> {
+    pub fn new(epoch: u64, plan: &'a Plan, sinks: &'a mut [Box<dyn Sink>]) -> Self {
+        Self {
+            epoch,
+            plan,
+            sinks,
+            partials: plan.stateful.iter().map(|_| Vec::new()).collect(),
+            seen: vec![Seen::default(); plan.watermarks.len()],
+            counters: Counters::default(),
+            reading: BTreeMap::new(),
+            letters: Vec::new(),
+        }
+    }
+
+    /// Takes the output of the next chunk.
+    pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput) -> Result<()> {
+        let ChunkOutput { file, lines, bytes, rows, positions, bad, passed } = output;
+        self.counters.rows_in += rows;
+        self.counters.bytes_in += bytes;
+        let reading = self.reading.entry(origin.source).or_insert((file, 0));
+        if reading.0 != file {
+            *reading = (file, 0);
+        }
+        let before = origin.first_row.unwrap_or(reading.1);
+        reading.1 += lines;
+
+        let source: Arc<str> = self.plan.sources[origin.source].spec.name.value.as_str().into();
+        // Bad rows and rejected ones by line, as a person reads the file.
+        let mut letters: Vec<DeadLetter> = Vec::new();
+        for row in bad {
+            letters.push(DeadLetter {
+                node: source.clone(),
+                source: Some(source.clone()),
+                file: origin.file.clone(),
+                line: Some(before + u64::from(row.line) + 1),
+                reason: row.reason,
+                row: row.text,
+            });
+        }
+        let place = |row: u32| {
+            let line = before + u64::from(positions.line(row as usize)) + 1;
+            (Some(source.clone()), origin.file.clone(), Some(line))
+        };
+        self.take_passed(passed, place, letters)
+    }
+
+    /// Takes what came of rows that a stateful operator gave.
+    pub fn take_emitted(&mut self, passed: Passed) -> Result<()> {
+        self.take_passed(passed, |_| (None, None, None), Vec::new())
+    }
+
+    fn take_passed(
+        &mut self,
+        passed: Passed,
+        place: impl Fn(u32) -> (Option<Arc<str>>, Option<Arc<str>>, Option<u64>),
+        mut letters: Vec<DeadLetter>,
+    ) -> Result<()> {
+        let Passed { sinks, partials, effects } = passed;
+        for (sink, batch) in sinks {
+            self.write(sink, &batch)?;
+        }
+        for (operator, partial) in partials {
+            self.partials[operator].push(partial);
+        }
+        let Effects { rejects, late, partly_late, seen } = effects;
+        for reject in rejects {
+            let (source, file, line) = place(reject.origin);
+            letters.push(DeadLetter { node: reject.node, source, file, line, reason: reject.reason, row: reject.row });
+        }
+        letters.sort_by_key(|l| l.line);
+        for letter in letters {
+            self.letter(letter)?;
+        }
+        for rows in late {
+            *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
+            let operator = self.plan.stateful.iter().find(|s| node_of(&s.name) == &*rows.node);
+            if let Some(sink) = operator.and_then(|o| o.late) {
+                self.write(sink, &rows.rows.batch)?;
+            }
+        }
+        for (node, rows) in partly_late {
+            *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
+        }
+        for (all, one) in self.seen.iter_mut().zip(seen) {
+            all.greatest = all.greatest.max(one.greatest);
+            all.rows += one.rows;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, sink: usize, batch: &RecordBatch) -> Result<()> {
+        // Marks of event time stay inside the job.
+        let schema = &self.plan.sinks[sink].schema;
+        let batch = if batch.schema_ref() == schema {
+            batch.clone()
+        } else {
+            batch.clone().with_schema(schema.clone()).map_err(|e| Error::internal(e.to_string()).caused_by(e))?
+        };
+        let name = &self.plan.sinks[sink].spec.name.value;
+        *self.counters.rows_out.entry(name.clone()).or_default() += batch.num_rows() as u64;
+        self.sinks[sink].write(&batch)
+    }
+
+    fn letter(&mut self, letter: DeadLetter) -> Result<()> {
+        if self.plan.job.on_error == OnError::Fail {
+            let place = match (&letter.file, letter.line) {
+                (Some(file), Some(line)) => format!("{file}, line {line}: "),
+                (None, Some(row)) => format!("row {row}: "),
+                _ => String::new(),
+            };
+            let message = format!("{place}`{}` refused a row: {}", letter.node, letter.reason);
+            return Err(Error::new(ErrorKind::Data, message)
+                .with_help("the job says on_error = \"fail\"; with \"dead-letter\" the rest would go on"));
+        }
+        *self.counters.rejected.entry(letter.node.to_string()).or_default() += 1;
+        self.letters.push(letter);
+        if self.letters.len() >= LETTERS { self.send_letters() } else { Ok(()) }
+    }
+
+    /// Hands the dead letters held back to their sink.
+    pub fn send_letters(&mut self) -> Result<()> {
+        if self.letters.is_empty() {
+            return Ok(());
+        }
+        let batch = dead_letters::batch(self.epoch, &self.letters);
+        self.letters.clear();
+        let last = self.sinks.len() - 1;
+        self.sinks[last].write(&batch)
+    }
+}
+
+/// The node that a stateful operator's state belongs to.
+fn node_of(state: &str) -> &str {
+    state.split('/').next().unwrap_or(state)
+}

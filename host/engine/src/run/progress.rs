@@ -1,0 +1,101 @@
+//! How far a job has come: what the next epoch needs to know of those before it.
+
+use std::collections::BTreeMap;
+
+use crate::plan::Plan;
+use crate::record::{EpochRecord, EventTime, WatermarkPair};
+use crate::operator::Seen;
+use crate::time::watermark::{Policy, advance, combine, moved};
+
+/// Event times and watermarks between two epochs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    /// The next epoch's number.
+    pub next_epoch: u64,
+    /// When the last epoch began, processing time.
+    pub last_started: Option<i64>,
+    /// Per watermark node.
+    event_times: Vec<EventTime>,
+    /// Per stateful operator: the last epoch's.
+    pairs: Vec<WatermarkPair>,
+}
+
+/// What is decided at an epoch's start.
+#[derive(Debug, Clone)]
+pub(super) struct Decided {
+    pub event_times: Vec<EventTime>,
+    pub pairs: Vec<WatermarkPair>,
+}
+
+impl Progress {
+    /// After the last committed epoch; none = at the beginning.
+    pub fn after(plan: &Plan, last: Option<&EpochRecord>) -> Self {
+        let event_time = |name: &str| last.and_then(|l| l.event_times.get(name).copied()).unwrap_or_default();
+        let pair = |name: &str| last.and_then(|l| l.watermarks.get(name).copied()).unwrap_or_default();
+        Self {
+            next_epoch: last.map_or(0, |l| l.epoch + 1),
+            last_started: last.map(|l| l.started),
+            event_times: plan.watermarks.iter().map(|w| event_time(&w.name)).collect(),
+            pairs: plan.stateful.iter().map(|s| pair(&s.name)).collect(),
+        }
+    }
+
+    /// What an epoch that begins at `now` goes by.
+    pub fn decide(&self, plan: &Plan, now: i64) -> Decided {
+        let nodes = plan.watermarks.iter().zip(&self.event_times);
+        let event_times: Vec<EventTime> =
+            nodes.map(|(node, seen)| node.rule.map_or(*seen, |rule| rule.decide_idle(*seen, now))).collect();
+        let pairs = plan.stateful.iter().zip(&self.pairs).map(|(stateful, before)| {
+            let inputs = stateful.watermarks.iter().filter_map(|w| {
+                plan.watermarks[*w].rule.map(|rule| (rule.watermark(&event_times[*w]), event_times[*w].idle))
+            });
+            advance(*before, combine(stateful.policy, inputs))
+        });
+        Decided { pairs: pairs.collect(), event_times }
+    }
+
+    /// The last epoch of a bounded job: every watermark at the end of time.
+    pub fn decide_final(&self) -> Decided {
+        let to_the_end = |pair: &WatermarkPair| WatermarkPair { late: pair.close, close: Some(i64::MAX) };
+        Decided { event_times: self.event_times.clone(), pairs: self.pairs.iter().map(to_the_end).collect() }
+    }
+
+    /// After an epoch that began at `now` and saw `seen`.
+    pub fn advance(&mut self, plan: &Plan, decided: &Decided, seen: &[Seen], now: i64) {
+        self.next_epoch += 1;
+        self.last_started = Some(now);
+        self.pairs.clone_from(&decided.pairs);
+        for ((node, before), (after, seen)) in
+            plan.watermarks.iter().zip(&decided.event_times).zip(self.event_times.iter_mut().zip(seen))
+        {
+            *after = match node.rule {
+                Some(rule) => rule.after_epoch(*before, seen.greatest, seen.rows > 0, now),
+                None => EventTime { greatest: before.greatest.max(seen.greatest), ..*before },
+            };
+        }
+    }
+
+    /// The event times after the last epoch, for its record.
+    pub fn event_times(&self, plan: &Plan) -> BTreeMap<String, EventTime> {
+        plan.watermarks.iter().map(|w| w.name.clone()).zip(self.event_times.iter().copied()).collect()
+    }
+
+    /// The watermark to show: the least of the job's, as it stands after the last epoch.
+    pub fn watermark(&self, plan: &Plan) -> Option<i64> {
+        let nodes = plan.watermarks.iter().zip(&self.event_times);
+        let all = nodes.filter_map(|(node, seen)| node.rule.map(|rule| (rule.watermark(seen), seen.idle)));
+        combine(Policy::Min, all)
+    }
+}
+
+impl Decided {
+    /// Whether an epoch without input would do something.
+    pub fn closes_something(&self, plan: &Plan) -> bool {
+        plan.stateful.iter().zip(&self.pairs).any(|(s, pair)| s.operator.waits_for_watermark() && moved(*pair))
+    }
+
+    /// The pairs by operator, for the record.
+    pub fn pairs_by_name(&self, plan: &Plan) -> BTreeMap<String, WatermarkPair> {
+        plan.stateful.iter().map(|s| s.name.to_string()).zip(self.pairs.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! Taking up a job where its checkpoint says it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::report::Observer;
+use crate::checkpoint::{Checkpoint, OpenOptions, Recovered};
+use crate::fault::Faults;
+use crate::job::Job;
+use crate::plan::{PARTITIONS, Plan};
+use crate::record::EpochRecord;
+use crate::sink::{Folders, republish};
+use crate::storage::{LocalStorage, Storage};
+use crate::{Error, ErrorKind, Result};
+
+/// Where a job's checkpoint is.
+pub(super) struct CheckpointFolder {
+    pub path: PathBuf,
+    /// Removed at the end, where the job names none.
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl CheckpointFolder {
+    /// The job's folder, or a temporary one.
+    pub fn of(job: &Job) -> Result<Self> {
+        if let Some(path) = &job.checkpoint {
+            return Ok(Self { path: path.clone(), temporary: None });
+        }
+        let folder = tempfile::Builder::new().prefix("millstream-").tempdir().map_err(|e| {
+            Error::new(ErrorKind::Unavailable, format!("no temporary folder for the checkpoint: {e}")).caused_by(e)
+        })?;
+        Ok(Self { path: folder.path().to_owned(), temporary: Some(folder) })
+    }
+
+    /// Whether it is gone after the run.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
+    }
+}
+
+/// Opens the checkpoint and publishes what was committed and not yet published, before anything else of the job is
+/// looked at: a committed epoch is never computed again.
+pub(super) fn open(
+    folder: &Path,
+    job: &Job,
+    fresh: bool,
+    folders: &Folders,
+    faults: &Faults,
+    observer: &dyn Observer,
+) -> Result<(Checkpoint, Recovered)> {
+    let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder));
+    let options = OpenOptions { job: job.name.clone(), partitions: PARTITIONS, fresh, faults: faults.clone() };
+    let (mut checkpoint, mut recovered) = Checkpoint::open(storage, options)?;
+    let mut last = None;
+    for unpublished in std::mem::take(&mut recovered.unpublished) {
+        let epoch = unpublished.record.epoch;
+        for output in &unpublished.record.outputs {
+            republish(output, epoch, &unpublished.inline, folders, faults)?;
+        }
+        last = Some(epoch);
+    }
+    if let Some(epoch) = last {
+        checkpoint.mark_published(epoch)?;
+        observer.message(&format!("published again what was committed up to epoch {epoch}"));
+    }
+    Ok((checkpoint, recovered))
+}
+
+/// Whether the state of `last` can be used by `plan`; says what the difference means.
+pub(super) fn compare(plan: &Plan, last: &EpochRecord, observer: &dyn Observer) -> Result<()> {
+    let mut stored = last.stateful.clone();
+    for stateful in &plan.stateful {
+        let name = stateful.name.to_string();
+        match stored.remove(&name) {
+            None => observer.message(&format!("`{name}` is new: its state begins with the next epoch")),
+            Some(fingerprint) if fingerprint == stateful.operator.fingerprint() => {}
+            Some(_) => {
+                let message = format!(
+                    "the checkpoint's state of `{name}` does not fit any more: its keys, window or aggregates were changed"
+                );
+                return Err(Error::new(ErrorKind::Conflict, message).with_help(
+                    "undo the change, give the operator another name (its state then begins anew), or start over with --fresh",
+                ));
+            }
+        }
+    }
+    for name in stored.keys() {
+        observer.message(&format!("`{name}` is gone from the job: its state is kept in the checkpoint, unused"));
+    }
+    if last.job != plan.job.digest() {
+        observer.message("the job was changed since its last epoch; its state still fits");
+    }
+    let plugins = plan.plugins.digests();
+    for (name, digest) in &plugins {
+        if last.plugins.get(name).is_some_and(|before| before != digest) {
+            observer.message(&format!("plugin `{name}` was replaced: it is used from the next epoch on"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! One partition of a table: its buckets in order of their numbers, and what the epoch did to them.
+//!
+//! What always holds: a change is a list of operations that, applied in order to what the last change left, give
+//! what is there now: `1`, bucket (i64) = drop it; `2`, bucket (i64), deletes, puts ([`Bucket`] says how) = change
+//! it. A snapshot has the same form, so that it is the change from nothing to everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::bucket::Bucket;
+use super::table::hash_key;
+use super::varint::Cursor;
+use super::{State, StateError};
+
+const DROP: u8 = 1;
+const CHANGE: u8 = 2;
+
+/// The keys of one table that hash to one partition, by bucket: a number that the operator chooses, the start of a
+/// window for example, so that whole windows are found and dropped together. Tables without time use bucket 0.
+#[derive(Debug, Default)]
+pub struct Partition {
+    buckets: BTreeMap<i64, Bucket>,
+    /// Buckets changed in this epoch; may name one twice, or one dropped since.
+    touched: Vec<i64>,
+    /// Buckets dropped in this epoch, before whatever was put into them afterwards.
+    dropped: BTreeSet<i64>,
+}
+
+impl Partition {
+    /// The value of `key` in `bucket`.
+    pub fn get(&self, bucket: i64, key: &[u8]) -> Option<&[u8]> {
+        self.get_hashed(bucket, hash_key(key), key)
+    }
+
+    /// [`Partition::get`] with the key's hash.
+    pub fn get_hashed(&self, bucket: i64, hash: u64, key: &[u8]) -> Option<&[u8]> {
+        self.buckets.get(&bucket)?.get_hashed(hash, key)
+    }
+
+    /// Sets the value of `key` in `bucket`; whether the key is new there.
+    pub fn put(&mut self, bucket: i64, key: &[u8], value: &[u8]) -> bool {
+        self.put_hashed(bucket, hash_key(key), key, value)
+    }
+
+    /// [`Partition::put`] with the key's hash.
+    pub fn put_hashed(&mut self, bucket: i64, hash: u64, key: &[u8], value: &[u8]) -> bool {
+        self.bucket_mut(bucket).put_hashed(hash, key, value)
+    }
+
+    /// Removes `key` from `bucket`; whether it was there.
+    pub fn delete(&mut self, bucket: i64, key: &[u8]) -> bool {
+        self.delete_hashed(bucket, hash_key(key), key)
+    }
+
+    /// [`Partition::delete`] with the key's hash.
+    pub fn delete_hashed(&mut self, bucket: i64, hash: u64, key: &[u8]) -> bool {
+        self.buckets.contains_key(&bucket) && self.bucket_mut(bucket).delete_hashed(hash, key)
+    }
+
+    /// The bucket to change, made if it is not there: for callers with many keys of one bucket.
+    pub fn bucket_mut(&mut self, number: i64) -> &mut Bucket {
+        let bucket = self.buckets.entry(number).or_default();
+        if !bucket.touched {
+            bucket.touched = true;
+            self.touched.push(number);
+        }
+        bucket
+    }
+
+    /// The bucket with this number, if it has keys.
+    pub fn bucket(&self, number: i64) -> Option<&Bucket> {
+        self.buckets.get(&number).filter(|b| !b.is_empty())
+    }
+
+    /// All buckets that have keys, in order.
+    pub fn buckets(&self) -> impl DoubleEndedIterator<Item = (i64, &Bucket)> {
+        self.buckets.iter().filter(|(_, b)| !b.is_empty()).map(|(n, b)| (*n, b))
+    }
+
+    /// The buckets in `range` that have keys, in order; none if it is empty.
+    pub fn range(&self, range: Range<i64>) -> impl DoubleEndedIterator<Item = (i64, &Bucket)> {
+        let range = range.start..range.end.max(range.start);
+        self.buckets.range(range).filter(|(_, b)| !b.is_empty()).map(|(n, b)| (*n, b))
+    }
+
+    /// Drops one bucket with all its keys, in time that does not depend on what was in it.
+    pub fn drop_bucket(&mut self, number: i64) {
+        if self.buckets.remove(&number).is_some() {
+            self.dropped.insert(number);
+        }
+    }
+
+    /// Drops all buckets with numbers less than `before`.
+    pub fn drop_buckets(&mut self, before: i64) {
+        let kept = self.buckets.split_off(&before);
+        let gone = std::mem::replace(&mut self.buckets, kept);
+        self.dropped.extend(gone.into_keys());
+    }
+
+    /// How many keys there are in all buckets.
+    pub fn len(&self) -> usize {
+        self.buckets.values().map(Bucket::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.values().all(Bucket::is_empty)
+    }
+
+    /// Bytes of all entries, a function of the content alone.
+    pub fn bytes(&self) -> usize {
+        self.buckets.values().map(Bucket::bytes).sum()
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.buckets.values().map(|b| size_of::<Bucket>() + b.memory()).sum()
+    }
+
+    /// Whether nothing was changed since the last change was taken.
+    pub fn is_unchanged(&self) -> bool {
+        self.touched.is_empty() && self.dropped.is_empty()
+    }
+
+    /// Appends to `out` what was changed since the last time, and forgets it. Ends the epoch for this partition.
+    pub fn take_changes(&mut self, out: &mut Vec<u8>) {
+        for number in std::mem::take(&mut self.dropped) {
+            push_head(out, DROP, number);
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for number in touched {
+            let Some(bucket) = self.buckets.get_mut(&number) else { continue };
+            if bucket.is_empty() {
+                self.buckets.remove(&number);
+                push_head(out, DROP, number);
+                continue;
+            }
+            bucket.touched = false;
+            bucket.take_changes(|out| push_head(out, CHANGE, number), out);
+        }
+    }
+
+    /// Makes the changes in `bytes`, which [`Partition::take_changes`] or [`Partition::snapshot`] wrote. They count
+    /// as no change of this epoch.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`]; the partition is then half changed and of no use.
+    pub fn apply_changes(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let mut from = Cursor::new(bytes);
+        while !from.is_done() {
+            let kind = from.byte("an operation")?;
+            let number = from.i64("a bucket's number")?;
+            match kind {
+                DROP => {
+                    self.buckets.remove(&number);
+                }
+                CHANGE => self.buckets.entry(number).or_default().apply(&mut from)?,
+                _ => return Err(from.damaged("a known operation")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends to `out` everything there is, as a change from nothing.
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        for (number, bucket) in self.buckets() {
+            push_head(out, CHANGE, number);
+            bucket.snapshot(out);
+        }
+    }
+}
+
+fn push_head(out: &mut Vec<u8>, kind: u8, number: i64) {
+    out.push(kind);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+impl State {
+    /// The keys of one partition over all tables, for the checkpoint's accounts: bytes of entries.
+    pub fn partition_bytes(&self, partition: usize) -> usize {
+        self.tables().map(|(_, table)| table.partitions()[partition].bytes()).sum()
+    }
+}

@@ -1,0 +1,213 @@
+//! The tables of a job, each cut into the same fixed number of partitions. Partitions are units of parallel work
+//! and of snapshots; their number is stored with the checkpoint and does not depend on the machine.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::StateError;
+use super::change::{self, Piece, StateChange};
+use super::partition::Partition;
+
+/// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task.
+pub const DEFAULT_PARTITIONS: u32 = 16;
+
+/// The hash of an encoded key: XXH3, 64 bits, seed 0. Part of the checkpoint's format.
+#[inline]
+pub fn hash_key(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// The partition of a key: the upper half of its hash scaled to `0..partitions`. Part of the checkpoint's format.
+#[inline]
+pub fn partition_of(hash: u64, partitions: usize) -> usize {
+    (((hash >> 32) * partitions as u64) >> 32) as usize
+}
+
+/// The keyed rows of one stateful node, or of one source (the files it has seen).
+#[derive(Debug)]
+pub struct Table {
+    partitions: Vec<Partition>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(partitions: u32) -> Self {
+        Self { partitions: (0..partitions.max(1)).map(|_| Partition::default()).collect() }
+    }
+
+    /// The partitions, in order.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// The partitions, to be changed each by another thread.
+    pub fn partitions_mut(&mut self) -> &mut [Partition] {
+        &mut self.partitions
+    }
+
+    /// The partition of a key with this hash.
+    pub fn partition_mut(&mut self, hash: u64) -> &mut Partition {
+        let i = partition_of(hash, self.partitions.len());
+        &mut self.partitions[i]
+    }
+
+    /// The value of `key` in `bucket`.
+    pub fn get(&self, bucket: i64, key: &[u8]) -> Option<&[u8]> {
+        let hash = hash_key(key);
+        self.partitions[partition_of(hash, self.partitions.len())].get_hashed(bucket, hash, key)
+    }
+
+    /// Sets the value of `key` in `bucket`; whether the key is new there.
+    pub fn put(&mut self, bucket: i64, key: &[u8], value: &[u8]) -> bool {
+        let hash = hash_key(key);
+        self.partition_mut(hash).put_hashed(bucket, hash, key, value)
+    }
+
+    /// Removes `key` from `bucket`; whether it was there.
+    pub fn delete(&mut self, bucket: i64, key: &[u8]) -> bool {
+        let hash = hash_key(key);
+        self.partition_mut(hash).delete_hashed(bucket, hash, key)
+    }
+
+    /// Drops all buckets with numbers less than `before`.
+    pub fn drop_buckets(&mut self, before: i64) {
+        self.partitions.iter_mut().for_each(|p| p.drop_buckets(before));
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.partitions.iter().map(Partition::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.iter().all(Partition::is_empty)
+    }
+
+    /// Bytes of all entries, a function of the content alone.
+    pub fn bytes(&self) -> usize {
+        self.partitions.iter().map(Partition::bytes).sum()
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        self.partitions.iter().map(Partition::memory).sum()
+    }
+}
+
+/// All tables of a job, by name.
+#[derive(Debug)]
+pub struct State {
+    partitions: u32,
+    tables: BTreeMap<String, Table>,
+}
+
+impl State {
+    /// No tables; each will have this many partitions (at least one).
+    pub fn new(partitions: u32) -> Self {
+        Self { partitions: partitions.max(1), tables: BTreeMap::new() }
+    }
+
+    /// Partitions of every table.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// The table `name`, if something was ever put there.
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// The table `name`, made if it is not there.
+    pub fn table_mut(&mut self, name: &str) -> &mut Table {
+        if !self.tables.contains_key(name) {
+            self.tables.insert(name.to_string(), Table::new(self.partitions));
+        }
+        self.tables.get_mut(name).expect("it was put there if it was missing")
+    }
+
+    /// All tables, by name.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
+        self.tables.iter().map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// All tables, each to be changed by another thread.
+    pub fn tables_mut(&mut self) -> impl Iterator<Item = (&str, &mut Table)> {
+        self.tables.iter_mut().map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// What was changed since the last time; ends the epoch for the state. Its bytes are the same for the same
+    /// sequence of operations, whenever the state was last restored.
+    pub fn take_changes(&mut self) -> StateChange {
+        let parts = self.tables.iter_mut().flat_map(|(name, table)| {
+            let partitions = (0u32..).zip(&mut table.partitions);
+            partitions.filter(|(_, p)| !p.is_unchanged()).map(|(i, p)| (name.as_str(), i, p))
+        });
+        let parts: Vec<_> = parts.collect();
+        let blocks = parts.into_par_iter().map(|(name, i, partition)| {
+            let mut block = Vec::new();
+            partition.take_changes(&mut block);
+            (name, i, block)
+        });
+        let mut blocks: Vec<_> = blocks.collect();
+        blocks.retain(|(_, _, block)| !block.is_empty());
+        let bytes = change::write(&blocks);
+        let sizes = (0..self.partitions as usize).map(|p| self.partition_bytes(p) as u64).collect();
+        StateChange { bytes, sizes }
+    }
+
+    /// Everything in one partition of all tables, as the bytes of a change from nothing. To be called between
+    /// [`State::take_changes`] and the next epoch's first change, so that it is the state after an epoch.
+    pub fn snapshot(&self, partition: u32) -> Vec<u8> {
+        let parts = self.tables.iter().map(|(name, table)| {
+            let mut block = Vec::new();
+            table.partitions[partition as usize].snapshot(&mut block);
+            (name.as_str(), partition, block)
+        });
+        let mut parts: Vec<_> = parts.collect();
+        parts.retain(|(_, _, block)| !block.is_empty());
+        change::write(&parts)
+    }
+
+    /// Makes all changes of `bytes`, the bytes of a [`StateChange`]; they count as no change of this epoch.
+    ///
+    /// # Errors
+    /// [`StateError`]; the state is then half changed and of no use.
+    pub fn apply(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let partitions = self.partitions;
+        for piece in StateChange::pieces(bytes)? {
+            let table = self.table_mut(piece.table);
+            let partition = table.partitions.get_mut(piece.partition as usize);
+            let missing = StateError::NoPartition { partition: piece.partition, partitions };
+            partition.ok_or(missing)?.apply_changes(piece.bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The state that all pieces make, in the order given within each partition; partitions in parallel.
+    ///
+    /// # Errors
+    /// [`StateError`], of the first partition that has one.
+    pub fn restore(partitions: u32, pieces: &[Vec<Piece<'_>>]) -> Result<Self, StateError> {
+        let mut state = Self::new(partitions);
+        if pieces.len() > state.partitions as usize {
+            return Err(StateError::NoPartition { partition: state.partitions, partitions: state.partitions });
+        }
+        let restored = pieces.par_iter().map(|pieces| {
+            let mut tables: BTreeMap<&str, Partition> = BTreeMap::new();
+            for piece in pieces {
+                tables.entry(piece.table).or_default().apply_changes(piece.bytes)?;
+            }
+            Ok(tables)
+        });
+        let restored: Vec<_> = restored.collect::<Result<_, StateError>>()?;
+        for (i, tables) in restored.into_iter().enumerate() {
+            for (name, partition) in tables {
+                state.table_mut(name).partitions[i] = partition;
+            }
+        }
+        Ok(state)
+    }
+}

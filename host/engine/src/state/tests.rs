@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// SplitMix64: small, seeded, good enough for tests.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    pub fn index(&mut self, len: usize) -> Option<usize> {
+        (len > 0).then(|| self.below(len as u64) as usize)
+    }
+}
+
+type Model = BTreeMap<(i64, Vec<u8>), Vec<u8>>;
+
+fn content(table: &Table) -> Model {
+    let mut found = Model::new();
+    for partition in table.partitions() {
+        for (number, bucket) in partition.buckets() {
+            let sorted = bucket.sorted();
+            assert!(sorted.is_sorted() && sorted.len() == bucket.len() && !bucket.is_empty());
+            for (key, value) in sorted {
+                assert_eq!(partition.get(number, key), Some(value));
+                assert!(found.insert((number, key.to_vec()), value.to_vec()).is_none());
+            }
+        }
+    }
+    assert_eq!(found.len(), table.len());
+    found
+}
+
+fn random_key(rng: &mut Rng) -> Vec<u8> {
+    let n = rng.below(400);
+    format!("{n:0width$}", width = (n % 30) as usize).into_bytes()
+}
+
+fn random_value(rng: &mut Rng) -> Vec<u8> {
+    let len = [0, 3, 8, 8, 8, 9, 40, 200][rng.below(8) as usize];
+    vec![rng.next() as u8; len]
+}
+
+/// One random operation on both the table and the model of it.
+fn step(rng: &mut Rng, table: &mut Table, model: &mut Model) {
+    let (bucket, key) = (rng.below(5) as i64 - 2, random_key(rng));
+    match rng.below(100) {
+        0..60 => {
+            let value = random_value(rng);
+            let is_new = table.put(bucket, &key, &value);
+            assert_eq!(model.insert((bucket, key), value).is_none(), is_new);
+        }
+        60..98 => assert_eq!(table.delete(bucket, &key), model.remove(&(bucket, key)).is_some()),
+        98 => {
+            table.drop_buckets(bucket);
+            model.retain(|(b, _), _| *b >= bucket);
+        }
+        _ => {
+            table.partitions_mut().iter_mut().for_each(|p| p.drop_bucket(bucket));
+            model.retain(|(b, _), _| *b != bucket);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_table_is_a_map_and_its_changes_give_it_again(seed in any::<u64>(), partitions in 1u32..5) {
+        let mut rng = Rng::new(seed);
+        let mut state = State::new(partitions);
+        let mut copy = State::new(partitions);
+        // Restored from the snapshot each epoch: it must log the same bytes as the one that lives on.
+        let mut restored = State::new(partitions);
+        let mut model = Model::new();
+        for _ in 0..12 {
+            let (ops, seed) = (rng.below(400), rng.next());
+            let mut again = model.clone();
+            (0..ops).fold(Rng::new(seed), |mut r, _| { step(&mut r, restored.table_mut("t"), &mut again); r });
+            (0..ops).fold(Rng::new(seed), |mut r, _| { step(&mut r, state.table_mut("t"), &mut model); r });
+            prop_assert_eq!(&content(state.table("t").unwrap()), &model);
+            for (bucket, key) in model.keys() {
+                prop_assert_eq!(state.table("t").unwrap().get(*bucket, key).map(<[u8]>::to_vec), model.get(&(*bucket, key.clone())).cloned());
+            }
+            let change = state.take_changes();
+            prop_assert_eq!(&restored.take_changes(), &change);
+            copy.apply(&change.bytes).unwrap();
+            prop_assert_eq!(&content(copy.table_mut("t")), &model);
+            prop_assert_eq!(copy.take_changes().bytes, State::new(partitions).take_changes().bytes);
+            prop_assert_eq!(copy.table_mut("t").bytes(), state.table_mut("t").bytes());
+            let snapshots: Vec<_> = (0..partitions).map(|p| state.snapshot(p)).collect();
+            let pieces: Vec<_> = snapshots.iter().map(|s| StateChange::pieces(s).unwrap()).collect();
+            restored = State::restore(partitions, &pieces).unwrap();
+            prop_assert_eq!(&content(restored.table_mut("t")), &model);
+        }
+    }
+
+    #[test]
+    fn a_damaged_change_never_panics(seed in any::<u64>()) {
+        let mut rng = Rng::new(seed);
+        let mut state = State::new(2);
+        let mut model = Model::new();
+        (0..100).for_each(|_| step(&mut rng, state.table_mut("t"), &mut model));
+        let bytes = state.take_changes().bytes;
+        for _ in 0..50 {
+            let mut bytes = bytes.clone();
+            let at = rng.index(bytes.len()).unwrap();
+            match rng.below(3) {
+                0 => bytes.truncate(at),
+                1 => bytes[at] = 0xff,
+                _ => bytes[at] ^= 1 << rng.below(8),
+            }
+            let mut other = State::new(2);
+            if other.apply(&bytes).is_ok() {
+                other.tables().for_each(|(_, t)| { content(t); });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_takes_bytes_for_the_keys_touched_only() {
+    let mut state = State::new(4);
+    for i in 0..100_000u64 {
+        state.table_mut("t").put(0, &i.to_le_bytes(), &i.to_le_bytes());
+    }
+    let all = state.take_changes();
+    assert!(all.bytes.len() < 100_000 * 19, "{}", all.bytes.len());
+    for i in 0..10u64 {
+        for n in 0..1000u64 {
+            state.table_mut("t").put(0, &i.to_le_bytes(), &n.to_le_bytes());
+        }
+        state.table_mut("t").put(0, &(i + 500).to_le_bytes(), &(i + 500).to_le_bytes());
+    }
+    let few = state.take_changes();
+    assert!(few.bytes.len() < 10 * 18 + 4 * 14 + 20, "one put per key with its last value, none for the unchanged");
+    assert_eq!(few.sizes, all.sizes);
+    state.table_mut("t").drop_buckets(1);
+    assert!(state.take_changes().bytes.len() < 4 * 14 + 20);
+    assert!(state.table_mut("t").is_empty());
+}
+
+#[test]
+fn partitions_and_hashes_stay_what_they_are() {
+    // Stored in checkpoints: a change of these is a new format.
+    assert_eq!(hash_key(b"millstream"), 13_633_401_194_662_858_628);
+    let mut counts = [0usize; 16];
+    (0..16_000u32).for_each(|i| counts[partition_of(hash_key(&i.to_le_bytes()), 16)] += 1);
+    assert!(counts.iter().all(|c| (850..1150).contains(c)), "{counts:?}");
+}
+
+/// `cargo test --release -p millstream-engine table_speed -- --ignored --nocapture`
+#[test]
+#[ignore = "prints figures"]
+fn table_speed() {
+    const KEYS: u64 = 10_000_000;
+    let mut state = State::new(DEFAULT_PARTITIONS);
+    let timed = |what: &str, n: u64, f: &mut dyn FnMut()| {
+        let start = std::time::Instant::now();
+        f();
+        println!("{what}: {:?}, {:.1} ns each", start.elapsed(), start.elapsed().as_nanos() as f64 / n as f64);
+    };
+    let key = |i: u64| {
+        let mut key = *b"/page/0123456789abcd";
+        key[..8].copy_from_slice(&i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        key
+    };
+    timed("put new", KEYS, &mut || (0..KEYS).for_each(|i| assert!(state.table_mut("t").put(0, &key(i), &[7; 10]))));
+    println!("memory {} MB, entries {} MB", state.table_mut("t").memory() >> 20, state.table_mut("t").bytes() >> 20);
+    let mut bytes = 0;
+    timed("take changes", KEYS, &mut || bytes = state.take_changes().bytes.len());
+    println!("change {} MB; memory {} MB", bytes >> 20, state.table_mut("t").memory() >> 20);
+    let some = KEYS / 100;
+    timed("update", some, &mut || {
+        (0..some).for_each(|i| assert!(!state.table_mut("t").put(0, &key(i * 97), &[8; 10])))
+    });
+    timed("take changes", some, &mut || bytes = state.take_changes().bytes.len());
+    println!("change {} KB", bytes >> 10);
+    let mut snapshots = Vec::new();
+    timed("snapshot", KEYS, &mut || snapshots = (0..16).map(|p| state.snapshot(p)).collect());
+    timed("restore", KEYS, &mut || {
+        let pieces: Vec<_> = snapshots.iter().map(|s| StateChange::pieces(s).unwrap()).collect();
+        assert_eq!(State::restore(16, &pieces).unwrap().table("t").unwrap().len(), KEYS as usize);
+    });
+}
