@@ -247,6 +247,7 @@ pub(super) fn unknown_word<'c>(
     word: &Spanned<String>,
     choices: impl IntoIterator<Item = &'c str>,
 ) -> Error {
-    job.error(word.span.clone(), format!("unknown {} `{}`", key.replace('_', " "), word.value))
+    let what = if key == "on_error" { "value of `on_error`:".into() } else { key.replace('_', " ") };
+    job.error(word.span.clone(), format!("unknown {what} `{}`", word.value))
         .with_help(suggest::choices(&word.value, choices))
 }

@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use fields::Fields;
 pub use model::*;
 use tree::{Entry, Value};
+pub use value::{instant as parse_instant, micros as parse_micros};
 
 const KEYS: [&str; 10] = [
     "name",

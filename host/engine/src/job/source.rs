@@ -158,22 +158,36 @@ fn schema(fields: &Fields<'_>) -> Result<Option<Columns>> {
     columns.collect::<Result<Vec<_>>>().map(Some)
 }
 
-/// Defaults: a site of 100 urls with 1,000 hits a second of event time from 2026 on, each up to a minute (5 s on
-/// average) late.
+impl Default for GenerateSpec {
+    /// A site of 100 urls with 1,000 hits a second of event time from 2026 on, each up to a minute (5 s on average)
+    /// late; endless, as fast as they are taken.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            rows_per_second: None,
+            rows: None,
+            max_rows_per_epoch: 100_000,
+            urls: 100,
+            start: value::instant("2026-01-01T00:00:00Z").expect("this is RFC 3339"),
+            events_per_second: 1000.0,
+            mean_delay: 5_000_000,
+            max_delay: 60_000_000,
+        }
+    }
+}
+
 fn generate(fields: &Fields<'_>) -> Result<GenerateSpec> {
+    let default = GenerateSpec::default();
     let spec = GenerateSpec {
-        seed: fields.count("seed", 0)?.unwrap_or(0),
+        seed: fields.count("seed", 0)?.unwrap_or(default.seed),
         rows_per_second: fields.count("rows_per_second", 1)?,
         rows: fields.count("rows", 0)?,
-        max_rows_per_epoch: fields.count("max_rows_per_epoch", 1)?.unwrap_or(100_000),
-        urls: fields.count("urls", 1)?.unwrap_or(100),
-        start: match fields.instant("start")? {
-            Some(start) => start,
-            None => value::instant("2026-01-01T00:00:00Z").expect("this is RFC 3339"),
-        },
-        events_per_second: fields.rate("events_per_second")?.unwrap_or(1000.0),
-        mean_delay: fields.micros("mean_delay")?.unwrap_or(5_000_000),
-        max_delay: fields.micros("max_delay")?.unwrap_or(60_000_000),
+        max_rows_per_epoch: fields.count("max_rows_per_epoch", 1)?.unwrap_or(default.max_rows_per_epoch),
+        urls: fields.count("urls", 1)?.unwrap_or(default.urls),
+        start: fields.instant("start")?.unwrap_or(default.start),
+        events_per_second: fields.rate("events_per_second")?.unwrap_or(default.events_per_second),
+        mean_delay: fields.micros("mean_delay")?.unwrap_or(default.mean_delay),
+        max_delay: fields.micros("max_delay")?.unwrap_or(default.max_delay),
     };
     if spec.mean_delay > spec.max_delay {
         let entry = fields.get("mean_delay").or(fields.get("max_delay"));

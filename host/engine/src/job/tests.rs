@@ -200,7 +200,7 @@ fn bad_jobs_are_refused_with_place_and_hint() {
         ("name =", "trigger = { every = \"10 parsecs\" }\nname =", "`10 parsecs` is not a duration: `parsecs` is no unit", "10 parsecs", (1, 22), "250ms"),
         ("name =", "trigger = { every = \"0s\" }\nname =", "an interval must be", "\"0s\"", (1, 21), "continuous"),
         ("name =", "trigger = {}\nname =", "trigger has no `every`", "trigger", (1, 1), "every = \"1s\""),
-        ("name =", "on_error = \"stop\"\nname =", "unknown on error `stop`", "stop", (1, 13), "`fail`"),
+        ("name =", "on_error = \"stop\"\nname =", "unknown value of `on_error`: `stop`", "stop", (1, 13), "`fail`"),
         ("name =", "checkpoint = \"s3://a/b\"\nname =", "object storage", "s3://a/b", (1, 15), "folder"),
         ("name =", "final_watermark = \"yes\"\nname =", "`final_watermark` must be true or false, not a string", "\"yes\"", (1, 19), "true"),
         ("[source.logs]", "[sauce.logs]", "unknown key `sauce` in the job file", "sauce", (2, 2), "`source`"),

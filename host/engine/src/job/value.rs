@@ -27,8 +27,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// A duration in microseconds.
-pub(super) fn micros(text: &str) -> Result<i64, String> {
+/// A duration such as `10 minutes` in microseconds.
+///
+/// # Errors
+/// What is wrong with it, in words that go on "… is not a duration:".
+pub fn micros(text: &str) -> Result<i64, String> {
     let duration = duration(text)?;
     if !duration.subsec_nanos().is_multiple_of(1000) {
         return Err("event time counts whole microseconds".into());
@@ -64,8 +67,8 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A point in time with its zone (RFC 3339), in microseconds since 1970.
-pub(super) fn instant(text: &str) -> Option<i64> {
+/// A point in time with its zone (RFC 3339), in microseconds since 1970; none if it is not one.
+pub fn instant(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_micros())
 }
 
