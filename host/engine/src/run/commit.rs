@@ -6,12 +6,12 @@
 //! where they wait, and then writes the mark.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::report::{EpochReport, Observer};
-use crate::checkpoint::{Checkpoint, Snapshot};
+use crate::checkpoint::Checkpoint;
 use crate::record::{EpochRecord, Held};
 use crate::sink::{Payload, Prepared, Publish};
 use crate::state::StateChange;
@@ -20,6 +20,12 @@ use crate::{Error, Result};
 /// Epochs published with one sync of their folders, at the most.
 const TOGETHER: usize = 64;
 
+/// Parts of the state, written out whole: partitions and their bytes.
+pub(super) type Snapshot = Vec<(u32, Vec<u8>)>;
+
+/// The partitions that the checkpoint wants a snapshot of; the epoch loop, which owns the state, takes it with its next epoch.
+pub(super) type Wanted = Arc<Mutex<Vec<u32>>>;
+
 /// A computed epoch.
 pub(super) struct Computed {
     pub record: EpochRecord,
@@ -27,7 +33,7 @@ pub(super) struct Computed {
     /// Per sink.
     pub prepared: Vec<Prepared>,
     /// Parts of the state to be written out whole, after the record.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Snapshot,
     /// Filled in but for the time of the commit.
     pub report: EpochReport,
     pub began: Instant,
@@ -46,13 +52,14 @@ impl Committer {
         checkpoint: Arc<Mutex<Checkpoint>>,
         publishers: Vec<Arc<dyn Publish>>,
         observer: Arc<dyn Observer>,
+        wanted: Wanted,
     ) -> Result<Self> {
         // One epoch may wait: then the loop is an epoch ahead, and no more.
         let (send, computed) = sync_channel::<Computed>(1);
         let (pass_on, committed) = sync_channel::<Committed>(TOGETHER);
         let name = |what: &str| std::thread::Builder::new().name(format!("millstream-{what}"));
         let (log, syncs) = (checkpoint.clone(), publishers.clone());
-        let commits = name("commit").spawn(move || commit_all(&log, &syncs, &*observer, computed, pass_on));
+        let commits = name("commit").spawn(move || commit_all(&log, &syncs, &*observer, &wanted, computed, pass_on));
         let publishes = name("publish").spawn(move || publish_all(&checkpoint, &publishers, committed));
         let failed = |e: std::io::Error| Error::internal(format!("a thread could not be started: {e}"));
         Ok(Self { send: Some(send), commits: Some(commits.map_err(failed)?), publishes: Some(publishes.map_err(failed)?) })
@@ -89,13 +96,14 @@ impl Committer {
 struct Committed {
     epoch: u64,
     prepared: Vec<Prepared>,
-    snapshot: Option<Snapshot>,
+    snapshot: Snapshot,
 }
 
 fn commit_all(
     checkpoint: &Mutex<Checkpoint>,
     publishers: &[Arc<dyn Publish>],
     observer: &dyn Observer,
+    wanted: &Mutex<Vec<u32>>,
     computed: Receiver<Computed>,
     pass_on: SyncSender<Committed>,
 ) -> Result<()> {
@@ -108,7 +116,10 @@ fn commit_all(
         }
         let inline = place_inline(&mut prepared);
         record.outputs = prepared.iter().flat_map(|p| p.outputs.iter().cloned()).collect();
-        locked(checkpoint)?.append(&record, &change, &inline).map_err(at)?;
+        let appended = locked(checkpoint)?.append(&record, &change, &inline).map_err(|e| at(e.into()))?;
+        if !appended.snapshot.is_empty() {
+            *locked(wanted)? = appended.snapshot;
+        }
         report.commit = started.elapsed();
         report.total = began.elapsed();
         observer.epoch(&report);
@@ -148,20 +159,23 @@ fn publish_all(
                 publisher.publish(epoch, &outputs, payload).map_err(at)?;
             }
             last = epoch;
-            snapshots.extend(snapshot);
+            if !snapshot.is_empty() {
+                snapshots.push((epoch, snapshot));
+            }
         }
         for publisher in publishers {
             publisher.sync()?;
         }
         locked(checkpoint)?.mark_published(last)?;
-        for snapshot in snapshots {
-            Checkpoint::write_snapshot(checkpoint, snapshot)?;
+        for (epoch, sections) in snapshots {
+            locked(checkpoint)?.write_snapshot(epoch, &sections)?;
         }
     }
     Ok(())
 }
 
-fn locked(checkpoint: &Mutex<Checkpoint>) -> Result<std::sync::MutexGuard<'_, Checkpoint>> {
-    checkpoint.lock().map_err(|_| Error::internal("a thread panicked while it held the checkpoint"))
+/// A lock that no thread has left behind in a panic.
+pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    shared.lock().map_err(|_| Error::internal("another thread of this job panicked"))
 }
 

@@ -31,7 +31,7 @@ use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
 
-use commit::{Committer, Computed};
+use commit::{Committer, Computed, Wanted, locked};
 use epoch::{EpochPlan, LiveSource, compute};
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
@@ -113,19 +113,20 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     // for a job that is wrong.
     let existing = folder.path.join("checkpoint.json").exists();
     let early = if existing {
-        Some(recover::open(&folder.path, &job, options.fresh, &folders, &options.faults, &*observer)?)
+        Some(recover::open(&folder.path, &job, options.fresh, options.clock.now(), &folders, &options.faults, &*observer)?)
     } else {
         None
     };
     let plan = check(job, options.runtime.as_ref())?;
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
-        None => recover::open(&folder.path, &plan.job, options.fresh, &folders, &options.faults, &*observer)?,
+        None => recover::open(&folder.path, &plan.job, options.fresh, options.clock.now(), &folders, &options.faults, &*observer)?,
     };
     let last = recovered.last.as_ref();
     if let Some(last) = last {
         recover::compare(&plan, last, &*observer)?;
     }
+    recover::refuse_published_tail(&plan, &recovered, &folders)?;
     let resumed_from = last.map(|l| l.epoch);
     observer.started(&Started {
         job: plan.job.name.clone(),
@@ -135,11 +136,12 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     });
 
     let state = recovered.state;
-    let sources = live_sources(&plan, &state)?;
+    let all_there_is = options.trigger.unwrap_or(plan.job.trigger) == Trigger::AvailableNow;
+    let sources = live_sources(&plan, &state, all_there_is)?;
     let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
     let context = SinkContext {
         job: plan.job.name.clone(),
-        checkpoint: checkpoint.id().to_owned(),
+        checkpoint: checkpoint.id(),
         folders,
         faults: options.faults.clone(),
         console: Arc::new(Mutex::new(console)),
@@ -150,11 +152,12 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let finished = last.is_some_and(|l| l.finished);
     let checkpoint = Arc::new(Mutex::new(checkpoint));
     let publishers = sinks.iter().map(|s| s.publisher()).collect();
-    let committer = Committer::start(checkpoint.clone(), publishers, observer)?;
+    let wanted = Wanted::default();
+    let committer = Committer::start(checkpoint.clone(), publishers, observer, wanted.clone())?;
 
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let mut engine =
-        Engine { plan, options, sources, sinks, state, progress, checkpoint, committer, threads, totals: Totals::default() };
+        Engine { plan, options, sources, sinks, state, progress, committer, wanted, threads, totals: Totals::default() };
     let ended = engine.run(finished);
     // What was computed before an error is committed all the same; the first error is the one to tell.
     let committed = engine.committer.finish();
@@ -162,11 +165,14 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         (Ok(stopped), Ok(())) => stopped,
         (Err(e), _) | (_, Err(e)) => return Err(e),
     };
-    engine.close()?;
+    if let Some(checkpoint) = Arc::into_inner(checkpoint) {
+        let checkpoint = checkpoint.into_inner().map_err(|_| Error::internal("another thread of this job panicked"))?;
+        checkpoint.close()?;
+    }
     Ok(engine.summary(stopped, &folder, resumed_from, began.elapsed()))
 }
 
-fn live_sources(plan: &Plan, state: &State) -> Result<Vec<LiveSource>> {
+fn live_sources(plan: &Plan, state: &State, all_there_is: bool) -> Result<Vec<LiveSource>> {
     plan.sources
         .iter()
         .map(|planned| {
@@ -174,6 +180,9 @@ fn live_sources(plan: &Plan, state: &State) -> Result<Vec<LiveSource>> {
             if let Some(table) = state.table(&source_table(&planned.spec.name.value)) {
                 let mut entries = table.partitions().iter().flat_map(|p| p.buckets()).flat_map(|(_, b)| b.iter());
                 source.restore(&mut entries)?;
+            }
+            if all_there_is {
+                source.stop_discovery()?;
             }
             let decoder = source.decoder(&planned.columns)?;
             Ok(LiveSource { source, decoder })
@@ -215,8 +224,8 @@ struct Engine {
     sinks: Vec<Box<dyn Sink>>,
     state: State,
     progress: Progress,
-    checkpoint: Arc<Mutex<crate::checkpoint::Checkpoint>>,
     committer: Committer,
+    wanted: Wanted,
     threads: usize,
     totals: Totals,
 }
@@ -337,12 +346,9 @@ impl Engine {
         };
         let report = self.report(&record, result.took);
         let change = self.state.take_changes();
-        let snapshot = self.lock()?.take_snapshot(epoch, &change, &self.state);
+        let wanted = std::mem::take(&mut *locked(&self.wanted)?);
+        let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
         self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })
-    }
-
-    fn lock(&self) -> Result<std::sync::MutexGuard<'_, crate::checkpoint::Checkpoint>> {
-        self.checkpoint.lock().map_err(|_| Error::internal("a thread panicked while it held the checkpoint"))
     }
 
     fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {
@@ -373,10 +379,6 @@ impl Engine {
             compute,
             ..EpochReport::default()
         }
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.lock()?.close()
     }
 
     fn summary(

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::report::Observer;
-use crate::checkpoint::{Checkpoint, OpenOptions, Recovered};
+use crate::checkpoint::{Checkpoint, Options, Recovered};
 use crate::fault::Faults;
-use crate::job::Job;
-use crate::plan::{PARTITIONS, Plan};
+use crate::job::{Job, SinkConnector};
+use crate::plan::Plan;
 use crate::record::EpochRecord;
 use crate::sink::{Folders, republish};
 use crate::storage::{LocalStorage, Storage};
@@ -44,13 +44,17 @@ pub(super) fn open(
     folder: &Path,
     job: &Job,
     fresh: bool,
+    now: i64,
     folders: &Folders,
     faults: &Faults,
     observer: &dyn Observer,
 ) -> Result<(Checkpoint, Recovered)> {
     let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder));
-    let options = OpenOptions { job: job.name.clone(), partitions: PARTITIONS, fresh, faults: faults.clone() };
-    let (mut checkpoint, mut recovered) = Checkpoint::open(storage, options)?;
+    let options = Options { job: job.name.clone(), fresh, now, faults: faults.clone(), ..Options::default() };
+    let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options)?;
+    for damage in &recovered.damaged {
+        observer.message(damage);
+    }
     let mut last = None;
     for unpublished in std::mem::take(&mut recovered.unpublished) {
         let epoch = unpublished.record.epoch;
@@ -64,6 +68,30 @@ pub(super) fn open(
         observer.message(&format!("published again what was committed up to epoch {epoch}"));
     }
     Ok((checkpoint, recovered))
+}
+
+/// A last record that is damaged in full length may have been torn by a crash before it was committed, or damaged
+/// afterwards. If a sink has something of its epoch, it was committed, and computing it again could double rows.
+pub(super) fn refuse_published_tail(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
+    let Some(tail) = &recovered.suspicious else { return Ok(()) };
+    let of_epoch = format!("{:020}", tail.epoch);
+    for sink in &plan.sinks {
+        let SinkConnector::File { path, .. } = &sink.spec.connector else { continue };
+        let storage = folders(&path.value);
+        let listed = storage.list("").map_err(|e| {
+            Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e)
+        })?;
+        if let Some(file) = listed.iter().find(|f| f.name.contains(&recovered.id) && f.name.contains(&of_epoch)) {
+            let message = format!(
+                "{}: the record of epoch {} at byte {} is damaged ({}), yet the epoch was committed: {} has its output {}",
+                tail.file, tail.epoch, tail.at, tail.what, path.value.display(), file.name
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message).with_help(
+                "restore the checkpoint from a copy, or start over with --fresh and an empty sink folder",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the state of `last` can be used by `plan`; says what the difference means.
