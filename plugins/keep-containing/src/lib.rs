@@ -3,7 +3,7 @@
 use millstream_guest::prelude::*;
 
 /// The configuration and the column that is searched.
-pub struct KeepContaining {
+struct KeepContaining {
     column: Input<Utf8>,
     text: String,
 }

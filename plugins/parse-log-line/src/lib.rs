@@ -31,9 +31,13 @@ type Fields6<'a> = (&'a str, Micros, &'a str, &'a str, i32, Option<i64>);
 fn parse(line: &str) -> Result<Fields6<'_>, &'static str> {
     let (host, rest) = line.split_once(' ').ok_or("not a log line: no space after the host")?;
     let (_user, rest) = rest.split_once('[').ok_or("no `[` before the time")?;
-    let (time, rest) = rest.split_once("] \"").ok_or("no `] \"` between time and request")?;
+    let (time, rest) = rest.split_once(']').ok_or("no `]` after the time")?;
     let time = timestamp(time).ok_or("the time is not like 17/May/2015:10:05:03 +0000")?;
-    let (request, rest) = rest.split_once("\" ").ok_or("the request has no closing quote")?;
+    let rest = rest.strip_prefix(" \"").ok_or("no request in quotes after the time")?;
+    // A quote inside the request is escaped, and no space follows it.
+    let mut quotes = rest.match_indices('"').map(|(at, _)| at);
+    let end = quotes.find(|at| rest.as_bytes().get(at + 1) == Some(&b' ')).ok_or("the request has no closing quote")?;
+    let (request, rest) = (&rest[..end], &rest[end + 2..]);
     let (method, request) = request.split_once(' ').ok_or("the request is not like GET /path HTTP/1.1")?;
     let (url, _protocol) = request.rsplit_once(' ').ok_or("the request is not like GET /path HTTP/1.1")?;
     let mut rest = rest.splitn(3, ' ');
@@ -47,27 +51,29 @@ fn parse(line: &str) -> Result<Fields6<'_>, &'static str> {
 
 /// `17/May/2015:10:05:03 +0000` as microseconds since 1970, UTC.
 fn timestamp(text: &str) -> Option<Micros> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (date, rest) = text.split_once(':')?;
-    let (clock, zone) = rest.split_once(' ')?;
-    let mut date = date.split('/');
-    let (day, month, year) = (number(date.next()?, 1..=31)?, date.next()?, number(date.next()?, 0..=9999)?);
-    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
-    let mut clock = clock.split(':');
-    let (hour, minute) = (number(clock.next()?, 0..=23)?, number(clock.next()?, 0..=59)?);
-    let second = number(clock.next()?, 0..=60)?;
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
+    const MONTHS: [&[u8; 3]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let b: &[u8; 26] = text.as_bytes().try_into().ok()?;
+    if [b[2], b[6], b[11], b[14], b[17], b[20]] != *b"//::: " {
+        return None;
+    }
+    let month = MONTHS.iter().position(|name| name[..] == b[3..6])? as i64 + 1;
+    let (day, year) = (number(&b[..2], 1..=31)?, number(&b[7..11], 0..=9999)?);
+    let (hour, minute, second) =
+        (number(&b[12..14], 0..=23)?, number(&b[15..17], 0..=59)?, number(&b[18..20], 0..=60)?);
+    let east = number(&b[22..24], 0..=23)? * 3600 + number(&b[24..], 0..=59)? * 60;
+    let offset = match b[21] {
+        b'+' => east,
+        b'-' => -east,
         _ => return None,
     };
-    let offset = sign * (number(zone.get(1..3)?, 0..=23)? * 60 + number(zone.get(3..)?, 0..=59)?) * 60;
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
     Some(Micros(seconds * 1_000_000))
 }
 
-fn number(text: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-    text.parse().ok().filter(|number| range.contains(number))
+fn number(digits: &[u8], range: std::ops::RangeInclusive<i64>) -> Option<i64> {
+    let digit = |number, digit: &u8| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'));
+    digits.iter().try_fold(0, digit).filter(|number| range.contains(number))
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar (Howard Hinnant's `days_from_civil`): years begin in March, so
@@ -116,9 +122,14 @@ mod tests {
     fn times_are_read_in_their_zone_and_checked() {
         assert_eq!(timestamp("29/Feb/2024:23:59:59 -0130"), Some(Micros(1_709_256_599_000_000)));
         assert_eq!(timestamp("31/Dec/1969:23:59:59 +0000"), Some(Micros(-1_000_000)));
-        for wrong in
-            ["", "17/Mai/2015:10:05:03 +0000", "17/May/2015:24:05:03 +0000", "17/May/2015:10:05:03 0000", "17/May/2015"]
-        {
+        for wrong in [
+            "",
+            "17/Mai/2015:10:05:03 +0000",
+            "17/May/2015:24:05:03 +0000",
+            "17/May/2015:10:05:03 00000",
+            "+7/May/2015:10:05:03 +0000",
+            "17/May/2015",
+        ] {
             assert_eq!(timestamp(wrong), None, "{wrong}");
         }
     }

@@ -162,7 +162,7 @@ macro_rules! __export {
                     const { ::std::cell::RefCell::new(::std::option::Option::None) };
             }
 
-            pub struct Here;
+            struct Here;
 
             impl $crate::export::Instance for Here {
                 type Plugin = $plugin;
