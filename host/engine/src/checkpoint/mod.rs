@@ -1,1 +1,184 @@
-//! checkpoint
+//! The durable log of a job: one record per epoch, and with it the state. `docs/decisions/0001-checkpoint-format.md`
+//! has the files and their bytes.
+//!
+//! What always holds:
+//! * An epoch is committed when [`Checkpoint::append`] returns, by one fsync; nothing else commits it.
+//! * Whatever the process or the machine does, [`Checkpoint::open`] gives exactly the state after some committed
+//!   epoch, the last one unless the storage lost what it said was synced, or it refuses and says why.
+//! * While a [`Checkpoint`] lives, no other can be opened on the same storage.
+//! * The epoch before the last can be opened too ([`Options::at`]).
+//! * After a failed write the handle takes no more: what is on the disk is found out at the next start.
+//!
+//! What it leaves to others: what a record means, and whether to go on when a damaged last record is reported
+//! ([`Recovered::suspicious`]), to `run`; publishing, to the sinks.
+//!
+//! The I/O is in `open`, `log` and `snapshots`; what to make of what was read is decided by `decide`, and what to
+//! write and remove by `keep`, both pure.
+
+mod decide;
+mod error;
+mod frame;
+mod keep;
+mod log;
+mod meta;
+mod open;
+mod snapshot;
+mod snapshots;
+#[cfg(test)]
+mod tests;
+
+pub use error::CheckpointError;
+pub use log::Appended;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::fault::Faults;
+use crate::record::EpochRecord;
+use crate::state::{DEFAULT_PARTITIONS, State};
+use crate::storage::{Lock, Storage};
+
+/// How to open a checkpoint.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of the job, kept for whoever looks at the folder.
+    pub job: String,
+    /// Partitions of the state, if the checkpoint is new.
+    pub partitions: u32,
+    /// Drop whatever the checkpoint has and begin a new one.
+    pub fresh: bool,
+    /// Open the state after this epoch, as if nothing had come after it; the next append drops what did. The caller
+    /// must know that no sink has output of later epochs.
+    pub at: Option<u64>,
+    /// Now, in microseconds since 1970.
+    pub now: i64,
+    /// The id of a new checkpoint; a random one if none is given. For simulations.
+    pub id: Option<u64>,
+    /// Fault points.
+    pub faults: Faults,
+    /// Bytes of log between two snapshots, at least.
+    pub snapshot_least: u64,
+    /// Bytes of snapshots asked for at once, where one partition does not take more.
+    pub snapshot_most: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            job: String::new(),
+            partitions: DEFAULT_PARTITIONS,
+            fresh: false,
+            at: None,
+            now: 0,
+            id: None,
+            faults: Faults::default(),
+            snapshot_least: 1 << 20,
+            snapshot_most: 8 << 20,
+        }
+    }
+}
+
+/// What an opened checkpoint holds.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The checkpoint's id: 16 hexadecimal digits.
+    pub id: String,
+    /// Name of the job that made it.
+    pub job: String,
+    /// The record of the last committed epoch; none if there was none.
+    pub last: Option<EpochRecord>,
+    /// The state after it.
+    pub state: State,
+    /// Epochs committed and not known to be published, in order. Publishing one again does no harm.
+    pub unpublished: Vec<Unpublished>,
+    /// Bytes at the log's end that are no record. As a rule the torn write of an epoch that was never committed; if
+    /// a sink has output of that epoch, its record was committed and damaged later: then the job must not go on. The
+    /// bytes stay until the next append.
+    pub suspicious: Option<Suspicious>,
+    /// Damage that was not in the way, each in a line: a snapshot in whose place an older one was used.
+    pub damaged: Vec<String>,
+}
+
+/// A committed epoch that is not known to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unpublished {
+    /// Its record.
+    pub record: EpochRecord,
+    /// The bytes of its inline outputs.
+    pub inline: Vec<u8>,
+}
+
+/// Bytes at the log's end that are no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspicious {
+    /// The epoch that they would be the record of.
+    pub epoch: u64,
+    /// The file in the checkpoint.
+    pub file: String,
+    /// Where they begin.
+    pub at: u64,
+    /// What is wrong with them.
+    pub what: String,
+}
+
+/// An open checkpoint: the only one to write to these files.
+#[derive(Debug)]
+pub struct Checkpoint {
+    storage: Arc<dyn Storage>,
+    place: String,
+    faults: Faults,
+    id: u64,
+    partitions: u32,
+    log: log::Log,
+    /// First epochs of all segments.
+    segments: BTreeSet<u64>,
+    snapshots: Vec<keep::Kept>,
+    planner: keep::Planner,
+    /// Number of epochs, from 0, that are published.
+    published: u64,
+    /// Why nothing more may be written.
+    poisoned: Option<String>,
+    _lock: Box<dyn Lock>,
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint in `storage`, or makes one where there is nothing.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]: `Held` if another job has it, `NotACheckpoint`, `Damaged`, `Newer`, `NoSuchEpoch`,
+    /// `Storage`.
+    pub fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Self, Recovered), CheckpointError> {
+        open::open(storage, options)
+    }
+
+    /// The checkpoint's id: 16 hexadecimal digits.
+    pub fn id(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
+    /// The last committed epoch.
+    pub fn last(&self) -> Option<u64> {
+        self.log.last
+    }
+
+    /// Partitions of the state.
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    fn storage_error(&self, doing: &'static str, path: &str, source: std::io::Error) -> CheckpointError {
+        CheckpointError::Storage { place: self.place.clone(), path: path.to_string(), doing, source }
+    }
+
+    /// Runs a step that writes; after an error none may follow.
+    fn writing<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, CheckpointError>) -> Result<T, CheckpointError> {
+        if let Some(reason) = &self.poisoned {
+            return Err(CheckpointError::Poisoned { place: self.place.clone(), reason: reason.clone() });
+        }
+        // Set first, so that a step that unwinds leaves the handle closed too.
+        self.poisoned = Some("a write did not come to its end".to_string());
+        let done = step(self);
+        self.poisoned = done.as_ref().err().filter(|e| !matches!(e, CheckpointError::Misuse(_))).map(|e| e.to_string());
+        done
+    }
+}

@@ -18,7 +18,7 @@ mod table;
 mod varint;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use bucket::{Bucket, MAX_BYTES};
 pub use change::{Piece, StateChange};

@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::StateError;
 use super::bucket::Bucket;
 use super::table::hash_key;
 use super::varint::Cursor;
-use super::{State, StateError};
 
 const DROP: u8 = 1;
 const CHANGE: u8 = 2;
@@ -175,11 +175,4 @@ impl Partition {
 fn push_head(out: &mut Vec<u8>, kind: u8, number: i64) {
     out.push(kind);
     out.extend_from_slice(&number.to_le_bytes());
-}
-
-impl State {
-    /// The keys of one partition over all tables, for the checkpoint's accounts: bytes of entries.
-    pub fn partition_bytes(&self, partition: usize) -> usize {
-        self.tables().map(|(_, table)| table.partitions()[partition].bytes()).sum()
-    }
 }

@@ -138,6 +138,11 @@ impl State {
         self.tables.iter_mut().map(|(name, table)| (name.as_str(), table))
     }
 
+    /// Bytes of all entries in one partition, over all tables.
+    fn partition_bytes(&self, partition: usize) -> usize {
+        self.tables.values().map(|table| table.partitions[partition].bytes()).sum()
+    }
+
     /// What was changed since the last time; ends the epoch for the state. Its bytes are the same for the same
     /// sequence of operations, whenever the state was last restored.
     pub fn take_changes(&mut self) -> StateChange {
