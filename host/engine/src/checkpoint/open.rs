@@ -329,11 +329,9 @@ fn go_on(found: &Found, decision: &Decision) -> Log {
     let Some((segment, len)) = decision.goes_on else { return log };
     log.segment = Some((found.segments[segment].first, len));
     // Marks count too: the next frame names the frame before it, whatever that is.
-    let before = found.segments[..=segment].iter().flat_map(|s| &s.frames);
-    let before = before.filter(|f| Some(f.header.epoch) <= decision.last);
-    let ends = |f: &&Frame| (f.end() as u64) <= len;
-    let in_segment = found.segments[segment].frames.iter().rev().find(ends);
-    log.previous = in_segment.or(before.last()).map_or(0, |f| f.checksum);
+    let in_segment = found.segments[segment].frames.iter().rev().find(|f| f.end() as u64 <= len);
+    let before = || found.segments[..segment].iter().rev().find_map(|s| s.frames.last());
+    log.previous = in_segment.or_else(before).map_or(0, |f| f.checksum);
     let cut = Cut {
         snapshots: found
             .snapshots

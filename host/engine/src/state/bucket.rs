@@ -28,6 +28,9 @@ const TAG_SHIFT: u32 = 40;
 const PLACE: u64 = (1 << TAG_SHIFT) - 1;
 const TOMBSTONE: u64 = PLACE;
 
+/// Keys looked up together.
+const WARM: usize = 32;
+
 /// Below this many dead bytes an arena is not rewritten.
 const COMPACT_FROM: usize = 4096;
 
@@ -102,6 +105,18 @@ impl Bucket {
     pub fn get_hashed(&self, hash: u64, key: &[u8]) -> Option<&[u8]> {
         let slot = self.find(hash, key)?;
         Some(self.value(place(self.slots[slot])))
+    }
+
+    /// Brings the places of these hashes into the processor's caches: the misses of a batch overlap, where those of
+    /// one key after the other would be waited for one by one. A few dozen keys at a time, just before using them.
+    pub fn warm(&self, hashes: &[u64]) {
+        let Some(mask) = self.slots.len().checked_sub(1) else { return };
+        let slots = hashes.iter().fold(0, |all, hash| all ^ self.slots[*hash as usize & mask]);
+        let entries = hashes.iter().filter_map(|hash| {
+            let slot = self.slots[*hash as usize & mask];
+            (slot != EMPTY && slot != TOMBSTONE).then(|| self.arena[place(slot)])
+        });
+        std::hint::black_box((slots, entries.fold(0, |all, byte| all ^ byte)));
     }
 
     /// Sets the value of `key`; whether the key is new. Putting the value that is there already changes nothing.
@@ -188,15 +203,23 @@ impl Bucket {
             return Err(from.damaged("as many puts as are said to follow"));
         }
         self.reserve(puts);
-        for _ in 0..puts {
+        let (mut hashes, mut batch) = (Vec::with_capacity(WARM), Vec::with_capacity(WARM));
+        for i in 0..puts {
             let key_len = from.number("a key's length")?;
             let value_len = from.number("a value's length")?;
             if key_len > MAX_BYTES || value_len > MAX_BYTES {
                 return Err(from.damaged("a key and a value of allowed length"));
             }
             let key = from.take(key_len, "a key")?;
-            let value = from.take(value_len, "a value")?;
-            self.insert(hash_key(key), key, value, false);
+            hashes.push(hash_key(key));
+            batch.push((key, from.take(value_len, "a value")?));
+            if batch.len() == WARM || i + 1 == puts {
+                self.warm(&hashes);
+                let puts = hashes.drain(..).zip(batch.drain(..));
+                puts.for_each(|(hash, (key, value))| {
+                    self.insert(hash, key, value, false);
+                });
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! would be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub enum Survives {
 }
 
 /// The faulty disk, or a folder of it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FaultyStorage {
     disk: Arc<Mutex<Disk>>,
     folder: String,
@@ -79,6 +80,12 @@ enum Change {
 struct Rename {
     from: Option<String>,
     to: Option<(String, usize)>,
+}
+
+impl fmt::Debug for FaultyStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FaultyStorage({})", self.describe())
+    }
 }
 
 impl Default for FaultyStorage {

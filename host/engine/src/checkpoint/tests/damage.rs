@@ -28,7 +28,7 @@ fn every_flipped_bit_is_found_or_does_no_harm() {
     // Once with the log alone, once with snapshots and several segments, once closed (with a mark at the end).
     let mut closed = Run::with_epochs(3);
     closed.open().unwrap();
-    closed.open.take().map(|(checkpoint, _)| checkpoint.close().unwrap());
+    closed.open.take().expect("it was opened").0.close().unwrap();
     let mut fallen_back = 0;
     let mut reported = 0;
     for run in [Run::with_epochs(2), Run::with_epochs(17), closed] {

@@ -40,6 +40,14 @@ fn what_was_marked_as_published_is_not_published_again() {
 }
 
 #[test]
+fn a_committer_thread_can_own_it() {
+    fn is_send<T: Send>(_: &T) {}
+    let (checkpoint, found) = open(&FaultyStorage::new(), &options()).unwrap();
+    is_send(&checkpoint);
+    is_send(&found.state);
+}
+
+#[test]
 fn epochs_follow_each_other() {
     let mut run = Run::with_epochs(2);
     run.open().unwrap();

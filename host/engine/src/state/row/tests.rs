@@ -215,7 +215,7 @@ proptest! {
 #[test]
 fn equal_keys_are_equal_bytes() {
     let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("a"), Some("")]));
-    let plain = encoded(&[texts.clone()], 4, Form::Key);
+    let plain = encoded(std::slice::from_ref(&texts), 4, Form::Key);
     for other in [
         DataType::LargeUtf8,
         DataType::Utf8View,
@@ -236,7 +236,7 @@ fn equal_keys_are_equal_bytes() {
         Arc::new(Float32Array::from(vec![0.0, -0.0, f32::NAN, -f32::NAN, f32::INFINITY, 1.5])),
     ];
     for column in floats {
-        let rows = encoded(&[column.clone()], 6, Form::Key);
+        let rows = encoded(std::slice::from_ref(&column), 6, Form::Key);
         assert_eq!(rows.row(0), rows.row(1));
         assert_eq!(rows.row(2), rows.row(3));
         assert_ne!(rows.row(2), rows.row(4));
