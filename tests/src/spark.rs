@@ -45,7 +45,10 @@ fn rows_are_those_of_spark() {
         let inputs: Vec<(String, String)> = sources
             .map(|s| s.unwrap().path())
             .map(|p| {
-                (format!("source.{}.path", p.file_name().unwrap().to_str().unwrap()), format!("{:?}", p.canonicalize().unwrap()))
+                (
+                    format!("source.{}.path", p.file_name().unwrap().to_str().unwrap()),
+                    format!("{:?}", p.canonicalize().unwrap()),
+                )
             })
             .collect();
         for threads in [1, 3] {

@@ -76,11 +76,7 @@ pub fn assert_same_rows(what: &str, have: Vec<Value>, want: Vec<Value>, toleranc
     }
     let missing: Vec<&String> = want.iter().filter(|r| !have.contains(r)).take(5).collect();
     let extra: Vec<&String> = have.iter().filter(|r| !want.contains(r)).take(5).collect();
-    panic!(
-        "{what}: {} rows, {} expected\nmissing: {missing:#?}\ntoo many: {extra:#?}",
-        have.len(),
-        want.len()
-    );
+    panic!("{what}: {} rows, {} expected\nmissing: {missing:#?}\ntoo many: {extra:#?}", have.len(), want.len());
 }
 
 /// Each row as text with its keys in order, floats rounded to the tolerance.

@@ -94,7 +94,8 @@ fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(UInt32Array::from_iter_values(0..batch.num_rows() as u32)));
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(super::rows::arrow_failed)
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        .map_err(super::rows::arrow_failed)
 }
 
 /// What an expression could not compute is the data's fault (a division by zero, a cast that does not fit), unless

@@ -69,9 +69,8 @@ impl PluginCalls {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for start in (0..batch.num_rows()).step_by(ROWS_PER_CALL) {
             let rows = ROWS_PER_CALL.min(batch.num_rows() - start);
-            let found = isolate(rows, |part, attempt| {
-                call(&batch.slice(start + part.start, part.len()), options(attempt))
-            });
+            let found =
+                isolate(rows, |part, attempt| call(&batch.slice(start + part.start, part.len()), options(attempt)));
             let (parts, failing) = found.map_err(|e| self.failed(e))?;
             good.extend(parts.into_iter().map(|(r, t)| (start + r.start..start + r.end, t)));
             bad.extend(failing.into_iter().map(|(row, e)| (start + row, e.to_string())));

@@ -41,8 +41,11 @@ pub fn schema() -> SchemaRef {
 
 /// The dead letters of one epoch as rows.
 pub fn batch(epoch: u64, letters: &[DeadLetter]) -> RecordBatch {
-    let text = |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringArray>()) };
-    let numbers = |of: &dyn Fn(&DeadLetter) -> Option<i64>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<Int64Array>()) };
+    let text =
+        |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringArray>()) };
+    let numbers = |of: &dyn Fn(&DeadLetter) -> Option<i64>| -> ArrayRef {
+        Arc::new(letters.iter().map(of).collect::<Int64Array>())
+    };
     let epoch = i64::try_from(epoch).unwrap_or(i64::MAX);
     let columns = vec![
         numbers(&|_| Some(epoch)),

@@ -46,7 +46,9 @@ pub(super) fn column(text: &JobText, what: &str, schema: &SchemaRef, spec: &Even
 
 fn refuse_type(text: &JobText, spec: &EventTimeSpec, name: &str, found: &DataType) -> Error {
     text.error(spec.column.span.clone(), format!("event time must be a timestamp; `{name}` is {}", type_name(found)))
-        .with_help(format!("declare it in the source's schema: {name} = \"timestamp\", or compute one in SQL and name it there"))
+        .with_help(format!(
+            "declare it in the source's schema: {name} = \"timestamp\", or compute one in SQL and name it there"
+        ))
 }
 
 /// `schema` with column `at` marked as event time, the only one. `watermark` is the node that it has a watermark from.

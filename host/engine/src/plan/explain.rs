@@ -49,12 +49,15 @@ impl Plan {
         for sink in &self.sinks {
             let spec = &sink.spec;
             let from = spec.input.as_ref().map_or("rejected rows", |i| i.value.as_str());
-            let late = self.stateful.iter().find(|s| s.late.is_some_and(|l| self.sinks[l].spec.name.value == spec.name.value));
+            let late =
+                self.stateful.iter().find(|s| s.late.is_some_and(|l| self.sinks[l].spec.name.value == spec.name.value));
             let from = late.map_or(from.to_owned(), |s| format!("late rows of {}", s.name));
             let what = match &spec.connector {
                 SinkConnector::Console { max_rows } => format!("console, at most {max_rows} rows an epoch"),
                 SinkConnector::Memory => "memory".to_owned(),
-                SinkConnector::File { path, format, .. } => format!("{} files in {}", format_name(format), path.value.display()),
+                SinkConnector::File { path, format, .. } => {
+                    format!("{} files in {}", format_name(format), path.value.display())
+                }
             };
             out += &format!("\nsink {} <- {from}: {what}, {}\n", spec.name.value, mode_name(sink.mode));
         }

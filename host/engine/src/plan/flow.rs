@@ -125,7 +125,8 @@ impl Connector<'_> {
             Relation::Stateful { input, operator, .. } => {
                 let spec = self.job.operators.iter().find(|o| o.name.value == node.name);
                 let spec = spec.ok_or_else(|| Error::internal(format!("`{}` is no operator", node.name)))?;
-                let late = spec.late.as_ref().and_then(|l| self.sinks.iter().position(|s| s.spec.name.value == l.value));
+                let late =
+                    spec.late.as_ref().and_then(|l| self.sinks.iter().position(|s| s.spec.name.value == l.value));
                 self.stateful.push(PlannedStateful {
                     name: self.state_name(&node.name),
                     operator: operator.clone(),

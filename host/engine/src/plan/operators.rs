@@ -43,12 +43,18 @@ pub(super) fn plan_nodes(
     sources: &BTreeMap<String, SchemaRef>,
     in_use: &ColumnsInUse,
 ) -> Result<PlannedNodes> {
-    let mut planner =
-        Planner { job, plugins, queries, in_use, done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() } };
+    let mut planner = Planner {
+        job,
+        plugins,
+        queries,
+        in_use,
+        done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() },
+    };
     for source in &job.sources {
         let name = &source.name.value;
         let (schema, _) = project(&sources[name], in_use.get(name));
-        let relation = Relation::Input { table: name.clone(), columns: None, schema: schema.clone(), emits: Emits::Rows };
+        let relation =
+            Relation::Input { table: name.clone(), columns: None, schema: schema.clone(), emits: Emits::Rows };
         let node = PlannedNode {
             name: name.clone(),
             relation,
@@ -106,13 +112,21 @@ impl Planner<'_> {
             && !stateful
         {
             let message = format!("`{}` keeps no state, so it has no output mode", node.name);
-            return Err(self.job.text.error(mode.span.clone(), message).with_help("output_mode belongs on the operator that aggregates"));
+            return Err(self
+                .job
+                .text
+                .error(mode.span.clone(), message)
+                .with_help("output_mode belongs on the operator that aggregates"));
         }
         if let Some(late) = &operator.late
             && !stateful
         {
             let message = format!("`{}` keeps no state, so nothing is late for it", node.name);
-            return Err(self.job.text.error(late.span.clone(), message).with_help("`late` belongs on the operator that aggregates"));
+            return Err(self
+                .job
+                .text
+                .error(late.span.clone(), message)
+                .with_help("`late` belongs on the operator that aggregates"));
         }
         match &operator.event_time {
             Some(spec) if !stateful => self.observe_output(node, spec),
@@ -132,13 +146,17 @@ impl Planner<'_> {
         }
         let functions = self.plugins.functions(&name);
         let plan_over = |tables: &BTreeMap<String, InputTable>| {
-            sql::plan(text, parsed.clone(), &PlanContext {
-                node: name.clone(),
-                tables,
-                plugins: &functions,
-                mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
-                partitions: PARTITIONS,
-            })
+            sql::plan(
+                text,
+                parsed.clone(),
+                &PlanContext {
+                    node: name.clone(),
+                    tables,
+                    plugins: &functions,
+                    mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
+                    partitions: PARTITIONS,
+                },
+            )
         };
 
         // Event time on a stateful node is a column of its input; on a stateless one it is one of its output.
@@ -176,10 +194,12 @@ impl Planner<'_> {
 
         let schema = relation.schema();
         let normal = normalise_schema(&schema);
-        let relation = if normal.fields() == schema.fields() {
-            relation
+        let same_types = normal.fields().iter().zip(schema.fields()).all(|(n, s)| n.data_type() == s.data_type());
+        let (relation, normal) = if same_types {
+            (relation, schema)
         } else {
-            PlannedNode::then(relation, Arc::new(Normalise::new(normal.clone())), normal.clone(), "normalise types")
+            let normalise = Arc::new(Normalise::new(normal.clone()));
+            (PlannedNode::then(relation, normalise, normal.clone(), "bring types into the job's own"), normal)
         };
         let schema = normal;
         self.unique_names(&schema, &operator.name)?;
@@ -260,12 +280,22 @@ impl Planner<'_> {
             Bound::Map(map) => {
                 let (layout, schema) = extended(&input_schema, map.output(), wanted);
                 let what = format!("map by plugin {}", plugin_name.value);
-                PlannedNode::then(leaf, Arc::new(PluginMap::new(calls, map, layout, schema.clone())) as Arc<dyn Transform>, schema, &what)
+                PlannedNode::then(
+                    leaf,
+                    Arc::new(PluginMap::new(calls, map, layout, schema.clone())) as Arc<dyn Transform>,
+                    schema,
+                    &what,
+                )
             }
             Bound::FlatMap(flat_map) => {
                 let (layout, schema) = extended(&input_schema, flat_map.output(), wanted);
                 let what = format!("flat-map by plugin {}", plugin_name.value);
-                PlannedNode::then(leaf, Arc::new(PluginFlatMap::new(calls, flat_map, layout, schema.clone())), schema, &what)
+                PlannedNode::then(
+                    leaf,
+                    Arc::new(PluginFlatMap::new(calls, flat_map, layout, schema.clone())),
+                    schema,
+                    &what,
+                )
             }
             Bound::Aggregate(aggregate) => {
                 passes_on = false;
@@ -347,7 +377,13 @@ impl Planner<'_> {
             partitions: PARTITIONS,
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();
-        Ok(Relation::Stateful { input: Box::new(leaf), operator: Arc::new(operator), mode, keys, what: "aggregate by plugin".into() })
+        Ok(Relation::Stateful {
+            input: Box::new(leaf),
+            operator: Arc::new(operator),
+            mode,
+            keys,
+            what: "aggregate by plugin".into(),
+        })
     }
 }
 

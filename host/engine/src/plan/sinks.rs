@@ -2,10 +2,10 @@
 
 use arrow::datatypes::SchemaRef;
 
+use super::dead_letters;
 use super::event_time::unmark;
 use super::operators::PlannedNodes;
 use crate::job::{Job, OutputMode, SinkSpec};
-use super::dead_letters;
 use crate::sink;
 use crate::sql::Emits;
 use crate::{Error, Result};
@@ -57,7 +57,10 @@ fn keys(job: &Job, spec: &SinkSpec, mode: OutputMode, keys: Option<Vec<String>>)
     match (mode, keys) {
         (OutputMode::Update, None) if matches!(spec.connector, crate::job::SinkConnector::Memory) => Err(job
             .text
-            .error(spec.name.span.clone(), "update mode replaces rows by their key, and not all of the GROUP BY columns come out")
+            .error(
+                spec.name.span.clone(),
+                "update mode replaces rows by their key, and not all of the GROUP BY columns come out",
+            )
             .with_help("put every GROUP BY column into SELECT (of a window, its start)")),
         (_, keys) => Ok(keys.unwrap_or_default()),
     }
@@ -73,7 +76,10 @@ fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef>
         let schema = schema.ok_or_else(|| Error::internal(format!("`{}` has no input", operator.name.value)))?;
         match &found {
             Some(other) if unmark(other) != unmark(&schema) => {
-                let message = format!("late rows of `{}` have other columns than those that go to `{sink}` already", operator.name.value);
+                let message = format!(
+                    "late rows of `{}` have other columns than those that go to `{sink}` already",
+                    operator.name.value
+                );
                 return Err(job.text.error(late.span.clone(), message).with_help("give each its own sink"));
             }
             _ => found = Some(schema),

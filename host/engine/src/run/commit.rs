@@ -62,7 +62,11 @@ impl Committer {
         let commits = name("commit").spawn(move || commit_all(&log, &syncs, &*observer, &wanted, computed, pass_on));
         let publishes = name("publish").spawn(move || publish_all(&checkpoint, &publishers, committed));
         let failed = |e: std::io::Error| Error::internal(format!("a thread could not be started: {e}"));
-        Ok(Self { send: Some(send), commits: Some(commits.map_err(failed)?), publishes: Some(publishes.map_err(failed)?) })
+        Ok(Self {
+            send: Some(send),
+            commits: Some(commits.map_err(failed)?),
+            publishes: Some(publishes.map_err(failed)?),
+        })
     }
 
     /// Hands an epoch over; waits while two are under way.
@@ -178,4 +182,3 @@ fn publish_all(
 pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     shared.lock().map_err(|_| Error::internal("another thread of this job panicked"))
 }
-

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::chunk::{ChunkOutput, Passed};
 use crate::job::OnError;
@@ -141,7 +141,9 @@ impl<'a> Gather<'a> {
         let batch = if batch.schema_ref() == schema {
             batch.clone()
         } else {
-            batch.clone().with_schema(schema.clone()).map_err(|e| Error::internal(e.to_string()).caused_by(e))?
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
+                .map_err(|e| Error::internal(format!("rows do not fit their sink: {e}")).caused_by(e))?
         };
         let name = &self.plan.sinks[sink].spec.name.value;
         *self.counters.rows_out.entry(name.clone()).or_default() += batch.num_rows() as u64;

@@ -26,7 +26,7 @@ use crate::job::{Job, JobText, SinkConnector, SourceSpec, Trigger};
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
-use crate::source::{self, Source};
+use crate::source;
 use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
@@ -113,14 +113,30 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     // for a job that is wrong.
     let existing = folder.path.join("checkpoint.json").exists();
     let early = if existing {
-        Some(recover::open(&folder.path, &job, options.fresh, options.clock.now(), &folders, &options.faults, &*observer)?)
+        Some(recover::open(
+            &folder.path,
+            &job,
+            options.fresh,
+            options.clock.now(),
+            &folders,
+            &options.faults,
+            &*observer,
+        )?)
     } else {
         None
     };
     let plan = check(job, options.runtime.as_ref())?;
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
-        None => recover::open(&folder.path, &plan.job, options.fresh, options.clock.now(), &folders, &options.faults, &*observer)?,
+        None => recover::open(
+            &folder.path,
+            &plan.job,
+            options.fresh,
+            options.clock.now(),
+            &folders,
+            &options.faults,
+            &*observer,
+        )?,
     };
     let last = recovered.last.as_ref();
     if let Some(last) = last {
@@ -156,8 +172,18 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let committer = Committer::start(checkpoint.clone(), publishers, observer, wanted.clone())?;
 
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let mut engine =
-        Engine { plan, options, sources, sinks, state, progress, committer, wanted, threads, totals: Totals::default() };
+    let mut engine = Engine {
+        plan,
+        options,
+        sources,
+        sinks,
+        state,
+        progress,
+        committer,
+        wanted,
+        threads,
+        totals: Totals::default(),
+    };
     let ended = engine.run(finished);
     // What was computed before an error is committed all the same; the first error is the one to tell.
     let committed = engine.committer.finish();
@@ -300,13 +326,7 @@ impl Engine {
             .collect()
     }
 
-    fn epoch(
-        &mut self,
-        ranges: Vec<Option<SourceRange>>,
-        decided: Decided,
-        now: i64,
-        finished: bool,
-    ) -> Result<()> {
+    fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<()> {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
         self.options.faults.hit(point::PLANNED);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::operator::Seen;
 use crate::plan::Plan;
 use crate::record::{EpochRecord, EventTime, WatermarkPair};
-use crate::operator::Seen;
 use crate::time::watermark::{Policy, advance, combine, moved};
 
 /// Event times and watermarks between two epochs.

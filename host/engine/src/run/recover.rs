@@ -78,17 +78,21 @@ pub(super) fn refuse_published_tail(plan: &Plan, recovered: &Recovered, folders:
     for sink in &plan.sinks {
         let SinkConnector::File { path, .. } = &sink.spec.connector else { continue };
         let storage = folders(&path.value);
-        let listed = storage.list("").map_err(|e| {
-            Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e)
-        })?;
+        let listed = storage
+            .list("")
+            .map_err(|e| Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e))?;
         if let Some(file) = listed.iter().find(|f| f.name.contains(&recovered.id) && f.name.contains(&of_epoch)) {
             let message = format!(
                 "{}: the record of epoch {} at byte {} is damaged ({}), yet the epoch was committed: {} has its output {}",
-                tail.file, tail.epoch, tail.at, tail.what, path.value.display(), file.name
+                tail.file,
+                tail.epoch,
+                tail.at,
+                tail.what,
+                path.value.display(),
+                file.name
             );
-            return Err(Error::new(ErrorKind::Corrupt, message).with_help(
-                "restore the checkpoint from a copy, or start over with --fresh and an empty sink folder",
-            ));
+            return Err(Error::new(ErrorKind::Corrupt, message)
+                .with_help("restore the checkpoint from a copy, or start over with --fresh and an empty sink folder"));
         }
     }
     Ok(())

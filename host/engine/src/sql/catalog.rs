@@ -14,10 +14,10 @@ use datafusion_optimizer::{OptimizerContext, OptimizerRule};
 use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::DataType as SqlType;
 
+use super::InputTable;
 use super::parse::Parsed;
 use super::plugin::PluginFunction;
 use super::window::WindowFunction;
-use super::InputTable;
 use crate::operator::aggregate::timestamp_type;
 
 /// Tables, functions and types.
@@ -76,7 +76,6 @@ impl Catalog {
         Self { tables, scalars, higher_order, aggregates, planners, types: Arc::new(Types), options }
     }
 }
-
 
 impl ContextProvider for Catalog {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {

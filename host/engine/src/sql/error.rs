@@ -90,7 +90,8 @@ impl SqlText {
                     let start = self.offset(s.start.line, s.start.column)?;
                     Some(start..self.offset(s.end.line, s.end.column)?.max(start + 1).min(self.sql().len()))
                 });
-                let said = diagnostic.helps.iter().map(|h| &h.message).chain(diagnostic.notes.iter().map(|n| &n.message));
+                let said =
+                    diagnostic.helps.iter().map(|h| &h.message).chain(diagnostic.notes.iter().map(|n| &n.message));
                 (span, said.cloned().collect::<Vec<_>>().join("; "))
             }
             None => (None, String::new()),
@@ -133,8 +134,17 @@ fn own_error(error: DataFusionError) -> Result<Error, DataFusionError> {
 fn readable(text: &str) -> String {
     let mut text = text.trim();
     let prefixes = [
-        "SQL error: ", "ParserError(\"", "TokenizerError(\"", "Error during planning: ", "Schema error: ", "type_coercion\ncaused by\n",
-        "This feature is not implemented: ", "Arrow error: ", "External error: ", "Execution error: ", "Internal error: ",
+        "SQL error: ",
+        "ParserError(\"",
+        "TokenizerError(\"",
+        "Error during planning: ",
+        "Schema error: ",
+        "type_coercion\ncaused by\n",
+        "This feature is not implemented: ",
+        "Arrow error: ",
+        "External error: ",
+        "Execution error: ",
+        "Internal error: ",
     ];
     while let Some(rest) = prefixes.iter().find_map(|p| text.strip_prefix(p)) {
         text = rest;

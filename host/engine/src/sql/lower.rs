@@ -38,7 +38,7 @@ impl Lowering<'_> {
                 let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
                 let schema = input.schema();
                 let keys = input.keys().to_vec();
-                let what = format!("filter {}", filter.predicate);
+                let what = format!("filter {}", filter.predicate.human_display());
                 Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
@@ -73,7 +73,7 @@ impl Lowering<'_> {
             carrying.filter(|(_, c)| c.is_some_and(|c| key.contains(&c))).map(|(at, _)| at).collect()
         });
         let keys = keys.collect();
-        let shown: Vec<String> = projection.expr.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = projection.expr.iter().map(shown).collect();
         let project = Project::new(self.context.node.clone(), columns, schema.clone());
         Ok(transform(input, project, schema, keys, format!("project {}", shown.join(", "))))
     }
@@ -85,7 +85,8 @@ impl Lowering<'_> {
         let by = self.expressions(&exprs, sort.input.schema())?;
         let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
         let options = sort.expr.iter().map(option).collect();
-        let shown: Vec<String> = sort.expr.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> =
+            sort.expr.iter().map(|s| format!("{}{}", shown(&s.expr), if s.asc { "" } else { " descending" })).collect();
         let (schema, keys) = (input.schema(), input.keys().to_vec());
         let operator = Sort::new(self.context.node.clone(), by, options, sort.fetch);
         Ok(transform(input, operator, schema, keys, format!("order by {}", shown.join(", "))))
@@ -98,7 +99,8 @@ impl Lowering<'_> {
         let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
         let fetch = self.constant(limit.fetch.as_deref(), "LIMIT")?;
         let (schema, keys) = (input.schema(), input.keys().to_vec());
-        let what = fetch.map_or(format!("skip {skip}"), |f| format!("limit {f}, skip {skip}"));
+        let skipped = if skip == 0 { String::new() } else { format!(" after skipping {skip}") };
+        let what = fetch.map_or_else(|| format!("all rows{skipped}"), |f| format!("at most {f} rows{skipped}"));
         Ok(transform(input, Limit { skip, fetch }, schema, keys, what))
     }
 
@@ -140,6 +142,15 @@ fn transform(
     what: String,
 ) -> Relation {
     Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what }
+}
+
+/// An expression as a person would write it.
+pub(super) fn shown(expr: &Expr) -> String {
+    match expr {
+        Expr::Alias(alias) => format!("{} AS {}", shown(&alias.expr), alias.name),
+        Expr::Column(column) => column.name.clone(),
+        other => other.human_display().to_string(),
+    }
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.

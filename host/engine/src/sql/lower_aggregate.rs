@@ -13,7 +13,7 @@ use datafusion_expr::{Expr, ExprSchemable};
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
 
-use super::lower::{Lowering, NumberedRows};
+use super::lower::{Lowering, NumberedRows, shown};
 use super::plugin::PluginAggregateFunction;
 use super::window::{as_window_call, window_spec};
 use super::{EVENT_TIME, Emits, Relation};
@@ -30,18 +30,23 @@ impl Lowering<'_> {
             let message = format!(
                 "an aggregation cannot follow a node in {mode} mode, whose rows replace earlier ones: only stateless nodes and sinks may"
             );
-            return Err(self.text.refuse_clause("GROUP BY", message).with_help("use append mode for the first aggregation"));
+            return Err(self
+                .text
+                .refuse_clause("GROUP BY", message)
+                .with_help("use append mode for the first aggregation"));
         }
         let schema = aggregate.input.schema();
         let mode = self.context.mode.as_ref().map_or(OutputMode::Append, |m| m.0);
 
         let mut time = TimeKey::None;
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
-        let mut shown = Vec::new();
+        let (mut by, mut computed) = (Vec::new(), Vec::new());
         for expr in &aggregate.group_expr {
-            shown.push(expr.to_string());
+            by.push(shown(expr));
             if let Expr::GroupingSet(_) = expr {
-                return Err(self.text.refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream")
+                return Err(self
+                    .text
+                    .refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream")
                     .with_help("use one operator per grouping"));
             }
             if let Some(args) = as_window_call(expr) {
@@ -73,7 +78,7 @@ impl Lowering<'_> {
 
         let mut aggregates = Vec::new();
         for expr in &aggregate.aggr_expr {
-            shown.push(expr.to_string());
+            computed.push(shown(expr));
             aggregates.push(self.aggregate_call(expr, schema)?);
         }
         let parts = GroupAggregateParts {
@@ -89,7 +94,10 @@ impl Lowering<'_> {
         };
         let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();
         let operator = Arc::new(GroupAggregate::new(parts)?);
-        Ok(Relation::Stateful { input: Box::new(input), operator, mode, keys, what: format!("group {}", shown.join(", ")) })
+        let by =
+            if by.is_empty() { "one group of all rows".to_owned() } else { format!("groups by {}", by.join(", ")) };
+        let what = format!("{by}: {}", computed.join(", "));
+        Ok(Relation::Stateful { input: Box::new(input), operator, mode, keys, what })
     }
 
     /// A window over a column that the watermark says nothing about would close at the wrong time.
@@ -131,8 +139,12 @@ impl Lowering<'_> {
             return Ok(physical);
         }
         // Another unit or zone.
-        datafusion_physical_expr::expressions::cast(physical, schema.as_arrow(), crate::operator::aggregate::timestamp_type())
-            .map_err(|e| self.text.error(e))
+        datafusion_physical_expr::expressions::cast(
+            physical,
+            schema.as_arrow(),
+            crate::operator::aggregate::timestamp_type(),
+        )
+        .map_err(|e| self.text.error(e))
     }
 
     fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {

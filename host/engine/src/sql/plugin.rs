@@ -201,7 +201,10 @@ impl ScalarUDFImpl for PluginScalar {
         } else {
             args.args.iter().map(|a| a.to_array(args.number_rows)).collect::<Result<_>>()?
         };
-        let named = fields.iter().enumerate().map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
+        let named = fields
+            .iter()
+            .enumerate()
+            .map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
         let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
         let options = RecordBatchOptions::new().with_row_count(Some(args.number_rows));
         let batch = RecordBatch::try_new_with_options(schema, arrays[..n].to_vec(), &options)?;
@@ -271,8 +274,13 @@ impl PluginAggregateFunction {
     pub fn bind(&self, fields: &[FieldRef], constants: Vec<Option<ArrayRef>>) -> Result<PluginAggregate> {
         let bound = self.function.bind(fields, &constants)?;
         self.function.one_output(&bound)?;
-        let Bound::Aggregate(bound) = bound else { return plan_err!("plugin `{}` is no aggregate", self.function.name) };
-        let fields = fields.iter().enumerate().map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
+        let Bound::Aggregate(bound) = bound else {
+            return plan_err!("plugin `{}` is no aggregate", self.function.name);
+        };
+        let fields = fields
+            .iter()
+            .enumerate()
+            .map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
         Ok(PluginAggregate::new(self.function.name.clone(), bound, Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
     }
 }
@@ -308,4 +316,3 @@ impl AggregateUDFImpl for PluginAggregateFunction {
         plan_err!("plugin `{}` can only aggregate groups of a stream", self.function.name)
     }
 }
-

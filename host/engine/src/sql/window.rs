@@ -20,9 +20,9 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
 use super::error::SqlText;
+use crate::Result;
 use crate::operator::aggregate::window_type;
 use crate::time::window::WindowSpec;
-use crate::Result;
 
 /// The function's name.
 pub(super) const WINDOW: &str = "window";
@@ -147,7 +147,9 @@ impl ScalarUDFImpl for WindowFunction {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> datafusion_common::Result<FieldRef> {
         if !(2..=4).contains(&args.arg_fields.len()) {
-            return plan_err!("window takes a time, a size and optionally a slide and an offset: window(ts, '10 minutes', '5 minutes')");
+            return plan_err!(
+                "window takes a time, a size and optionally a slide and an offset: window(ts, '10 minutes', '5 minutes')"
+            );
         }
         if !matches!(args.arg_fields[0].data_type(), DataType::Timestamp(..)) {
             return plan_err!(
@@ -160,7 +162,9 @@ impl ScalarUDFImpl for WindowFunction {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> datafusion_common::Result<ColumnarValue> {
-        Err(DataFusionError::Plan("window(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query".into()))
+        Err(DataFusionError::Plan(
+            "window(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query".into(),
+        ))
     }
 }
 

@@ -59,10 +59,14 @@ fn a_watermark_never_goes_back_and_lateness_lags_one_epoch() {
     let mut seen = EventTime::default();
     let mut pair = WatermarkPair::default();
     assert!(!moved(pair));
-    for (epoch, (greatest, late, close)) in
-        [(Some(100), None, None), (Some(50), None, Some(90)), (None, Some(90), Some(90)), (Some(200), Some(90), Some(90))]
-            .into_iter()
-            .enumerate()
+    for (epoch, (greatest, late, close)) in [
+        (Some(100), None, None),
+        (Some(50), None, Some(90)),
+        (None, Some(90), Some(90)),
+        (Some(200), Some(90), Some(90)),
+    ]
+    .into_iter()
+    .enumerate()
     {
         pair = advance(pair, rule.watermark(&seen));
         assert_eq!(pair, WatermarkPair { late, close }, "epoch {epoch}");

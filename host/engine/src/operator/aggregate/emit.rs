@@ -9,13 +9,13 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::close::Touched;
 use super::{GroupAggregate, OutputColumn, TimeKey, window_type};
+use crate::Result;
 use crate::format::UTC;
 use crate::operator::rows::arrow_failed;
 use crate::state::Partition;
 use crate::state::row::decode;
 use crate::time::watermark::is_late;
 use crate::time::window::WindowSpec;
-use crate::Result;
 
 impl GroupAggregate {
     /// Update mode: the groups that the epoch touched, by time and key.
@@ -60,8 +60,7 @@ impl GroupAggregate {
     ) -> Result<Option<RecordBatch>> {
         let mut starts = BTreeSet::new();
         for (bucket, _) in partition.buckets() {
-            let covering: Vec<i64> =
-                if self.stores_windows() { vec![bucket] } else { spec.starts(bucket).collect() };
+            let covering: Vec<i64> = if self.stores_windows() { vec![bucket] } else { spec.starts(bucket).collect() };
             if close.is_some_and(|c| covering[0] + spec.size() > c) {
                 break;
             }

@@ -25,11 +25,6 @@ impl Grouper {
         Self { slots: vec![EMPTY; capacity], found_by: Vec::new(), hashes: Vec::new(), buckets: Vec::new() }
     }
 
-    /// How many groups.
-    pub fn len(&self) -> usize {
-        self.hashes.len()
-    }
-
     /// The group of (`bucket`, key); `hash` is the key's, `same` says whether a group's key is the key. A new group
     /// gets the next id.
     #[inline]

@@ -144,7 +144,18 @@ impl GroupAggregate {
             check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
         }
         Ok(Self {
-            name, time, keys, key_fields, aggregates, state_fields, key_types, state_types, groups, schema, mode, partitions,
+            name,
+            time,
+            keys,
+            key_fields,
+            aggregates,
+            state_fields,
+            key_types,
+            state_types,
+            groups,
+            schema,
+            mode,
+            partitions,
         })
     }
 

@@ -36,7 +36,12 @@ impl AggregateFunction for PluginAggregate {
     }
 
     fn describe(&self) -> String {
-        format!("plugin {} (state version {}) of {}", self.plugin, self.bound.state_version(), self.arguments.fields().len())
+        format!(
+            "plugin {} (state version {}) of {}",
+            self.plugin,
+            self.bound.state_version(),
+            self.arguments.fields().len()
+        )
     }
 
     fn may_reject(&self) -> bool {
@@ -62,7 +67,8 @@ impl AggregateFunction for PluginAggregate {
             counted = Some(arrow::array::AsArray::as_primitive::<UInt32Type>(&kept).clone());
         }
         let groups = counted.as_ref().map_or(groups, |c| c.values());
-        let options = if patient { CallOptions { fresh_instance: true, time_factor: 10 } } else { CallOptions::default() };
+        let options =
+            if patient { CallOptions { fresh_instance: true, time_factor: 10 } } else { CallOptions::default() };
         self.bound.partial_with(groups, n as u32, &batch, options).map_err(FunctionError::Plugin)
     }
 
