@@ -1,2 +1,36 @@
-//! skeleton
-fn main() {}
+//! The program `millstream`: runs and checks jobs, looks into plugins, makes sample data.
+//!
+//! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
+//! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
+//! Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended, 130 stopped at once.
+
+mod args;
+mod commands;
+mod failure;
+mod faults;
+mod progress;
+mod stop;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, PluginCommand};
+
+/// Batches are allocated and freed in large pieces from many threads, which is what mimalloc is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Check(args) => commands::check::check(&args),
+        Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
+        Command::Generate { command } => commands::generate::generate(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

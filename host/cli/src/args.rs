@@ -1,0 +1,229 @@
+//! The command line: what can be written, with help and examples. What it does is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
+#[derive(Debug, Parser)]
+#[command(name = "millstream", version, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  millstream run examples/page-hits/job.toml      run a job
+  millstream check job.toml                       look at a job without running it
+  millstream plugin inspect my-plugin             look into a plugin
+  millstream generate access-logs --out data      make sample data")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a job until its input ends, or until it is stopped.
+    Run(RunArgs),
+    /// Check a job and explain it: its graph, schemas, what each plugin reads and may do. Runs nothing.
+    Check(CheckArgs),
+    /// Look into a plugin.
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+    /// Make sample data.
+    Generate {
+        #[command(subcommand)]
+        command: GenerateCommand,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Console sinks print on standard output; progress, messages and the summary go to
+standard error. Ctrl-C ends the running epoch, commits it and exits with 0; twice stops
+at once. The next run goes on after the last committed epoch of the job's checkpoint.
+
+Examples:
+  millstream run job.toml
+  millstream run job.toml --available-now                 take what is there, then stop
+  millstream run job.toml --fresh                         forget the checkpoint, begin anew
+  millstream run job.toml --set source.logs.path=/data    change the job for this run
+  millstream run job.toml --progress json 2> progress.jsonl
+
+Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended,
+130 stopped at once.")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    /// Take all input that is there, in epochs of the job's limits, then stop.
+    #[arg(long)]
+    pub(crate) available_now: bool,
+
+    /// Drop the job's checkpoint first, and the files that its file sinks have published. Dead letters stay.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// How progress is shown on standard error: a live line on a terminal, log lines elsewhere (auto); log lines at
+    /// most once a second (log); an object per epoch, at the end one with `summary` (json); nothing (none).
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) progress: ProgressMode,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  millstream check job.toml
+  millstream check job.toml --set trigger=once
+
+Exit codes: 0 the job can run, 2 it must be mended: the message points at the line.")]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+}
+
+/// A job file and what is changed in it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JobArgs {
+    /// The job file.
+    #[arg(value_name = "JOB")]
+    pub(crate) file: PathBuf,
+
+    /// Change a key of the job file: a dotted path, and TOML or plain text. Can be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressMode {
+    #[default]
+    Auto,
+    Json,
+    Log,
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Show what a component is: its kind, what it exports, what it asks for and may not have.
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  millstream plugin inspect split-words.wasm")]
+pub(crate) struct InspectArgs {
+    /// The component, or a project folder, which is built first.
+    #[arg(value_name = "FILE")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GenerateCommand {
+    /// Access-log rows of a web server: url, status, bytes and a time, some of them late.
+    AccessLogs(AccessLogArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The same options give the same rows, on any machine: those of a job's source with
+connector = \"generate\".
+
+Examples:
+  millstream generate access-logs --out data
+  millstream generate access-logs --out data --rows 1000000 --files 10 --format json
+  millstream generate access-logs --out data --seed 7 --max-delay \"10 minutes\"")]
+pub(crate) struct AccessLogArgs {
+    /// The folder to write to; it is made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Rows in all.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) rows: u64,
+
+    /// Files that the rows are spread over, in order.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) files: u64,
+
+    /// What the files hold.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: LogFormat,
+
+    /// Other seeds give other rows.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Distinct urls.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) urls: u64,
+
+    /// Event time of the first row.
+    #[arg(long, default_value = "2026-01-01T00:00:00Z", value_name = "TIME")]
+    pub(crate) start: String,
+
+    /// Rows per second of event time.
+    #[arg(long, default_value_t = 1000.0, value_name = "N")]
+    pub(crate) events_per_second: f64,
+
+    /// How far event times lie behind on average.
+    #[arg(long, default_value = "5 seconds", value_name = "DURATION")]
+    pub(crate) mean_delay: String,
+
+    /// How far they lie behind at the most.
+    #[arg(long, default_value = "1 minute", value_name = "DURATION")]
+    pub(crate) max_delay: String,
+}
+
+/// What generated files hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines as a web server writes them.
+    Text,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// Apache Parquet.
+    Parquet,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, such as trigger=once or source.logs.path=/data".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        fn look(command: &clap::Command) {
+            let subcommands: Vec<_> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+            if subcommands.is_empty() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:"), "{} has no examples", command.get_name());
+            }
+            subcommands.into_iter().for_each(look);
+        }
+        look(&Args::command());
+    }
+
+    #[test]
+    fn overrides_are_cut_at_the_first_equals_sign() {
+        assert_eq!(key_value("a.b=c=d"), Ok(("a.b".into(), "c=d".into())));
+        assert!(key_value("a.b").is_err() && key_value("=x").is_err());
+    }
+}

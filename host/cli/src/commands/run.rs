@@ -1,0 +1,43 @@
+//! `millstream run JOB`
+
+use millstream_engine::job::{Job, Trigger};
+use millstream_engine::run::RunOptions;
+use millstream_engine::{Result, run, sink};
+
+use super::runtime;
+use crate::args::RunArgs;
+use crate::progress::terminal::{Console, Terminal};
+use crate::{faults, progress, stop};
+
+/// Runs the job to its end, or until a signal asks it to stop.
+pub(crate) fn run(args: &RunArgs) -> Result<()> {
+    let job = Job::load(&args.job.file, &args.job.set)?;
+    let faults = faults::from_environment()?;
+    let terminal = Terminal::new();
+    let progress = progress::of_mode(args.progress, &terminal);
+    let name = job.name.clone();
+    let notify = progress.clone();
+    let runtime = if job.plugins.is_empty() { None } else { Some(runtime(move |line| notify.message(line))?) };
+    let options = RunOptions {
+        fresh: args.fresh,
+        trigger: args.available_now.then_some(Trigger::AvailableNow),
+        observer: progress.clone(),
+        stop: stop::on_signals(terminal.clone(), progress.clone())?,
+        faults,
+        console: Box::new(Console::new(terminal)),
+        runtime,
+        ..RunOptions::default()
+    };
+    let done = run::run(job, options);
+    // Also before a failure is reported: the live line must be gone, and the epochs before it told.
+    progress.finish();
+    match done {
+        Ok(summary) => {
+            progress.summary(&name, &summary);
+            Ok(())
+        }
+        // Whoever read the tables (`| head`) has seen enough. What was not committed comes again in the next run.
+        Err(error) if sink::is_closed_pipe(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

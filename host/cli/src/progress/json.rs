@@ -1,0 +1,130 @@
+//! `--progress json`: one object a line on standard error. An epoch's has `epoch`; before the first comes one with
+//! `started`, last one with `summary`; a line for people is one with `message`.
+//!
+//! Times are RFC 3339 in UTC, durations milliseconds; a watermark is null as long as there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_engine::run::report::{EpochReport, Observer, Started, Summary};
+use serde_json::{Value, json};
+
+use super::Progress;
+use super::terminal::Terminal;
+use crate::text;
+
+/// Shows a run as JSON lines.
+pub(super) struct Json {
+    terminal: Arc<Terminal>,
+}
+
+impl Json {
+    pub(super) fn new(terminal: Arc<Terminal>) -> Self {
+        Self { terminal }
+    }
+
+    fn tell(&self, value: &Value) {
+        self.terminal.say(&value.to_string());
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// Null: no watermark yet. `"end"`: bounded input is used up.
+fn watermark(micros: Option<i64>) -> Value {
+    micros.map_or(Value::Null, |micros| text::instant(micros).unwrap_or_else(|| "end".into()).into())
+}
+
+fn epoch(report: &EpochReport) -> Value {
+    json!({
+        "epoch": report.epoch,
+        "started": text::instant(report.started),
+        "rows_in": report.rows_in,
+        "bytes_in": report.bytes_in,
+        "rows_out": report.rows_out,
+        "late": report.late,
+        "rejected": report.rejected,
+        "state_rows": report.state_rows,
+        "state_bytes": report.state_bytes,
+        "watermark": watermark(report.watermark),
+        "compute_ms": millis(report.compute),
+        "commit_ms": millis(report.commit),
+        "total_ms": millis(report.total),
+    })
+}
+
+fn summary(job: &str, summary: &Summary) -> Value {
+    json!({ "summary": {
+        "job": job,
+        "epochs": summary.epochs,
+        "rows_in": summary.rows_in,
+        "bytes_in": summary.bytes_in,
+        "rows_out": summary.rows_out,
+        "late": summary.late,
+        "rejected": summary.rejected,
+        "elapsed_ms": millis(summary.elapsed),
+        "watermark": watermark(summary.watermark),
+        "checkpoint": summary.checkpoint,
+        "temporary_checkpoint": summary.temporary_checkpoint,
+        "resumed_from": summary.resumed_from,
+        "dead_letters": summary.dead_letters,
+        "stopped": summary.stopped,
+    } })
+}
+
+impl Observer for Json {
+    fn started(&self, started: &Started) {
+        self.tell(&json!({ "started": {
+            "job": started.job,
+            "checkpoint": started.checkpoint,
+            "temporary_checkpoint": started.temporary_checkpoint,
+            "resumed_from": started.resumed_from,
+        } }));
+    }
+
+    fn epoch(&self, report: &EpochReport) {
+        self.tell(&epoch(report));
+    }
+
+    fn message(&self, message: &str) {
+        self.tell(&json!({ "message": message }));
+    }
+}
+
+impl Progress for Json {
+    fn summary(&self, job: &str, ended: &Summary) {
+        self.tell(&summary(job, ended));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::summary::tests::example;
+    use super::super::terminal::tests::Shared;
+    use super::*;
+
+    #[test]
+    fn each_line_is_an_object_and_the_last_is_the_summary() {
+        let screen = Shared::default();
+        let json = Json::new(Terminal::on(Box::new(Shared::default()), Box::new(screen.clone())));
+        json.epoch(&EpochReport {
+            epoch: 3,
+            rows_in: 5,
+            commit: Duration::from_micros(4_200),
+            ..EpochReport::default()
+        });
+        json.message("two\nlines");
+        json.finish();
+        json.summary("page-hits", &example());
+        let lines: Vec<Value> = screen.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!((&lines[0]["epoch"], &lines[0]["commit_ms"]), (&json!(3), &json!(4.2)));
+        assert_eq!((&lines[0]["started"], &lines[0]["watermark"]), (&json!("1970-01-01T00:00:00Z"), &Value::Null));
+        assert_eq!(lines[1]["message"], "two\nlines");
+        assert_eq!(lines[2]["summary"]["rows_out"]["console"], 12);
+        assert_eq!(lines[2]["summary"]["watermark"], "end");
+        assert_eq!(lines[2]["summary"]["stopped"], "input_ended");
+    }
+}

@@ -1,0 +1,30 @@
+//! Ctrl-C and SIGTERM: the first asks the run to end with its epoch, the second ends the process.
+
+use std::sync::Arc;
+
+use millstream_engine::run::report::Stop;
+use millstream_engine::{Error, Result};
+
+use crate::progress::Progress;
+use crate::progress::terminal::Terminal;
+
+/// What a shell gives for a process that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+/// Takes the signals over: the returned handle is asked by the first of them.
+pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -> Result<Stop> {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    ctrlc::set_handler(move || {
+        if asked.request() {
+            // Saying so may take as long as a reader of our output does; the next signal must not wait for that.
+            let progress = progress.clone();
+            std::thread::spawn(move || progress.message("stopping after this epoch (Ctrl-C again to stop at once)"));
+        } else {
+            terminal.clear_if_free();
+            std::process::exit(INTERRUPTED);
+        }
+    })
+    .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))?;
+    Ok(stop)
+}
