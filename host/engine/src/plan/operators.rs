@@ -155,6 +155,7 @@ impl Planner<'_> {
                     plugins: &functions,
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
                     partitions: PARTITIONS,
+                    keep_columns: operator.late.is_some(),
                 },
             )
         };

@@ -146,6 +146,8 @@ pub struct PlanContext<'a> {
     pub mode: Option<(OutputMode, Range<usize>)>,
     /// Partitions of the state.
     pub partitions: u32,
+    /// Whether rows keep columns that the query does not read: late rows go out with all of them.
+    pub keep_columns: bool,
 }
 
 /// Plans a parsed query.
@@ -153,6 +155,6 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     let provider = catalog::Catalog::new(context.tables, context.plugins);
     let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error(e))?;
     clause::refuse_volatile(text, &logical)?;
-    let optimized = catalog::optimize(logical).map_err(|e| text.error(e))?;
+    let optimized = catalog::optimize(logical, context.keep_columns).map_err(|e| text.error(e))?;
     lower::Lowering { text, context }.lower(&optimized)
 }
