@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 Examples:
   millstream run examples/page-hits/job.toml      run a job
   millstream check job.toml                       look at a job without running it
-  millstream plugin inspect my-plugin             look into a plugin
+  millstream plugin build my-plugin               build a plugin's project folder
   millstream generate access-logs --out data      make sample data")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a job and explain it: its graph, schemas, what each plugin reads and may do. Runs nothing.
     Check(CheckArgs),
-    /// Look into a plugin.
+    /// Build a plugin, or look into one.
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
@@ -105,8 +105,28 @@ pub(crate) enum ProgressMode {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Build a plugin's project folder to a component.
+    Build(BuildArgs),
     /// Show what a component is: its kind, what it exports, what it asks for and may not have.
     Inspect(InspectArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A folder with a Cargo.toml is built with cargo for wasm32-wasip2. `millstream run` builds
+a job's plugins by itself: this is for giving a component away.
+
+Examples:
+  millstream plugin build plugins/split-words
+  millstream plugin build plugins/split-words -o split-words.wasm")]
+pub(crate) struct BuildArgs {
+    /// The project folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+
+    /// Where to write the component. Without it: the folder's name with `.wasm`, in the current folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,4 +1,4 @@
-//! The program `millstream`: runs and checks jobs, looks into plugins, makes sample data.
+//! The program `millstream`: runs and checks jobs, builds and inspects plugins, makes sample data.
 //!
 //! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
 //! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Plugin { command: PluginCommand::Build(args) } => commands::plugin::build(&args),
         Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
         Command::Generate { command } => commands::generate::generate(&command),
     };

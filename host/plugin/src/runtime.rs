@@ -93,6 +93,12 @@ impl Runtime {
         self.load_named(&folder.display().to_string(), &bytes)
     }
 
+    /// The component that the project in `folder` makes, for giving it away. Built as by [`Runtime::load_project`],
+    /// and not a second time after it.
+    pub fn build_project(&self, folder: &Path) -> Result<Vec<u8>> {
+        build::build(&self.0.cache, &*self.0.notify, folder)
+    }
+
     /// Loads a plugin from the bytes of a component.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Plugin> {
         self.load_named("the given file", bytes)

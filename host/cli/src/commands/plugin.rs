@@ -1,14 +1,40 @@
-//! `millstream plugin inspect FILE`
+//! `millstream plugin build DIR` and `millstream plugin inspect FILE`
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use millstream_engine::Result;
+use millstream_engine::{Error, ErrorKind, Result};
 use millstream_plugin::{CONTRACT_VERSION, Description};
 
 use super::{print, runtime};
-use crate::args::InspectArgs;
+use crate::args::{BuildArgs, InspectArgs};
 use crate::text;
+
+/// Builds a project folder and writes its component.
+pub(crate) fn build(args: &BuildArgs) -> Result<()> {
+    let runtime = runtime(|line| eprintln!("{line}"))?;
+    // Loading it says whether it is an operator at all: better now than on the machine it is given to.
+    let plugin = runtime.load_project(&args.folder)?;
+    let bytes = runtime.build_project(&args.folder)?;
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => default_output(&args.folder)?,
+    };
+    std::fs::write(&output, &bytes).map_err(|error| {
+        Error::new(ErrorKind::Unavailable, format!("cannot write {}", output.display())).caused_by(error)
+    })?;
+    print(&format!("{}: {} plugin, {}\n", output.display(), plugin.kind(), text::bytes(bytes.len() as u64)))
+}
+
+/// The folder's name with `.wasm`, in the current folder.
+fn default_output(folder: &Path) -> Result<PathBuf> {
+    let absolute = folder.canonicalize().map_err(|error| {
+        Error::invalid(format!("cannot find the project folder {}", folder.display())).caused_by(error)
+    })?;
+    let name =
+        absolute.file_name().ok_or_else(|| Error::invalid("the project folder has no name").with_help("use -o"))?;
+    Ok(PathBuf::from(name).with_extension("wasm"))
+}
 
 /// Shows what can be known of a component without running it.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {

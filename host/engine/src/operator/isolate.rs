@@ -24,12 +24,15 @@ pub enum Attempt {
     Search,
 }
 
-/// Runs `call` on `rows` as the rule above says. `Ok` has the results of the parts that went well, in order, each with
-/// its rows, and the rows that fail alone with their errors; `Err` has the error to stop the job with.
+/// The results of the parts that went well, each with its rows, and the rows that fail alone, each with its error; both
+/// in order.
+pub type Isolated<T, E> = (Vec<(Range<usize>, T)>, Vec<(usize, E)>);
+
+/// Runs `call` on `rows` as the rule above says. `Err` has the error to stop the job with.
 pub fn isolate<T, E>(
     rows: usize,
     mut call: impl FnMut(Range<usize>, Attempt) -> Result<T, E>,
-) -> Result<(Vec<(Range<usize>, T)>, Vec<(usize, E)>), E> {
+) -> Result<Isolated<T, E>, E> {
     let first = match call(0..rows, Attempt::First) {
         Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
         Err(e) => e,

@@ -142,7 +142,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     if let Some(last) = last {
         recover::compare(&plan, last, &*observer)?;
     }
-    recover::refuse_published_tail(&plan, &recovered, &folders)?;
+    recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
     let resumed_from = last.map(|l| l.epoch);
     observer.started(&Started {
         job: plan.job.name.clone(),

@@ -70,32 +70,39 @@ pub(super) fn open(
     Ok((checkpoint, recovered))
 }
 
-/// A last record that is damaged in full length may have been torn by a crash before it was committed, or damaged
-/// afterwards. If a sink has something of its epoch, it was committed, and computing it again could double rows.
-pub(super) fn refuse_published_tail(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
-    let Some(tail) = &recovered.suspicious else { return Ok(()) };
-    let of_epoch = format!("{:020}", tail.epoch);
-    for sink in &plan.sinks {
+/// What a sink has of an epoch after the last one was committed by a record that is not there any more: damaged, or
+/// lost with its file. Computing the epoch again could double rows.
+pub(super) fn refuse_lost_epochs(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
+    let last = recovered.last.as_ref().map(|l| l.epoch);
+    for sink in &plan.sinks[..plan.job.sinks.len()] {
         let SinkConnector::File { path, .. } = &sink.spec.connector else { continue };
-        let storage = folders(&path.value);
-        let listed = storage
+        let listed = folders(&path.value)
             .list("")
             .map_err(|e| Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e))?;
-        if let Some(file) = listed.iter().find(|f| f.name.contains(&recovered.id) && f.name.contains(&of_epoch)) {
+        let later = listed.iter().find_map(|f| {
+            let epoch = epoch_of(&f.name, &recovered.id)?;
+            last.is_none_or(|l| epoch > l).then_some((epoch, &f.name))
+        });
+        if let Some((epoch, file)) = later {
+            let damage = recovered
+                .suspicious
+                .as_ref()
+                .map_or(String::new(), |tail| format!(" ({}: damaged at byte {}: {})", tail.file, tail.at, tail.what));
             let message = format!(
-                "{}: the record of epoch {} at byte {} is damaged ({}), yet the epoch was committed: {} has its output {}",
-                tail.file,
-                tail.epoch,
-                tail.at,
-                tail.what,
+                "the checkpoint has no record of epoch {epoch}{damage}, yet it was committed: {} has its output {file}",
                 path.value.display(),
-                file.name
             );
             return Err(Error::new(ErrorKind::Corrupt, message)
                 .with_help("restore the checkpoint from a copy, or start over with --fresh and an empty sink folder"));
         }
     }
     Ok(())
+}
+
+/// The epoch of a part file that checkpoint `id` has written.
+fn epoch_of(file: &str, id: &str) -> Option<u64> {
+    let (_, rest) = file.split_once(&format!("-{id}-"))?;
+    rest.get(..20)?.parse().ok()
 }
 
 /// Whether the state of `last` can be used by `plan`; says what the difference means.

@@ -94,7 +94,8 @@ pub struct Started {
     pub resumed_from: Option<u64>,
 }
 
-/// Watches a run. Methods are called from the thread that runs the job, in order, and hold it up while they run.
+/// Watches a run. Methods are called by the threads that run the job, in the order of what happened, and hold it up
+/// while they run.
 pub trait Observer: Send + Sync {
     /// The job is checked and its checkpoint is open.
     fn started(&self, _started: &Started) {}

@@ -98,7 +98,7 @@ mod tests {
             let mut seen = Vec::new();
             let items = (0..200u64).map(Ok);
             let work = |i: u64| {
-                if i % 7 == 0 {
+                if i.is_multiple_of(7) {
                     std::thread::yield_now();
                 }
                 Ok(i * 2)

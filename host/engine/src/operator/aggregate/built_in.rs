@@ -15,6 +15,9 @@ use super::function::{AggregateFunction, FunctionError};
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
 
+/// Groups, arguments and filter of rows that were put in order.
+type Ordered = (Vec<usize>, Vec<ArrayRef>, Option<BooleanArray>);
+
 /// One of DataFusion's aggregates.
 #[derive(Debug)]
 pub struct BuiltIn {
@@ -50,7 +53,7 @@ impl BuiltIn {
         groups: &[usize],
         args: &[ArrayRef],
         filter: Option<&BooleanArray>,
-    ) -> Result<(Vec<usize>, Vec<ArrayRef>, Option<BooleanArray>), FunctionError> {
+    ) -> Result<Ordered, FunctionError> {
         let by = self.expr.order_bys();
         let first = args.len() - by.len();
         let mut columns: Vec<SortColumn> = by
