@@ -3,10 +3,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `crash` | processes killed at every fault point, and started again |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
 //! | `support` | running a job and reading its rows |
 
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
