@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::ast::{Query, Statement, Visit, Visitor};
+use datafusion_sql::sqlparser::ast::{Query, SetExpr, SetOperator, Statement, Visit, Visitor};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
@@ -37,10 +37,30 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
     };
     let mut names = Names::default();
     let _ = query.visit(&mut names);
+    if names.recursive {
+        return Err(text
+            .refuse_clause("RECURSIVE", "WITH RECURSIVE has no end on a stream")
+            .with_help("compute it in a plugin"));
+    }
+    if let Some(operator) = names.set_operator {
+        return Err(refuse_set(text, operator));
+    }
     rewrite_windows(text, query)?;
     let read = names.read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
     Ok(Parsed { statement, tables })
+}
+
+fn refuse_set(text: &SqlText, operator: SetOperator) -> crate::Error {
+    let clause = operator.to_string();
+    match operator {
+        SetOperator::Union => text
+            .refuse_clause(&clause, "UNION of streams is not supported yet")
+            .with_help("use one source with a glob over all the files"),
+        _ => text
+            .refuse_clause(&clause, format!("{clause} would have to remember every row for ever; it is not supported"))
+            .with_help("use WHERE, or a plugin"),
+    }
 }
 
 /// Names of relations read, and of those that `WITH` makes.
@@ -48,12 +68,18 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
 struct Names {
     read: BTreeSet<String>,
     with: BTreeSet<String>,
+    recursive: bool,
+    set_operator: Option<SetOperator>,
 }
 
 impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.recursive |= query.with.as_ref().is_some_and(|w| w.recursive);
+        if let SetExpr::SetOperation { op, .. } = query.body.as_ref() {
+            self.set_operator.get_or_insert(*op);
+        }
         for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
             self.with.insert(normalised(&cte.alias.name));
         }
