@@ -4,6 +4,7 @@
 //! a call gets a hidden last argument, the row's number in the batch, and rejects by that number into a list that is
 //! open on this thread while the expressions are evaluated.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -11,7 +12,9 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion_common::DataFusionError;
+use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::expressions::Column;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -36,6 +39,18 @@ pub fn reject_row(row: u32, reason: String) {
     REJECTED.with_borrow_mut(|all| all.push(RejectedRow { row, reason }));
 }
 
+/// `expr` as text that has the names of its columns but not their places.
+pub(super) fn unplaced(expr: &Arc<dyn PhysicalExpr>) -> String {
+    let named = expr.clone().transform(|e| {
+        let column = (e.as_ref() as &dyn Any).downcast_ref::<Column>().map(|c| Column::new(c.name(), 0));
+        Ok(match column {
+            Some(column) => Transformed::yes(Arc::new(column) as Arc<dyn PhysicalExpr>),
+            None => Transformed::no(e),
+        })
+    });
+    named.map_or_else(|_| expr.to_string(), |named| named.data.to_string())
+}
+
 /// Expressions that are evaluated together over one batch.
 #[derive(Debug, Clone)]
 pub struct Expressions {
@@ -47,6 +62,12 @@ impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
         Self { exprs, with_row_numbers }
+    }
+
+    /// What they compute, told by the names of columns and not by their places, which an edit elsewhere in a query can
+    /// change.
+    pub fn describe(&self) -> String {
+        self.exprs.iter().map(unplaced).collect::<Vec<_>>().join(", ")
     }
 
     /// How many.
