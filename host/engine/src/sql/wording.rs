@@ -32,6 +32,11 @@ pub(super) fn reword(error: &DataFusionError, plugins: &BTreeMap<String, PluginF
     if let DataFusionError::SchemaError(schema, _) = innermost(error) {
         return reword_schema(schema);
     }
+    if let DataFusionError::NotImplemented(what) = innermost(error)
+        && !what.contains("not ")
+    {
+        return Reworded { message: format!("`{what}` is not supported"), help: None, is_over: false };
+    }
     let text = error.strip_backtrace();
     let text = without_speaker(&text);
     if let Some(name) = between(text, "Invalid function '", "'") {
