@@ -15,7 +15,7 @@ use crate::support::runtime;
 fn one_poisoned_row_is_a_dead_letter_and_the_rest_goes_on() {
     for (plugin, keys, says) in [
         ("panics", "", "poisoned by \"w142 poison\""),
-        ("loops", "limits = { time = \"50ms\" }", "longer than"),
+        ("loops", "limits = { time = \"100ms\" }", "longer than"),
         ("recurses", "", "stack"),
         ("eats-memory", "limits = { memory = \"16MiB\" }", "memory"),
     ] {
