@@ -15,7 +15,7 @@ pub const FILES: usize = 7;
 /// File `n` of the input: 40 events over two minutes, each file a minute further on, some of them late.
 pub fn part(n: usize) -> String {
     let event = |i: usize| {
-        let second = 60 * n + i * 37 % 120 + 300 - if i % 13 == 0 { 290 } else { 0 };
+        let second = 60 * n + i * 37 % 120 + 300 - if i.is_multiple_of(13) { 290 } else { 0 };
         let time = format!("2026-03-01T{:02}:{:02}:{:02}Z", 9 + second / 3600, second / 60 % 60, second % 60);
         format!("{{\"url\":\"/{}\",\"ts\":\"{time}\",\"bytes\":{}}}\n", i * 7 % 5, n * 100 + i)
     };
