@@ -109,7 +109,7 @@ fn lay_out(folder: &Path, job: &str) {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    let rows = if job.contains("repeat(") { 2500 } else { 150 };
+    let rows = if job.contains("repeat(") { 6000 } else { 150 };
     for part in 0..8 {
         let mut text = String::new();
         for row in 0..rows {

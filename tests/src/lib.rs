@@ -4,15 +4,45 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `crash` | processes killed at every fault point, and started again |
+//! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
+//! | `edits` | what may change between two runs, and what is refused |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
+//! | `hostile` | plugins that misbehave |
+//! | `layers` | that the engine's modules use lower layers only |
+//! | `model` | what windows mean, as a slow program |
+//! | `plugins` | plugins in jobs, as nodes and inside SQL |
+//! | `refused` | jobs that cannot be run, and what their users are told |
+//! | `restart` | a job that stops and goes on gives what it gives undisturbed |
+//! | `scratch` | a folder of a test's own, with a job, its input and what comes out |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
+//! | `sql` | what queries give where a golden job cannot say it |
 //! | `support` | running a job and reading its rows |
 
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod plugins;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
 mod spark;
+#[cfg(test)]
+mod sql;
 #[cfg(test)]
 mod support;

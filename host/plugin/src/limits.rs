@@ -19,8 +19,9 @@ pub struct Limits {
     /// Bytes that a flat-map may make of one batch, over all its calls. Default 512 MiB: columns of text hold 2 GiB
     /// at most, and a batch that grows a thousand-fold is a mistake.
     pub expanded_bytes: usize,
-    /// How long one call may take. Default 1 s: a batch takes milliseconds, and a machine that is busy with other
-    /// things should not fail a job; the same row is tried once more with ten times that.
+    /// How long one call may take. Default 500 ms: a batch takes milliseconds, and a machine that is busy with
+    /// other things should not fail a job; a failing call is made once more with ten times that, so that a plugin which
+    /// loops on everything is found out within ten seconds.
     pub call_time: Duration,
     /// How long starting an instance and its `bind` may take, each. Default 10 s: a language runtime may start slowly,
     /// and a plugin may parse a model.
@@ -34,7 +35,7 @@ impl Default for Limits {
             table_entries: 100_000,
             returned_bytes: 128 << 20,
             expanded_bytes: 512 << 20,
-            call_time: Duration::from_secs(1),
+            call_time: Duration::from_millis(500),
             bind_time: Duration::from_secs(10),
         }
     }

@@ -4,14 +4,19 @@
 //! a call gets a hidden last argument, the row's number in the batch, and rejects by that number into a list that is
 //! open on this thread while the expressions are evaluated.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion_common::DataFusionError;
+use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::expressions::Column;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -36,6 +41,18 @@ pub fn reject_row(row: u32, reason: String) {
     REJECTED.with_borrow_mut(|all| all.push(RejectedRow { row, reason }));
 }
 
+/// `expr` as text that has the names of its columns but not their places.
+pub(super) fn unplaced(expr: &Arc<dyn PhysicalExpr>) -> String {
+    let named = expr.clone().transform(|e| {
+        let column = (e.as_ref() as &dyn Any).downcast_ref::<Column>().map(|c| Column::new(c.name(), 0));
+        Ok(match column {
+            Some(column) => Transformed::yes(Arc::new(column) as Arc<dyn PhysicalExpr>),
+            None => Transformed::no(e),
+        })
+    });
+    named.map_or_else(|_| expr.to_string(), |named| named.data.to_string())
+}
+
 /// Expressions that are evaluated together over one batch.
 #[derive(Debug, Clone)]
 pub struct Expressions {
@@ -47,6 +64,12 @@ impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
         Self { exprs, with_row_numbers }
+    }
+
+    /// What they compute, told by the names of columns and not by their places, which an edit elsewhere in a query can
+    /// change.
+    pub fn describe(&self) -> String {
+        self.exprs.iter().map(unplaced).collect::<Vec<_>>().join(", ")
     }
 
     /// How many.
@@ -64,8 +87,17 @@ impl Expressions {
         Arc::new(Field::new(ROW_COLUMN, DataType::UInt32, false))
     }
 
-    /// One array per expression, each as long as the batch, and the rows that plugins rejected, ascending, one entry each.
+    /// One array per expression, each as long as the batch, and the rows that have no values, ascending, one entry
+    /// each: those that a plugin rejected, and those for which alone an expression fails (a division by zero, a cast
+    /// of a text that is no number).
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
+        match self.evaluate_at_once(batch) {
+            Err(e) if e.kind() == ErrorKind::Data && batch.num_rows() > 0 => self.evaluate_in_parts(batch),
+            done => done,
+        }
+    }
+
+    fn evaluate_at_once(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
         if !self.with_row_numbers {
             return Ok((self.arrays(batch)?, Vec::new()));
         }
@@ -76,6 +108,44 @@ impl Expressions {
         rejected.sort_by_key(|r| r.row);
         rejected.dedup_by_key(|r| r.row);
         Ok((arrays?, rejected))
+    }
+
+    /// Halves, and halves of halves, until the rows are found that fail alone: expressions are quick and keep nothing,
+    /// so any number of such rows can be found.
+    fn evaluate_in_parts(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
+        let schema =
+            if self.with_row_numbers { with_row_numbers(&batch.slice(0, 0))?.schema() } else { batch.schema() };
+        let failed = |e: DataFusionError| Error::internal(e.strip_backtrace()).caused_by(e);
+        let types = self.exprs.iter().map(|e| e.data_type(&schema).map_err(failed)).collect::<Result<Vec<_>>>()?;
+        let (mut pieces, mut rejected): (Vec<Vec<ArrayRef>>, Vec<RejectedRow>) = (Vec::new(), Vec::new());
+        // A stack with the earlier half on top.
+        let rows = batch.num_rows();
+        let middle = rows / 2;
+        let mut open: Vec<Range<usize>> = [middle..rows, 0..middle].into_iter().filter(|p| !p.is_empty()).collect();
+        while let Some(part) = open.pop() {
+            match self.evaluate_at_once(&batch.slice(part.start, part.len())) {
+                Ok((arrays, more)) => {
+                    pieces.push(arrays);
+                    let start = part.start as u32;
+                    rejected.extend(more.into_iter().map(|r| RejectedRow { row: start + r.row, reason: r.reason }));
+                }
+                Err(e) if e.kind() != ErrorKind::Data => return Err(e),
+                Err(e) if part.len() == 1 => {
+                    rejected.push(RejectedRow { row: part.start as u32, reason: e.message().to_owned() });
+                    pieces.push(types.iter().map(|t| new_null_array(t, 1)).collect());
+                }
+                Err(_) => {
+                    let middle = part.start + part.len() / 2;
+                    open.push(middle..part.end);
+                    open.push(part.start..middle);
+                }
+            }
+        }
+        let arrays = (0..self.exprs.len()).map(|c| {
+            let column: Vec<&dyn Array> = pieces.iter().map(|p| p[c].as_ref()).collect();
+            concat(&column).map_err(super::rows::arrow_failed)
+        });
+        Ok((arrays.collect::<Result<_>>()?, rejected))
     }
 
     fn arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
@@ -109,5 +179,11 @@ pub(crate) fn evaluation_failed(error: DataFusionError, expr: &Arc<dyn PhysicalE
         other => other,
     };
     let text = error.strip_backtrace();
-    Error::new(ErrorKind::Data, format!("`{expr}` failed: {text}")).caused_by(error)
+    let mut text = text.as_str();
+    // Which library speaks is nothing to a user.
+    let speakers = ["Arrow error: ", "Cast error: ", "Execution error: ", "Compute error: ", "External error: "];
+    while let Some(rest) = speakers.iter().find_map(|s| text.strip_prefix(s)) {
+        text = rest;
+    }
+    Error::new(ErrorKind::Data, format!("`{}` failed: {text}", unplaced(expr).replace("@0", ""))).caused_by(error)
 }

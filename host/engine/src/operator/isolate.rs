@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub const MOST: usize = 32;
 
 /// Longest search in one chunk. A plugin that loops on every row is stopped by this, not after 32 rows of it.
-pub const BUDGET: Duration = Duration::from_secs(5);
+pub const BUDGET: Duration = Duration::from_secs(3);
 
 /// How a call is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

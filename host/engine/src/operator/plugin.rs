@@ -38,6 +38,7 @@ impl std::convert::From<PluginError> for Error {
             | PluginError::NewerContract { .. }
             | PluginError::Refused { .. }
             | PluginError::Unsupported(_) => ErrorKind::Invalid,
+            PluginError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::Invalid,
             _ => ErrorKind::Plugin,
         };
         Self::new(kind, e.to_string())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
-use arrow::compute::{SortColumn, SortOptions, cast, lexsort_to_indices};
+use arrow::compute::{SortColumn, SortOptions, cast, filter, lexsort_to_indices};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
@@ -79,10 +79,18 @@ impl Transform for Project {
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
         let (arrays, rejected) = self.columns.evaluate(&rows.batch).map_err(|e| e.context(&self.node))?;
         let gone = note_rejected(&self.node, &rows, rejected, effects);
-        let n = rows.len();
+        // Before the columns are put together: a row that failed has nulls where there may be none.
+        let arrays = if gone.is_empty() {
+            arrays
+        } else {
+            let keep: BooleanArray =
+                (0..rows.len() as u32).map(|row| Some(gone.binary_search(&row).is_err())).collect();
+            arrays.iter().map(|a| filter(a, &keep).map_err(arrow_failed)).collect::<Result<_>>()?
+        };
+        let rows = rows.without(&gone)?;
         let arrays = arrays.into_iter().zip(self.schema.fields()).map(|(a, f)| conform(a, f.data_type()));
-        let batch = batch_of(&self.schema, arrays.collect::<Result<_>>()?, n)?;
-        rows.with_batch(batch).without(&gone)
+        let batch = batch_of(&self.schema, arrays.collect::<Result<_>>()?, rows.len())?;
+        Ok(rows.with_batch(batch))
     }
 }
 

@@ -70,7 +70,8 @@ pub(super) fn compute(
     }
     let chunks = readers.into_iter().flat_map(|reader| {
         let Reader { number, range, decoder, chunks } = reader;
-        chunks.map(move |chunk| chunk.map(|chunk| (origin(number, range, &chunk), decoder, chunk)))
+        let at = move |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
+        chunks.map(move |chunk| chunk.map_err(at).map(|chunk| (origin(number, range, &chunk), decoder, chunk)))
     });
     let work = |(origin, decoder, chunk): (Origin, &dyn Decode, RawChunk)| {
         let flow = &plan.sources[origin.source].flow;

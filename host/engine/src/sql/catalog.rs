@@ -162,17 +162,18 @@ pub(super) fn logical_plan(catalog: &Catalog, parsed: Parsed) -> Result<LogicalP
     SqlToRel::new_with_options(catalog, options).sql_statement_to_plan(parsed.statement)
 }
 
-/// Types coerced, constants folded, columns that nobody reads left out unless they are to be kept. Rules that turn one stateful operator into
-/// others (`DISTINCT` into groups, one distinct aggregate into two) or that move filters below a window stay out.
+/// Types coerced, constants folded, and, unless columns are to be kept as they are, those left out that nobody reads and
+/// common expressions made columns. Rules that turn one stateful operator into others (`DISTINCT` into groups, one
+/// distinct aggregate into two) or that move filters below a window stay out.
 pub(super) fn optimize(plan: LogicalPlan, keep_columns: bool) -> Result<LogicalPlan, DataFusionError> {
     let options = ConfigOptions::new();
     let analyzed = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
-        Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()),
     ];
     if !keep_columns {
+        rules.push(Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()));
         rules.push(Arc::new(datafusion_optimizer::optimize_projections::OptimizeProjections::new()));
     }
     Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})

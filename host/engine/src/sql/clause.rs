@@ -10,12 +10,19 @@ use super::plugin::PluginScalar;
 use super::window::WindowFunction;
 use crate::{Error, Result};
 
-/// Refuses functions that give another answer each time: an epoch that is run again after a crash must give the same rows.
-pub(super) fn refuse_volatile(text: &SqlText, plan: &LogicalPlan) -> Result<()> {
+/// Refuses sub-queries outside FROM, and functions that give another answer each time: an epoch that is run again after
+/// a crash must give the same rows.
+pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<()> {
     let mut refused: Option<String> = None;
+    let mut sub_query = false;
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|e| {
+                if matches!(e, Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
+                {
+                    sub_query = true;
+                    return Ok(TreeNodeRecursion::Stop);
+                }
                 if let Expr::ScalarFunction(f) = e {
                     let inner = f.func.inner().as_ref() as &dyn Any;
                     let ours = inner.is::<WindowFunction>() || inner.is::<PluginScalar>();
@@ -30,14 +37,24 @@ pub(super) fn refuse_volatile(text: &SqlText, plan: &LogicalPlan) -> Result<()> 
         })
     });
     walked.map_err(|e| text.error(e))?;
+    if sub_query {
+        let at = text.find_any(&["IN (SELECT", "EXISTS (SELECT", "(SELECT"]);
+        let message = "sub-queries can stand in FROM only: elsewhere their result would change with every epoch";
+        return Err(text.refuse(at, message).with_help("name the sub-query in FROM"));
+    }
     match refused {
         None => Ok(()),
-        Some(name) => Err(text
-            .refuse_clause(
-                &name,
-                format!("`{name}()` gives another answer each time: an epoch that is run again after a crash must give the same rows"),
-            )
-            .with_help("take times from the rows, or add a column in a plugin")),
+        Some(name) => {
+            let spelled = match name.as_str() {
+                "now" => text.find_any(&["now", "current_timestamp"]),
+                _ => text.find(&name),
+            };
+            let name = text.sql().get(spelled.clone()).filter(|s| s.len() < text.sql().len()).unwrap_or(&name);
+            let message = format!(
+                "`{name}` gives another answer each time: an epoch that is run again after a crash must give the same rows"
+            );
+            Err(text.refuse(spelled, message).with_help("take times from the rows, or add a column in a plugin"))
+        }
     }
 }
 

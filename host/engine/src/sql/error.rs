@@ -1,10 +1,13 @@
 //! Where in a job file a query's error is. DataFusion speaks of lines and columns of the query; a user looks at the
 //! job file.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
 
+use super::plugin::PluginFunction;
+use super::wording::{in_our_types, reword};
 use crate::job::{JobText, Spanned};
 use crate::{Error, ErrorKind};
 
@@ -82,8 +85,19 @@ impl SqlText {
         0..self.sql().len()
     }
 
+    /// Where the first of `clauses` that is there stands, else the whole query.
+    pub fn find_any(&self, clauses: &[&str]) -> Range<usize> {
+        let whole = 0..self.sql().len();
+        clauses.iter().map(|c| self.find(c)).find(|at| *at != whole).unwrap_or(whole)
+    }
+
     /// What DataFusion refused, at the place it names.
     pub fn error(&self, error: DataFusionError) -> Error {
+        self.error_with(error, &BTreeMap::new())
+    }
+
+    /// What DataFusion refused, at the place it names; the job has these plugins.
+    pub(super) fn error_with(&self, error: DataFusionError, plugins: &BTreeMap<String, PluginFunction>) -> Error {
         let (range, help) = match error.diagnostic() {
             Some(diagnostic) => {
                 let span = diagnostic.span.and_then(|s| {
@@ -97,14 +111,30 @@ impl SqlText {
             None => (None, String::new()),
         };
         let error = match own_error(error) {
-            Ok(ours) => return ours.at(self.job.at(self.in_job(range.unwrap_or(0..self.sql().len())))),
+            Ok(ours) => {
+                let range = range.or_else(|| self.quoted_place(ours.message())).unwrap_or(0..self.sql().len());
+                return ours.at(self.job.at(self.in_job(range)));
+            }
             Err(theirs) => theirs,
         };
-        let text = error.strip_backtrace();
-        let range = range.or_else(|| self.named_place(&text)).unwrap_or(0..self.sql().len());
-        let refused = Error::new(ErrorKind::Invalid, readable(&text)).at(self.job.at(self.in_job(range)));
-        let refused = if help.is_empty() { refused } else { refused.with_help(help) };
+        let place = self.named_place(&error.strip_backtrace());
+        let said = reword(&error, plugins);
+        let range = range.or(place).or_else(|| self.quoted_place(&said.message)).unwrap_or(0..self.sql().len());
+        let range = if said.is_over { self.find("OVER") } else { range };
+        let refused = Error::new(ErrorKind::Invalid, said.message).at(self.job.at(self.in_job(range)));
+        let refused = match said.help {
+            Some(help) => refused.with_help(help),
+            None if help.is_empty() => refused,
+            None => refused.with_help(in_our_types(&help)),
+        };
         refused.caused_by(error)
+    }
+
+    /// The first name in backticks that a message speaks of and the query has.
+    fn quoted_place(&self, message: &str) -> Option<Range<usize>> {
+        let whole = 0..self.sql().len();
+        let names = message.split('`').skip(1).step_by(2);
+        names.map(|name| self.find(name)).find(|at| *at != whole)
     }
 
     /// The parser's errors name their place in words.
@@ -128,26 +158,4 @@ fn own_error(error: DataFusionError) -> Result<Error, DataFusionError> {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => own_error(*inner),
         other => Err(other),
     }
-}
-
-/// Without the words that say which part of DataFusion is speaking.
-fn readable(text: &str) -> String {
-    let mut text = text.trim();
-    let prefixes = [
-        "SQL error: ",
-        "ParserError(\"",
-        "TokenizerError(\"",
-        "Error during planning: ",
-        "Schema error: ",
-        "type_coercion\ncaused by\n",
-        "This feature is not implemented: ",
-        "Arrow error: ",
-        "External error: ",
-        "Execution error: ",
-        "Internal error: ",
-    ];
-    while let Some(rest) = prefixes.iter().find_map(|p| text.strip_prefix(p)) {
-        text = rest;
-    }
-    text.trim_end_matches("\")").to_owned()
 }

@@ -16,6 +16,7 @@ use datafusion_physical_expr::create_physical_expr;
 use super::clause::refuse_node;
 use super::error::SqlText;
 use super::plugin::PluginScalar;
+use super::window::as_window_call;
 use super::{Emits, PlanContext, Relation};
 use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Sort, Transform};
 use crate::{Error, Result};
@@ -124,8 +125,28 @@ impl Lowering<'_> {
         value.map(Some).ok_or_else(refused)
     }
 
+    /// A window is what an aggregation groups by, and nothing that could be computed for a row.
+    pub(super) fn refuse_windows(&self, exprs: &[Expr]) -> Result<()> {
+        let mut found = false;
+        for expr in exprs {
+            let walked = expr.apply(|e| {
+                found |= as_window_call(e).is_some();
+                Ok(TreeNodeRecursion::Continue)
+            });
+            walked.map_err(|e| self.text.error(e))?;
+        }
+        if !found {
+            return Ok(());
+        }
+        let message = "window(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query";
+        let help =
+            "GROUP BY window(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in";
+        Err(self.text.refuse_clause("window", message).with_help(help))
+    }
+
     /// Physical expressions for `exprs` over rows of `schema`.
     pub fn expressions(&self, exprs: &[Expr], schema: &DFSchema) -> Result<Expressions> {
+        self.refuse_windows(exprs)?;
         let numbered = NumberedRows::new(exprs, schema).map_err(|e| self.text.error(e))?;
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let physical = numbered.exprs.iter().map(|e| create_physical_expr(e, &numbered.schema, &props, &planning));

@@ -107,7 +107,9 @@ impl Lowering<'_> {
             return Ok(());
         }
         let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).cloned();
-        let event_time = schema.fields().iter().find(|f| marked(f).is_some()).map(|f| f.name().clone());
+        // The query may not read it at all: it is looked for in the tables.
+        let mut columns = self.context.tables.values().flat_map(|t| t.schema.fields().iter());
+        let event_time = columns.find(|f| marked(f).is_some()).map(|f| f.name().clone());
         match (marked(&field), event_time) {
             (Some(watermark), _) if !watermark.is_empty() || mode == OutputMode::Update => Ok(()),
             (Some(_), _) => Err(self
@@ -149,6 +151,7 @@ impl Lowering<'_> {
 
     fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {
         let failed = |e| self.text.error(e);
+        self.refuse_windows(std::slice::from_ref(expr))?;
         let numbered = NumberedRows::new(std::slice::from_ref(expr), schema).map_err(failed)?;
         let (expr, schema) = (&numbered.exprs[0], &numbered.schema);
         if let Some(call) = plugin_call(expr) {

@@ -12,6 +12,7 @@ mod lower_aggregate;
 mod parse;
 mod plugin;
 mod window;
+mod wording;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -153,8 +154,8 @@ pub struct PlanContext<'a> {
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
     let provider = catalog::Catalog::new(context.tables, context.plugins);
-    let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error(e))?;
-    clause::refuse_volatile(text, &logical)?;
+    let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error_with(e, context.plugins))?;
+    clause::refuse_expressions(text, &logical)?;
     let optimized = catalog::optimize(logical, context.keep_columns).map_err(|e| text.error(e))?;
     lower::Lowering { text, context }.lower(&optimized)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::ast::{Query, Statement, Visit, Visitor};
+use datafusion_sql::sqlparser::ast::{Query, Select, SetExpr, SetOperator, Statement, TableFactor, Visit, Visitor};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
@@ -37,10 +37,33 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
     };
     let mut names = Names::default();
     let _ = query.visit(&mut names);
+    if names.recursive {
+        return Err(text
+            .refuse_clause("RECURSIVE", "WITH RECURSIVE has no end on a stream")
+            .with_help("compute it in a plugin"));
+    }
+    if let Some(operator) = names.set_operator {
+        return Err(refuse_set(text, operator));
+    }
+    if let Some(clause) = names.unknown {
+        return Err(text.refuse_clause(clause, format!("{clause} is not supported")));
+    }
     rewrite_windows(text, query)?;
     let read = names.read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
     Ok(Parsed { statement, tables })
+}
+
+fn refuse_set(text: &SqlText, operator: SetOperator) -> crate::Error {
+    let clause = operator.to_string();
+    match operator {
+        SetOperator::Union => text
+            .refuse_clause(&clause, "UNION of streams is not supported yet")
+            .with_help("use one source with a glob over all the files"),
+        _ => text
+            .refuse_clause(&clause, format!("{clause} would have to remember every row for ever; it is not supported"))
+            .with_help("use WHERE, or a plugin"),
+    }
 }
 
 /// Names of relations read, and of those that `WITH` makes.
@@ -48,14 +71,57 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
 struct Names {
     read: BTreeSet<String>,
     with: BTreeSet<String>,
+    recursive: bool,
+    set_operator: Option<SetOperator>,
+    /// A clause that the planner would pass over without a word.
+    unknown: Option<&'static str>,
+}
+
+impl Names {
+    fn refuse<const N: usize>(&mut self, clauses: [(bool, &'static str); N]) {
+        let found = clauses.into_iter().find(|(there, _)| *there);
+        self.unknown = self.unknown.or(found.map(|(_, clause)| clause));
+    }
 }
 
 impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.recursive |= query.with.as_ref().is_some_and(|w| w.recursive);
+        if let SetExpr::SetOperation { op, .. } = query.body.as_ref() {
+            self.set_operator.get_or_insert(*op);
+        }
+        self.refuse([
+            (!query.locks.is_empty(), "FOR"),
+            (query.for_clause.is_some(), "FOR"),
+            (query.settings.is_some(), "SETTINGS"),
+            (query.format_clause.is_some(), "FORMAT"),
+        ]);
         for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
             self.with.insert(normalised(&cte.alias.name));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.refuse([
+            (select.prewhere.is_some(), "PREWHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY"),
+            (select.into.is_some(), "INTO"),
+        ]);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<()> {
+        match table {
+            TableFactor::Table { sample, with_hints, version, .. } => self.refuse([
+                (sample.is_some(), "TABLESAMPLE"),
+                (!with_hints.is_empty(), "WITH"),
+                (version.is_some(), "AS OF"),
+            ]),
+            TableFactor::Derived { sample, .. } => self.refuse([(sample.is_some(), "TABLESAMPLE")]),
+            _ => {}
         }
         ControlFlow::Continue(())
     }

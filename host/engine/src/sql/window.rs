@@ -61,7 +61,15 @@ impl VisitorMut for Rewriter<'_> {
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
         }
+        let mut unknown = None;
         let mut replace = |expr: &mut Ast| {
+            if let Ast::CompoundIdentifier(parts) = &*expr
+                && parts.len() == 2
+                && is_window(&parts[0])
+                && !["start", "end"].contains(&parts[1].value.to_lowercase().as_str())
+            {
+                unknown.get_or_insert(format!("{}.{}", parts[0].value, parts[1].value));
+            }
             if let Some(meant) = meaning(expr, &call) {
                 *expr = meant;
             }
@@ -70,6 +78,11 @@ impl VisitorMut for Rewriter<'_> {
         let _ = visit_expressions_mut(&mut select.projection, &mut replace);
         let _ = visit_expressions_mut(&mut select.having, &mut replace);
         let _ = visit_expressions_mut(order_by, &mut replace);
+        if let Some(name) = unknown {
+            let refused = self.text.refuse_clause(&name, format!("a window has no `{name}`"));
+            self.error = Some(refused.with_help("it has window.start and window.end"));
+            return ControlFlow::Break(());
+        }
         ControlFlow::Continue(())
     }
 }
@@ -148,14 +161,14 @@ impl ScalarUDFImpl for WindowFunction {
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> datafusion_common::Result<FieldRef> {
         if !(2..=4).contains(&args.arg_fields.len()) {
             return plan_err!(
-                "window takes a time, a size and optionally a slide and an offset: window(ts, '10 minutes', '5 minutes')"
+                "`window` takes a time, a size and optionally a slide and an offset: window(ts, '10 minutes', '5 minutes')"
             );
         }
         if !matches!(args.arg_fields[0].data_type(), DataType::Timestamp(..)) {
             return plan_err!(
-                "window groups by a timestamp; `{}` is {}: CAST it AS TIMESTAMP, or declare its type on the source",
+                "`window` groups by a timestamp; `{}` is {}: CAST it AS TIMESTAMP, or declare its type on the source",
                 args.arg_fields[0].name(),
-                args.arg_fields[0].data_type()
+                crate::format::type_name(args.arg_fields[0].data_type())
             );
         }
         Ok(Arc::new(Field::new(WINDOW, window_type(), false)))

@@ -12,6 +12,7 @@ use datafusion_functions_aggregate_common::order::AggregateOrderSensitivity;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 
 use super::function::{AggregateFunction, FunctionError};
+use crate::operator::expression::unplaced;
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
 
@@ -83,8 +84,9 @@ impl AggregateFunction for BuiltIn {
     }
 
     fn describe(&self) -> String {
-        let args: Vec<String> = self.expr.expressions().iter().map(ToString::to_string).collect();
-        let by: Vec<String> = self.expr.order_bys().iter().map(ToString::to_string).collect();
+        let args: Vec<String> = self.expr.expressions().iter().map(unplaced).collect();
+        let by = self.expr.order_bys().iter().map(|s| format!("{} {:?}", unplaced(&s.expr), s.options));
+        let by: Vec<String> = by.collect();
         let distinct = if self.expr.is_distinct() { "distinct " } else { "" };
         format!("{}({distinct}{}) order by [{}]", self.expr.fun().name(), args.join(", "), by.join(", "))
     }

@@ -28,7 +28,7 @@ pub use function::{AggregateFunction, FunctionError};
 pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
-use super::expression::Expressions;
+use super::expression::{Expressions, unplaced};
 use super::{Effects, Partial, Rows, Stateful};
 use crate::format::UTC;
 use crate::job::OutputMode;
@@ -206,16 +206,21 @@ impl Stateful for GroupAggregate {
         let time = match &self.time {
             TimeKey::None => "no time".to_owned(),
             TimeKey::Window { spec, time } => {
+                let time = unplaced(time);
                 format!("window({time}, {spec:?}, {})", if self.stores_windows() { "windows" } else { "slices" })
             }
-            TimeKey::EventTime { time } => format!("event time {time}"),
+            TimeKey::EventTime { time } => format!("event time {}", unplaced(time)),
         };
         let field = |f: &FieldRef| format!("{}: {}", f.name(), f.data_type());
         let list = |fields: &Fields| fields.iter().map(field).collect::<Vec<_>>().join(", ");
-        let aggregates: Vec<String> = self.aggregates.iter().map(|a| a.function.describe()).collect();
+        let call = |a: &AggregateCall| {
+            let filter = a.filter.as_ref().map_or(String::new(), |f| format!(" where {}", f.describe()));
+            format!("{} of ({}){filter}", a.function.describe(), a.args.describe())
+        };
+        let aggregates: Vec<String> = self.aggregates.iter().map(call).collect();
         format!(
-            "{time}; keys {:?} ({}); aggregates {}; state ({})",
-            self.keys,
+            "{time}; keys {} ({}); aggregates {}; state ({})",
+            self.keys.describe(),
             list(&self.key_fields),
             aggregates.join(", "),
             list(&self.state_fields)

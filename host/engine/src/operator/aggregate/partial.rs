@@ -10,7 +10,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use super::function::{AggregateFunction, FunctionError};
 use super::grouping::{ChunkGroups, group_rows};
 use super::{GroupAggregate, TimeKey};
-use crate::operator::expression::evaluation_failed;
+use crate::operator::expression::Expressions;
 use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::rows::arrow_failed;
 use crate::operator::{Effects, LateRows, Rows};
@@ -141,15 +141,20 @@ impl GroupAggregate {
         expr: &Arc<dyn PhysicalExpr>,
         effects: &mut Effects,
     ) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
-        let values = expr.evaluate(&rows.batch).and_then(|v| v.into_array(rows.len()));
-        let values = values.map_err(|e| evaluation_failed(e, expr).context(format!("operator `{}`", self.name)))?;
+        let (values, rejected) = Expressions::new(vec![expr.clone()], false)
+            .evaluate(&rows.batch)
+            .map_err(|e| e.context(format!("operator `{}`", self.name)))?;
+        let values = &values[0];
         let times = values
             .as_primitive_opt::<TimestampMicrosecondType>()
             .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values.data_type())))?;
         let mut unusable = Vec::new();
         if times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
+            let mut rejected = rejected.into_iter().peekable();
             for row in 0..times.len() {
-                if times.is_null(row) {
+                if let Some(failed) = rejected.next_if(|r| r.row as usize == row) {
+                    effects.reject(&self.name, &rows, row, failed.reason);
+                } else if times.is_null(row) {
                     effects.reject(&self.name, &rows, row, "its event time is null: it belongs to no window");
                 } else if !in_range(times.value(row)) {
                     effects.reject(&self.name, &rows, row, "its event time is out of range");
@@ -173,7 +178,7 @@ impl GroupAggregate {
         let Timed { rows, buckets, rows_of } = timed;
         let node = |e: Error| e.context(format!("operator `{}`", self.name));
         let mut failing: Vec<(u32, String)> = Vec::new();
-        let mut evaluate = |e: &super::Expressions| -> Result<Vec<ArrayRef>> {
+        let mut evaluate = |e: &Expressions| -> Result<Vec<ArrayRef>> {
             let (mut arrays, rejected) = e.evaluate(&rows.batch).map_err(node)?;
             failing.extend(rejected.into_iter().map(|r| (r.row, r.reason)));
             if let Some(rows_of) = &rows_of {
