@@ -16,30 +16,6 @@ use millstream_engine::run::{RunOptions, run};
 
 use crate::support::{here, runtime};
 
-const POINTS: [&str; 21] = [
-    point::PLANNED,
-    point::CHUNK,
-    point::ASIDE_BEFORE,
-    point::ASIDE_WRITTEN,
-    point::ASIDE_SYNCED,
-    point::ASIDE_FOLDER_SYNCED,
-    point::RECORD_BEFORE,
-    point::RECORD_TORN,
-    point::RECORD_WRITTEN,
-    point::RECORD_SYNCED,
-    point::RENAME_BEFORE,
-    point::RENAME_AFTER,
-    point::PUBLISH_FOLDER_SYNCED,
-    point::MARK_BEFORE,
-    point::MARK_AFTER,
-    point::SNAPSHOT_BEFORE,
-    point::SNAPSHOT_WRITTEN,
-    point::SNAPSHOT_RENAMED,
-    point::SEGMENT_CREATED,
-    point::GC_BEFORE,
-    point::GC_REMOVED,
-];
-
 /// Selected of the whole matrix in an ordinary run: one in so many.
 const ONE_IN: u64 = 9;
 
@@ -208,7 +184,7 @@ fn a_restart_after_kill_9_gives_what_an_undisturbed_run_gives() {
         lay_out(&reference, &job);
         let (passed, want) = undisturbed(&reference);
         assert!(want.len() > 1, "{name}: nothing was published");
-        for (point, times) in POINTS.iter().filter_map(|p| passed.get(p).map(|n| (*p, *n))) {
+        for (point, times) in point::ALL.iter().filter_map(|p| passed.get(p).map(|n| (*p, *n))) {
             reached.insert(point);
             for at in std::collections::BTreeSet::from([1, times.div_ceil(2), times]) {
                 number += 1;
@@ -236,7 +212,7 @@ fn a_restart_after_kill_9_gives_what_an_undisturbed_run_gives() {
         }
     }
     assert!(killed > 0);
-    for point in POINTS {
+    for point in point::ALL {
         assert!(reached.contains(point), "no job passes the fault point {point}");
     }
     println!("{killed} processes killed and started again");

@@ -20,9 +20,9 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-/// 2 where the user must mend the job or the call, else 1.
+/// 2 where the user must mend the job or the call (whatever points into the job file), else 1.
 fn code(error: &Error) -> u8 {
-    if error.kind() == ErrorKind::Invalid { 2 } else { 1 }
+    if error.kind() == ErrorKind::Invalid || error.location().is_some() { 2 } else { 1 }
 }
 
 fn render(error: &Error, colour: bool, width: usize) -> String {

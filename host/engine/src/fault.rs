@@ -48,6 +48,31 @@ pub mod point {
     pub const GC_BEFORE: &str = "gc.before";
     /// One file that is no longer needed is removed.
     pub const GC_REMOVED: &str = "gc.remove.after";
+
+    /// All of them, in that order.
+    pub const ALL: [&str; 21] = [
+        PLANNED,
+        CHUNK,
+        ASIDE_BEFORE,
+        ASIDE_WRITTEN,
+        ASIDE_SYNCED,
+        ASIDE_FOLDER_SYNCED,
+        RECORD_BEFORE,
+        RECORD_TORN,
+        RECORD_WRITTEN,
+        RECORD_SYNCED,
+        RENAME_BEFORE,
+        RENAME_AFTER,
+        PUBLISH_FOLDER_SYNCED,
+        MARK_BEFORE,
+        MARK_AFTER,
+        SNAPSHOT_BEFORE,
+        SNAPSHOT_WRITTEN,
+        SNAPSHOT_RENAMED,
+        SEGMENT_CREATED,
+        GC_BEFORE,
+        GC_REMOVED,
+    ];
 }
 
 /// A handle on the fault points; the default one does nothing.

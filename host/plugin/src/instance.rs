@@ -81,7 +81,6 @@ pub(crate) struct Instances<G: Guest> {
     config: String,
     input: Input,
     limits: Limits,
-    call_ticks: u64,
     answer: OnceLock<G::Answer>,
     idle: Mutex<Vec<Box<Live<G>>>>,
 }
@@ -108,7 +107,6 @@ impl<G: Guest> Instances<G> {
             config: config.to_owned(),
             input,
             limits: limits.clone(),
-            call_ticks: Ticker::ticks(limits.call_time),
             answer: OnceLock::new(),
             idle: Mutex::new(Vec::new()),
         };
@@ -142,7 +140,8 @@ impl<G: Guest> Instances<G> {
             Some(live) => live,
             None => self.new_instance()?,
         };
-        let ticks = self.call_ticks.saturating_mul(u64::from(options.time_factor));
+        let time = options.time_of(self.limits.call_time);
+        let ticks = Ticker::ticks(time);
         self.begin(&mut live.store, ticks);
         let Live { store, guest } = &mut *live;
         match call(guest, store) {
@@ -158,10 +157,7 @@ impl<G: Guest> Instances<G> {
                 self.put_back(live);
                 Err(PluginError::Returned { message: cut(message, MESSAGE_BYTES), stderr })
             }
-            Err(error) => {
-                let time = self.limits.call_time.saturating_mul(options.time_factor);
-                Err(trap::classify(&error, live.store.data(), time))
-            }
+            Err(error) => Err(trap::classify(&error, live.store.data(), time)),
         }
     }
 

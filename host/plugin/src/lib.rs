@@ -60,7 +60,7 @@ pub use binding::InputField;
 pub use bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundMap, Expanded, Mapped, Selection};
 pub use error::{PluginError, Result, Trap, TrapKind};
 pub use inspect::PluginKind;
-pub use limits::{CallOptions, Limits};
+pub use limits::{CallOptions, LEAST_CALL_TIME, Limits};
 pub use plugin::{Description, Import, Plugin};
 pub use rejects::{REASON_BYTES, REASON_DROPPED, REASONS_BYTES, Reject};
 pub use runtime::{Notify, Runtime, RuntimeOptions};

@@ -48,16 +48,30 @@ pub struct CallOptions {
     pub fresh_instance: bool,
     /// What `call_time` is multiplied by.
     pub time_factor: u32,
+    /// What it is divided by: for a call with a part of the rows. No call gets less than [`LEAST_CALL_TIME`].
+    pub time_divisor: u32,
 }
+
+/// The least time of a call: the clock that stops calls ticks in milliseconds, and a small part of a batch has costs of
+/// its own.
+pub const LEAST_CALL_TIME: Duration = Duration::from_millis(20);
 
 impl CallOptions {
     /// The second try of a call that failed: a fresh instance and ten times the time, since a stall of the machine is
     /// not the row's fault.
-    pub const RETRY: Self = Self { fresh_instance: true, time_factor: 10 };
+    pub const RETRY: Self = Self { fresh_instance: true, time_factor: 10, time_divisor: 1 };
+}
+
+impl CallOptions {
+    /// How long a call may take where `call_time` is what a whole batch may.
+    pub(crate) fn time_of(&self, call_time: Duration) -> Duration {
+        let time = call_time.saturating_mul(self.time_factor) / self.time_divisor.max(1);
+        time.max(LEAST_CALL_TIME.min(call_time))
+    }
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { fresh_instance: false, time_factor: 1 }
+        Self { fresh_instance: false, time_factor: 1, time_divisor: 1 }
     }
 }

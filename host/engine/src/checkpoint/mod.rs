@@ -151,6 +151,12 @@ impl Checkpoint {
         open::open(storage, options)
     }
 
+    /// The id of the checkpoint in `storage`, without opening it; none where there is none, or none that can be read.
+    pub fn id_in(storage: &dyn Storage) -> Option<String> {
+        let content = storage.read("checkpoint.json").ok()?;
+        meta::Meta::read(&content).ok().map(|meta| meta.id)
+    }
+
     /// The checkpoint's id: 16 hexadecimal digits.
     pub fn id(&self) -> String {
         format!("{:016x}", self.id)

@@ -21,7 +21,11 @@ pub enum Attempt {
     /// On a fresh instance with ten times the time.
     Patient,
     /// On a part of the rows, in search of those that fail.
-    Search,
+    Search {
+        /// The whole is this many times the part: the part gets as much less time, or finding one row on which a
+        /// plugin loops would take the time limit once per halving.
+        of_whole: u32,
+    },
 }
 
 /// The results of the parts that went well, each with its rows, and the rows that fail alone, each with its error; both
@@ -53,7 +57,8 @@ pub fn isolate<T, E>(
     // A stack with the earlier half on top: parts come out in order.
     let mut open = vec![middle..rows, 0..middle];
     while let Some(part) = open.pop() {
-        match call(part.clone(), Attempt::Search) {
+        let of_whole = u32::try_from(rows / part.len()).unwrap_or(u32::MAX);
+        match call(part.clone(), Attempt::Search { of_whole }) {
             Ok(done) => good.push((part, done)),
             Err(e) if part.len() == 1 => {
                 bad.push((part.start, e));

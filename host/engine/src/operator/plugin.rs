@@ -23,10 +23,11 @@ use crate::{Error, ErrorKind, Result};
 pub const ROWS_PER_CALL: usize = 8192;
 
 /// How a plugin is called under each attempt of the rule for failures.
-fn options(attempt: Attempt) -> CallOptions {
+pub(super) fn options(attempt: Attempt) -> CallOptions {
     match attempt {
-        Attempt::First | Attempt::Search => CallOptions::default(),
-        Attempt::Patient => CallOptions { fresh_instance: true, time_factor: 10 },
+        Attempt::First => CallOptions::default(),
+        Attempt::Patient => CallOptions::RETRY,
+        Attempt::Search { of_whole } => CallOptions { time_divisor: of_whole, ..CallOptions::default() },
     }
 }
 

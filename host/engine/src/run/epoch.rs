@@ -94,7 +94,11 @@ pub(super) fn compute(
     }
     gather.send_letters()?;
     let Gather { seen, counters, .. } = gather;
-    let prepared = sinks.iter_mut().map(|sink| sink.finish(epoch.epoch)).collect::<Result<_>>()?;
+    let prepared = sinks.iter_mut().zip(&plan.sinks).map(|(sink, planned)| {
+        let at = |e: Error| e.context(format!("sink `{}`", planned.spec.name.value));
+        sink.finish(epoch.epoch).map_err(at)
+    });
+    let prepared = prepared.collect::<Result<_>>()?;
     Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
 }
 

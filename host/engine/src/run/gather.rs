@@ -147,7 +147,7 @@ impl<'a> Gather<'a> {
         };
         let name = &self.plan.sinks[sink].spec.name.value;
         *self.counters.rows_out.entry(name.clone()).or_default() += batch.num_rows() as u64;
-        self.sinks[sink].write(&batch)
+        self.sinks[sink].write(&batch).map_err(|e| e.context(format!("sink `{name}`")))
     }
 
     fn letter(&mut self, letter: DeadLetter) -> Result<()> {

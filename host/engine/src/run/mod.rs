@@ -22,7 +22,7 @@ pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summa
 
 use crate::clock::{Clock, SystemClock};
 use crate::fault::{Faults, point};
-use crate::job::{Job, JobText, SinkConnector, SourceSpec, Trigger};
+use crate::job::{Job, JobText, SinkConnector, SourceConnector, SourceSpec, Trigger};
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
@@ -104,14 +104,13 @@ fn source_schema(spec: &SourceSpec, job: &JobText) -> Result<SchemaRef> {
 /// # Errors
 /// The first error ends the run; everything before its epoch is committed, nothing of it is.
 pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
-    let began = Instant::now();
     let folder = CheckpointFolder::of(&job)?;
     let folders = sink::local_folders();
     let observer = options.observer.clone();
 
     // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
     // for a job that is wrong.
-    let existing = folder.path.join("checkpoint.json").exists();
+    let existing = !options.fresh && folder.path.join("checkpoint.json").exists();
     let early = if existing {
         Some(recover::open(
             &folder.path,
@@ -126,6 +125,9 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         None
     };
     let plan = check(job, options.runtime.as_ref())?;
+    if options.fresh {
+        recover::forget_published(&folder.path, &plan)?;
+    }
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
         None => recover::open(
@@ -184,6 +186,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         threads,
         totals: Totals::default(),
     };
+    // What is told as the job's time has no builds of plugins in it.
+    let began = Instant::now();
     let ended = engine.run(finished);
     // What was computed before an error is committed all the same; the first error is the one to tell.
     let committed = engine.committer.finish();
@@ -208,12 +212,28 @@ fn live_sources(plan: &Plan, state: &State, all_there_is: bool) -> Result<Vec<Li
                 source.restore(&mut entries)?;
             }
             if all_there_is {
+                refuse_endless(plan, &planned.spec)?;
                 source.stop_discovery()?;
             }
             let decoder = source.decoder(&planned.columns)?;
             Ok(LiveSource { source, decoder })
         })
         .collect()
+}
+
+/// All there is of a generator without an end and without a rate would be read for ever.
+fn refuse_endless(plan: &Plan, spec: &SourceSpec) -> Result<()> {
+    match &spec.connector {
+        SourceConnector::Generate(made) if made.rows.is_none() && made.rows_per_second.is_none() => Err(plan
+            .job
+            .text
+            .error(
+                spec.name.span.clone(),
+                format!("source `{}` never ends, so not all of it can be read", spec.name.value),
+            )
+            .with_help("say how many rows it gives: rows = 10000")),
+        _ => Ok(()),
+    }
 }
 
 /// The table of what a source has read. No operator can have this name.

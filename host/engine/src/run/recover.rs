@@ -9,7 +9,7 @@ use crate::fault::Faults;
 use crate::job::{Job, SinkConnector};
 use crate::plan::Plan;
 use crate::record::EpochRecord;
-use crate::sink::{Folders, republish};
+use crate::sink::{Folders, forget, republish};
 use crate::storage::{LocalStorage, Storage};
 use crate::{Error, ErrorKind, Result};
 
@@ -68,6 +68,19 @@ pub(super) fn open(
         observer.message(&format!("published again what was committed up to epoch {epoch}"));
     }
     Ok((checkpoint, recovered))
+}
+
+/// Before a checkpoint is dropped: what its file sinks have published goes with it.
+pub(super) fn forget_published(folder: &Path, plan: &Plan) -> Result<()> {
+    let storage = LocalStorage::new(folder);
+    // Where somebody owns it, opening it will say so.
+    let (Some(id), Ok(Some(_owned))) = (Checkpoint::id_in(&storage), storage.lock("LOCK")) else { return Ok(()) };
+    for sink in &plan.sinks[..plan.job.sinks.len()] {
+        if let SinkConnector::File { path, .. } = &sink.spec.connector {
+            forget(&path.value, &id).map_err(|e| e.context(format!("sink `{}`", sink.spec.name.value)))?;
+        }
+    }
+    Ok(())
 }
 
 /// What a sink has of an epoch after the last one was committed by a record that is not there any more: damaged, or

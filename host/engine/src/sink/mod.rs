@@ -30,7 +30,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 pub use console::ConsoleWriter;
 pub use error::{SinkError, is_closed_pipe, is_fatal};
-pub use file::{AsideFile, INLINE_LIMIT, check_file_sink, republish};
+pub use file::{AsideFile, INLINE_LIMIT, check_file_sink, forget, republish};
 pub use memory::{MemoryTable, MemoryTables};
 
 use crate::error::{Error, Result};
@@ -206,6 +206,10 @@ pub fn build(
 pub fn build_dead_letters(spec: &SinkSpec, schema: SchemaRef, context: &SinkContext) -> Result<Box<dyn Sink>> {
     check_dead_letters(spec)?;
     match &spec.connector {
+        SinkConnector::File { path, .. } if path.value.is_dir() => {
+            let message = format!("dead letters go to a file, and {} is a folder", path.value.display());
+            Err(Error::invalid(message).with_help("name a file in it: path = \".../dead-letters.jsonl\""))
+        }
         SinkConnector::File { path, format, .. } => {
             let name = &spec.name.value;
             let sink = file::FileSink::open_file(name, &path.value, *format, schema, context);

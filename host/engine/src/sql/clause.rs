@@ -53,7 +53,7 @@ pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<(
             let message = format!(
                 "`{name}` gives another answer each time: an epoch that is run again after a crash must give the same rows"
             );
-            Err(text.refuse(spelled, message).with_help("take times from the rows, or add a column in a plugin"))
+            Err(text.refuse(spelled, message).with_help("take times from the rows themselves"))
         }
     }
 }

@@ -168,10 +168,29 @@ fn transform(
 /// An expression as a person would write it.
 pub(super) fn shown(expr: &Expr) -> String {
     match expr {
-        Expr::Alias(alias) => format!("{} AS {}", shown(&alias.expr), alias.name),
+        // Of two names the outer one counts; the inner one is the planner's.
+        Expr::Alias(alias) => match alias.expr.as_ref() {
+            Expr::Alias(inner) => format!("{} AS {}", shown(&inner.expr), alias.name),
+            Expr::Column(column) if column.name == alias.name => column.name.clone(),
+            inner => format!("{} AS {}", shown(inner), alias.name),
+        },
         Expr::Column(column) => column.name.clone(),
-        other => other.human_display().to_string(),
+        other => plain_literals(&other.human_display().to_string()),
     }
+}
+
+/// `Utf8("a")` is 'a' and `Int64(1)` is 1 to who wrote them.
+fn plain_literals(text: &str) -> String {
+    let mut text = text.replace("count(Int64(1))", "count(*)");
+    for (open, close, quote) in [("Utf8(\"", "\")", "'"), ("Int64(", ")", ""), ("Float64(", ")", "")] {
+        while let Some(start) = text.find(open) {
+            let from = start + open.len();
+            let Some(len) = text[from..].find(close) else { break };
+            let value = format!("{quote}{}{quote}", &text[from..from + len]);
+            text.replace_range(start..from + len + close.len(), &value);
+        }
+    }
+    text
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.

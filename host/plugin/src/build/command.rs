@@ -22,7 +22,7 @@ pub(super) struct Cargo<'a> {
     pub shown: &'a Path,
     /// Its absolute path.
     pub project: &'a Path,
-    /// Cargo's target folder for all plugins: they share their dependencies.
+    /// Cargo's target folder for the plugins of this workspace: they share their dependencies.
     pub target: &'a Path,
 }
 
@@ -56,16 +56,13 @@ impl Cargo<'_> {
             "json-render-diagnostics",
         ]);
         cargo.arg("--target-dir").arg(self.target);
-        if self.workspace()?.with_file_name("Cargo.lock").is_file() {
-            cargo.arg("--locked");
-        }
         cargo.env("RUSTFLAGS", "-C target-feature=+simd128");
         let output = self.run(cargo, "cargo", "install Rust from https://rustup.rs")?;
         self.artifact(&String::from_utf8_lossy(&output.stdout))
     }
 
     /// The manifest of the workspace that the project belongs to: its own, where it belongs to none.
-    fn workspace(&self) -> Result<PathBuf> {
+    pub(super) fn workspace(&self) -> Result<PathBuf> {
         let mut cargo = self.command("cargo");
         cargo.args(["locate-project", "--workspace", "--message-format", "plain"]);
         let output = self.run(cargo, "cargo", "install Rust from https://rustup.rs")?;
@@ -131,13 +128,7 @@ impl Cargo<'_> {
             return Ok(output);
         }
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let hint = if tool == "rustup" {
-            missing.to_owned()
-        } else if message.contains("--locked") {
-            format!("bring its Cargo.lock up to date: run `cargo check` in {}", self.shown.display())
-        } else {
-            String::new()
-        };
+        let hint = if tool == "rustup" { missing.to_owned() } else { String::new() };
         let message = if message.is_empty() { format!("{tool} ended with {}", output.status) } else { message };
         Err(self.failed(&cut(message, MESSAGE_BYTES), &hint))
     }

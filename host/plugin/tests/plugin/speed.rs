@@ -48,6 +48,6 @@ fn calls() {
     let Ok(Bound::Map(echo)) = bind("map", "echo", &text, &limits) else { panic!() };
     time("40-byte utf8 there and back", 8192, || drop(echo.call(&text).unwrap()));
     let Ok(Bound::Map(map)) = bind("map", "calls", &batch, &limits) else { panic!() };
-    let fresh = CallOptions { fresh_instance: true, time_factor: 1 };
+    let fresh = CallOptions { fresh_instance: true, ..CallOptions::default() };
     time("a fresh instance", 1, || drop(map.call_with(&none, fresh).unwrap()));
 }

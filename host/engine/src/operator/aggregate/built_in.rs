@@ -13,6 +13,7 @@ use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 
 use super::function::{AggregateFunction, FunctionError};
 use crate::operator::expression::unplaced;
+use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
 
@@ -97,7 +98,7 @@ impl AggregateFunction for BuiltIn {
         n: usize,
         args: &[ArrayRef],
         filter: Option<&BooleanArray>,
-        _: bool,
+        _: Attempt,
     ) -> Result<Vec<ArrayRef>, FunctionError> {
         let mut accumulator = self.accumulator().map_err(|e| self.failed(e))?;
         let groups = wide(groups);

@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::Fields;
 
 use crate::Error;
+use crate::operator::isolate::Attempt;
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -51,14 +52,14 @@ pub trait AggregateFunction: Send + Sync + Debug {
     }
 
     /// Rows to one state per group: `groups[i]` is row `i`'s group. Rows where `filter` is not true do not count.
-    /// `patient`: the call is repeated after a failure, on a fresh instance and with more time.
+    /// `attempt`: which call it is in the search for rows that make it fail.
     fn partial(
         &self,
         groups: &[u32],
         n: usize,
         args: &[ArrayRef],
         filter: Option<&BooleanArray>,
-        patient: bool,
+        attempt: Attempt,
     ) -> Result<Vec<ArrayRef>, FunctionError>;
 
     /// States to one state per group, older states first.

@@ -295,13 +295,13 @@ fn partial_states(
     filter: Option<&BooleanArray>,
 ) -> Result<PartialStates, FunctionError> {
     if !function.may_reject() {
-        let states = function.partial(ids, n, args, filter, false)?;
+        let states = function.partial(ids, n, args, filter, Attempt::First)?;
         return Ok(PartialStates { states, failing: Vec::new() });
     }
     let (parts, failing) = isolate(ids.len(), |part, attempt| {
         let args: Vec<ArrayRef> = args.iter().map(|a| a.slice(part.start, part.len())).collect();
         let filter = filter.map(|f| f.slice(part.start, part.len()));
-        function.partial(&ids[part], n, &args, filter.as_ref(), attempt == Attempt::Patient)
+        function.partial(&ids[part], n, &args, filter.as_ref(), attempt)
     })?;
     if !failing.is_empty() {
         let failing = failing.into_iter().map(|(row, e)| (row, e.into_error().message().to_owned())).collect();

@@ -6,9 +6,11 @@ use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::filter;
 use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use millstream_plugin::{BoundAggregate, CallOptions};
+use millstream_plugin::BoundAggregate;
 
 use super::function::{AggregateFunction, FunctionError};
+use crate::operator::isolate::Attempt;
+use crate::operator::plugin::options;
 use crate::operator::rows::arrow_failed;
 
 /// A plugin's aggregate over arguments of a fixed schema.
@@ -54,10 +56,10 @@ impl AggregateFunction for PluginAggregate {
         n: usize,
         args: &[ArrayRef],
         counts: Option<&BooleanArray>,
-        patient: bool,
+        attempt: Attempt,
     ) -> Result<Vec<ArrayRef>, FunctionError> {
-        let options = RecordBatchOptions::new().with_row_count(Some(groups.len()));
-        let batch = RecordBatch::try_new_with_options(self.arguments.clone(), args.to_vec(), &options);
+        let row_count = RecordBatchOptions::new().with_row_count(Some(groups.len()));
+        let batch = RecordBatch::try_new_with_options(self.arguments.clone(), args.to_vec(), &row_count);
         let mut batch = batch.map_err(arrow_failed)?;
         let mut counted: Option<UInt32Array> = None;
         if let Some(counts) = counts {
@@ -67,9 +69,7 @@ impl AggregateFunction for PluginAggregate {
             counted = Some(arrow::array::AsArray::as_primitive::<UInt32Type>(&kept).clone());
         }
         let groups = counted.as_ref().map_or(groups, |c| c.values());
-        let options =
-            if patient { CallOptions { fresh_instance: true, time_factor: 10 } } else { CallOptions::default() };
-        self.bound.partial_with(groups, n as u32, &batch, options).map_err(FunctionError::Plugin)
+        self.bound.partial_with(groups, n as u32, &batch, options(attempt)).map_err(FunctionError::Plugin)
     }
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {

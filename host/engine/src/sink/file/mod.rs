@@ -8,6 +8,7 @@
 mod check;
 mod claim;
 mod extend;
+mod forget;
 mod hold;
 mod name;
 mod place;
@@ -22,6 +23,7 @@ use arrow::datatypes::SchemaRef;
 
 pub(super) use check::check_dead_letters;
 pub use check::check_file_sink;
+pub use forget::forget;
 pub use hold::{AsideFile, INLINE_LIMIT};
 pub use publish::republish;
 
