@@ -30,9 +30,6 @@ use crate::sql::{self, Parsed, SqlText};
 use crate::time::watermark::{Policy, WatermarkRule};
 use crate::{Error, Result};
 
-/// Partitions of a new checkpoint's state: units of parallel work, more than most machines have cores.
-pub const PARTITIONS: u32 = 16;
-
 /// A job that can run.
 pub struct Plan {
     /// The job.

@@ -8,7 +8,7 @@ use millstream_plugin::{Bound, InputField, PluginKind};
 
 use super::event_time::{self, WatermarkNodes};
 use super::node::{PlannedNode, Use};
-use super::{PARTITIONS, Plugins, Queries, project};
+use super::{Plugins, Queries, project};
 use crate::format::normalise_schema;
 use crate::job::{Job, Logic, OperatorSpec, OutputMode, Spanned, suggest};
 use crate::operator::aggregate::{
@@ -18,6 +18,7 @@ use crate::operator::{
     ColumnFrom, Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform,
 };
 use crate::sql::{self, Emits, InputTable, PlanContext, Relation};
+use crate::state::DEFAULT_PARTITIONS;
 use crate::{Error, ErrorKind, Result};
 
 /// Columns in use per node; a node that is not in it keeps all.
@@ -154,7 +155,7 @@ impl Planner<'_> {
                     tables,
                     plugins: &functions,
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
-                    partitions: PARTITIONS,
+                    partitions: DEFAULT_PARTITIONS,
                     keep_columns: operator.late.is_some(),
                 },
             )
@@ -375,7 +376,7 @@ impl Planner<'_> {
             groups,
             schema,
             mode,
-            partitions: PARTITIONS,
+            partitions: DEFAULT_PARTITIONS,
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();
         Ok(Relation::Stateful {

@@ -66,12 +66,17 @@ pub(super) fn compute(
         let Some(range) = range else { continue };
         let at = |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
         let chunks = live.source.read(range).map_err(at)?;
-        readers.push(Reader { number, range, decoder: &*live.decoder, chunks });
+        let count = match range {
+            SourceRange::Files(files) => files.len() as u32,
+            SourceRange::Rows { .. } => 0,
+        };
+        let files = (0..count).map(|file| live.source.file_name(range, file).into()).collect();
+        readers.push(Reader { number, files, decoder: &*live.decoder, chunks });
     }
     let chunks = readers.into_iter().flat_map(|reader| {
-        let Reader { number, range, decoder, chunks } = reader;
+        let Reader { number, files, decoder, chunks } = reader;
         let at = move |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        chunks.map(move |chunk| chunk.map_err(at).map(|chunk| (origin(number, range, &chunk), decoder, chunk)))
+        chunks.map(move |chunk| chunk.map_err(at).map(|chunk| (origin(number, &files, &chunk), decoder, chunk)))
     });
     let work = |(origin, decoder, chunk): (Origin, &dyn Decode, RawChunk)| {
         let flow = &plan.sources[origin.source].flow;
@@ -104,21 +109,18 @@ pub(super) fn compute(
 
 struct Reader<'a> {
     number: usize,
-    range: &'a SourceRange,
+    /// The files of the range, as they are shown.
+    files: Vec<Arc<str>>,
     decoder: &'a dyn Decode,
     chunks: Chunks,
 }
 
-fn origin(source: usize, range: &SourceRange, chunk: &RawChunk) -> Origin {
-    let file = match range {
-        SourceRange::Files(files) => files.get(chunk.file as usize).map(|f| f.path.as_str().into()),
-        SourceRange::Rows { .. } => None,
-    };
+fn origin(source: usize, files: &[Arc<str>], chunk: &RawChunk) -> Origin {
     let first_row = match &chunk.content {
         RawContent::Rows { from, .. } => Some(*from),
         _ => None,
     };
-    Origin { source, file, first_row }
+    Origin { source, file: files.get(chunk.file as usize).cloned(), first_row }
 }
 
 fn emit(flow: &Flow, emitted: &[RecordBatch], context: EpochContext<'_>, gather: &mut Gather<'_>) -> Result<()> {

@@ -111,34 +111,18 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
     // for a job that is wrong.
     let existing = !options.fresh && folder.path.join("checkpoint.json").exists();
-    let early = if existing {
-        Some(recover::open(
-            &folder.path,
-            &job,
-            options.fresh,
-            options.clock.now(),
-            &folders,
-            &options.faults,
-            &*observer,
-        )?)
-    } else {
-        None
+    let open = |job: &Job| {
+        let now = options.clock.now();
+        recover::open(&folder.path, job, options.fresh, now, &folders, &options.faults, &*observer)
     };
+    let early = if existing { Some(open(&job)?) } else { None };
     let plan = check(job, options.runtime.as_ref())?;
     if options.fresh {
         recover::forget_published(&folder.path, &plan)?;
     }
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
-        None => recover::open(
-            &folder.path,
-            &plan.job,
-            options.fresh,
-            options.clock.now(),
-            &folders,
-            &options.faults,
-            &*observer,
-        )?,
+        None => open(&plan.job)?,
     };
     let last = recovered.last.as_ref();
     if let Some(last) = last {
@@ -174,6 +158,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let committer = Committer::start(checkpoint.clone(), publishers, observer, wanted.clone())?;
 
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let plugins = plan.plugins.digests();
+    let fingerprints = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint())).collect();
     let mut engine = Engine {
         plan,
         options,
@@ -185,6 +171,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         wanted,
         threads,
         totals: Totals::default(),
+        plugins,
+        fingerprints,
     };
     // What is told as the job's time has no builds of plugins in it.
     let began = Instant::now();
@@ -274,6 +262,9 @@ struct Engine {
     wanted: Wanted,
     threads: usize,
     totals: Totals,
+    /// What every record says of the plugins and of the stateful operators.
+    plugins: BTreeMap<String, String>,
+    fingerprints: BTreeMap<String, String>,
 }
 
 impl Engine {
@@ -380,8 +371,8 @@ impl Engine {
             counters: result.counters,
             outputs: Vec::new(),
             job: self.plan.job.digest().to_owned(),
-            plugins: self.plan.plugins.digests(),
-            stateful: self.plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint())).collect(),
+            plugins: self.plugins.clone(),
+            stateful: self.fingerprints.clone(),
             finished,
         };
         let report = self.report(&record, result.took);

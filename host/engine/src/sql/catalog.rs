@@ -18,7 +18,7 @@ use super::InputTable;
 use super::parse::Parsed;
 use super::plugin::PluginFunction;
 use super::window::WindowFunction;
-use crate::operator::aggregate::timestamp_type;
+use crate::format::timestamp;
 
 /// Tables, functions and types.
 pub(super) struct Catalog {
@@ -150,7 +150,7 @@ struct Types;
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
         Ok(match sql_type {
-            SqlType::Timestamp(None, _) => Some(Arc::new(arrow::datatypes::Field::new("", timestamp_type(), true))),
+            SqlType::Timestamp(None, _) => Some(Arc::new(arrow::datatypes::Field::new("", timestamp(), true))),
             _ => None,
         })
     }

@@ -10,13 +10,15 @@ use datafusion_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, ExprSchemable};
-use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
+use datafusion_physical_expr::expressions::cast;
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::lower::{Lowering, NumberedRows, shown};
 use super::plugin::PluginAggregateFunction;
 use super::window::{as_window_call, window_spec};
 use super::{EVENT_TIME, Emits, Relation};
+use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{AggregateCall, BuiltIn, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey};
@@ -52,7 +54,7 @@ impl Lowering<'_> {
             if let Some(args) = as_window_call(expr) {
                 let spec = window_spec(args).map_err(|e| self.text.refuse_clause("window", e))?;
                 self.check_window_column(&args[0], schema, mode)?;
-                time = TimeKey::Window { spec, time: self.one_expression(&args[0], schema)? };
+                time = TimeKey::Window { spec, time: self.time_expression(&args[0], schema)? };
                 groups.push(OutputColumn::Time);
                 continue;
             }
@@ -60,7 +62,7 @@ impl Lowering<'_> {
             let is_event_time = field.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
             let windowed = aggregate.group_expr.iter().any(|e| as_window_call(e).is_some());
             if is_event_time && mode != OutputMode::Complete && !windowed && matches!(time, TimeKey::None) {
-                time = TimeKey::EventTime { time: self.one_expression(expr, schema)? };
+                time = TimeKey::EventTime { time: self.time_expression(expr, schema)? };
                 groups.push(OutputColumn::Time);
                 continue;
             }
@@ -128,25 +130,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn one_expression(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
-        let physical = datafusion_physical_expr::create_physical_expr(
-            expr,
-            schema,
-            &ExecutionProps::new(),
-            &PhysicalPlanningContext::default(),
-        )
-        .map_err(|e| self.text.error(e))?;
-        let found = physical.data_type(schema.as_arrow()).map_err(|e| self.text.error(e))?;
-        if found == crate::operator::aggregate::timestamp_type() {
-            return Ok(physical);
+    /// `expr` as event time: cast where it has another unit or zone.
+    fn time_expression(&self, expr: &Expr, schema: &DFSchema) -> Result<Expressions> {
+        let failed = |e| self.text.error(e);
+        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let mut time = create_physical_expr(expr, schema, &props, &planning).map_err(failed)?;
+        if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
+            time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
         }
-        // Another unit or zone.
-        datafusion_physical_expr::expressions::cast(
-            physical,
-            schema.as_arrow(),
-            crate::operator::aggregate::timestamp_type(),
-        )
-        .map_err(|e| self.text.error(e))
+        Ok(Expressions::new(vec![time], false))
     }
 
     fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {
@@ -187,7 +179,7 @@ impl Lowering<'_> {
         }
         let physical = |e: &Expr| {
             let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-            datafusion_physical_expr::create_physical_expr(e, schema, &props, &planning).map_err(|e| self.text.error(e))
+            create_physical_expr(e, schema, &props, &planning).map_err(|e| self.text.error(e))
         };
         let args: Vec<Arc<dyn PhysicalExpr>> = call.params.args.iter().map(&physical).collect::<Result<_>>()?;
         let fields: Vec<FieldRef> = call

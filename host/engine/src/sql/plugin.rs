@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, UInt32Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type};
 use datafusion_common::{DataFusionError, Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::{
@@ -81,10 +81,8 @@ impl PluginFunction {
     }
 
     fn bind(&self, fields: &[FieldRef], constants: &[Option<ArrayRef>]) -> Result<Bound> {
-        let named = |(i, f): (usize, &FieldRef)| {
-            Arc::new(Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()))
-        };
-        let inputs = fields.iter().enumerate().map(named).zip(constants);
+        let schema = argument_schema(fields);
+        let inputs = schema.fields().iter().cloned().zip(constants);
         let inputs: Vec<InputField> = inputs.map(|(field, c)| InputField { field, constant: c.clone() }).collect();
         self.plugin.bind(&self.config, &inputs, &self.limits).map_err(|e| {
             let error = Error::from(e).context(format!("plugin `{}`", self.name));
@@ -107,6 +105,12 @@ impl PluginFunction {
         }
         Ok(output[0].clone())
     }
+}
+
+/// What a plugin in SQL sees as its input: the arguments, named `arg0`, `arg1` and so on.
+fn argument_schema(fields: &[FieldRef]) -> SchemaRef {
+    let named = |(i, f): (usize, &FieldRef)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable());
+    Arc::new(Schema::new(fields.iter().enumerate().map(named).collect::<Vec<_>>()))
 }
 
 /// A map plugin as a scalar function. The planner adds a hidden last argument, the row's number.
@@ -201,11 +205,7 @@ impl ScalarUDFImpl for PluginScalar {
         } else {
             args.args.iter().map(|a| a.to_array(args.number_rows)).collect::<Result<_>>()?
         };
-        let named = fields
-            .iter()
-            .enumerate()
-            .map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
-        let schema = Arc::new(Schema::new(named.collect::<Vec<_>>()));
+        let schema = argument_schema(fields);
         let options = RecordBatchOptions::new().with_row_count(Some(args.number_rows));
         let batch = RecordBatch::try_new_with_options(schema, arrays[..n].to_vec(), &options)?;
         let row = |i: usize| arrays.get(n).map_or(i as u32, |rows| rows.as_primitive::<UInt32Type>().value(i));
@@ -244,29 +244,10 @@ impl ScalarUDFImpl for PluginScalar {
 
 /// An aggregate plugin as an aggregate function: what the planner needs to know of it. It is computed by
 /// [`PluginAggregate`].
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct PluginAggregateFunction {
     function: PluginFunction,
     signature: Signature,
-}
-
-impl fmt::Debug for PluginAggregateFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.function.fmt(f)
-    }
-}
-
-impl PartialEq for PluginAggregateFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.function == other.function
-    }
-}
-
-impl Eq for PluginAggregateFunction {}
-
-impl Hash for PluginAggregateFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.function.hash(state);
-    }
 }
 
 impl PluginAggregateFunction {
@@ -277,11 +258,7 @@ impl PluginAggregateFunction {
         let Bound::Aggregate(bound) = bound else {
             return plan_err!("plugin `{}` is no aggregate", self.function.name);
         };
-        let fields = fields
-            .iter()
-            .enumerate()
-            .map(|(i, f)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable()));
-        Ok(PluginAggregate::new(self.function.name.clone(), bound, Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
+        Ok(PluginAggregate::new(self.function.name.clone(), bound, argument_schema(fields)))
     }
 }
 

@@ -38,11 +38,6 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// The columns of a state.
     fn state_fields(&self) -> &Fields;
 
-    /// How many columns `finish` gives.
-    fn outputs(&self) -> usize {
-        1
-    }
-
     /// Name and what else decides what a stored state means.
     fn describe(&self) -> String;
 

@@ -19,18 +19,17 @@ mod plugin;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion_physical_expr::PhysicalExpr;
 
 pub use built_in::BuiltIn;
 pub use function::{AggregateFunction, FunctionError};
 pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
-use super::expression::{Expressions, unplaced};
+use super::expression::Expressions;
 use super::{Effects, Partial, Rows, Stateful};
-use crate::format::UTC;
+use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -48,12 +47,12 @@ pub enum TimeKey {
         /// The windows.
         spec: WindowSpec,
         /// The timestamp, microseconds UTC.
-        time: Arc<dyn PhysicalExpr>,
+        time: Expressions,
     },
     /// By the event time itself.
     EventTime {
         /// The timestamp, microseconds UTC.
-        time: Arc<dyn PhysicalExpr>,
+        time: Expressions,
     },
 }
 
@@ -119,14 +118,9 @@ pub struct GroupAggregateParts {
     pub partitions: u32,
 }
 
-/// The type of event times.
-pub fn timestamp_type() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()))
-}
-
 /// The type of a window column: a struct of `start` and `end`.
 pub fn window_type() -> DataType {
-    let bound = |name| Arc::new(Field::new(name, timestamp_type(), false));
+    let bound = |name| Arc::new(Field::new(name, timestamp(), false));
     DataType::Struct(Fields::from(vec![bound("start"), bound("end")]))
 }
 
@@ -206,10 +200,10 @@ impl Stateful for GroupAggregate {
         let time = match &self.time {
             TimeKey::None => "no time".to_owned(),
             TimeKey::Window { spec, time } => {
-                let time = unplaced(time);
+                let time = time.describe();
                 format!("window({time}, {spec:?}, {})", if self.stores_windows() { "windows" } else { "slices" })
             }
-            TimeKey::EventTime { time } => format!("event time {}", unplaced(time)),
+            TimeKey::EventTime { time } => format!("event time {}", time.describe()),
         };
         let field = |f: &FieldRef| format!("{}: {}", f.name(), f.data_type());
         let list = |fields: &Fields| fields.iter().map(field).collect::<Vec<_>>().join(", ");

@@ -1,11 +1,8 @@
 //! A chunk's rows to one state per group: lateness, time, keys, arguments, partial aggregates.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::TimestampMicrosecondType;
-use datafusion_physical_expr::PhysicalExpr;
 
 use super::function::{AggregateFunction, FunctionError};
 use super::grouping::{ChunkGroups, group_rows};
@@ -138,12 +135,11 @@ impl GroupAggregate {
     fn usable_times(
         &self,
         rows: Rows,
-        expr: &Arc<dyn PhysicalExpr>,
+        time: &Expressions,
         effects: &mut Effects,
     ) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
-        let (values, rejected) = Expressions::new(vec![expr.clone()], false)
-            .evaluate(&rows.batch)
-            .map_err(|e| e.context(format!("operator `{}`", self.name)))?;
+        let (values, rejected) =
+            time.evaluate(&rows.batch).map_err(|e| e.context(format!("operator `{}`", self.name)))?;
         let values = &values[0];
         let times = values
             .as_primitive_opt::<TimestampMicrosecondType>()

@@ -33,10 +33,6 @@ impl AggregateFunction for PluginAggregate {
         self.bound.state_fields()
     }
 
-    fn outputs(&self) -> usize {
-        self.bound.output().len()
-    }
-
     fn describe(&self) -> String {
         format!(
             "plugin {} (state version {}) of {}",
