@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::{RunOptions, run};
+use millstream_engine::run::{Environment, RunOptions, run};
 
 use crate::support::{here, runtime};
 
@@ -108,8 +108,12 @@ fn lay_out(folder: &Path, job: &str) {
 }
 
 fn run_here(folder: &Path, faults: Faults) {
-    let options =
-        RunOptions { trigger: Some(Trigger::AvailableNow), faults, runtime: Some(runtime()), ..RunOptions::default() };
+    let options = RunOptions {
+        trigger: Some(Trigger::AvailableNow),
+        environment: Environment { faults, ..Environment::default() },
+        runtime: Some(runtime()),
+        ..RunOptions::default()
+    };
     run(Job::load(&folder.join("job.toml"), &[]).unwrap(), options).unwrap();
 }
 

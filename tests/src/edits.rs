@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use millstream_engine::ErrorKind;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::Trigger;
-use millstream_engine::run::{RunOptions, Stop};
+use millstream_engine::run::{Environment, RunOptions, Stop};
 use serde_json::json;
 
 use crate::restart::{FILES, JOB, Watch, input, part, watched};
@@ -187,7 +187,13 @@ fn a_file_that_is_gone_or_changed_after_it_was_planned_stops_the_job() {
                 }
             }
         });
-        let error = scratch.run_with(JOB, RunOptions { faults, ..RunOptions::default() }).err().expect(what);
+        let error = scratch
+            .run_with(
+                JOB,
+                RunOptions { environment: Environment { faults, ..Environment::default() }, ..RunOptions::default() },
+            )
+            .err()
+            .expect(what);
         println!("{error:?}");
         for word in ["epoch 4", "`events`", "in/4.json", what] {
             assert!(error.message().contains(word), "{error} says nothing of {word}");

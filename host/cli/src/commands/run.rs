@@ -1,7 +1,7 @@
 //! `millstream run JOB`
 
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::RunOptions;
+use millstream_engine::run::{Environment, RunOptions};
 use millstream_engine::{Result, run, sink};
 
 use super::runtime;
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
         trigger: args.available_now.then_some(Trigger::AvailableNow),
         observer: progress.clone(),
         stop: stop::on_signals(terminal.clone(), progress.clone())?,
-        faults,
+        environment: Environment { faults, ..Environment::default() },
         console: Box::new(Console::new(terminal)),
         runtime,
         ..RunOptions::default()

@@ -7,13 +7,12 @@
 
 use std::collections::BTreeSet;
 
+use super::SnapshotSizes;
+
 /// When snapshots are due.
 #[derive(Debug)]
 pub(super) struct Planner {
-    /// Log bytes between two snapshot files, at least: below this the fsyncs would cost more than the bytes.
-    pub least: u64,
-    /// Snapshot bytes asked for at once, if one partition is not more than that.
-    pub most: u64,
+    sizes: SnapshotSizes,
     /// Log bytes so far.
     position: u64,
     /// The position at each partition's last snapshot.
@@ -26,8 +25,8 @@ pub(super) struct Planner {
 
 impl Planner {
     /// For so many partitions, none of which has a snapshot.
-    pub fn new(partitions: u32, least: u64, most: u64) -> Self {
-        Self { least, most, position: 0, written: vec![0; partitions as usize], credit: 0, asked: false }
+    pub fn new(partitions: u32, sizes: SnapshotSizes) -> Self {
+        Self { sizes, position: 0, written: vec![0; partitions as usize], credit: 0, asked: false }
     }
 
     /// The log grew.
@@ -52,7 +51,7 @@ impl Planner {
     /// The partitions of which to write snapshots now, given the bytes of each; asked once until they come.
     pub fn ask(&mut self, sizes: &[u64]) -> Vec<u32> {
         let newest = self.written.iter().max().copied().unwrap_or(0);
-        if self.asked || self.position - newest < self.least {
+        if self.asked || self.position - newest < self.sizes.least {
             return Vec::new();
         }
         let mut oldest: Vec<usize> = (0..self.written.len()).collect();
@@ -62,7 +61,7 @@ impl Planner {
             let size = sizes.get(partition).copied().unwrap_or(0);
             bytes += size;
             if bytes > self.credit
-                || (bytes > self.most && !asked.is_empty())
+                || (bytes > self.sizes.most && !asked.is_empty())
                 || self.written[partition] == self.position
             {
                 break;

@@ -56,10 +56,23 @@ pub struct Options {
     pub id: Option<u64>,
     /// Fault points.
     pub faults: Faults,
+    /// When snapshots are asked for.
+    pub snapshots: SnapshotSizes,
+}
+
+/// When snapshots of the state are asked for, and how much at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotSizes {
     /// Bytes of log between two snapshots, at least.
-    pub snapshot_least: u64,
+    pub least: u64,
     /// Bytes of snapshots asked for at once, where one partition does not take more.
-    pub snapshot_most: u64,
+    pub most: u64,
+}
+
+impl Default for SnapshotSizes {
+    fn default() -> Self {
+        Self { least: 1 << 20, most: 8 << 20 }
+    }
 }
 
 impl Default for Options {
@@ -72,8 +85,7 @@ impl Default for Options {
             now: 0,
             id: None,
             faults: Faults::default(),
-            snapshot_least: 1 << 20,
-            snapshot_most: 8 << 20,
+            snapshots: SnapshotSizes::default(),
         }
     }
 }

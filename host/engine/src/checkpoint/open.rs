@@ -348,7 +348,7 @@ fn go_on(found: &Found, decision: &Decision) -> Log {
 
 /// The accounts of log and snapshots as they were before the restart.
 fn plan(found: &Found, decision: &Decision, snapshots: &[((u64, u64), File)], options: &Options) -> Planner {
-    let mut planner = Planner::new(found.partitions, options.snapshot_least, options.snapshot_most);
+    let mut planner = Planner::new(found.partitions, options.snapshots);
     let mut due: BTreeSet<usize> = decision.bases.iter().flatten().map(|(s, _)| *s).collect();
     let before = decision.frames.first().map_or(0, |(s, f)| found.segments[*s].frames[*f].header.epoch);
     let mut write_until = |planner: &mut Planner, epoch: u64| {

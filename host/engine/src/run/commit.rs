@@ -1,15 +1,17 @@
 //! The way of an epoch from computed to committed to published.
 //!
-//! Two threads, so that the next epoch is computed while this one is made durable, and the epoch after it is made durable
+//! As a rule on two threads, so that the next epoch is computed while this one is made durable, and the epoch after it is made durable
 //! while this one is published. The *committer* syncs what was written aside and appends the record: the fsync of
 //! that is the commit. The *publisher* gives outputs their names, in the order of the epochs, several epochs at once
-//! where they wait, and then writes the mark.
+//! where they wait, and then writes the mark. A simulation does the same steps on the loop's own thread.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::collections::VecDeque;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use super::environment::{Pace, Turn};
 use super::report::{EpochReport, Observer};
 use crate::checkpoint::Checkpoint;
 use crate::record::{EpochRecord, Held};
@@ -39,28 +41,87 @@ pub(super) struct Computed {
     pub began: Instant,
 }
 
-/// The two threads.
-pub(super) struct Committer {
-    send: Option<SyncSender<Computed>>,
-    commits: Option<JoinHandle<Result<()>>>,
-    publishes: Option<JoinHandle<Result<()>>>,
+/// Commits and publishes what the loop has computed.
+pub(super) enum Committer {
+    Threads(Threads),
+    Stepped(Stepped),
 }
 
 impl Committer {
-    /// Starts the threads.
+    /// Starts what `pace` needs.
     pub fn start(
+        pace: Pace,
         checkpoint: Arc<Mutex<Checkpoint>>,
         publishers: Vec<Arc<dyn Publish>>,
         observer: Arc<dyn Observer>,
         wanted: Wanted,
     ) -> Result<Self> {
+        let steps = Steps { checkpoint, publishers, observer, wanted };
+        Ok(match pace {
+            Pace::Threads => Self::Threads(Threads::start(steps)?),
+            Pace::Stepped(schedule) => Self::Stepped(Stepped {
+                steps,
+                schedule,
+                computed: VecDeque::new(),
+                committed: Vec::new(),
+                failed: false,
+            }),
+        })
+    }
+
+    /// Hands an epoch over; waits while two are under way.
+    pub fn commit(&mut self, computed: Computed) -> Result<()> {
+        match self {
+            Self::Threads(threads) => threads.commit(computed),
+            Self::Stepped(stepped) => stepped.commit(computed),
+        }
+    }
+
+    /// Whether something failed: [`Committer::finish`] has the error.
+    pub fn has_failed(&self) -> bool {
+        match self {
+            Self::Threads(threads) => threads.have_ended(),
+            Self::Stepped(stepped) => stepped.failed,
+        }
+    }
+
+    /// Waits until everything handed over is committed and published.
+    pub fn finish(&mut self) -> Result<()> {
+        match self {
+            Self::Threads(threads) => threads.finish(),
+            Self::Stepped(stepped) => stepped.finish(),
+        }
+    }
+}
+
+/// The two threads.
+pub(super) struct Threads {
+    send: Option<SyncSender<Computed>>,
+    commits: Option<JoinHandle<Result<()>>>,
+    publishes: Option<JoinHandle<Result<()>>>,
+}
+
+impl Threads {
+    fn start(steps: Steps) -> Result<Self> {
         // One epoch may wait: then the loop is an epoch ahead, and no more.
         let (send, computed) = sync_channel::<Computed>(1);
         let (pass_on, committed) = sync_channel::<Committed>(TOGETHER);
         let name = |what: &str| std::thread::Builder::new().name(format!("millstream-{what}"));
-        let (log, syncs) = (checkpoint.clone(), publishers.clone());
-        let commits = name("commit").spawn(move || commit_all(&log, &syncs, &*observer, &wanted, computed, pass_on));
-        let publishes = name("publish").spawn(move || publish_all(&checkpoint, &publishers, committed));
+        let publishing = steps.clone();
+        let commits = name("commit").spawn(move || {
+            for computed in computed {
+                if pass_on.send(steps.commit(computed)?).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let publishes = name("publish").spawn(move || {
+            while let Ok(first) = committed.recv() {
+                publishing.publish(std::iter::once(first).chain(committed.try_iter().take(TOGETHER - 1)))?;
+            }
+            Ok(())
+        });
         let failed = |e: std::io::Error| Error::internal(format!("a thread could not be started: {e}"));
         Ok(Self {
             send: Some(send),
@@ -69,20 +130,18 @@ impl Committer {
         })
     }
 
-    /// Hands an epoch over; waits while two are under way.
-    pub fn commit(&mut self, computed: Computed) -> Result<()> {
+    fn commit(&mut self, computed: Computed) -> Result<()> {
         let sent = self.send.as_ref().is_some_and(|send| send.send(computed).is_ok());
         // A thread that does not listen any more has failed: its error says why.
         if sent { Ok(()) } else { Err(self.finish().err().unwrap_or_else(|| Error::internal("the committer is gone"))) }
     }
 
-    /// Whether a thread has ended, which before [`Committer::finish`] it only does when it failed.
-    pub fn has_failed(&self) -> bool {
+    /// Whether a thread has ended, which before [`Threads::finish`] it only does when it failed.
+    fn have_ended(&self) -> bool {
         [&self.commits, &self.publishes].into_iter().flatten().any(JoinHandle::is_finished)
     }
 
-    /// Waits until everything handed over is committed and published.
-    pub fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         self.send = None;
         let join = |thread: Option<JoinHandle<Result<()>>>| match thread.map(JoinHandle::join) {
             None => Ok(()),
@@ -96,6 +155,57 @@ impl Committer {
     }
 }
 
+/// The same steps on the loop's own thread, in the order of a schedule.
+pub(super) struct Stepped {
+    steps: Steps,
+    schedule: Box<dyn FnMut() -> Turn + Send>,
+    computed: VecDeque<Computed>,
+    committed: Vec<Committed>,
+    failed: bool,
+}
+
+impl Stepped {
+    fn commit(&mut self, computed: Computed) -> Result<()> {
+        // As many wait as where threads do it: one is being committed, one waits.
+        while self.computed.len() > 1 {
+            self.turn(Turn::Commit)?;
+        }
+        self.computed.push_back(computed);
+        loop {
+            match (self.schedule)() {
+                Turn::Compute => return Ok(()),
+                turn => self.turn(turn)?,
+            }
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) -> Result<()> {
+        let done = match turn {
+            Turn::Compute => Ok(()),
+            Turn::Commit => self.computed.pop_front().map_or(Ok(()), |computed| {
+                self.committed.push(self.steps.commit(computed)?);
+                Ok(())
+            }),
+            Turn::Publish if self.committed.is_empty() => Ok(()),
+            Turn::Publish => self.steps.publish(std::mem::take(&mut self.committed)),
+        };
+        // Nothing follows a failed step, as a thread that has failed does nothing more.
+        if done.is_err() {
+            self.failed = true;
+            self.computed.clear();
+            self.committed.clear();
+        }
+        done
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        while !self.computed.is_empty() {
+            self.turn(Turn::Commit)?;
+        }
+        self.turn(Turn::Publish)
+    }
+}
+
 /// An epoch on its way to the publisher.
 struct Committed {
     epoch: u64,
@@ -103,35 +213,62 @@ struct Committed {
     snapshot: Snapshot,
 }
 
-fn commit_all(
-    checkpoint: &Mutex<Checkpoint>,
-    publishers: &[Arc<dyn Publish>],
-    observer: &dyn Observer,
-    wanted: &Mutex<Vec<u32>>,
-    computed: Receiver<Computed>,
-    pass_on: SyncSender<Committed>,
-) -> Result<()> {
-    for Computed { mut record, change, mut prepared, snapshot, mut report, began } in computed {
+/// What committing and publishing work with.
+#[derive(Clone)]
+pub(super) struct Steps {
+    checkpoint: Arc<Mutex<Checkpoint>>,
+    publishers: Vec<Arc<dyn Publish>>,
+    observer: Arc<dyn Observer>,
+    wanted: Wanted,
+}
+
+impl Steps {
+    /// Makes an epoch durable.
+    fn commit(&self, computed: Computed) -> Result<Committed> {
+        let Computed { mut record, change, mut prepared, snapshot, mut report, began } = computed;
         let started = Instant::now();
         let epoch = record.epoch;
         let at = |e: Error| e.context(format!("epoch {epoch}"));
-        for (sink, publisher) in prepared.iter_mut().zip(publishers) {
+        for (sink, publisher) in prepared.iter_mut().zip(&self.publishers) {
             publisher.make_durable(sink).map_err(at)?;
         }
         let inline = place_inline(&mut prepared);
         record.outputs = prepared.iter().flat_map(|p| p.outputs.iter().cloned()).collect();
-        let appended = locked(checkpoint)?.append(&record, &change, &inline).map_err(|e| at(e.into()))?;
+        let appended = locked(&self.checkpoint)?.append(&record, &change, &inline).map_err(|e| at(e.into()))?;
         if !appended.snapshot.is_empty() {
-            *locked(wanted)? = appended.snapshot;
+            *locked(&self.wanted)? = appended.snapshot;
         }
         report.commit = started.elapsed();
         report.total = began.elapsed();
-        observer.epoch(&report);
-        if pass_on.send(Committed { epoch, prepared, snapshot }).is_err() {
-            return Ok(());
-        }
+        self.observer.epoch(&report);
+        Ok(Committed { epoch, prepared, snapshot })
     }
-    Ok(())
+
+    /// Publishes epochs, in their order, and notes that they are.
+    fn publish(&self, committed: impl IntoIterator<Item = Committed>) -> Result<()> {
+        let mut last = None;
+        let mut snapshots = Vec::new();
+        for Committed { epoch, prepared, snapshot } in committed {
+            let at = |e: Error| e.context(format!("epoch {epoch}"));
+            for (Prepared { outputs, payload, .. }, publisher) in prepared.into_iter().zip(&self.publishers) {
+                publisher.publish(epoch, &outputs, payload).map_err(at)?;
+            }
+            last = Some(epoch);
+            if !snapshot.is_empty() {
+                snapshots.push((epoch, snapshot));
+            }
+        }
+        for publisher in &self.publishers {
+            publisher.sync()?;
+        }
+        if let Some(last) = last {
+            locked(&self.checkpoint)?.mark_published(last)?;
+        }
+        for (epoch, sections) in snapshots {
+            locked(&self.checkpoint)?.write_snapshot(epoch, &sections)?;
+        }
+        Ok(())
+    }
 }
 
 /// Puts small outputs one after the other and notes in each where it stands.
@@ -146,36 +283,6 @@ fn place_inline(prepared: &mut [Prepared]) -> Vec<u8> {
         }
     }
     inline
-}
-
-fn publish_all(
-    checkpoint: &Mutex<Checkpoint>,
-    publishers: &[Arc<dyn Publish>],
-    committed: Receiver<Committed>,
-) -> Result<()> {
-    while let Ok(first) = committed.recv() {
-        let mut last = first.epoch;
-        let mut snapshots = Vec::new();
-        let waiting = std::iter::once(first).chain(committed.try_iter().take(TOGETHER - 1));
-        for Committed { epoch, prepared, snapshot } in waiting {
-            let at = |e: Error| e.context(format!("epoch {epoch}"));
-            for (Prepared { outputs, payload, .. }, publisher) in prepared.into_iter().zip(publishers) {
-                publisher.publish(epoch, &outputs, payload).map_err(at)?;
-            }
-            last = epoch;
-            if !snapshot.is_empty() {
-                snapshots.push((epoch, snapshot));
-            }
-        }
-        for publisher in publishers {
-            publisher.sync()?;
-        }
-        locked(checkpoint)?.mark_published(last)?;
-        for (epoch, sections) in snapshots {
-            locked(checkpoint)?.write_snapshot(epoch, &sections)?;
-        }
-    }
-    Ok(())
 }
 
 /// A lock that no thread has left behind in a panic.

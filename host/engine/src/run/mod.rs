@@ -2,6 +2,7 @@
 
 mod chunk;
 mod commit;
+mod environment;
 mod epoch;
 mod gather;
 mod progress;
@@ -15,18 +16,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::SchemaRef;
 use millstream_plugin::{Runtime, RuntimeOptions};
 
+pub use environment::{Environment, OpenSource, Pace, Turn};
 pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
 
-use crate::clock::{Clock, SystemClock};
-use crate::fault::{Faults, point};
+use crate::fault::point;
 use crate::job::{Job, JobText, SinkConnector, SourceConnector, SourceSpec, Trigger};
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
-use crate::source;
 use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
@@ -46,10 +45,6 @@ pub struct RunOptions {
     pub observer: Arc<dyn Observer>,
     /// How to ask for an end.
     pub stop: Stop,
-    /// Fault points.
-    pub faults: Faults,
-    /// Processing time.
-    pub clock: Arc<dyn Clock>,
     /// Where console sinks write.
     pub console: Box<dyn Write + Send>,
     /// The tables of memory sinks: keep a clone to read them.
@@ -58,6 +53,8 @@ pub struct RunOptions {
     pub runtime: Option<Runtime>,
     /// Threads that decode and compute; none = one per core.
     pub threads: Option<usize>,
+    /// Time, files, sources: the world outside.
+    pub environment: Environment,
 }
 
 impl Default for RunOptions {
@@ -67,12 +64,11 @@ impl Default for RunOptions {
             trigger: None,
             observer: Arc::new(Silent),
             stop: Stop::default(),
-            faults: Faults::default(),
-            clock: Arc::new(SystemClock),
             console: Box::new(std::io::stdout()),
             memory: MemoryTables::default(),
             runtime: None,
             threads: None,
+            environment: Environment::default(),
         }
     }
 }
@@ -82,6 +78,11 @@ const NAP: i64 = 20_000;
 
 /// Checks `job` as [`run`] does, without running it.
 pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
+    check_with(job, runtime, &Environment::default().sources)
+}
+
+fn check_with(job: Job, runtime: Option<&Runtime>, sources: &OpenSource) -> Result<Plan> {
+    let source_schema = |spec: &SourceSpec, job: &JobText| Ok(sources(spec, job)?.schema());
     let made;
     let runtime = match runtime {
         Some(runtime) => runtime,
@@ -95,30 +96,24 @@ pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
     plan(job, plugins, &source_schema)
 }
 
-fn source_schema(spec: &SourceSpec, job: &JobText) -> Result<SchemaRef> {
-    Ok(source::open(spec, job)?.schema())
-}
-
 /// Runs `job` until its input ends (where the trigger says so) or a stop is asked for.
 ///
 /// # Errors
 /// The first error ends the run; everything before its epoch is committed, nothing of it is.
 pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let folder = CheckpointFolder::of(&job)?;
-    let folders = sink::local_folders();
+    let folders = options.environment.folders.clone();
+    let storage = folders(&folder.path);
     let observer = options.observer.clone();
 
     // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
     // for a job that is wrong.
-    let existing = !options.fresh && folder.path.join("checkpoint.json").exists();
-    let open = |job: &Job| {
-        let now = options.clock.now();
-        recover::open(&folder.path, job, options.fresh, now, &folders, &options.faults, &*observer)
-    };
+    let existing = !options.fresh && recover::is_there(&*storage)?;
+    let open = |job: &Job| recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer);
     let early = if existing { Some(open(&job)?) } else { None };
-    let plan = check(job, options.runtime.as_ref())?;
+    let plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
     if options.fresh {
-        recover::forget_published(&folder.path, &plan)?;
+        recover::forget_published(&*storage, &plan, &folders)?;
     }
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
@@ -139,13 +134,13 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
 
     let state = recovered.state;
     let all_there_is = options.trigger.unwrap_or(plan.job.trigger) == Trigger::AvailableNow;
-    let sources = live_sources(&plan, &state, all_there_is)?;
+    let sources = live_sources(&plan, &state, all_there_is, &options.environment.sources)?;
     let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
     let context = SinkContext {
         job: plan.job.name.clone(),
         checkpoint: checkpoint.id(),
         folders,
-        faults: options.faults.clone(),
+        faults: options.environment.faults.clone(),
         console: Arc::new(Mutex::new(console)),
         memory: options.memory.clone(),
     };
@@ -155,7 +150,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let checkpoint = Arc::new(Mutex::new(checkpoint));
     let publishers = sinks.iter().map(|s| s.publisher()).collect();
     let wanted = Wanted::default();
-    let committer = Committer::start(checkpoint.clone(), publishers, observer, wanted.clone())?;
+    let pace = std::mem::take(&mut options.environment.pace);
+    let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone())?;
 
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let plugins = plan.plugins.digests();
@@ -190,11 +186,11 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     Ok(engine.summary(stopped, &folder, resumed_from, began.elapsed()))
 }
 
-fn live_sources(plan: &Plan, state: &State, all_there_is: bool) -> Result<Vec<LiveSource>> {
+fn live_sources(plan: &Plan, state: &State, all_there_is: bool, open: &OpenSource) -> Result<Vec<LiveSource>> {
     plan.sources
         .iter()
         .map(|planned| {
-            let mut source = source::open(&planned.spec, &plan.job.text)?;
+            let mut source = open(&planned.spec, &plan.job.text)?;
             if let Some(table) = state.table(&source_table(&planned.spec.name.value)) {
                 let mut entries = table.partitions().iter().flat_map(|p| p.buckets()).flat_map(|(_, b)| b.iter());
                 source.restore(&mut entries)?;
@@ -270,7 +266,7 @@ struct Engine {
 impl Engine {
     fn run(&mut self, finished: bool) -> Result<StopReason> {
         let trigger = self.options.trigger.unwrap_or(self.plan.job.trigger);
-        let clock = self.options.clock.clone();
+        let clock = self.options.environment.clock.clone();
         if finished {
             return self.refuse_more_input();
         }
@@ -314,12 +310,12 @@ impl Engine {
 
     fn nap(&self, now: i64, until: i64) {
         let length = until.saturating_sub(now).clamp(1, NAP);
-        self.options.clock.sleep(Duration::from_micros(length.unsigned_abs()));
+        self.options.environment.clock.sleep(Duration::from_micros(length.unsigned_abs()));
     }
 
     /// Later input of a job whose watermark was sent to the end of time would be late, and so lost.
     fn refuse_more_input(&mut self) -> Result<StopReason> {
-        let now = self.options.clock.now();
+        let now = self.options.environment.clock.now();
         if self.plan_ranges(now)?.iter().all(Option::is_none) {
             return Ok(StopReason::InputEnded);
         }
@@ -340,7 +336,7 @@ impl Engine {
     fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<()> {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
-        self.options.faults.hit(point::PLANNED);
+        self.options.environment.faults.hit(point::PLANNED);
         let planned = EpochPlan { epoch, ranges, pairs: decided.pairs.clone() };
         let result = compute(
             &self.plan,
@@ -349,7 +345,7 @@ impl Engine {
             &mut self.sinks,
             &mut self.state,
             self.threads,
-            &self.options.faults,
+            &self.options.environment.faults,
         )
         .map_err(|e| e.context(format!("epoch {epoch}")))?;
 

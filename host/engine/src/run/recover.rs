@@ -1,16 +1,16 @@
 //! Taking up a job where its checkpoint says it was.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::environment::Environment;
 use super::report::Observer;
 use crate::checkpoint::{Checkpoint, Options, Recovered};
-use crate::fault::Faults;
 use crate::job::{Job, SinkConnector};
 use crate::plan::Plan;
 use crate::record::EpochRecord;
 use crate::sink::{Folders, forget, republish};
-use crate::storage::{LocalStorage, Storage};
+use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
 
 /// Where a job's checkpoint is.
@@ -38,19 +38,33 @@ impl CheckpointFolder {
     }
 }
 
+/// Whether there is a checkpoint.
+pub(super) fn is_there(storage: &dyn Storage) -> Result<bool> {
+    storage.exists("checkpoint.json").map_err(|e| {
+        let message = format!("the checkpoint {} cannot be looked at: {e}", storage.describe());
+        Error::new(ErrorKind::Unavailable, message).caused_by(e)
+    })
+}
+
 /// Opens the checkpoint and publishes what was committed and not yet published, before anything else of the job is
 /// looked at: a committed epoch is never computed again.
 pub(super) fn open(
-    folder: &Path,
+    storage: Arc<dyn Storage>,
     job: &Job,
     fresh: bool,
-    now: i64,
-    folders: &Folders,
-    faults: &Faults,
+    environment: &Environment,
     observer: &dyn Observer,
 ) -> Result<(Checkpoint, Recovered)> {
-    let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder));
-    let options = Options { job: job.name.clone(), fresh, now, faults: faults.clone(), ..Options::default() };
+    let Environment { folders, faults, .. } = environment;
+    let options = Options {
+        job: job.name.clone(),
+        fresh,
+        now: environment.clock.now(),
+        id: environment.checkpoint_id,
+        faults: faults.clone(),
+        snapshots: environment.snapshots,
+        ..Options::default()
+    };
     let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options)?;
     for damage in &recovered.damaged {
         observer.message(damage);
@@ -71,13 +85,12 @@ pub(super) fn open(
 }
 
 /// Before a checkpoint is dropped: what its file sinks have published goes with it.
-pub(super) fn forget_published(folder: &Path, plan: &Plan) -> Result<()> {
-    let storage = LocalStorage::new(folder);
+pub(super) fn forget_published(storage: &dyn Storage, plan: &Plan, folders: &Folders) -> Result<()> {
     // Where somebody owns it, opening it will say so.
-    let (Some(id), Ok(Some(_owned))) = (Checkpoint::id_in(&storage), storage.lock("LOCK")) else { return Ok(()) };
+    let (Some(id), Ok(Some(_owned))) = (Checkpoint::id_in(storage), storage.lock("LOCK")) else { return Ok(()) };
     for sink in &plan.sinks[..plan.job.sinks.len()] {
         if let SinkConnector::File { path, .. } = &sink.spec.connector {
-            forget(&path.value, &id).map_err(|e| e.context(format!("sink `{}`", sink.spec.name.value)))?;
+            forget(&*folders(&path.value), &id).map_err(|e| e.context(format!("sink `{}`", sink.spec.name.value)))?;
         }
     }
     Ok(())

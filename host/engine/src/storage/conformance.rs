@@ -72,6 +72,13 @@ fn names_and_folders(storage: &dyn Storage) {
     assert!(!storage.exists("a/y").unwrap());
     storage.remove("a/z").unwrap();
     assert!(!storage.exists("a/z").unwrap());
+
+    write(storage, "a/gone/deep/x", b"x");
+    write(storage, "a/gone too", b"not in the folder");
+    storage.remove_folder("a/gone").unwrap();
+    storage.remove_folder("a/gone").unwrap();
+    assert!(!storage.exists("a/gone").unwrap() && !storage.exists("a/gone/deep/x").unwrap());
+    assert!(storage.exists("a/gone too").unwrap(), "a name that begins alike is another");
 }
 
 fn locks(storage: &dyn Storage) {

@@ -336,6 +336,15 @@ impl Storage for FaultyStorage {
         Ok(())
     }
 
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        let (mut disk, folder) = self.call("remove folder", folder)?;
+        let inside = format!("{folder}/");
+        let gone: Vec<String> = disk.names.keys().filter(|path| path.starts_with(&inside)).cloned().collect();
+        gone.into_iter().for_each(|path| disk.rename(Some(path), None));
+        disk.folders.retain(|path| *path != folder && !path.starts_with(&inside));
+        Ok(())
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
         let (disk, folder) = self.call("list", folder)?;
         let within = |path: &str| -> Option<String> {

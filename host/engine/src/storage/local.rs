@@ -71,6 +71,13 @@ impl Storage for LocalStorage {
         }
     }
 
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.at(folder)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
         let entries = match fs::read_dir(self.at(folder)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

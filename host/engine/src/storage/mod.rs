@@ -47,6 +47,9 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Removes a file; one that is not there is no error.
     fn remove(&self, path: &str) -> io::Result<()>;
 
+    /// Removes a folder with everything in it; one that is not there is no error.
+    fn remove_folder(&self, folder: &str) -> io::Result<()>;
+
     /// The files and folders in `folder` (`""` is the root), sorted by name; none if it is not there.
     fn list(&self, folder: &str) -> io::Result<Vec<Entry>>;
 

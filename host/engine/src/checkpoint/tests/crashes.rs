@@ -116,8 +116,8 @@ fn lives_and_deaths_at_random() {
         let mut rng = Rng::new(seed);
         let mut run = Run::new();
         run.options.partitions = 1 + rng.below(5) as u32;
-        run.options.snapshot_least = 1 + rng.below(3000);
-        run.options.snapshot_most = 1 + rng.below(3000);
+        run.options.snapshots.least = 1 + rng.below(3000);
+        run.options.snapshots.most = 1 + rng.below(3000);
         for _ in 0..8 {
             let now = run.disk.calls();
             run.disk.fail_at(now + 1 + rng.below(150), Fault::Death);

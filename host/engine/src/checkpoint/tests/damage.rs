@@ -94,7 +94,7 @@ fn the_log_torn_at_every_byte_and_every_file_missing() {
 #[test]
 fn records_out_of_order_or_from_elsewhere_are_refused() {
     let mut run = Run::new();
-    run.options.snapshot_least = u64::MAX;
+    run.options.snapshots.least = u64::MAX;
     run.open().unwrap();
     (0..4).for_each(|_| run.epoch(4).unwrap());
     let files = run.files();
@@ -127,7 +127,7 @@ fn records_out_of_order_or_from_elsewhere_are_refused() {
 #[test]
 fn damage_in_the_middle_is_refused_by_file_byte_and_way_out() {
     let mut run = Run::new();
-    run.options.snapshot_least = u64::MAX;
+    run.options.snapshots.least = u64::MAX;
     run.open().unwrap();
     (0..9).for_each(|_| run.epoch(3).unwrap());
     run.open = None;

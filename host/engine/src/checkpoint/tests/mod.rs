@@ -65,8 +65,7 @@ pub(super) fn options() -> Options {
         job: "test".into(),
         partitions: 3,
         id: Some(0xfeed),
-        snapshot_least: 700,
-        snapshot_most: 300,
+        snapshots: SnapshotSizes { least: 700, most: 300 },
         ..Options::default()
     }
 }

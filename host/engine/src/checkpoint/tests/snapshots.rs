@@ -4,7 +4,7 @@ use super::*;
 fn a_damaged_snapshot_is_replaced_by_an_older_one_where_there_is_one() {
     // Snapshots of all partitions after each of three epochs: two are kept, the older one for epoch 5's sake.
     let mut run = Run::new();
-    run.options.snapshot_least = u64::MAX;
+    run.options.snapshots.least = u64::MAX;
     run.open().unwrap();
     for epoch in 0..7 {
         run.epoch(2).unwrap();
@@ -77,7 +77,7 @@ fn volume(of: u64, keys: u64, epochs: u64, options: Options) -> Volume {
 
 #[test]
 fn snapshots_cost_no_more_than_the_log_and_keep_it_short() {
-    let options = Options { snapshot_least: 20_000, snapshot_most: 50_000, ..Options::default() };
+    let options = Options { snapshots: SnapshotSizes { least: 20_000, most: 50_000 }, ..Options::default() };
     let large = volume(20_000, 200, 600, options.clone());
     assert!(large.largest < large.state / 4, "no epoch writes more than a part of the state");
     assert!(large.log < large.change + 600 * 700);

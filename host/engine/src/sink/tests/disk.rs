@@ -204,6 +204,19 @@ impl Storage for Disk {
         Ok(())
     }
 
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.call()?;
+        let gone: Vec<String> = state
+            .names
+            .keys()
+            .filter(|p| p.strip_prefix(folder).is_some_and(|p| p.starts_with('/')))
+            .cloned()
+            .collect();
+        gone.into_iter().for_each(|path| state.op(Op { remove: Some(path), add: None }));
+        Ok(())
+    }
+
     fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
         let mut state = self.state();
         state.call()?;
