@@ -66,6 +66,8 @@ struct Outlet {
     /// The sink's folder, absolute, and its storage.
     folder: String,
     storage: Arc<dyn Storage>,
+    inline_limit: usize,
+    first_epoch: u64,
     faults: Faults,
     /// The folder of files aside, relative.
     work: String,
@@ -96,6 +98,8 @@ impl Outlet {
             names,
             folder: folder.into(),
             storage: (context.folders)(&absolute),
+            inline_limit: context.inline_limit,
+            first_epoch: context.first_epoch,
             faults: context.faults.clone(),
             file: None,
             extension: extension(format),
@@ -108,8 +112,8 @@ impl Outlet {
 
     fn aside(&self, sequence: u64) -> String {
         match &self.file {
-            Some(file) => self.names.aside_of_file(file, sequence),
-            None => self.names.aside(sequence),
+            Some(file) => self.names.aside_of_file(file, self.first_epoch, sequence),
+            None => self.names.aside(self.first_epoch, sequence),
         }
     }
 }

@@ -44,12 +44,13 @@ impl Names {
         format!("{PRIVATE}/{}", self.checkpoint)
     }
 
-    pub(super) fn aside(&self, sequence: u64) -> String {
-        format!("{PRIVATE}/{}/{}.{sequence}.aside", self.checkpoint, self.sink)
+    /// A file aside: the first epoch of the run that writes it, and which it is in that run.
+    pub(super) fn aside(&self, run: u64, sequence: u64) -> String {
+        format!("{PRIVATE}/{}/{}.{run}-{sequence}.aside", self.checkpoint, self.sink)
     }
 
-    pub(super) fn aside_of_file(&self, file: &str, sequence: u64) -> String {
-        format!("_{file}.{}.{sequence}.aside", self.checkpoint)
+    pub(super) fn aside_of_file(&self, file: &str, run: u64, sequence: u64) -> String {
+        format!("_{file}.{}.{run}-{sequence}.aside", self.checkpoint)
     }
 
     /// Whether `name`, in the folder of what is not published, is this sink's and of no use after a restart.
