@@ -125,7 +125,7 @@ impl Trouble {
                 let call = 1 + random.below(*random.clone().pick(&[20, 60, 250]));
                 Self::Disk(call, *random.pick(&[Fault::Full, Fault::Broken, Fault::Death, Fault::Death]))
             }
-            7..=11 => Self::Point(random.pick(&point::ALL), 1 + random.clone().below(5) * random.below(2)),
+            7..=11 => Self::Point(random.pick::<&str>(&point::ALL), 1 + random.clone().below(5) * random.below(2)),
             12 => Self::Read(random.below(6)),
             13 => Self::Stop(random.below(5)),
             _ => Self::Bit(random.next()),
