@@ -56,9 +56,16 @@ pub trait Stateful: Send + Sync + Debug {
     /// `late`.
     fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>>;
 
-    /// Merges the epoch's partials, in the order of their chunks, into `table`; closes state by `at.close`; returns the
-    /// rows that come out, in an order that depends on nothing but them.
-    fn close(&self, partials: Vec<Partial>, table: &mut Table, at: WatermarkPair) -> Result<Vec<RecordBatch>>;
+    /// What its tables are called. The first one holds what a person would count as its state; operators that find
+    /// entries by several ways (by key, by time) have one for each way.
+    fn tables(&self) -> &'static [&'static str] {
+        &[""]
+    }
+
+    /// Merges the epoch's partials, in the order of their chunks, into `tables`, which are those of
+    /// [`Stateful::tables`]; closes state by `at.close`; returns the rows that come out, in an order that depends on
+    /// nothing but them.
+    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>>;
 
     /// The schema of the rows that come out.
     fn schema(&self) -> SchemaRef;
