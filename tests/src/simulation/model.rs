@@ -39,7 +39,7 @@ fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
 #[derive(Debug, Default)]
 pub struct Emitted {
     pub rows: Vec<Value>,
-    pub late: Vec<Value>,
+    pub late: Vec<Row>,
     /// Rows that cannot be used, by file and line.
     pub rejected: Vec<(String, u64)>,
 }
@@ -137,7 +137,7 @@ impl Groups {
                 starts.retain(|start| start + size > late);
             }
             if starts.is_empty() {
-                out.late.push(row.shown());
+                out.late.push(row.clone());
             }
             for start in starts {
                 let group = self.state.entry((start, row.url.clone())).or_default();

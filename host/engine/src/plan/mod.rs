@@ -7,6 +7,7 @@ pub mod dead_letters;
 mod event_time;
 mod explain;
 mod flow;
+pub mod late;
 mod node;
 mod operators;
 mod plugins;

@@ -6,6 +6,7 @@ mod environment;
 mod epoch;
 mod gather;
 mod progress;
+mod query;
 mod recover;
 pub mod report;
 mod workers;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use millstream_plugin::{Runtime, RuntimeOptions};
 
 pub use environment::{Environment, OpenSource, Pace, Turn};
+pub use query::{Answer, QueryTable, query};
 pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
 
 use crate::fault::point;

@@ -13,6 +13,7 @@ mod lower_several;
 mod parse;
 mod plugin;
 mod table_function;
+mod whole;
 mod window;
 mod wording;
 
@@ -26,6 +27,7 @@ pub use error::SqlText;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
 pub use table_function::{MadeBy, TableCall};
+pub use whole::{Whole, over, split_order};
 
 use crate::Result;
 use crate::job::OutputMode;
