@@ -66,7 +66,7 @@ fn a_call_that_fails_ends_the_writing_and_loses_nothing() {
 
 #[test]
 fn the_process_dies_at_every_fault_point() {
-    let expected = undisturbed(24);
+    let expected = undisturbed(25);
     let of_sinks = ["plan.", "chunk.", "aside.", "claim.", "publish."];
     let points = point::ALL.into_iter().filter(|name| !of_sinks.iter().any(|sink| name.starts_with(sink)));
     for (number, name) in points.enumerate() {
@@ -89,7 +89,7 @@ fn the_process_dies_at_every_fault_point() {
             run.disk = run.disk.crash(SURVIVAL[(nth as usize + number) % 5]);
             let found = run.open().unwrap();
             assert!(found.damaged.is_empty(), "{:?}", found.damaged);
-            while run.committed < 24 {
+            while run.committed < 25 {
                 run.epoch(7).unwrap();
             }
             assert_eq!(run.after, expected.after);

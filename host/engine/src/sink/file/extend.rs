@@ -119,13 +119,13 @@ pub(super) fn run(placing: &Placing<'_>, from: u64) -> Result<(), SinkError> {
 
 /// The file aside is gone: the lines were added, durably, and only the user can have changed that.
 fn gone(placing: &Placing<'_>, from: u64, len: u64) -> Result<(), SinkError> {
-    if len < from {
+    let end = from.saturating_add(placing.output.len);
+    if len < end {
         return Ok(());
     }
     let content = placing.read(&placing.output.target)?;
-    let start = usize::try_from(from).unwrap_or(usize::MAX);
-    let end = start.saturating_add(usize::try_from(placing.output.len).unwrap_or(usize::MAX));
-    match content.get(start..end) {
+    let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+    match content.get(at(from)..at(end)) {
         Some(there) if placing.is_output(there) => Ok(()),
         _ => Err(placing.changed(format!("after byte {from} stand other lines than its own"))),
     }

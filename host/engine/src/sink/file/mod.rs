@@ -69,8 +69,8 @@ struct Outlet {
     faults: Faults,
     /// The folder of files aside, relative.
     work: String,
-    /// The file that is extended, if one is.
-    file: Option<String>,
+    /// The file that is extended, if one is, and its length at the start.
+    file: Option<(String, u64)>,
     extension: &'static str,
 }
 
@@ -108,7 +108,7 @@ impl Outlet {
 
     fn aside(&self, sequence: u64) -> String {
         match &self.file {
-            Some(file) => self.names.aside_of_file(file, sequence),
+            Some((file, length)) => self.names.aside_of_file(file, *length, sequence),
             None => self.names.aside(sequence),
         }
     }
@@ -163,7 +163,6 @@ impl FileSink {
             help: "give path the name of a file",
         })?;
         let mut outlet = Outlet::new(sink, path.parent().unwrap_or(Path::new("")), format, context)?;
-        outlet.file = Some(name.to_owned());
         outlet.work = String::new();
         let mut from = 0;
         for entry in outlet.storage.list("").map_err(SinkError::io("list", outlet.storage.describe()))? {
@@ -174,6 +173,7 @@ impl FileSink {
                 outlet.faults.hit(point::REMAINS_REMOVED);
             }
         }
+        outlet.file = Some((name.to_owned(), from));
         Self::new(outlet, format, Kind::Lines { from }, schema)
     }
 
@@ -272,7 +272,7 @@ impl FileSink {
             Kind::Lines { from } => {
                 let action = OutputAction::Extend { from: *from };
                 *from += bytes.len;
-                (action, file.clone().expect("a sink of lines has a file"))
+                (action, file.as_ref().expect("a sink of lines has a file").0.clone())
             }
         };
         OutputRecord {

@@ -9,7 +9,7 @@
 //! | `_millstream/<checkpoint>/<sink>.<epoch>.new` | being published out of the record |
 //! | `_millstream/<checkpoint>/<sink>.snapshot` | which epoch's snapshot is published |
 //! | `_millstream/<checkpoint>/owner.json` | whose folder it is |
-//! | `_<file>.<checkpoint>.<n>.aside` | beside a file that is extended (the dead letters) |
+//! | `_<file>.<checkpoint>.<length>-<n>.aside` | beside a file that is extended (the dead letters); its length at the start |
 //!
 //! Sinks' and checkpoints' names have no dot, so the parts of a name can be told from each other. Sources pass over
 //! names that begin with `_`.
@@ -48,8 +48,10 @@ impl Names {
         format!("{PRIVATE}/{}/{}.{sequence}.aside", self.checkpoint, self.sink)
     }
 
-    pub(super) fn aside_of_file(&self, file: &str, sequence: u64) -> String {
-        format!("_{file}.{}.{sequence}.aside", self.checkpoint)
+    /// Has the file's length in it: when a run is started again before its first record, whether its predecessor's lines
+    /// were added is asked again, and a file aside of this run must not be taken for theirs.
+    pub(super) fn aside_of_file(&self, file: &str, length: u64, sequence: u64) -> String {
+        format!("_{file}.{}.{length}-{sequence}.aside", self.checkpoint)
     }
 
     /// Whether `name`, in the folder of what is not published, is this sink's and of no use after a restart.
