@@ -14,6 +14,7 @@
 //! | `refused` | jobs that cannot be run, and what their users are told |
 //! | `restart` | a job that stops and goes on gives what it gives undisturbed |
 //! | `scratch` | a folder of a test's own, with a job, its input and what comes out |
+//! | `simulation` | the engine on a simulated clock, disk and input, from a seed, beside the model |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
 //! | `sql` | what queries give where a golden job cannot say it |
 //! | `support` | running a job and reading its rows |
@@ -40,6 +41,8 @@ mod refused;
 mod restart;
 #[cfg(test)]
 mod scratch;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod spark;
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
     let snapshots = at.read_all("state", parse_snapshot)?;
     let found = examine(&meta, &segments, &snapshots).map_err(|refusal| at.refused(refusal))?;
     let decision = decide::decide(&found, options.at).map_err(|refusal| at.refused(refusal))?;
+    at.make_durable(&found, &decision)?;
 
     let state = at.restore(&found, &decision, &segments, &snapshots)?;
     let record = |(s, f): (usize, usize)| -> Result<Unpublished, CheckpointError> {
@@ -259,6 +260,21 @@ impl Place<'_> {
         let mut files: Vec<_> = files.collect::<Result<_, _>>()?;
         files.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(files)
+    }
+
+    /// What was read may stand in the machine's memory only, written by a process that died before it could sync. The
+    /// job goes on from it, and publishes what it says: it must not be lost later.
+    fn make_durable(&self, found: &Found, decision: &Decision) -> Result<(), CheckpointError> {
+        if let Some((segment, _)) = decision.goes_on {
+            // Earlier segments are whole: a new one begins after the last record of the old one is synced.
+            let path = &found.segments[segment].file;
+            let synced = self.storage.append(path).and_then(|mut file| file.sync());
+            self.io("syncing", path, synced)?;
+        }
+        for folder in ["log", "state", ""] {
+            self.io("syncing", folder, self.storage.sync_folder(folder))?;
+        }
+        Ok(())
     }
 
     fn restore(

@@ -27,6 +27,8 @@ pub struct Environment {
     pub pace: Pace,
     /// When the checkpoint writes snapshots of the state.
     pub snapshots: SnapshotSizes,
+    /// Bytes of an output up to which it goes into its epoch's record instead of a file aside.
+    pub inline_limit: usize,
     /// The id of a checkpoint that is made; none = a random one.
     pub checkpoint_id: Option<u64>,
     /// Fault points.
@@ -41,6 +43,7 @@ impl Default for Environment {
             sources: Arc::new(source::open),
             pace: Pace::Threads,
             snapshots: SnapshotSizes::default(),
+            inline_limit: sink::INLINE_LIMIT,
             checkpoint_id: None,
             faults: Faults::default(),
         }

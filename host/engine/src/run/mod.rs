@@ -124,6 +124,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         recover::compare(&plan, last, &*observer)?;
     }
     recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
+    recover::refuse_lost_letters(&plan, &recovered, &folders)?;
     let resumed_from = last.map(|l| l.epoch);
     observer.started(&Started {
         job: plan.job.name.clone(),
@@ -140,6 +141,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         job: plan.job.name.clone(),
         checkpoint: checkpoint.id(),
         folders,
+        first_epoch: last.map_or(0, |l| l.epoch + 1),
+        inline_limit: options.environment.inline_limit,
         faults: options.environment.faults.clone(),
         console: Arc::new(Mutex::new(console)),
         memory: options.memory.clone(),

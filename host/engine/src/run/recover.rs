@@ -125,6 +125,41 @@ pub(super) fn refuse_lost_epochs(plan: &Plan, recovered: &Recovered, folders: &F
     Ok(())
 }
 
+/// As [`refuse_lost_epochs`], for the dead letters: their file has no epoch in its name. It is looked at only where
+/// bytes at the log's end are no record, and there at its last line.
+pub(super) fn refuse_lost_letters(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
+    let (Some(tail), SinkConnector::File { path, .. }) = (&recovered.suspicious, &plan.job.dead_letters.connector)
+    else {
+        return Ok(());
+    };
+    let (Some(folder), Some(name)) = (path.value.parent(), path.value.file_name().and_then(|n| n.to_str())) else {
+        return Ok(());
+    };
+    let file = match folders(folder).read(name) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => {
+            read.map_err(|e| Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e))?
+        }
+    };
+    let last = file.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let of_epoch = serde_json::from_slice::<serde_json::Value>(last).ok().and_then(|line| line["epoch"].as_u64());
+    let unfinished = !last.is_empty() && file.last() != Some(&b'\n');
+    if !unfinished && of_epoch != Some(tail.epoch) {
+        return Ok(());
+    }
+    let message = format!(
+        "the checkpoint has no record of epoch {} ({}: damaged at byte {}: {}), yet {} ends with its rows",
+        tail.epoch,
+        tail.file,
+        tail.at,
+        tail.what,
+        path.value.display(),
+    );
+    Err(Error::new(ErrorKind::Corrupt, message).with_help(
+        "restore the checkpoint from a copy; or, where these are rows of an older checkpoint, move the file away",
+    ))
+}
+
 /// The epoch of a part file that checkpoint `id` has written.
 fn epoch_of(file: &str, id: &str) -> Option<u64> {
     let (_, rest) = file.split_once(&format!("-{id}-"))?;

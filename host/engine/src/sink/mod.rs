@@ -115,6 +115,11 @@ pub struct SinkContext {
     pub checkpoint: String,
     /// Where folders are opened.
     pub folders: Folders,
+    /// The first epoch that these sinks write. It is part of the names of files aside: one that a committed epoch still
+    /// needs must not be written over by an epoch of a later run.
+    pub first_epoch: u64,
+    /// Bytes of an output up to which it goes into its epoch's record: [`INLINE_LIMIT`].
+    pub inline_limit: usize,
     /// Fault points.
     pub faults: Faults,
     /// Where console sinks write: standard output in the program.
@@ -130,6 +135,8 @@ impl SinkContext {
             job: job.into(),
             checkpoint: checkpoint.into(),
             folders: local_folders(),
+            first_epoch: 0,
+            inline_limit: INLINE_LIMIT,
             faults: Faults::default(),
             console: Arc::new(Mutex::new(Box::new(std::io::stdout()))),
             memory: MemoryTables::default(),

@@ -27,8 +27,10 @@ pub enum Fault {
 /// What of the unsynced a crash leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survives {
-    /// All of it: the process was killed, the machine lives.
+    /// All of it: the process was killed, and the machine wrote it to the disk in its own time.
     Everything,
+    /// All of it, in the machine's memory: the process was killed, and a later crash can still take it.
+    Cached,
     /// None of it.
     Nothing,
     /// A part chosen from the seed: writes lost in any order, torn at any byte, pages of zeros, names lost.
@@ -122,6 +124,29 @@ impl FaultyStorage {
         self.disk().fail_at = Some((call, fault));
     }
 
+    /// Lets the process die before its next call.
+    pub fn kill(&self) {
+        let next = self.calls() + 1;
+        self.fail_at(next, Fault::Death);
+    }
+
+    /// Every file as it is seen now: path and content.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let disk = self.disk();
+        disk.names.iter().map(|(path, inode)| (path.clone(), disk.files[*inode].seen.clone())).collect()
+    }
+
+    /// Changes bytes of a file behind everybody's back, as a failing disk does.
+    pub fn damage(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut disk = self.disk();
+        if let Some(inode) = disk.names.get(path).copied() {
+            let file = &mut disk.files[inode];
+            change(&mut file.seen);
+            file.durable.clone_from(&file.seen);
+            file.pending.clear();
+        }
+    }
+
     /// Lets every write and sync take this long.
     pub fn slow(&self, duration: Duration) {
         self.disk().slow = duration;
@@ -192,6 +217,13 @@ impl Disk {
     }
 
     fn crash(&mut self, survives: Survives) {
+        self.locks.clear();
+        self.generation += 1;
+        self.fail_at = None;
+        self.dead = false;
+        if survives == Survives::Cached {
+            return;
+        }
         let mut random = match survives {
             Survives::Some(seed) => seed,
             _ => 0,
@@ -200,7 +232,7 @@ impl Disk {
             for change in std::mem::take(&mut file.pending) {
                 let len = change.len();
                 let (keep, zeros_from) = match survives {
-                    Survives::Everything => (len, len),
+                    Survives::Everything | Survives::Cached => (len, len),
                     Survives::Nothing => (0, 0),
                     Survives::Some(_) => match next(&mut random) % 4 {
                         0 => (0, 0),
@@ -215,7 +247,7 @@ impl Disk {
         }
         for change in std::mem::take(&mut self.pending) {
             let keep = match survives {
-                Survives::Everything => true,
+                Survives::Everything | Survives::Cached => true,
                 Survives::Nothing => false,
                 Survives::Some(_) => next(&mut random).is_multiple_of(2),
             };
@@ -224,10 +256,6 @@ impl Disk {
             }
         }
         self.names = self.durable.clone();
-        self.locks.clear();
-        self.generation += 1;
-        self.fail_at = None;
-        self.dead = false;
     }
 }
 

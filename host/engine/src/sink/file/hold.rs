@@ -74,7 +74,7 @@ impl Hold {
 impl Write for Hold {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Place::Memory(held) = &mut self.place {
-            if held.len() + bytes.len() <= INLINE_LIMIT {
+            if held.len() + bytes.len() <= self.outlet.inline_limit {
                 held.extend_from_slice(bytes);
             } else {
                 self.spill()?;

@@ -66,11 +66,13 @@ struct Outlet {
     /// The sink's folder, absolute, and its storage.
     folder: String,
     storage: Arc<dyn Storage>,
+    inline_limit: usize,
+    first_epoch: u64,
     faults: Faults,
     /// The folder of files aside, relative.
     work: String,
-    /// The file that is extended, if one is, and its length at the start.
-    file: Option<(String, u64)>,
+    /// The file that is extended, if one is.
+    file: Option<String>,
     extension: &'static str,
 }
 
@@ -96,6 +98,8 @@ impl Outlet {
             names,
             folder: folder.into(),
             storage: (context.folders)(&absolute),
+            inline_limit: context.inline_limit,
+            first_epoch: context.first_epoch,
             faults: context.faults.clone(),
             file: None,
             extension: extension(format),
@@ -108,8 +112,8 @@ impl Outlet {
 
     fn aside(&self, sequence: u64) -> String {
         match &self.file {
-            Some((file, length)) => self.names.aside_of_file(file, *length, sequence),
-            None => self.names.aside(sequence),
+            Some(file) => self.names.aside_of_file(file, self.first_epoch, sequence),
+            None => self.names.aside(self.first_epoch, sequence),
         }
     }
 }
@@ -163,6 +167,7 @@ impl FileSink {
             help: "give path the name of a file",
         })?;
         let mut outlet = Outlet::new(sink, path.parent().unwrap_or(Path::new("")), format, context)?;
+        outlet.file = Some(name.to_owned());
         outlet.work = String::new();
         let mut from = 0;
         for entry in outlet.storage.list("").map_err(SinkError::io("list", outlet.storage.describe()))? {
@@ -173,7 +178,6 @@ impl FileSink {
                 outlet.faults.hit(point::REMAINS_REMOVED);
             }
         }
-        outlet.file = Some((name.to_owned(), from));
         Self::new(outlet, format, Kind::Lines { from }, schema)
     }
 
@@ -272,7 +276,7 @@ impl FileSink {
             Kind::Lines { from } => {
                 let action = OutputAction::Extend { from: *from };
                 *from += bytes.len;
-                (action, file.as_ref().expect("a sink of lines has a file").0.clone())
+                (action, file.clone().expect("a sink of lines has a file"))
             }
         };
         OutputRecord {

@@ -5,11 +5,11 @@
 //! |---|---|
 //! | `part-<sink>-<checkpoint>-<epoch, 20 digits>[-<n>].<ending>` | an epoch's rows; `n` from 1 where it was split |
 //! | `snapshot-<sink>-<checkpoint>.<ending>` | the whole result |
-//! | `_millstream/<checkpoint>/<sink>.<n>.aside` | written, not yet published |
+//! | `_millstream/<checkpoint>/<sink>.<run>-<n>.aside` | written, not yet published; the run's first epoch |
 //! | `_millstream/<checkpoint>/<sink>.<epoch>.new` | being published out of the record |
 //! | `_millstream/<checkpoint>/<sink>.snapshot` | which epoch's snapshot is published |
 //! | `_millstream/<checkpoint>/owner.json` | whose folder it is |
-//! | `_<file>.<checkpoint>.<length>-<n>.aside` | beside a file that is extended (the dead letters); its length at the start |
+//! | `_<file>.<checkpoint>.<run>-<n>.aside` | beside a file that is extended (the dead letters) |
 //!
 //! Sinks' and checkpoints' names have no dot, so the parts of a name can be told from each other. Sources pass over
 //! names that begin with `_`.
@@ -44,14 +44,13 @@ impl Names {
         format!("{PRIVATE}/{}", self.checkpoint)
     }
 
-    pub(super) fn aside(&self, sequence: u64) -> String {
-        format!("{PRIVATE}/{}/{}.{sequence}.aside", self.checkpoint, self.sink)
+    /// A file aside: the first epoch of the run that writes it, and which it is in that run.
+    pub(super) fn aside(&self, run: u64, sequence: u64) -> String {
+        format!("{PRIVATE}/{}/{}.{run}-{sequence}.aside", self.checkpoint, self.sink)
     }
 
-    /// Has the file's length in it: when a run is started again before its first record, whether its predecessor's lines
-    /// were added is asked again, and a file aside of this run must not be taken for theirs.
-    pub(super) fn aside_of_file(&self, file: &str, length: u64, sequence: u64) -> String {
-        format!("_{file}.{}.{length}-{sequence}.aside", self.checkpoint)
+    pub(super) fn aside_of_file(&self, file: &str, run: u64, sequence: u64) -> String {
+        format!("_{file}.{}.{run}-{sequence}.aside", self.checkpoint)
     }
 
     /// Whether `name`, in the folder of what is not published, is this sink's and of no use after a restart.

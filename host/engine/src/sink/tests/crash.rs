@@ -17,7 +17,7 @@ struct Committer {
 impl Committer {
     /// Starts, or starts again, and runs all epochs.
     fn run(&mut self, kind: Kind, epochs: &[Vec<RecordBatch>]) -> Result<()> {
-        let context = context(&self.disk);
+        let context = SinkContext { first_epoch: self.log.len() as u64, ..context(&self.disk) };
         for (epoch, (outputs, inline)) in self.log.iter().enumerate().skip(self.mark) {
             for output in outputs {
                 republish(output, epoch as u64, inline, &context.folders, &context.faults)?;

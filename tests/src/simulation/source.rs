@@ -1,0 +1,138 @@
+//! A file source in memory: its files appear one after the other, and its reads can fail.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use millstream_engine::format::{Check, Decode, RawChunk, RawContent, declared_schema, decoder};
+use millstream_engine::job::{FileFormat, FileSourceSpec};
+use millstream_engine::record::{FileRange, SourceRange};
+use millstream_engine::run::Stop;
+use millstream_engine::source::{Chunks, Source};
+use millstream_engine::{Error, ErrorKind, Result};
+
+use super::random::Random;
+use super::scenario::File;
+
+/// What a source's outside world is: shared by all runs of the job.
+#[derive(Debug)]
+pub struct Feed {
+    pub files: Arc<Vec<File>>,
+    /// How many of them are there.
+    pub visible: usize,
+    /// Reads until one fails; none = none will.
+    pub fails_after: Option<u64>,
+    /// Looks that found nothing, one after the other.
+    pub idle: u32,
+    pub random: Random,
+    /// What was planned since the loop last began an epoch: which files.
+    pub planned: Option<Vec<usize>>,
+}
+
+/// Asks for an end once nothing has come for so many looks.
+const PATIENCE: u32 = 6;
+
+pub struct SimulatedSource {
+    feed: Arc<Mutex<Feed>>,
+    schema: SchemaRef,
+    max_files: usize,
+    seen: BTreeSet<String>,
+    stopped: bool,
+    stop: Stop,
+}
+
+impl SimulatedSource {
+    pub fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, stop: Stop) -> Self {
+        let schema = declared_schema(spec.schema.as_ref().unwrap()).unwrap();
+        let max_files = spec.max_files_per_epoch.unwrap() as usize;
+        Self { feed, schema, max_files, seen: BTreeSet::new(), stopped: false, stop }
+    }
+
+    fn new_files(&self, feed: &Feed) -> Vec<usize> {
+        (0..feed.visible).filter(|n| !self.seen.contains(&feed.files[*n].name)).collect()
+    }
+}
+
+impl Source for SimulatedSource {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn plan(&mut self, _now: i64) -> Result<Option<SourceRange>> {
+        let shared = self.feed.clone();
+        let mut feed = shared.lock().unwrap();
+        if !self.stopped && feed.random.one_in(2) {
+            feed.visible = (feed.visible + 1 + feed.random.below(3) as usize).min(feed.files.len());
+        }
+        let mut files = self.new_files(&feed);
+        files.truncate(self.max_files);
+        feed.idle = if files.is_empty() && feed.visible == feed.files.len() { feed.idle + 1 } else { 0 };
+        if feed.idle > PATIENCE && !self.stopped {
+            self.stop.request();
+        }
+        if files.is_empty() {
+            return Ok(None);
+        }
+        self.seen.extend(files.iter().map(|n| feed.files[*n].name.clone()));
+        let range = files.iter().map(|n| {
+            let File { name, text, .. } = &feed.files[*n];
+            FileRange { path: name.clone(), len: text.len() as u64, modified: 0 }
+        });
+        let range = SourceRange::Files(range.collect());
+        feed.planned = Some(files);
+        Ok(Some(range))
+    }
+
+    fn stop_discovery(&mut self) -> Result<()> {
+        self.stopped = true;
+        Ok(())
+    }
+
+    fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let SourceRange::Files(files) = range else { panic!("this source plans files") };
+        files.iter().map(|file| (file.path.clone().into_bytes(), b"seen".to_vec())).collect()
+    }
+
+    fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
+        self.seen = entries.map(|(path, _)| String::from_utf8(path.to_vec()).unwrap()).collect();
+        Ok(())
+    }
+
+    fn read(&self, range: &SourceRange) -> Result<Chunks> {
+        let SourceRange::Files(files) = range else { panic!("this source plans files") };
+        let shared = self.feed.clone();
+        let mut feed = shared.lock().unwrap();
+        let mut chunks = Vec::new();
+        for (number, planned) in files.iter().enumerate() {
+            let left = feed.fails_after.map(|left| left.checked_sub(1));
+            feed.fails_after = left.flatten();
+            if left == Some(None) {
+                chunks.push(Err(Error::new(ErrorKind::Unavailable, "the file cannot be read (on purpose)")));
+                break;
+            }
+            let file = feed.files.iter().find(|f| f.name == planned.path).unwrap();
+            let mut from = 0;
+            for (index, to) in file.cuts.iter().copied().chain([file.text.len()]).filter(|to| *to > 0).enumerate() {
+                let bytes = Buffer::from(file.text.as_bytes()[from..to].to_vec());
+                let content = RawContent::Lines { bytes, before: 0, layout: None };
+                chunks.push(Ok(RawChunk { file: number as u32, index: index as u32, content }));
+                from = to;
+            }
+        }
+        Ok(Box::new(chunks.into_iter()))
+    }
+
+    fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
+        Ok(decoder(FileFormat::Json, &self.schema, columns, Check::Declared)?)
+    }
+
+    fn exhausted(&self) -> bool {
+        self.stopped && self.new_files(&self.feed.lock().unwrap()).is_empty()
+    }
+
+    fn file_name(&self, range: &SourceRange, file: u32) -> String {
+        let SourceRange::Files(files) = range else { panic!("this source plans files") };
+        files[file as usize].path.clone()
+    }
+}

@@ -1,0 +1,368 @@
+//! The world around the engine: a clock that jumps, a disk that fails and forgets, input that comes bit by bit; and the
+//! ledger of what was planned and promised.
+//!
+//! A job is run again and again, each time until it ends or something breaks; what must hold at every moment is checked
+//! on the way, what must hold at the end by [`super::compare`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use millstream_engine::clock::Clock;
+use millstream_engine::fault::{Faults, point};
+use millstream_engine::job::{Job, SourceConnector, Trigger};
+use millstream_engine::run::{Environment, EpochReport, Observer, Pace, RunOptions, Started, Stop, Summary, Turn, run};
+use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
+use millstream_engine::{Error, ErrorKind, Result};
+
+use super::random::Random;
+use super::scenario::{self, Pipeline};
+use super::source::{Feed, SimulatedSource};
+
+/// The folder in which the job file would stand.
+pub const BASE: &str = "/simulated";
+
+/// Processing time that goes on a little with every look, and now and then jumps by an hour or by ten years.
+#[derive(Debug)]
+struct JumpingClock(Mutex<(i64, Random)>);
+
+const HOUR: i64 = 3_600_000_000;
+
+impl Clock for JumpingClock {
+    fn now(&self) -> i64 {
+        let mut clock = self.0.lock().unwrap();
+        let (now, random) = &mut *clock;
+        *now += random.between(0, 50_000);
+        if random.one_in(40) {
+            let years = 10 * 8766 * HOUR;
+            *now += random.pick(&[HOUR, -HOUR, years, -years]);
+        }
+        *now
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.0.lock().unwrap().0 += duration.as_micros() as i64;
+    }
+}
+
+/// One epoch as it was planned: per source the files that it reads.
+pub type Planned = Vec<Vec<usize>>;
+
+/// What is known of the job's epochs.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// All epochs that are committed, and behind them those that may be.
+    pub epochs: Vec<Planned>,
+    /// Epochs that somebody was told are committed.
+    promised: usize,
+    /// The disk was damaged before this run: the last epoch may be gone and computed again.
+    damaged: bool,
+    /// What went wrong.
+    broken: Vec<String>,
+}
+
+struct Watch(Arc<Mutex<Ledger>>);
+
+impl Observer for Watch {
+    fn started(&self, started: &Started) {
+        let mut ledger = self.0.lock().unwrap();
+        let committed = started.resumed_from.map_or(0, |last| last as usize + 1);
+        let (promised, planned) = (ledger.promised, ledger.epochs.len());
+        if committed < promised && !ledger.damaged {
+            ledger.broken.push(format!("{promised} epochs were committed, and {committed} are there"));
+        }
+        if committed > planned {
+            ledger.broken.push(format!("{planned} epochs were planned, and {committed} are there"));
+        }
+        ledger.epochs.truncate(committed);
+        ledger.promised = committed;
+    }
+
+    fn epoch(&self, report: &EpochReport) {
+        self.0.lock().unwrap().promised = report.epoch as usize + 1;
+    }
+}
+
+/// What is to go wrong in one run.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Nothing,
+    /// A call to the disk, counted from the run's beginning.
+    Disk(u64, Fault),
+    /// The process dies at a passing of a fault point.
+    Point(&'static str, u64),
+    /// A read of the input.
+    Read(u64),
+    /// Somebody asks for an end after so many epochs.
+    Stop(u64),
+    /// A bit of a file of the checkpoint is another when the job starts.
+    Bit(u64),
+}
+
+impl Trouble {
+    fn draw(random: &mut Random) -> Self {
+        match random.below(16) {
+            0 => Self::Nothing,
+            1..=6 => {
+                let call = 1 + random.below(*random.clone().pick(&[20, 60, 250]));
+                Self::Disk(call, *random.pick(&[Fault::Full, Fault::Broken, Fault::Death, Fault::Death]))
+            }
+            7..=11 => Self::Point(*random.pick(&point::ALL), 1 + random.below(5)),
+            12 => Self::Read(random.below(6)),
+            13 => Self::Stop(random.below(5)),
+            _ => Self::Bit(random.next()),
+        }
+    }
+}
+
+/// A bit that is another than it was written.
+struct Damage {
+    path: String,
+    at: usize,
+    bit: u64,
+    before: Vec<u8>,
+}
+
+/// Everything about one simulated job.
+pub struct World {
+    pub pipelines: Vec<Pipeline>,
+    pub text: String,
+    pub disk: FaultyStorage,
+    pub ledger: Arc<Mutex<Ledger>>,
+    feeds: BTreeMap<String, Arc<Mutex<Feed>>>,
+    clock: Arc<JumpingClock>,
+    random: Random,
+    inline_limit: usize,
+    snapshot_least: u64,
+    /// Published files that never change again, as they were first seen.
+    published: BTreeMap<String, Vec<u8>>,
+    /// What happened, for whoever replays.
+    pub story: Vec<String>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let pipelines: Vec<_> = (0..1 + random.below(2) as usize).map(|n| Pipeline::new(n, &mut random)).collect();
+        let feeds = pipelines.iter().map(|pipeline| {
+            let feed = Feed {
+                files: Arc::new(pipeline.files.clone()),
+                visible: 0,
+                fails_after: None,
+                idle: 0,
+                random: random.fork(),
+                planned: None,
+            };
+            (pipeline.source.clone(), Arc::new(Mutex::new(feed)))
+        });
+        Self {
+            feeds: feeds.collect(),
+            text: scenario::job(&pipelines),
+            pipelines,
+            disk: FaultyStorage::new(),
+            ledger: Arc::default(),
+            clock: Arc::new(JumpingClock(Mutex::new((super::time::NOON, random.fork())))),
+            inline_limit: *random.pick(&[0, 100, 1000, 100_000]),
+            snapshot_least: *random.pick(&[1, 500, 3000, 1 << 20]),
+            random,
+            published: BTreeMap::new(),
+            story: Vec::new(),
+        }
+    }
+
+    /// Runs the job, with trouble a few times and then without, until its input is used up.
+    pub fn live(&mut self) -> Result<(), String> {
+        for _ in 0..self.random.below(6) {
+            let trouble = Trouble::draw(&mut self.random);
+            self.run(trouble)?;
+            self.check_published()?;
+            let survives = match self.random.below(5) {
+                0 => Survives::Everything,
+                1 => Survives::Cached,
+                2 => Survives::Nothing,
+                _ => Survives::Some(self.random.next()),
+            };
+            // Who asks for a stop, or has a broken disk, still has a machine that runs.
+            self.story.push(format!("crash: {survives:?} survives"));
+            self.disk = self.disk.crash(survives);
+            self.check_published()?;
+        }
+        for feed in self.feeds.values() {
+            let mut feed = feed.lock().unwrap();
+            feed.visible = feed.files.len();
+        }
+        self.start(Some(Trigger::AvailableNow), Trouble::Nothing).map_err(|e| format!("undisturbed: {e:?}"))?;
+        self.check_published()
+    }
+
+    /// One run, with trouble.
+    fn run(&mut self, trouble: Trouble) -> Result<(), String> {
+        let trigger = match self.random.below(3) {
+            0 => Trigger::AvailableNow,
+            1 => Trigger::Continuous,
+            _ => Trigger::Every(Duration::from_millis(self.random.below(5000))),
+        };
+        let damage = match trouble {
+            Trouble::Bit(seed) => self.flip(seed),
+            _ => None,
+        };
+        self.ledger.lock().unwrap().damaged = damage.is_some();
+        let ended = self.start(Some(trigger), trouble);
+        let told = match &ended {
+            Ok(summary) => format!("{} epochs", summary.epochs),
+            Err(e) => e.to_string(),
+        };
+        self.story.push(format!("run: {trigger:?}, {trouble:?}: {told}"));
+        if let Some(damage) = &damage {
+            self.unflip(damage);
+        }
+        match (ended, trouble, damage) {
+            (Ok(_), ..) => Ok(()),
+            (Err(e), Trouble::Disk(..) | Trouble::Point(..) | Trouble::Read(_), _)
+                if e.kind() != ErrorKind::Internal =>
+            {
+                Ok(())
+            }
+            (Err(e), _, Some(Damage { path, .. })) if e.kind() == ErrorKind::Corrupt => {
+                let file = path.rsplit_once("state/").map_or(path.as_str(), |(_, file)| file);
+                let named = e.to_string().contains(file);
+                if named { Ok(()) } else { Err(format!("{path} is damaged, and the error is: {e}")) }
+            }
+            (Err(e), ..) => Err(format!("{trouble:?} came to: {e:?}")),
+        }
+    }
+
+    fn start(&mut self, trigger: Option<Trigger>, trouble: Trouble) -> Result<Summary> {
+        let stop = Stop::default();
+        for feed in self.feeds.values() {
+            let mut feed = feed.lock().unwrap();
+            (feed.planned, feed.idle) = (None, 0);
+            feed.fails_after = if let Trouble::Read(after) = trouble { Some(after) } else { None };
+        }
+        if let Trouble::Disk(call, fault) = trouble {
+            self.disk.fail_at(self.disk.calls() + call, fault);
+        }
+        let options = RunOptions {
+            trigger,
+            observer: Arc::new(Watch(self.ledger.clone())),
+            stop: stop.clone(),
+            threads: Some(1),
+            environment: self.environment(trouble, &stop),
+            ..RunOptions::default()
+        };
+        let job = Job::parse(&self.text, Path::new("job.toml"), Path::new(BASE), &[])?;
+        let ended = run(job, options);
+        let broken = std::mem::take(&mut self.ledger.lock().unwrap().broken);
+        if broken.is_empty() { ended } else { Err(Error::internal(broken.join("; "))) }
+    }
+
+    fn environment(&mut self, trouble: Trouble, stop: &Stop) -> Environment {
+        let (disk, feeds, asked) = (self.disk.clone(), self.feeds.clone(), stop.clone());
+        let mut turns = self.random.fork();
+        let mut environment = Environment {
+            clock: self.clock.clone(),
+            folders: Arc::new(move |folder| {
+                let inside = folder.strip_prefix("/").unwrap_or(folder);
+                Arc::new(disk.at(inside.to_str().unwrap()))
+            }),
+            sources: Arc::new(move |spec, _| {
+                let SourceConnector::File(file) = &spec.connector else { panic!("all sources have files") };
+                Ok(Box::new(SimulatedSource::open(file, feeds[&spec.name.value].clone(), asked.clone())))
+            }),
+            pace: Pace::Stepped(Box::new(move || match turns.below(4) {
+                0 => Turn::Compute,
+                1 | 2 => Turn::Commit,
+                _ => Turn::Publish,
+            })),
+            inline_limit: self.inline_limit,
+            checkpoint_id: Some(self.random.next()),
+            faults: self.faults(trouble, stop),
+            ..Environment::default()
+        };
+        environment.snapshots.least = self.snapshot_least;
+        environment
+    }
+
+    /// Notes what every epoch was planned to read, and kills where it was asked to.
+    fn faults(&self, trouble: Trouble, stop: &Stop) -> Faults {
+        let (ledger, disk, stop) = (self.ledger.clone(), self.disk.clone(), stop.clone());
+        let feeds: Vec<_> = self.pipelines.iter().map(|p| self.feeds[&p.source].clone()).collect();
+        let passed = Mutex::new((0, 0));
+        Faults::new(move |name| {
+            let mut passed = passed.lock().unwrap();
+            if name == point::PLANNED {
+                let files = feeds.iter().map(|f| f.lock().unwrap().planned.take().unwrap_or_default());
+                ledger.lock().unwrap().epochs.push(files.collect());
+                passed.1 += 1;
+                if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
+                    stop.request();
+                }
+            }
+            if let Trouble::Point(at, number) = trouble
+                && name == at
+            {
+                passed.0 += 1;
+                if passed.0 == number {
+                    disk.kill();
+                }
+            }
+        })
+    }
+
+    /// Puts the bit right, if the file is still the one that was damaged.
+    fn unflip(&mut self, damage: &Damage) {
+        let Damage { path, at, bit, before } = damage;
+        self.disk.damage(path, |bytes| {
+            let mut flipped = before.clone();
+            flipped[*at] ^= 1 << bit;
+            if bytes.starts_with(&flipped) {
+                bytes[*at] ^= 1 << bit;
+            }
+        });
+    }
+
+    /// Changes one bit of one file of the checkpoint.
+    fn flip(&mut self, seed: u64) -> Option<Damage> {
+        let mut random = Random::new(seed);
+        let files: Vec<(String, Vec<u8>)> = self.checkpoint().into_iter().filter(|(_, b)| !b.is_empty()).collect();
+        if files.is_empty() {
+            return None;
+        }
+        let (path, bytes) = random.pick(&files).clone();
+        let (at, bit) = (random.below(bytes.len() as u64) as usize, random.below(8));
+        self.disk.damage(&path, |bytes| bytes[at] ^= 1 << bit);
+        self.story.push(format!("bit {bit} of byte {at} of {path} is flipped"));
+        Some(Damage { path, at, bit, before: bytes })
+    }
+
+    /// The files of the checkpoint that matter.
+    fn checkpoint(&self) -> BTreeMap<String, Vec<u8>> {
+        let folder = format!("{}/state/", &BASE[1..]);
+        let mut files = self.disk.files();
+        files.retain(|path, _| path.starts_with(&folder) && !path.ends_with("/LOCK") && !path.ends_with(".tmp"));
+        files
+    }
+
+    /// What the sinks have published, by path from the job's folder.
+    pub fn published_now(&self) -> BTreeMap<String, Vec<u8>> {
+        let out = PathBuf::from(&BASE[1..]);
+        let files = self.disk.files().into_iter().filter_map(|(path, bytes)| {
+            let inside = Path::new(&path).strip_prefix(&out).ok()?.to_str()?.to_owned();
+            let ours = !inside.starts_with("state/") && !inside.contains("_millstream") && !inside.contains(".aside");
+            ours.then_some((inside, bytes))
+        });
+        files.collect()
+    }
+
+    /// A published part never changes, and belongs to an epoch that was planned and does not come again otherwise.
+    fn check_published(&mut self) -> Result<(), String> {
+        for (path, bytes) in self.published_now() {
+            if path.contains("/part-") && *self.published.entry(path.clone()).or_insert_with(|| bytes.clone()) != bytes
+            {
+                return Err(format!("{path} was published with other content before"));
+            }
+        }
+        Ok(())
+    }
+}
