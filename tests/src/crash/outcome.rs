@@ -64,13 +64,6 @@ impl Outcome {
         assert_eq!(names(&self.state), names(&want.state), "{what}: other keys in the state");
         assert!(self.state == want.state, "{what}: other values in the state");
     }
-
-    /// The published files of a sink.
-    pub fn of_sink(&self, sink: &str) -> Files {
-        let inside = format!("{sink}/");
-        let own = |name: &String| name.starts_with(&inside) && !name.contains("_millstream");
-        self.files.iter().filter(|(name, _)| own(name)).map(|(n, c)| (n.clone(), c.clone())).collect()
-    }
 }
 
 pub fn assert_same_files(what: &str, have: &Files, want: &Files) {
@@ -87,9 +80,10 @@ pub fn files_below(folder: &Path) -> Files {
     let mut folders = vec![folder.to_owned()];
     while let Some(inside) = folders.pop() {
         for entry in std::fs::read_dir(&inside).into_iter().flatten().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_dir() {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
                 folders.push(entry.path());
-            } else {
+            } else if kind.is_file() {
                 let name = entry.path().strip_prefix(folder).unwrap().display().to_string();
                 files.insert(name, std::fs::read(entry.path()).unwrap());
             }

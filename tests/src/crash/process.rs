@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub struct Life {
     pub fault: Option<(String, u64)>,
     /// On the loop's own thread by a schedule from this seed, the same each time; else on threads.
     pub stepped: Option<u64>,
+    /// There it is not killed but stopped, as a process that hangs.
+    pub stalls: bool,
     /// Begins anew.
     pub fresh: bool,
     /// A new checkpoint gets an id of its own.
@@ -60,7 +62,8 @@ impl fmt::Display for Life {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (point, n) = self.fault.as_ref().map_or(("", 0), |(point, n)| (point, *n));
         let stepped = self.stepped.map_or(String::new(), |seed| seed.to_string());
-        write!(f, "{point}@{n}@{stepped}@{}", if self.fresh { "fresh" } else { "" })
+        let fresh = if self.fresh { "fresh" } else { "" };
+        write!(f, "{point}@{n}@{stepped}@{fresh}@{}", if self.stalls { "stalls" } else { "" })
     }
 }
 
@@ -75,23 +78,31 @@ impl Life {
     }
 
     fn parse(text: &str) -> Self {
-        let [point, n, stepped, fresh] = text.split('@').collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let [point, n, stepped, fresh, stalls] = text.split('@').collect::<Vec<_>>()[..] else { panic!("{text}") };
         Self {
             fault: (!point.is_empty()).then(|| (point.to_owned(), n.parse().unwrap())),
             stepped: stepped.parse().ok(),
+            stalls: stalls == "stalls",
             fresh: fresh == "fresh",
             other_id: false,
         }
     }
 
-    /// Lives in a process of its own; whether it was killed. Any other end than that and success is a failure.
-    pub fn in_a_process(&self, folder: &Path) -> bool {
-        let ended = Command::new(std::env::current_exe().unwrap())
+    /// Begins in a process of its own.
+    pub fn start(&self, folder: &Path) -> Child {
+        Command::new(std::env::current_exe().unwrap())
             .args(["crash::process::child", "--exact", "--quiet"])
             .env(FOLDER, folder)
             .env(LIFE, self.to_string())
-            .output()
-            .unwrap();
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Lives in a process of its own; whether it was killed. Any other end than that and success is a failure.
+    pub fn in_a_process(&self, folder: &Path) -> bool {
+        let ended = self.start(folder).wait_with_output().unwrap();
         if ended.status.success() {
             return false;
         }
@@ -169,12 +180,30 @@ impl Observer for Told {
     }
 }
 
+/// Lets a process go on that has stalled.
+pub fn wake(folder: &Path, process: &Child) {
+    std::fs::write(awake(folder), []).unwrap();
+    signal("CONT", process.id());
+}
+
+/// Once this file is there, the process that has stalled goes on.
+fn awake(folder: &Path) -> PathBuf {
+    folder.with_extension("awake")
+}
+
+/// Sends a signal to a process that this test has started, or to itself.
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
+    assert!(sent.success(), "process {process} is not there to be told {name}");
+}
+
 /// Not a test of its own: what a process that is killed runs.
 #[test]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let life = Life::parse(&std::env::var(LIFE).unwrap());
     let faults = life.fault.clone().map_or(Faults::default(), |(name, nth)| {
+        let (life, folder) = (life.clone(), folder.clone());
         let passed = Mutex::new(0);
         Faults::new(move |point| {
             if point != name {
@@ -184,12 +213,13 @@ fn child() {
             *passed += 1;
             if *passed == nth {
                 // No other thread passes this point while the lock is held, and this one goes nowhere.
-                Command::new("kill").args(["-9", &std::process::id().to_string()]).status().unwrap();
-                loop {
-                    std::thread::park();
+                // The signal needs a while.
+                signal(if life.stalls { "STOP" } else { "KILL" }, std::process::id());
+                while !life.stalls || !awake(&folder).exists() {
+                    std::thread::sleep(Duration::from_millis(1));
                 }
             }
         })
     });
-    life.watched(Path::new(&folder), faults).0.unwrap();
+    life.watched(&folder, faults).0.unwrap();
 }
