@@ -13,34 +13,54 @@ mod source;
 mod time;
 mod world;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use world::World;
+use millstream_engine::storage::faulty::{Fault, Survives};
+use world::{Trouble, World};
 
-/// Runs one seed; what happened, and what went wrong.
-fn simulate(seed: u64) -> (Vec<String>, Vec<String>, Result<(), String>) {
+/// What became of one seed.
+struct Told {
+    /// What happened.
+    story: Vec<String>,
+    /// Every call to the disk.
+    calls: Vec<String>,
+    /// The kinds of trouble that ended a run.
+    met: BTreeSet<String>,
+    ended: Result<(), String>,
+}
+
+fn simulate(seed: u64) -> Told {
     let mut world = World::new(seed);
-    let ended = catch_unwind(AssertUnwindSafe(|| world.live().and_then(|()| compare::compare(&world))));
+    // What the engine does in parallel is done in one order.
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let live = || alone.install(|| world.live().and_then(|()| compare::compare(&world)));
+    let ended = catch_unwind(AssertUnwindSafe(live));
     let ended = ended.unwrap_or_else(|_| Err("a panic".to_owned()));
     let mut story = vec![world.text.clone()];
     story.append(&mut world.story);
     story.push(format!("epochs: {:?}", world.ledger.lock().unwrap().epochs));
-    (story, world.disk.trace(), ended)
+    Told { story, calls: world.disk.trace(), met: world.met, ended }
 }
+
+/// The seeds of an ordinary run.
+const USUAL: &str = "0..1000";
 
 #[test]
 fn whatever_happens_sinks_hold_what_the_model_says() {
     if let Some(seed) = std::env::var("MILLSTREAM_SEED").ok().and_then(|s| s.parse().ok()) {
-        let (story, _, ended) = simulate(seed);
-        println!("{}", story.join("\n"));
-        return ended.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let told = simulate(seed);
+        println!("{}", told.story.join("\n"));
+        return told.ended.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     }
-    let range = std::env::var("MILLSTREAM_SEEDS").unwrap_or_else(|_| "0..1000".into());
+    let range = std::env::var("MILLSTREAM_SEEDS").unwrap_or_else(|_| USUAL.into());
     let (from, to) = range.split_once("..").expect("MILLSTREAM_SEEDS is like 0..1000");
     let (next, to) = (AtomicU64::new(from.parse().unwrap()), to.parse().unwrap());
     let failed: Mutex<Vec<(u64, String)>> = Mutex::default();
+    let met: Mutex<BTreeSet<String>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -49,7 +69,9 @@ fn whatever_happens_sinks_hold_what_the_model_says() {
                     if seed >= to || failed.lock().unwrap().len() >= 5 {
                         return;
                     }
-                    if let (_, _, Err(e)) = simulate(seed) {
+                    let told = simulate(seed);
+                    met.lock().unwrap().extend(told.met);
+                    if let Err(e) = told.ended {
                         failed.lock().unwrap().push((seed, e));
                     }
                 }
@@ -61,13 +83,54 @@ fn whatever_happens_sinks_hold_what_the_model_says() {
         println!("seed {seed}: {e}\nreplay it with MILLSTREAM_SEED={seed}\n");
     }
     assert!(failed.is_empty(), "seeds that fail: {:?}", failed.iter().map(|(seed, _)| seed).collect::<Vec<_>>());
+    if range == USUAL {
+        assert_eq!(met.into_inner().unwrap(), Trouble::kinds(), "every kind of trouble must be met");
+    }
 }
 
 #[test]
 fn a_seed_gives_the_same_story_and_the_same_calls_to_the_disk_each_time() {
     for seed in (0..1000).step_by(50) {
         let (first, second) = (simulate(seed), simulate(seed));
-        assert_eq!(first.0, second.0, "seed {seed}");
-        assert!(first.1 == second.1, "seed {seed}: other calls to the disk");
+        assert_eq!(first.story, second.story, "seed {seed}");
+        assert!(first.calls == second.calls, "seed {seed}: other calls to the disk");
+    }
+}
+
+/// Seeds of small jobs: windows with late rows and a change log; two snapshots.
+const SMALL: [u64; 2] = [1, 3];
+
+#[test]
+fn a_disk_that_fails_at_any_call_loses_and_doubles_nothing() {
+    for seed in SMALL {
+        let faults = [
+            (Fault::Full, Survives::Cached),
+            (Fault::Broken, Survives::Nothing),
+            (Fault::Death, Survives::Everything),
+            (Fault::Death, Survives::Some(seed)),
+        ];
+        for (fault, survives) in faults {
+            for call in 1.. {
+                let mut world = World::new(seed);
+                let failed = world.fail_at(call, fault, survives).and_then(|failed| {
+                    compare::compare(&world)?;
+                    Ok(failed)
+                });
+                if !failed
+                    .unwrap_or_else(|e| panic!("seed {seed}, {fault:?} at call {call}, {survives:?} survives: {e}"))
+                {
+                    assert!(call > 100, "seed {seed} makes only {call} calls");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slow_disk_makes_a_job_slow_and_no_more() {
+    for seed in SMALL {
+        let mut world = World::new(seed);
+        world.take_time(Duration::from_millis(1)).and_then(|()| compare::compare(&world)).unwrap();
     }
 }

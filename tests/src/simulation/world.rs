@@ -4,7 +4,7 @@
 //! A job is run again and again, each time until it ends or something breaks; what must hold at every moment is checked
 //! on the way, what must hold at the end by [`super::compare`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl Observer for Watch {
 
 /// What is to go wrong in one run.
 #[derive(Debug, Clone, Copy)]
-enum Trouble {
+pub enum Trouble {
     Nothing,
     /// A call to the disk, counted from the run's beginning.
     Disk(u64, Fault),
@@ -101,6 +101,23 @@ enum Trouble {
 }
 
 impl Trouble {
+    /// Every kind there is, as [`Trouble::kind`] says it.
+    pub fn kinds() -> BTreeSet<String> {
+        let faults = [Fault::Full, Fault::Broken, Fault::Death].map(|fault| Self::Disk(1, fault));
+        let points = point::ALL.iter().map(|point| Self::Point(point, 1));
+        [Self::Read(0), Self::Bit(0)].into_iter().chain(faults).chain(points).map(Self::kind).collect()
+    }
+
+    fn kind(self) -> String {
+        match self {
+            Self::Disk(_, fault) => format!("{fault:?}"),
+            Self::Point(point, _) => point.to_owned(),
+            Self::Nothing | Self::Read(_) | Self::Stop(_) | Self::Bit(_) => {
+                format!("{self:?}").split('(').next().unwrap().to_owned()
+            }
+        }
+    }
+
     fn draw(random: &mut Random) -> Self {
         match random.below(16) {
             0 => Self::Nothing,
@@ -108,7 +125,7 @@ impl Trouble {
                 let call = 1 + random.below(*random.clone().pick(&[20, 60, 250]));
                 Self::Disk(call, *random.pick(&[Fault::Full, Fault::Broken, Fault::Death, Fault::Death]))
             }
-            7..=11 => Self::Point(*random.pick(&point::ALL), 1 + random.below(5)),
+            7..=11 => Self::Point(random.pick::<&str>(&point::ALL), 1 + random.clone().below(5) * random.below(2)),
             12 => Self::Read(random.below(6)),
             13 => Self::Stop(random.below(5)),
             _ => Self::Bit(random.next()),
@@ -135,10 +152,13 @@ pub struct World {
     random: Random,
     inline_limit: usize,
     snapshot_least: u64,
+    on_threads: bool,
     /// Published files that never change again, as they were first seen.
     published: BTreeMap<String, Vec<u8>>,
     /// What happened, for whoever replays.
     pub story: Vec<String>,
+    /// The kinds of trouble that ended a run.
+    pub met: BTreeSet<String>,
 }
 
 impl World {
@@ -164,10 +184,12 @@ impl World {
             ledger: Arc::default(),
             clock: Arc::new(JumpingClock(Mutex::new((super::time::NOON, random.fork())))),
             inline_limit: *random.pick(&[0, 100, 1000, 100_000]),
-            snapshot_least: *random.pick(&[1, 500, 3000, 1 << 20]),
+            snapshot_least: *random.pick(&[1, 1, 500, 3000, 1 << 20]),
             random,
+            on_threads: false,
             published: BTreeMap::new(),
             story: Vec::new(),
+            met: BTreeSet::new(),
         }
     }
 
@@ -188,12 +210,44 @@ impl World {
             self.disk = self.disk.crash(survives);
             self.check_published()?;
         }
+        self.come_to_the_end()
+    }
+
+    /// Runs the job, without trouble, on all the input there is.
+    fn come_to_the_end(&mut self) -> Result<(), String> {
+        self.show_everything();
+        self.start(Trigger::AvailableNow, Trouble::Nothing).map_err(|e| format!("undisturbed: {e:?}"))?;
+        self.check_published()
+    }
+
+    fn show_everything(&self) {
         for feed in self.feeds.values() {
             let mut feed = feed.lock().unwrap();
             feed.visible = feed.files.len();
         }
-        self.start(Some(Trigger::AvailableNow), Trouble::Nothing).map_err(|e| format!("undisturbed: {e:?}"))?;
-        self.check_published()
+    }
+
+    /// Runs the job on all the input there is, once with a fault at a call to the disk, and after the crash to its end.
+    /// Whether the run was long enough for the fault.
+    pub fn fail_at(&mut self, call: u64, fault: Fault, survives: Survives) -> Result<bool, String> {
+        self.show_everything();
+        let ended = self.start(Trigger::AvailableNow, Trouble::Disk(call, fault));
+        if let Err(e) = &ended
+            && e.kind() != ErrorKind::Unavailable
+        {
+            return Err(format!("a disk that fails is said to be: {e:?}"));
+        }
+        self.check_published()?;
+        self.disk = self.disk.crash(survives);
+        self.come_to_the_end()?;
+        Ok(ended.is_err())
+    }
+
+    /// Runs the job on threads, on a disk that takes its time.
+    pub fn take_time(&mut self, each: Duration) -> Result<(), String> {
+        self.on_threads = true;
+        self.disk.slow(each);
+        self.come_to_the_end()
     }
 
     /// One run, with trouble.
@@ -208,12 +262,15 @@ impl World {
             _ => None,
         };
         self.ledger.lock().unwrap().damaged = damage.is_some();
-        let ended = self.start(Some(trigger), trouble);
+        let ended = self.start(trigger, trouble);
         let told = match &ended {
             Ok(summary) => format!("{} epochs", summary.epochs),
             Err(e) => e.to_string(),
         };
         self.story.push(format!("run: {trigger:?}, {trouble:?}: {told}"));
+        if ended.is_err() {
+            self.met.insert(trouble.kind());
+        }
         if let Some(damage) = &damage {
             self.unflip(damage);
         }
@@ -233,7 +290,7 @@ impl World {
         }
     }
 
-    fn start(&mut self, trigger: Option<Trigger>, trouble: Trouble) -> Result<Summary> {
+    fn start(&mut self, trigger: Trigger, trouble: Trouble) -> Result<Summary> {
         let stop = Stop::default();
         for feed in self.feeds.values() {
             let mut feed = feed.lock().unwrap();
@@ -244,7 +301,7 @@ impl World {
             self.disk.fail_at(self.disk.calls() + call, fault);
         }
         let options = RunOptions {
-            trigger,
+            trigger: Some(trigger),
             observer: Arc::new(Watch(self.ledger.clone())),
             stop: stop.clone(),
             threads: Some(1),
@@ -260,6 +317,12 @@ impl World {
     fn environment(&mut self, trouble: Trouble, stop: &Stop) -> Environment {
         let (disk, feeds, asked) = (self.disk.clone(), self.feeds.clone(), stop.clone());
         let mut turns = self.random.fork();
+        let schedule = move || match turns.below(4) {
+            0 => Turn::Compute,
+            1 | 2 => Turn::Commit,
+            _ => Turn::Publish,
+        };
+        let pace = if self.on_threads { Pace::Threads } else { Pace::Stepped(Box::new(schedule)) };
         let mut environment = Environment {
             clock: self.clock.clone(),
             folders: Arc::new(move |folder| {
@@ -270,11 +333,7 @@ impl World {
                 let SourceConnector::File(file) = &spec.connector else { panic!("all sources have files") };
                 Ok(Box::new(SimulatedSource::open(file, feeds[&spec.name.value].clone(), asked.clone())))
             }),
-            pace: Pace::Stepped(Box::new(move || match turns.below(4) {
-                0 => Turn::Compute,
-                1 | 2 => Turn::Commit,
-                _ => Turn::Publish,
-            })),
+            pace,
             inline_limit: self.inline_limit,
             checkpoint_id: Some(self.random.next()),
             faults: self.faults(trouble, stop),

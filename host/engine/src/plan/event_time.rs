@@ -6,10 +6,31 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::WatermarkNode;
 use crate::format::type_name;
-use crate::job::{EventTimeSpec, JobText, suggest};
-use crate::sql::EVENT_TIME;
-use crate::time::watermark::WatermarkRule;
+use crate::job::{EventTimeSpec, JobText, OperatorSpec, WatermarkPolicy, suggest};
+use crate::sql::{EVENT_TIME, Relation};
+use crate::time::watermark::{Derived, Policy, WatermarkRule};
 use crate::{Error, Result};
+
+/// How several inputs' watermarks become one for `operator`.
+pub(super) fn policy(operator: &OperatorSpec) -> Policy {
+    match operator.watermark_policy {
+        WatermarkPolicy::Min => Policy::Min,
+        WatermarkPolicy::Max => Policy::Max,
+    }
+}
+
+/// What the watermark of a relation's rows is made of, given that of the nodes it reads.
+pub(super) fn watermark_of(relation: &Relation, policy: Policy, of_node: &dyn Fn(&str) -> Derived) -> Derived {
+    let of_all = |inputs: &[Relation]| {
+        Derived::combined(policy, inputs.iter().map(|input| watermark_of(input, policy, of_node)))
+    };
+    match relation {
+        Relation::Input { table, .. } => of_node(table),
+        Relation::Transform { input, .. } => watermark_of(input, policy, of_node),
+        Relation::Union { inputs, .. } => of_all(inputs),
+        Relation::Stateful { inputs, waits, .. } => of_all(inputs).held_back(*waits),
+    }
+}
 
 /// The watermark nodes of a job, numbered as they are found.
 #[derive(Default)]

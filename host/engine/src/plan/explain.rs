@@ -74,7 +74,8 @@ impl Plan {
     }
 
     fn watermark(&self, node: &PlannedNode) -> String {
-        let names: Vec<&str> = node.watermarks.iter().map(|w| self.watermarks[*w].name.as_str()).collect();
+        let nodes = node.watermark.nodes();
+        let names: Vec<&str> = nodes.iter().map(|w| self.watermarks[*w].name.as_str()).collect();
         if names.is_empty() {
             return "  watermark  none: state is kept for ever\n".to_owned();
         }
@@ -109,8 +110,12 @@ fn steps(relation: &Relation, out: &mut String) {
             steps(input, out);
             *out += &format!("  then       {what}\n");
         }
-        Relation::Stateful { input, what, .. } => {
-            steps(input, out);
+        Relation::Union { inputs, .. } => {
+            inputs.iter().for_each(|input| steps(input, out));
+            *out += "  then       put together\n";
+        }
+        Relation::Stateful { inputs, what, .. } => {
+            inputs.iter().for_each(|input| steps(input, out));
             *out += &format!("  state      {what}\n");
         }
     }

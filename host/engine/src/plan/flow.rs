@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use super::event_time;
 use super::operators::PlannedNodes;
 use super::{Plan, PlannedSink, PlannedSource, PlannedStateful, Plugins, project};
-use crate::job::{Job, WatermarkPolicy};
+use crate::job::Job;
 use crate::operator::{ObserveEventTime, Select, Transform};
 use crate::sql::Relation;
-use crate::time::watermark::Policy;
+use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
 /// What happens to rows: all of these.
@@ -40,7 +41,9 @@ pub(super) fn connect(
     mut nodes: PlannedNodes,
     sinks: Vec<PlannedSink>,
 ) -> Result<Plan> {
-    let mut connector = Connector { job: &job, flows: BTreeMap::new(), stateful: Vec::new(), sinks: &sinks };
+    let watermarks = nodes.nodes.iter().map(|n| (n.name.clone(), n.watermark.clone())).collect();
+    let mut connector =
+        Connector { job: &job, flows: BTreeMap::new(), stateful: Vec::new(), sinks: &sinks, watermarks };
     for sink in job.sinks.iter().enumerate() {
         if let Some(input) = &sink.1.input {
             connector.flow(&input.value).push(Next::Sink(sink.0));
@@ -90,6 +93,8 @@ struct Connector<'a> {
     /// Users before their inputs.
     stateful: Vec<PlannedStateful>,
     sinks: &'a [PlannedSink],
+    /// What each node's watermark is made of.
+    watermarks: BTreeMap<String, Derived>,
 }
 
 impl Connector<'_> {
@@ -122,24 +127,32 @@ impl Connector<'_> {
             Relation::Transform { input, transform, .. } => {
                 self.relation(node, input, vec![Next::Through(transform.clone(), flow)])
             }
-            Relation::Stateful { input, operator, .. } => {
+            Relation::Union { inputs, .. } => {
+                inputs.iter().try_for_each(|input| self.relation(node, input, flow.clone()))
+            }
+            Relation::Stateful { inputs, operator, .. } => {
                 let spec = self.job.operators.iter().find(|o| o.name.value == node.name);
                 let spec = spec.ok_or_else(|| Error::internal(format!("`{}` is no operator", node.name)))?;
                 let late =
                     spec.late.as_ref().and_then(|l| self.sinks.iter().position(|s| s.spec.name.value == l.value));
+                let of_input = |table: &str| match node.observes_input {
+                    Some((number, _)) => Derived::Node(number),
+                    None => self.watermarks.get(table).cloned().unwrap_or(Derived::None),
+                };
+                let policy = event_time::policy(spec);
+                let inputs_of = inputs.iter().map(|input| event_time::watermark_of(input, policy, &of_input));
+                let watermark = Derived::combined(policy, inputs_of);
                 self.stateful.push(PlannedStateful {
                     name: self.state_name(&node.name),
                     operator: operator.clone(),
-                    watermarks: node.watermarks.clone(),
-                    policy: match spec.watermark_policy {
-                        WatermarkPolicy::Min => Policy::Min,
-                        WatermarkPolicy::Max => Policy::Max,
-                    },
+                    watermark,
                     late,
                     flow,
                 });
                 let number = self.stateful.len() - 1;
-                self.relation(node, input, vec![Next::State { operator: number, input: 0 }])
+                inputs.iter().enumerate().try_for_each(|(at, input)| {
+                    self.relation(node, input, vec![Next::State { operator: number, input: at }])
+                })
             }
         }
     }

@@ -27,7 +27,7 @@ pub use sinks::PlannedSink;
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
 use crate::sql::{self, Parsed, SqlText};
-use crate::time::watermark::{Policy, WatermarkRule};
+use crate::time::watermark::{Derived, WatermarkRule};
 use crate::{Error, Result};
 
 /// A job that can run.
@@ -63,10 +63,8 @@ pub struct PlannedStateful {
     pub name: Arc<str>,
     /// The operator.
     pub operator: Arc<dyn Stateful>,
-    /// The watermark nodes that its watermark is made of.
-    pub watermarks: BTreeSet<usize>,
-    /// How they become one.
-    pub policy: Policy,
+    /// What its watermark is made of.
+    pub watermark: Derived,
     /// The sink that its late rows go to.
     pub late: Option<usize>,
     /// Where its rows go.

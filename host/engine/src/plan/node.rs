@@ -6,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::operator::Transform;
 use crate::sql::{Emits, Relation};
+use crate::time::watermark::Derived;
 use std::sync::Arc;
 
 /// A planned node.
@@ -18,8 +19,8 @@ pub struct PlannedNode {
     pub observes: Option<(usize, usize)>,
     /// The watermark node that it puts on its input, by number, with the column of that input.
     pub observes_input: Option<(usize, usize)>,
-    /// The watermark nodes that the watermark of its rows is made of.
-    pub watermarks: BTreeSet<usize>,
+    /// What the watermark of its rows is made of.
+    pub watermark: Derived,
     /// Its columns, with the event time marked.
     pub schema: SchemaRef,
     /// What it uses of its inputs.

@@ -19,6 +19,7 @@ use crate::operator::{
 };
 use crate::sql::{self, Emits, InputTable, PlanContext, Relation};
 use crate::state::DEFAULT_PARTITIONS;
+use crate::time::watermark::Derived;
 use crate::{Error, ErrorKind, Result};
 
 /// Columns in use per node; a node that is not in it keeps all.
@@ -61,7 +62,7 @@ pub(super) fn plan_nodes(
             relation,
             observes: None,
             observes_input: None,
-            watermarks: BTreeSet::new(),
+            watermark: Derived::None,
             schema,
             uses: Vec::new(),
             plugin_reads: None,
@@ -99,7 +100,7 @@ impl Planner<'_> {
         let number = self.done.watermarks.add(&node.name, spec);
         node.schema = event_time::mark(&node.schema, at, spec.delay.map(|_| node.name.as_str()));
         node.observes = Some((number, at));
-        node.watermarks = BTreeSet::from([number]);
+        node.watermark = Derived::Node(number);
         Ok(node)
     }
 
@@ -139,11 +140,9 @@ impl Planner<'_> {
         let name: Arc<str> = operator.name.value.as_str().into();
         let (text, parsed) = &self.queries[&operator.name.value];
         let mut tables = BTreeMap::new();
-        let mut watermarks = BTreeSet::new();
         for (input, _) in &parsed.tables {
             let node = self.input(input)?;
             tables.insert(input.clone(), InputTable { schema: node.schema.clone(), emits: node.emits() });
-            watermarks.extend(&node.watermarks);
         }
         let functions = self.plugins.functions(&name);
         let plan_over = |tables: &BTreeMap<String, InputTable>| {
@@ -177,7 +176,6 @@ impl Planner<'_> {
                 event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
                 let number = self.done.watermarks.add(&operator.name.value, spec);
                 observes_input = Some((number, at));
-                watermarks = BTreeSet::from([number]);
                 planned = Some(relation);
             }
         }
@@ -221,12 +219,17 @@ impl Planner<'_> {
             }
         }
         let keys = key_names(&relation, &schema);
+        let of_input = |input: &str| match observes_input {
+            Some((number, _)) => Derived::Node(number),
+            None => self.done.get(input).map_or(Derived::None, |node| node.watermark.clone()),
+        };
+        let watermark = event_time::watermark_of(&relation, event_time::policy(operator), &of_input);
         Ok(PlannedNode {
             name: operator.name.value.clone(),
             relation,
             observes: None,
             observes_input,
-            watermarks,
+            watermark,
             schema,
             uses,
             plugin_reads: None,
@@ -252,7 +255,7 @@ impl Planner<'_> {
         };
         let name: Arc<str> = operator.name.value.as_str().into();
         let from = self.input(&input.value)?;
-        let (input_schema, watermarks, emits) = (from.schema.clone(), from.watermarks.clone(), from.emits());
+        let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
         let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
         let failed = |e: millstream_plugin::PluginError| {
@@ -313,7 +316,7 @@ impl Planner<'_> {
             relation,
             observes: None,
             observes_input: None,
-            watermarks,
+            watermark,
             schema,
             uses: vec![Use { input: input.value.clone(), reads: (!reads_all).then_some(read), passes_on }],
             plugin_reads: Some(reads),
@@ -380,10 +383,11 @@ impl Planner<'_> {
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();
         Ok(Relation::Stateful {
-            input: Box::new(leaf),
+            inputs: vec![leaf],
             operator: Arc::new(operator),
             mode,
             keys,
+            waits: 0,
             what: "aggregate by plugin".into(),
         })
     }
@@ -427,7 +431,10 @@ fn leaves(relation: &Relation, uses: &mut Vec<Use>) {
             let names = || schema.fields().iter().map(|f| f.name().clone()).collect();
             uses.push(Use { input: table.clone(), reads: columns.as_ref().map(|_| names()), passes_on: false });
         }
-        Relation::Transform { input, .. } | Relation::Stateful { input, .. } => leaves(input, uses),
+        Relation::Transform { input, .. } => leaves(input, uses),
+        Relation::Union { inputs, .. } | Relation::Stateful { inputs, .. } => {
+            inputs.iter().for_each(|input| leaves(input, uses));
+        }
     }
 }
 

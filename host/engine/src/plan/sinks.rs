@@ -117,8 +117,8 @@ fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef>
 pub(super) fn stateful_input(relation: &crate::sql::Relation) -> Option<SchemaRef> {
     use crate::sql::Relation;
     match relation {
-        Relation::Input { .. } => None,
+        Relation::Input { .. } | Relation::Union { .. } => None,
         Relation::Transform { input, .. } => stateful_input(input),
-        Relation::Stateful { input, .. } => Some(input.schema()),
+        Relation::Stateful { inputs, .. } => inputs.first().map(Relation::schema),
     }
 }

@@ -46,10 +46,9 @@ impl Progress {
         let event_times: Vec<EventTime> =
             nodes.map(|(node, seen)| node.rule.map_or(*seen, |rule| rule.decide_idle(*seen, now))).collect();
         let pairs = plan.stateful.iter().zip(&self.pairs).map(|(stateful, before)| {
-            let inputs = stateful.watermarks.iter().filter_map(|w| {
-                plan.watermarks[*w].rule.map(|rule| (rule.watermark(&event_times[*w]), event_times[*w].idle))
-            });
-            advance(*before, combine(stateful.policy, inputs))
+            let of_node =
+                |w: usize| plan.watermarks[w].rule.map(|rule| (rule.watermark(&event_times[w]), event_times[w].idle));
+            advance(*before, stateful.watermark.now(&of_node).and_then(|(watermark, _)| watermark))
         });
         Decided { pairs: pairs.collect(), event_times }
     }

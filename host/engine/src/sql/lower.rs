@@ -1,6 +1,7 @@
 //! DataFusion's logical plan to our relations: the stateless nodes. Aggregations are in [`super::lower_aggregate`].
 
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -18,6 +19,7 @@ use super::error::SqlText;
 use super::plugin::PluginScalar;
 use super::window::as_window_call;
 use super::{Emits, PlanContext, Relation};
+use crate::job::OutputMode;
 use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Sort, Transform};
 use crate::{Error, Result};
 
@@ -25,9 +27,23 @@ use crate::{Error, Result};
 pub(super) struct Lowering<'a> {
     pub text: &'a SqlText,
     pub context: &'a PlanContext<'a>,
+    /// The node's output mode is said already: to the outermost stateful operator.
+    mode_taken: Cell<bool>,
 }
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
+    /// Nothing is lowered yet.
+    pub fn new(text: &'a SqlText, context: &'a PlanContext<'a>) -> Self {
+        Self { text, context, mode_taken: Cell::new(false) }
+    }
+
+    /// The output mode of the next stateful operator, outermost first. Those below it append: nothing else could follow
+    /// them.
+    pub fn take_mode(&self) -> OutputMode {
+        let said = self.context.mode.as_ref().filter(|_| !self.mode_taken.replace(true));
+        said.map_or(OutputMode::Append, |m| m.0)
+    }
+
     /// The relation that computes `plan`.
     pub fn lower(&self, plan: &LogicalPlan) -> Result<Relation> {
         match plan {

@@ -26,6 +26,7 @@ use crate::{Error, Result};
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
+        let mode = self.take_mode();
         let input = self.lower(&aggregate.input)?;
         if input.emits() != Emits::Rows {
             let mode = if input.emits() == Emits::Snapshot { "complete" } else { "update" };
@@ -38,7 +39,6 @@ impl Lowering<'_> {
                 .with_help("use append mode for the first aggregation"));
         }
         let schema = aggregate.input.schema();
-        let mode = self.context.mode.as_ref().map_or(OutputMode::Append, |m| m.0);
 
         let mut time = TimeKey::None;
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
@@ -99,7 +99,7 @@ impl Lowering<'_> {
         let by =
             if by.is_empty() { "one group of all rows".to_owned() } else { format!("groups by {}", by.join(", ")) };
         let what = format!("{by}: {}", computed.join(", "));
-        Ok(Relation::Stateful { input: Box::new(input), operator, mode, keys, what })
+        Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, what })
     }
 
     /// A window over a column that the watermark says nothing about would close at the wrong time.

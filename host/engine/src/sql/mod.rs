@@ -79,16 +79,25 @@ pub enum Relation {
         /// For people: what it does.
         what: String,
     },
+    /// The rows of several relations, in no order.
+    Union {
+        /// The relations, all with the same types.
+        inputs: Vec<Relation>,
+        /// What comes out.
+        schema: SchemaRef,
+    },
     /// A stateful operator.
     Stateful {
-        /// What it is applied to.
-        input: Box<Relation>,
+        /// What it is applied to: its inputs, by number.
+        inputs: Vec<Relation>,
         /// The operator.
         operator: Arc<dyn Stateful>,
         /// What is emitted.
         mode: OutputMode,
         /// Per key, the output columns that carry it.
         keys: Vec<Vec<usize>>,
+        /// How much later than they came rows may come out: what follows has a watermark that is so much behind.
+        waits: i64,
         /// For people: what it does.
         what: String,
     },
@@ -98,7 +107,7 @@ impl Relation {
     /// The columns that come out.
     pub fn schema(&self) -> SchemaRef {
         match self {
-            Self::Input { schema, .. } | Self::Transform { schema, .. } => schema.clone(),
+            Self::Input { schema, .. } | Self::Transform { schema, .. } | Self::Union { schema, .. } => schema.clone(),
             Self::Stateful { operator, .. } => operator.schema(),
         }
     }
@@ -108,6 +117,8 @@ impl Relation {
         match self {
             Self::Input { emits, .. } => *emits,
             Self::Transform { input, .. } => input.emits(),
+            // Only rows that stand can be put together.
+            Self::Union { .. } => Emits::Rows,
             Self::Stateful { mode, .. } => match mode {
                 OutputMode::Append => Emits::Rows,
                 OutputMode::Update => Emits::Updates,
@@ -119,7 +130,7 @@ impl Relation {
     /// Per key of the aggregation in it, the output columns that carry it.
     pub fn keys(&self) -> &[Vec<usize>] {
         match self {
-            Self::Input { .. } => &[],
+            Self::Input { .. } | Self::Union { .. } => &[],
             Self::Transform { keys, .. } | Self::Stateful { keys, .. } => keys,
         }
     }
@@ -129,6 +140,7 @@ impl Relation {
         match self {
             Self::Input { .. } => false,
             Self::Transform { input, .. } => input.is_stateful(),
+            Self::Union { inputs, .. } => inputs.iter().any(Self::is_stateful),
             Self::Stateful { .. } => true,
         }
     }
@@ -157,5 +169,5 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error_with(e, context.plugins))?;
     clause::refuse_expressions(text, &logical)?;
     let optimized = catalog::optimize(logical, context.keep_columns).map_err(|e| text.error(e))?;
-    lower::Lowering { text, context }.lower(&optimized)
+    lower::Lowering::new(text, context).lower(&optimized)
 }

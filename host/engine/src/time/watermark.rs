@@ -3,6 +3,8 @@
 //! A watermark node's watermark is the greatest event time it has seen minus its delay. W(N) is the watermark from all
 //! epochs before N: epoch N judges lateness by W(N-1) and closes state by W(N) ([`WatermarkPair`]).
 
+use std::collections::BTreeSet;
+
 use crate::record::{EventTime, WatermarkPair};
 
 /// The rules of one watermark node.
@@ -47,6 +49,74 @@ pub enum Policy {
     Min,
     /// The greatest.
     Max,
+}
+
+/// What the watermark of some rows is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Derived {
+    /// Rows without event time have none.
+    None,
+    /// A watermark node, by its number.
+    Node(usize),
+    /// Several inputs come together.
+    Combined {
+        /// How.
+        policy: Policy,
+        /// What of.
+        inputs: Vec<Derived>,
+    },
+    /// A node gives rows this much later than they came, microseconds: its longest wait.
+    HeldBack {
+        /// What comes to the node.
+        input: Box<Derived>,
+        /// How much.
+        by: i64,
+    },
+}
+
+impl Derived {
+    /// That of rows that come from several inputs.
+    pub fn combined(policy: Policy, inputs: impl IntoIterator<Item = Derived>) -> Self {
+        let mut inputs: Vec<Derived> = inputs.into_iter().filter(|d| *d != Self::None).collect();
+        match inputs.len() {
+            0 => Self::None,
+            1 => inputs.swap_remove(0),
+            _ => Self::Combined { policy, inputs },
+        }
+    }
+
+    /// That of what comes out of a node that waits.
+    #[must_use]
+    pub fn held_back(self, by: i64) -> Self {
+        if by == 0 || self == Self::None { self } else { Self::HeldBack { input: Box::new(self), by } }
+    }
+
+    /// The watermark now and whether all it is made of is idle, from those of the nodes. None = there is no watermark,
+    /// `Some((None, _))` = minus infinity.
+    pub fn now(&self, node: &dyn Fn(usize) -> Option<(Option<i64>, bool)>) -> Option<(Option<i64>, bool)> {
+        match self {
+            Self::None => None,
+            Self::Node(number) => node(*number),
+            Self::Combined { policy, inputs } => {
+                let inputs: Vec<_> = inputs.iter().filter_map(|input| input.now(node)).collect();
+                let idle = inputs.iter().all(|(_, idle)| *idle);
+                (!inputs.is_empty()).then(|| (combine(*policy, inputs), idle))
+            }
+            Self::HeldBack { input, by } => {
+                input.now(node).map(|(watermark, idle)| (watermark.map(|w| w.saturating_sub(*by)), idle))
+            }
+        }
+    }
+
+    /// The watermark nodes that it is made of.
+    pub fn nodes(&self) -> BTreeSet<usize> {
+        match self {
+            Self::None => BTreeSet::new(),
+            Self::Node(number) => BTreeSet::from([*number]),
+            Self::Combined { inputs, .. } => inputs.iter().flat_map(Self::nodes).collect(),
+            Self::HeldBack { input, .. } => input.nodes(),
+        }
+    }
 }
 
 /// One watermark from those of several inputs, each with whether it is idle. Idle inputs are left out, unless all are:
