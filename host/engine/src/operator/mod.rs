@@ -13,6 +13,7 @@ mod isolate;
 mod plugin;
 mod relational;
 mod rows;
+mod unnest;
 
 use std::fmt::Debug;
 
@@ -28,9 +29,10 @@ pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use isolate::{Attempt, isolate};
-pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap};
+pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use rows::{Origin, Rows};
+pub use unnest::{Unnest, UnnestColumn};
 
 /// A stateless operator.
 pub trait Transform: Send + Sync + Debug {
@@ -56,9 +58,16 @@ pub trait Stateful: Send + Sync + Debug {
     /// `late`.
     fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>>;
 
-    /// Merges the epoch's partials, in the order of their chunks, into `table`; closes state by `at.close`; returns the
-    /// rows that come out, in an order that depends on nothing but them.
-    fn close(&self, partials: Vec<Partial>, table: &mut Table, at: WatermarkPair) -> Result<Vec<RecordBatch>>;
+    /// What its tables are called. The first one holds what a person would count as its state; operators that find
+    /// entries by several ways (by key, by time) have one for each way.
+    fn tables(&self) -> &'static [&'static str] {
+        &[""]
+    }
+
+    /// Merges the epoch's partials, in the order of their chunks, into `tables`, which are those of
+    /// [`Stateful::tables`]; closes state by `at.close`; returns the rows that come out, in an order that depends on
+    /// nothing but them.
+    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>>;
 
     /// The schema of the rows that come out.
     fn schema(&self) -> SchemaRef;

@@ -31,7 +31,7 @@ use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
 
 use commit::{Committer, Computed, Wanted, locked};
-use epoch::{EpochPlan, LiveSource, compute};
+use epoch::{EpochPlan, LiveSource, compute, table_names};
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
 
@@ -394,7 +394,8 @@ impl Engine {
         for (sink, rows) in &counters.rows_out {
             *totals.rows_out.entry(sink.clone()).or_default() += rows;
         }
-        let tables = self.plan.stateful.iter().filter_map(|s| self.state.table(&s.name));
+        let names = self.plan.stateful.iter().flat_map(table_names);
+        let tables = names.filter_map(|name| self.state.table(&name));
         EpochReport {
             epoch: record.epoch,
             started: record.started,

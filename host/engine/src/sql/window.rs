@@ -14,7 +14,8 @@ use datafusion_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion_sql::sqlparser::ast::{
-    Expr as Ast, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut, visit_expressions_mut,
+    Expr as Ast, GroupByExpr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
@@ -44,7 +45,18 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Query { body, order_by, .. } = query;
-        let SetExpr::Select(select) = body.as_mut() else { return ControlFlow::Continue(()) };
+        self.select(body, order_by)
+    }
+}
+
+impl Rewriter<'_> {
+    fn select(&mut self, body: &mut SetExpr, order_by: &mut Option<OrderBy>) -> ControlFlow<()> {
+        // Of several that are put together each has its own window; only one by itself can be ordered by it.
+        if let SetExpr::SetOperation { left, right, .. } = body {
+            self.select(left, &mut None)?;
+            return self.select(right, &mut None);
+        }
+        let SetExpr::Select(select) = body else { return ControlFlow::Continue(()) };
         let call = match window_call(select) {
             Ok(None) => return ControlFlow::Continue(()),
             Ok(Some(call)) => call,

@@ -128,6 +128,20 @@ impl State {
         self.tables.get_mut(name).expect("it was put there if it was missing")
     }
 
+    /// The tables of these names, which differ, each made if it is not there.
+    pub fn tables_named(&mut self, names: &[String]) -> Vec<&mut Table> {
+        for name in names {
+            self.table_mut(name);
+        }
+        let mut found: Vec<(usize, &mut Table)> = self
+            .tables
+            .iter_mut()
+            .filter_map(|(name, table)| Some((names.iter().position(|wanted| wanted == name)?, table)))
+            .collect();
+        found.sort_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, table)| table).collect()
+    }
+
     /// All tables, by name.
     pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
         self.tables.iter().map(|(name, table)| (name.as_str(), table))

@@ -187,9 +187,9 @@ impl Stateful for GroupAggregate {
         Ok(self.condense(rows, at, effects)?.map(Partial::Groups))
     }
 
-    fn close(&self, partials: Vec<Partial>, table: &mut Table, at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
         let partials: Vec<GroupPartial> = partials.into_iter().map(|Partial::Groups(g)| g).collect();
-        self.merge_and_emit(&partials, table, at)
+        self.merge_and_emit(&partials, tables[0], at)
     }
 
     fn schema(&self) -> SchemaRef {
