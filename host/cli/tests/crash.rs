@@ -2,6 +2,8 @@
 //! its sinks have what an undisturbed run gives. The engine's own tests have every point; this one has the program
 //! around it.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

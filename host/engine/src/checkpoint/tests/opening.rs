@@ -161,7 +161,14 @@ fn the_epoch_before_the_last_can_always_be_opened() {
     let calls = run.disk.calls() - before;
     let (old, new) = (run.after.clone(), run.after[59].clone());
     for call in 1..=calls {
-        let mut run = Run { disk: disk_of(&files), options: options(), open: None, after: old.clone(), committed: 59 };
+        let mut run = Run {
+            disk: disk_of(&files),
+            options: options(),
+            open: None,
+            after: old.clone(),
+            committed: 59,
+            late: Vec::new(),
+        };
         run.disk.fail_at(run.disk.calls() + call, Fault::Death);
         drop(go_on(&mut run));
         run.open = None;
