@@ -10,6 +10,7 @@
 //! | `hostile` | plugins that misbehave |
 //! | `layers` | that the engine's modules use lower layers only |
 //! | `model` | what windows mean, as a slow program |
+//! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
 //! | `plugins` | plugins in jobs, as nodes and inside SQL |
 //! | `refused` | jobs that cannot be run, and what their users are told |
 //! | `restart` | a job that stops and goes on gives what it gives undisturbed |
@@ -33,6 +34,8 @@ mod hostile;
 mod layers;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod owner;
 #[cfg(test)]
 mod plugins;
 #[cfg(test)]

@@ -17,6 +17,12 @@ pub enum CheckpointError {
         /// Who says so in the lock file.
         owner: Option<String>,
     },
+    /// The lock's file was removed while the checkpoint was open.
+    #[error("this process does not own the checkpoint {place} any more: its LOCK file was removed or replaced")]
+    TakenAway {
+        /// The checkpoint.
+        place: String,
+    },
     /// A folder with other things in it.
     #[error("{place} is not a checkpoint: it holds {found}")]
     NotACheckpoint {
@@ -93,6 +99,11 @@ impl From<CheckpointError> for Error {
             C::Held { .. } => {
                 let help =
                     "one job owns a checkpoint at a time: stop the other one, or give this one its own `checkpoint`";
+                (ErrorKind::Conflict, help.to_string())
+            }
+            C::TakenAway { .. } => {
+                let help = "never remove LOCK: it is free as soon as its owner has ended. See that no other job has gone on \
+                            with this checkpoint, and start again";
                 (ErrorKind::Conflict, help.to_string())
             }
             C::NotACheckpoint { .. } => (ErrorKind::Invalid, "name an empty folder as `checkpoint`".to_string()),

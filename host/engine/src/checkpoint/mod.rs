@@ -5,7 +5,8 @@
 //! * An epoch is committed when [`Checkpoint::append`] returns, by one fsync; nothing else commits it.
 //! * Whatever the process or the machine does, [`Checkpoint::open`] gives exactly the state after some committed
 //!   epoch, the last one unless the storage lost what it said was synced, or it refuses and says why.
-//! * While a [`Checkpoint`] lives, no other can be opened on the same storage.
+//! * While a [`Checkpoint`] lives, no other can be opened on the same storage. Should somebody remove the lock's file, this
+//!   handle writes no more.
 //! * The epoch before the last can be opened too ([`Options::at`]).
 //! * After a failed write the handle takes no more: what is on the disk is found out at the next start.
 //!
@@ -150,7 +151,7 @@ pub struct Checkpoint {
     published: u64,
     /// Why nothing more may be written.
     poisoned: Option<String>,
-    _lock: Box<dyn Lock>,
+    lock: Box<dyn Lock>,
 }
 
 impl Checkpoint {
@@ -192,6 +193,12 @@ impl Checkpoint {
     fn writing<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, CheckpointError>) -> Result<T, CheckpointError> {
         if let Some(reason) = &self.poisoned {
             return Err(CheckpointError::Poisoned { place: self.place.clone(), reason: reason.clone() });
+        }
+        let held = self.lock.is_held().map_err(|e| self.storage_error("looking at", "LOCK", e))?;
+        if !held {
+            let lost = CheckpointError::TakenAway { place: self.place.clone() };
+            self.poisoned = Some(lost.to_string());
+            return Err(lost);
         }
         // Set first, so that a step that unwinds leaves the handle closed too.
         self.poisoned = Some("a write did not come to its end".to_string());

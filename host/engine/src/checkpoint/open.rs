@@ -16,6 +16,7 @@ use super::meta::{FORMAT, Meta, MetaError};
 use super::snapshot::SnapshotError;
 use super::snapshots::snapshot_file;
 use super::{Checkpoint, CheckpointError, Options, Recovered, Suspicious, Unpublished, snapshot};
+use crate::fault::{Faults, point};
 use crate::record::EpochRecord;
 use crate::state::{Piece, State, StateChange, StateError};
 use crate::storage::{Lock, Storage};
@@ -31,7 +32,7 @@ const OURS: [&str; 6] = [LOCK, META, META_NEW, DROPPED, "log", "state"];
 type File = (String, Vec<u8>);
 
 pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Checkpoint, Recovered), CheckpointError> {
-    let at = Place { storage: storage.as_ref(), name: storage.describe() };
+    let at = Place { storage: storage.as_ref(), name: storage.describe(), faults: &options.faults };
     // Looked at before the lock too, so that no lock file is left in somebody else's folder.
     at.check_is_ours()?;
     let lock = at.lock()?;
@@ -97,7 +98,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
         planner,
         published: decision.published,
         poisoned: None,
-        _lock: lock,
+        lock,
         storage,
     };
     Ok((checkpoint, recovered))
@@ -107,6 +108,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
 struct Place<'a> {
     storage: &'a dyn Storage,
     name: String,
+    faults: &'a Faults,
 }
 
 impl Place<'_> {
@@ -168,24 +170,31 @@ impl Place<'_> {
     fn drop_everything(&self) -> Result<(), CheckpointError> {
         let list = |folder| self.io("listing", folder, self.storage.list(folder));
         if !self.io("looking at", DROPPED, self.storage.exists(DROPPED))? {
-            if self.io("looking at", META, self.storage.exists(META))? {
-                self.io("renaming", META, self.storage.rename(META, DROPPED))?;
-            } else if list("log")?.is_empty() && list("state")?.is_empty() {
+            let is_there = self.io("looking at", META, self.storage.exists(META))?;
+            if !is_there && list("log")?.is_empty() && list("state")?.is_empty() {
                 return Ok(());
+            }
+            self.faults.hit(point::DROP_BEFORE);
+            if is_there {
+                self.io("renaming", META, self.storage.rename(META, DROPPED))?;
             } else {
                 drop(self.io("creating", DROPPED, self.storage.create(DROPPED))?);
             }
             self.io("syncing", "", self.storage.sync_folder(""))?;
+            self.faults.hit(point::DROP_NOTED);
         }
         for (folder, is_ours) in [("log", is_log as fn(&str) -> bool), ("state", is_state)] {
             for entry in list(folder)?.iter().filter(|e| is_ours(&e.name)) {
                 let path = format!("{folder}/{}", entry.name);
                 self.io("removing", &path, self.storage.remove(&path))?;
+                self.faults.hit(point::DROP_REMOVED);
             }
             self.io("syncing", folder, self.storage.sync_folder(folder))?;
         }
         self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
-        self.io("syncing", "", self.storage.sync_folder(""))
+        self.io("syncing", "", self.storage.sync_folder(""))?;
+        self.faults.hit(point::DROP_AFTER);
+        Ok(())
     }
 
     fn read_or_make_meta(&self, options: &Options) -> Result<Meta, CheckpointError> {
@@ -219,10 +228,13 @@ impl Place<'_> {
             let mut file = self.storage.create(META_NEW)?;
             file.write_all(&meta.write())?;
             file.sync()?;
+            self.faults.hit(point::CREATE_WRITTEN);
             self.storage.rename(META_NEW, META)?;
             self.storage.sync_folder("")
         };
+        self.faults.hit(point::CREATE_BEFORE);
         self.io("writing", META, write())?;
+        self.faults.hit(point::CREATE_AFTER);
         Ok(meta)
     }
 
@@ -237,6 +249,7 @@ impl Place<'_> {
         for entry in entries.iter().filter(|e| e.name.ends_with(".tmp")) {
             let path = format!("{folder}/{}", entry.name);
             self.io("removing", &path, self.storage.remove(&path))?;
+            self.faults.hit(point::REMAINS_REMOVED);
         }
         let files = entries.into_par_iter().filter_map(|entry| {
             let key = parse(&entry.name)?;
