@@ -23,9 +23,13 @@ pub mod point {
     pub const CLAIM_AFTER: &str = "claim.after";
 
     // An epoch is computed.
+    /// Before an epoch's offsets are chosen.
+    pub const PLAN_BEFORE: &str = "plan.before";
     /// The epoch's offsets are chosen; nothing is written.
     pub const PLANNED: &str = "plan.after";
-    /// One chunk is decoded and computed.
+    /// One chunk is decoded and computed; it is not part of the epoch yet.
+    pub const CHUNK_BEFORE: &str = "chunk.before";
+    /// One chunk's rows are part of the epoch.
     pub const CHUNK: &str = "chunk.after";
     /// Before an output file is written aside.
     pub const ASIDE_BEFORE: &str = "aside.write.before";
@@ -127,14 +131,16 @@ pub mod point {
     pub const DROP_AFTER: &str = "drop.after";
 
     /// Those that an undisturbed run passes, in that order.
-    pub const ALL: [&str; 45] = [
+    pub const ALL: [&str; 47] = [
         CREATE_BEFORE,
         CREATE_WRITTEN,
         CREATE_AFTER,
         CLAIM_BEFORE,
         CLAIM_WRITTEN,
         CLAIM_AFTER,
+        PLAN_BEFORE,
         PLANNED,
+        CHUNK_BEFORE,
         CHUNK,
         ASIDE_BEFORE,
         ASIDE_WRITTEN,

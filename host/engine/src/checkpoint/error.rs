@@ -67,6 +67,9 @@ pub enum CheckpointError {
         /// What is not known.
         what: String,
     },
+    /// What a checkpoint that is to be dropped has published could not be taken away.
+    #[error("{0}")]
+    Forget(Error),
     /// The epoch asked for is not there.
     #[error("epoch {epoch} of the checkpoint {place} cannot be opened: {why}")]
     NoSuchEpoch {
@@ -93,6 +96,10 @@ pub enum CheckpointError {
 impl From<CheckpointError> for Error {
     fn from(e: CheckpointError) -> Self {
         use CheckpointError as C;
+        let e = match e {
+            C::Forget(error) => return error,
+            other => other,
+        };
         let message = e.to_string();
         let anew = "start anew with --fresh: the state is lost, and the input is read from its beginning";
         let (kind, help) = match &e {
@@ -121,7 +128,7 @@ impl From<CheckpointError> for Error {
             C::Damaged { .. } => (ErrorKind::Corrupt, format!("restore the folder from a copy, or {anew}")),
             C::Newer { .. } => (ErrorKind::Invalid, "use the version of Millstream that wrote it".to_string()),
             C::NoSuchEpoch { .. } => (ErrorKind::Invalid, "open it at its last epoch".to_string()),
-            C::Misuse(_) => return Self::internal(message),
+            C::Misuse(_) | C::Forget(_) => return Self::internal(message),
         };
         let error = Self::new(kind, message).with_help(help);
         match e {

@@ -59,6 +59,21 @@ pub struct Options {
     pub faults: Faults,
     /// When snapshots are asked for.
     pub snapshots: SnapshotSizes,
+    /// Takes away what was published by a checkpoint that is dropped.
+    pub forget: Option<Forget>,
+}
+
+/// Called with the id of a checkpoint that is being dropped: after that is noted, so that it comes to its end whatever
+/// happens in between, and before anything of the checkpoint goes. May be called again for the same checkpoint.
+#[derive(Clone)]
+pub struct Forget(pub Arc<ForgetFn>);
+
+type ForgetFn = dyn Fn(&str) -> crate::Result<()> + Send + Sync;
+
+impl std::fmt::Debug for Forget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Forget")
+    }
 }
 
 /// When snapshots of the state are asked for, and how much at once.
@@ -87,6 +102,7 @@ impl Default for Options {
             id: None,
             faults: Faults::default(),
             snapshots: SnapshotSizes::default(),
+            forget: None,
         }
     }
 }
@@ -132,6 +148,8 @@ pub struct Suspicious {
     pub at: u64,
     /// What is wrong with them.
     pub what: String,
+    /// They end early. A record that was committed was whole: so this one was not, unless the file was cut.
+    pub short: bool,
 }
 
 /// An open checkpoint: the only one to write to these files.
@@ -162,12 +180,6 @@ impl Checkpoint {
     /// `Storage`.
     pub fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Self, Recovered), CheckpointError> {
         open::open(storage, options)
-    }
-
-    /// The id of the checkpoint in `storage`, without opening it; none where there is none, or none that can be read.
-    pub fn id_in(storage: &dyn Storage) -> Option<String> {
-        let content = storage.read("checkpoint.json").ok()?;
-        meta::Meta::read(&content).ok().map(|meta| meta.id)
     }
 
     /// The checkpoint's id: 16 hexadecimal digits.

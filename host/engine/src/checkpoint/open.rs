@@ -15,7 +15,7 @@ use super::log::{Cut, Log, segment_file};
 use super::meta::{FORMAT, Meta, MetaError};
 use super::snapshot::SnapshotError;
 use super::snapshots::snapshot_file;
-use super::{Checkpoint, CheckpointError, Options, Recovered, Suspicious, Unpublished, snapshot};
+use super::{Checkpoint, CheckpointError, Forget, Options, Recovered, Suspicious, Unpublished, snapshot};
 use crate::fault::{Faults, point};
 use crate::record::EpochRecord;
 use crate::state::{Piece, State, StateChange, StateError};
@@ -38,7 +38,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
     let lock = at.lock()?;
     at.check_is_ours()?;
     if options.fresh || at.io("looking at", DROPPED, at.storage.exists(DROPPED))? {
-        at.drop_everything()?;
+        at.drop_everything(options.forget.as_ref())?;
     }
     let meta = at.read_or_make_meta(options)?;
     let segments = at.read_all("log", parse_segment)?;
@@ -68,6 +68,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
         file: found.segments[tail.segment].file.clone(),
         at: tail.at,
         what: tail.what.clone(),
+        short: tail.short,
     });
     let recovered = Recovered {
         id: meta.id.clone(),
@@ -167,7 +168,7 @@ impl Place<'_> {
     }
 
     /// Removes everything but the lock, in an order that can be taken up again after a crash.
-    fn drop_everything(&self) -> Result<(), CheckpointError> {
+    fn drop_everything(&self, forget: Option<&Forget>) -> Result<(), CheckpointError> {
         let list = |folder| self.io("listing", folder, self.storage.list(folder));
         if !self.io("looking at", DROPPED, self.storage.exists(DROPPED))? {
             let is_there = self.io("looking at", META, self.storage.exists(META))?;
@@ -182,6 +183,10 @@ impl Place<'_> {
             }
             self.io("syncing", "", self.storage.sync_folder(""))?;
             self.faults.hit(point::DROP_NOTED);
+        }
+        let dropped = self.io("reading", DROPPED, self.storage.read(DROPPED))?;
+        if let (Some(Forget(forget)), Ok(meta)) = (forget, Meta::read(&dropped)) {
+            forget(&meta.id).map_err(CheckpointError::Forget)?;
         }
         for (folder, is_ours) in [("log", is_log as fn(&str) -> bool), ("state", is_state)] {
             for entry in list(folder)?.iter().filter(|e| is_ours(&e.name)) {

@@ -84,29 +84,31 @@ impl Transform for Unnest {
     }
 }
 
+/// Where the elements of a row begin and end among all.
+type Offsets = Box<dyn Fn(usize) -> (usize, usize)>;
+
 /// A column of lists, whatever their offsets are.
 struct Lists {
     array: ArrayRef,
     values: ArrayRef,
-    offsets: Box<dyn Fn(usize) -> (usize, usize)>,
+    offsets: Offsets,
 }
 
 impl Lists {
     fn of(array: &ArrayRef) -> Result<Self> {
         let any = array.as_any();
-        let (values, offsets): (ArrayRef, Box<dyn Fn(usize) -> (usize, usize)>) =
-            if let Some(list) = any.downcast_ref::<ListArray>() {
-                let offsets = list.offsets().clone();
-                (list.values().clone(), Box::new(move |i| (offsets[i] as usize, offsets[i + 1] as usize)))
-            } else if let Some(list) = any.downcast_ref::<LargeListArray>() {
-                let offsets = list.offsets().clone();
-                (list.values().clone(), Box::new(move |i| (offsets[i] as usize, offsets[i + 1] as usize)))
-            } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
-                let size = list.value_length() as usize;
-                (list.values().clone(), Box::new(move |i| (i * size, (i + 1) * size)))
-            } else {
-                return Err(Error::internal(format!("unnest of {}", array.data_type())));
-            };
+        let (values, offsets): (ArrayRef, Offsets) = if let Some(list) = any.downcast_ref::<ListArray>() {
+            let offsets = list.offsets().clone();
+            (list.values().clone(), Box::new(move |i| (offsets[i] as usize, offsets[i + 1] as usize)))
+        } else if let Some(list) = any.downcast_ref::<LargeListArray>() {
+            let offsets = list.offsets().clone();
+            (list.values().clone(), Box::new(move |i| (offsets[i] as usize, offsets[i + 1] as usize)))
+        } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
+            let size = list.value_length() as usize;
+            (list.values().clone(), Box::new(move |i| (i * size, (i + 1) * size)))
+        } else {
+            return Err(Error::internal(format!("unnest of {}", array.data_type())));
+        };
         Ok(Self { array: array.clone(), values, offsets })
     }
 

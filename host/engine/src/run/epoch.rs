@@ -84,6 +84,7 @@ pub(super) fn compute(
         Ok((origin, output))
     };
     in_order(threads, chunks, work, |(origin, output)| {
+        faults.hit(point::CHUNK_BEFORE);
         gather.take_chunk(&origin, output)?;
         faults.hit(point::CHUNK);
         Ok(())
