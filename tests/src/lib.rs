@@ -18,6 +18,7 @@
 //! | `simulation` | the engine on a simulated clock, disk and input, from a seed, beside the model |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
 //! | `sql` | what queries give where a golden job cannot say it |
+//! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `support` | running a job and reading its rows |
 
 #[cfg(test)]
@@ -50,5 +51,7 @@ mod simulation;
 mod spark;
 #[cfg(test)]
 mod sql;
+#[cfg(test)]
+mod sql_docs;
 #[cfg(test)]
 mod support;

@@ -44,6 +44,7 @@ impl Catalog {
             scalars.insert(f.name().to_owned(), f);
         }
         scalars.insert(super::window::WINDOW.to_owned(), WindowFunction::udf());
+        scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
         let mut higher_order = HashMap::new();
         for f in datafusion_functions_nested::all_default_higher_order_functions() {
             higher_order.insert(f.name().to_owned(), f);

@@ -7,6 +7,7 @@
 mod catalog;
 mod clause;
 mod error;
+mod json;
 mod lower;
 mod lower_aggregate;
 mod lower_several;
