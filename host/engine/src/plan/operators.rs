@@ -193,7 +193,7 @@ impl Planner<'_> {
         }
 
         let schema = relation.schema();
-        let normal = normalise_schema(&schema);
+        let normal = event_time::as_marked(&normalise_schema(&schema), &schema);
         let same_types = normal.fields().iter().zip(schema.fields()).all(|(n, s)| n.data_type() == s.data_type());
         let (relation, normal) = if same_types {
             (relation, schema)

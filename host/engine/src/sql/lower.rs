@@ -16,6 +16,7 @@ use datafusion_physical_expr::create_physical_expr;
 
 use super::clause::refuse_node;
 use super::error::SqlText;
+use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
 use super::window::as_window_call;
 use super::{Emits, PlanContext, Relation};
@@ -82,7 +83,10 @@ impl<'a> Lowering<'a> {
         let input = self.lower(&projection.input)?;
         let from = projection.input.schema();
         let columns = self.expressions(&projection.expr, from)?;
-        let schema = projection.schema.inner().clone();
+        let rows = input.schema();
+        let times = EventTimes { from, rows: &rows };
+        let marks: Vec<Option<String>> = projection.expr.iter().map(|e| times.mark(e)).collect();
+        let schema = marked(projection.schema.inner(), &marks);
         let carries = |expr: &Expr| carried_column(expr).and_then(|c| from.maybe_index_of_column(c));
         let carried: Vec<Option<usize>> = projection.expr.iter().map(carries).collect();
         let keys = input.keys().iter().map(|key| {
@@ -143,21 +147,20 @@ impl<'a> Lowering<'a> {
 
     /// A window is what an aggregation groups by, and nothing that could be computed for a row.
     pub(super) fn refuse_windows(&self, exprs: &[Expr]) -> Result<()> {
-        let mut found = false;
+        let mut found = None;
         for expr in exprs {
             let walked = expr.apply(|e| {
-                found |= as_window_call(e).is_some();
+                found = found.or(as_window_call(e).map(|(name, _)| name));
                 Ok(TreeNodeRecursion::Continue)
             });
             walked.map_err(|e| self.text.error(e))?;
         }
-        if !found {
-            return Ok(());
-        }
-        let message = "window(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query";
-        let help =
-            "GROUP BY window(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in";
-        Err(self.text.refuse_clause("window", message).with_help(help))
+        let Some(name) = found else { return Ok(()) };
+        let message = format!("{name}(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query");
+        let help = format!(
+            "GROUP BY {name}(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in"
+        );
+        Err(self.text.refuse_clause(name, message).with_help(help))
     }
 
     /// Physical expressions for `exprs` over rows of `schema`.
@@ -210,7 +213,7 @@ fn plain_literals(text: &str) -> String {
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.
-fn carried_column(expr: &Expr) -> Option<&Column> {
+pub(super) fn carried_column(expr: &Expr) -> Option<&Column> {
     match expr {
         Expr::Column(column) => Some(column),
         Expr::Alias(alias) => carried_column(&alias.expr),

@@ -4,14 +4,18 @@
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
 //! ([`plan`]) to a tree of [`Relation`]s.
 
+mod bin;
 mod catalog;
 mod clause;
 mod error;
+mod event_time;
 mod lower;
 mod lower_aggregate;
+mod lower_time;
 mod parse;
 mod plugin;
 mod window;
+mod window_names;
 mod wording;
 
 use std::collections::BTreeMap;

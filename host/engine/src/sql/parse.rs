@@ -10,7 +10,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
 use super::error::SqlText;
-use super::window::rewrite_windows;
+use super::window_names::rewrite_windows;
 use crate::Result;
 
 /// A parsed query.

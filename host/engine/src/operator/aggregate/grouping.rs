@@ -71,13 +71,18 @@ impl Grouper {
 }
 
 /// The groups of a chunk's rows.
+#[derive(Debug, Default)]
 pub(super) struct ChunkGroups {
     /// Per row: its group.
     pub ids: Vec<u32>,
     /// Per group: the row that founded it.
     pub founders: Vec<u32>,
-    /// Hashes and buckets of the groups.
-    pub groups: Grouper,
+    /// Per group: the hash of its key.
+    pub hashes: Vec<u64>,
+    /// Per group: its bucket; of a session, its start.
+    pub buckets: Vec<i64>,
+    /// Per session: its end.
+    pub ends: Vec<i64>,
 }
 
 /// Groups rows by bucket and key.
@@ -93,5 +98,6 @@ pub(super) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> ChunkGroups {
         }
         ids.push(id);
     }
-    ChunkGroups { ids, founders, groups }
+    let Grouper { hashes, buckets, .. } = groups;
+    ChunkGroups { ids, founders, hashes, buckets, ends: Vec::new() }
 }

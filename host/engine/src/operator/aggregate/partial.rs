@@ -1,11 +1,14 @@
 //! A chunk's rows to one state per group: lateness, time, keys, arguments, partial aggregates.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::function::{AggregateFunction, FunctionError};
 use super::grouping::{ChunkGroups, group_rows};
+use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
 use crate::operator::expression::Expressions;
 use crate::operator::isolate::{Attempt, isolate};
@@ -24,10 +27,19 @@ pub struct GroupPartial {
     /// Groups of partition `p` are `offsets[p]..offsets[p + 1]`.
     pub(super) offsets: Vec<u32>,
     pub(super) buckets: Vec<i64>,
+    /// Of sessions only: where they end.
+    pub(super) ends: Vec<i64>,
     pub(super) hashes: Vec<u64>,
     pub(super) keys: GroupKeys,
     /// The state columns of all aggregates, one row per group.
     pub(super) states: Vec<ArrayRef>,
+}
+
+impl GroupPartial {
+    /// The groups of partition `p`.
+    pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
+        self.offsets[p] as usize..self.offsets[p + 1] as usize
+    }
 }
 
 /// The encoded keys of groups, one after the other. The chunk's own buffer has a key for every row.
@@ -85,16 +97,17 @@ impl GroupAggregate {
     /// Sends late rows and rows without a usable time away, and says which bucket each of the others goes into.
     fn assign_time(&self, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Timed> {
         let late_by = self.lateness(at);
-        let (spec, expr) = match &self.time {
-            TimeKey::None => {
-                let buckets = vec![0; rows.len()];
-                return Ok(Timed { rows, buckets, rows_of: None });
-            }
-            TimeKey::Window { spec, time } => (Some(spec), time),
-            TimeKey::EventTime { time } => (None, time),
+        let Some(expr) = self.time.expression() else {
+            let buckets = vec![0; rows.len()];
+            return Ok(Timed { rows, buckets, rows_of: None });
         };
         let (rows, times) = self.usable_times(rows, expr, effects)?;
-        let late_at = |t: i64| spec.map_or(t, |s| s.last_end(t));
+        let late_at = |t: i64| match &self.time {
+            TimeKey::Window { spec, .. } => spec.last_end(t),
+            // By its own interval: a row is late also where it would have extended an open session.
+            TimeKey::Session { spec, .. } => t + spec.gap(),
+            TimeKey::EventTime { .. } | TimeKey::None => t,
+        };
         let late: Vec<bool> = times.values().iter().map(|t| is_late(late_at(*t), late_by)).collect();
         let (rows, times) = if late.contains(&true) {
             let late = BooleanArray::from(late);
@@ -106,7 +119,9 @@ impl GroupAggregate {
             (rows, times)
         };
         let times = times.values();
-        let Some(spec) = spec else { return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None }) };
+        let TimeKey::Window { spec, .. } = &self.time else {
+            return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None });
+        };
         if !spec.is_tumbling() {
             let partly = times.iter().filter(|t| is_late(spec.first_end(**t), late_by)).count();
             if partly > 0 {
@@ -200,7 +215,10 @@ impl GroupAggregate {
         let key_columns = keys;
         let mut keys = RowBuffer::new();
         encode(&key_columns, buckets.len(), Form::Key, &mut keys)?;
-        let mut grouped = group_rows(&buckets, &keys);
+        let mut grouped = match &self.time {
+            TimeKey::Session { spec, .. } => group_sessions(&buckets, &keys, *spec),
+            _ => group_rows(&buckets, &keys),
+        };
         let (offsets, order) = by_partition(&mut grouped, self.partitions);
         let n = order.len();
 
@@ -222,12 +240,13 @@ impl GroupAggregate {
             }
         }
 
-        let groups = &grouped.groups;
+        let in_order = |values: &[i64]| order.iter().filter_map(|g| values.get(*g as usize).copied()).collect();
         let founders = order.iter().map(|g| grouped.founders[*g as usize] as usize);
         Ok(Outcome::Done(GroupPartial {
             offsets,
-            buckets: order.iter().map(|g| groups.buckets[*g as usize]).collect(),
-            hashes: order.iter().map(|g| groups.hashes[*g as usize]).collect(),
+            buckets: in_order(&grouped.buckets),
+            ends: in_order(&grouped.ends),
+            hashes: order.iter().map(|g| grouped.hashes[*g as usize]).collect(),
             keys: GroupKeys::gather(&keys, founders),
             states: states.into_iter().flatten().collect(),
         }))
@@ -254,7 +273,7 @@ enum Outcome {
 /// Renumbers groups so that those of a partition stand together, in the order in which they were founded. Returns the
 /// partitions' offsets and, per new id, the old one.
 fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
-    let hashes = &grouped.groups.hashes;
+    let hashes = &grouped.hashes;
     let partitions = partitions as usize;
     let mut offsets = vec![0u32; partitions + 1];
     for hash in hashes {
