@@ -96,7 +96,9 @@ fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
 fn called(expr: &Expr) -> Option<(&str, &[Expr])> {
     match expr {
         Expr::Alias(alias) => called(&alias.expr),
-        Expr::ScalarFunction(f) if ["date_trunc", "date_bin"].contains(&f.func.name()) => Some((f.func.name(), &f.args)),
+        Expr::ScalarFunction(f) if ["date_trunc", "date_bin"].contains(&f.func.name()) => {
+            Some((f.func.name(), &f.args))
+        }
         _ => None,
     }
 }

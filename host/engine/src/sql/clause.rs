@@ -72,8 +72,8 @@ pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
         }
         LogicalPlan::Distinct(_) => (
             "DISTINCT",
-            "DISTINCT would have to remember every row for ever; deduplication is not supported yet",
-            "GROUP BY the columns with output_mode = \"complete\" or \"update\"",
+            "DISTINCT ON is not supported",
+            "use an operator with dedup = { keys = [\"…\"] }, which keeps the first row of each key",
         ),
         LogicalPlan::Unnest(_) => ("unnest", "unnest is not supported yet", "use a flat-map plugin"),
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {

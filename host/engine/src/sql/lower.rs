@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
+use datafusion_expr::logical_plan::{Distinct, Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_physical_expr::create_physical_expr;
@@ -60,6 +60,7 @@ impl<'a> Lowering<'a> {
                 Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
             other => Err(refuse_node(self.text, other)),
@@ -156,7 +157,8 @@ impl<'a> Lowering<'a> {
             walked.map_err(|e| self.text.error(e))?;
         }
         let Some(name) = found else { return Ok(()) };
-        let message = format!("{name}(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query");
+        let message =
+            format!("{name}(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query");
         let help = format!(
             "GROUP BY {name}(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in"
         );

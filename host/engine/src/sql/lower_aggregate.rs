@@ -15,8 +15,8 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
-use super::lower_time::TimeGrouping;
 use super::lower::{Lowering, NumberedRows, shown};
+use super::lower_time::TimeGrouping;
 use super::plugin::PluginAggregateFunction;
 use super::{Emits, Relation};
 use crate::job::OutputMode;
@@ -41,7 +41,8 @@ impl Lowering<'_> {
         let schema = aggregate.input.schema();
         let rows = input.schema();
         let times = EventTimes { from: schema, rows: &rows };
-        let TimeGrouping { key: time, at: time_at, column, mark } = self.time_grouping(&aggregate.group_expr, &times, mode)?;
+        let TimeGrouping { key: time, at: time_at, column, mark } =
+            self.time_grouping(&aggregate.group_expr, &times, mode)?;
 
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
         let (mut by, mut computed) = (Vec::new(), Vec::new());
@@ -64,10 +65,13 @@ impl Lowering<'_> {
         }
         if mode == OutputMode::Append && matches!(time, TimeKey::None) {
             if let Some((call, length)) = aggregate.group_expr.iter().find_map(|e| uneven_bin(e, &times)) {
-                let message = format!("append mode emits a group when the watermark passes its end, and {length} differ in length");
-                return Err(self.text.refuse_clause(call, message).with_help(
-                    "use days, hours or minutes, or set output_mode = \"complete\" on this operator",
-                ));
+                let message = format!(
+                    "append mode emits a group when the watermark passes its end, and {length} differ in length"
+                );
+                return Err(self
+                    .text
+                    .refuse_clause(call, message)
+                    .with_help("use days, hours or minutes, or set output_mode = \"complete\" on this operator"));
             }
             let at = if aggregate.group_expr.is_empty() { "SELECT" } else { "GROUP BY" };
             let message = "append mode emits a group once, when the watermark passes it: it needs a watermark and a grouping by window(…) or by the event-time column";

@@ -1,9 +1,8 @@
 //! How a GROUP BY uses event time: by windows, by sessions, by `date_bin` and `date_trunc`, by the event time itself; and
 //! which of them the output mode allows.
 
-use std::sync::Arc;
-
-use datafusion_common::DFSchema;
+use arrow::datatypes::SchemaRef;
+use datafusion_common::{Column, DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, ExprSchemable};
@@ -33,7 +32,7 @@ pub(super) struct TimeGrouping {
 }
 
 /// What an expression that is to be a window's time is called with.
-enum As {
+pub(super) enum As {
     /// The instant in whose window a row lies.
     Instant,
     /// The time after which nothing more comes for the value.
@@ -118,7 +117,8 @@ impl Lowering<'_> {
         }
         // The query may not read it at all: it is looked for in the tables.
         let mut tables = self.context.tables.values();
-        let in_tables = || tables.find_map(|t| EventTimes { from: times.from, rows: &t.schema }.column().map(str::to_owned));
+        let in_tables =
+            || tables.find_map(|t| EventTimes { from: times.from, rows: &t.schema }.column().map(str::to_owned));
         if let Some(event_time) = times.column().map(str::to_owned).or_else(in_tables) {
             let message = format!(
                 "{name} over `{}`, which is not the event time: that is `{event_time}`, and the watermark speaks of it",
@@ -130,28 +130,41 @@ impl Lowering<'_> {
         if mode == OutputMode::Update {
             return Ok(());
         }
-        let message =
-            format!("append mode emits a window when the watermark passes its end, and `{}` is no event time", field.name());
+        let message = format!(
+            "append mode emits a window when the watermark passes its end, and `{}` is no event time",
+            field.name()
+        );
         Err(refused(message).with_help(format!(
             "add `event_time = \"{}\"` and `watermark = \"1 minute\"` to the source, or set output_mode = \"complete\"",
             field.name()
         )))
     }
 
-    /// `expr` as event time: of a window its last instant or its end; cast where it has another unit or zone.
-    fn time_expression(&self, expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressions> {
-        let failed = |e| self.text.error(e);
-        let is_window = is_window_type(&expr.get_type(schema).map_err(failed)?);
-        let expr = match what {
-            As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
-            As::Last if is_window => get_field(expr.clone(), "end"),
-            _ => expr.clone(),
-        };
-        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let mut time = create_physical_expr(&expr, schema, &props, &planning).map_err(failed)?;
-        if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
-            time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
-        }
-        Ok(Expressions::new(vec![Arc::clone(&time)], false))
+    /// `expr` as event time.
+    pub(super) fn time_expression(&self, expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressions> {
+        time_expression(expr, schema, what).map_err(|e| self.text.error(e))
     }
+}
+
+/// `expr` as event time: of a window its last instant or its end; cast where it has another unit or zone.
+fn time_expression(expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressions, DataFusionError> {
+    let is_window = is_window_type(&expr.get_type(schema)?);
+    let expr = match what {
+        As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
+        As::Last if is_window => get_field(expr.clone(), "end"),
+        _ => expr.clone(),
+    };
+    let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+    let mut time = create_physical_expr(&expr, schema, &props, &planning)?;
+    if time.data_type(schema.as_arrow())? != timestamp() {
+        time = cast(time, schema.as_arrow(), timestamp())?;
+    }
+    Ok(Expressions::new(vec![time], false))
+}
+
+/// Column `at` as the time after which nothing more comes for its value.
+pub(crate) fn last_time_of(schema: &SchemaRef, at: usize) -> Result<Expressions, DataFusionError> {
+    let schema = DFSchema::try_from(schema.clone())?;
+    let column = Expr::Column(Column::from(schema.qualified_field(at)));
+    time_expression(&column, &schema, As::Last)
 }

@@ -11,6 +11,7 @@ mod error;
 mod event_time;
 mod lower;
 mod lower_aggregate;
+mod lower_distinct;
 mod lower_time;
 mod parse;
 mod plugin;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 pub use error::SqlText;
+pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
 
@@ -165,6 +167,8 @@ pub struct PlanContext<'a> {
     pub partitions: u32,
     /// Whether rows keep columns that the query does not read: late rows go out with all of them.
     pub keep_columns: bool,
+    /// Whether the job allows state that nothing bounds.
+    pub unbounded_state: bool,
 }
 
 /// Plans a parsed query.

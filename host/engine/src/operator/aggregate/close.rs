@@ -7,10 +7,10 @@ use arrow::compute::{concat, take};
 use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
-use super::grouping::Grouper;
 use super::partial::GroupPartial;
 use super::{GroupAggregate, TimeKey};
 use crate::job::OutputMode;
+use crate::operator::grouping::Grouper;
 use crate::operator::rows::arrow_failed;
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};

@@ -13,7 +13,6 @@ mod built_in;
 mod close;
 mod emit;
 mod function;
-mod grouping;
 mod partial;
 mod plugin;
 mod session;
@@ -212,7 +211,7 @@ impl Stateful for GroupAggregate {
     }
 
     fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<GroupPartial> = partials.into_iter().map(|Partial::Groups(g)| g).collect();
+        let partials: Vec<GroupPartial> = partials.into_iter().map(Partial::groups).collect::<Result<_>>()?;
         if let TimeKey::Session { spec, .. } = &self.time {
             return self.close_sessions(*spec, &partials, tables, at);
         }

@@ -1,11 +1,15 @@
 //! The sessions that a chunk's rows make among themselves.
 
-use crate::operator::aggregate::grouping::{ChunkGroups, group_rows};
+use crate::operator::grouping::{ChunkGroups, group_rows};
 use crate::state::row::RowBuffer;
 use crate::time::window::SessionSpec;
 
 /// Groups rows by key and session.
-pub(in crate::operator::aggregate) fn group_sessions(times: &[i64], keys: &RowBuffer, spec: SessionSpec) -> ChunkGroups {
+pub(in crate::operator::aggregate) fn group_sessions(
+    times: &[i64],
+    keys: &RowBuffer,
+    spec: SessionSpec,
+) -> ChunkGroups {
     let by_key = group_rows(&vec![0; times.len()], keys);
     let mut order: Vec<u32> = (0..times.len() as u32).collect();
     order.sort_unstable_by_key(|row| (by_key.ids[*row as usize], times[*row as usize]));
