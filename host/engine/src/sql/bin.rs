@@ -81,6 +81,11 @@ pub(super) fn recognise_bins(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     let Some((name, args)) = called(expr) else { return Ok(None) };
     let Some(time) = args.get(1) else { return Ok(None) };
+    // Of a length that is a text the planner makes a finer time of the column.
+    let time = match time {
+        Expr::Cast(cast) if is_time(cast.field.data_type()) => cast.expr.as_ref(),
+        other => other,
+    };
     if time.get_type(schema)? != timestamp() {
         return Ok(None);
     }
@@ -90,7 +95,11 @@ fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     let bin = Bin { spec, signature: Signature::any(1, Volatility::Volatile) };
     let call = Arc::new(ScalarUDF::new_from_impl(bin)).call(vec![time.clone()]);
     let (qualifier, name) = expr.qualified_name();
-    Ok(Some(call.alias_qualified(qualifier, name)))
+    Ok(Some(call.cast_to(&expr.get_type(schema)?, schema)?.alias_qualified(qualifier, name)))
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..))
 }
 
 fn called(expr: &Expr) -> Option<(&str, &[Expr])> {
@@ -141,6 +150,7 @@ fn bins(size: &Expr, origin: Option<&Expr>) -> Option<WindowSpec> {
 pub(super) fn as_bin(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
     match expr {
         Expr::Alias(alias) => as_bin(&alias.expr),
+        Expr::Cast(cast) => as_bin(&cast.expr),
         Expr::ScalarFunction(f) => {
             let bin = (f.func.inner().as_ref() as &dyn Any).downcast_ref::<Bin>()?;
             Some((bin.spec, f.args.first()?))
