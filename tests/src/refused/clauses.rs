@@ -47,7 +47,7 @@ fn clauses_that_a_stream_cannot_do() {
             "",
             "DISTINCT would have to remember every row",
             "DISTINCT",
-            "GROUP BY",
+            "unbounded_state = true",
         ),
         query(
             "OVER",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::model::{Groups, Mode, Row, Watermark};
+use super::model::{Mode, Row, Watermark};
 use super::scenario::Pipeline;
 use super::world::World;
 
@@ -63,7 +63,7 @@ fn expected(pipeline: &Pipeline, epochs: &[Vec<usize>]) -> Result<Expected, Stri
     let Pipeline { source, query, .. } = pipeline;
     let mut expected = Expected::default();
     let mut watermark = Watermark::new(pipeline.delay);
-    let mut groups = Groups::new(query.window, query.mode);
+    let mut stateful = query.model(pipeline.delay);
     let mut part = |sink: &str, epoch: usize, rows: Vec<Value>| {
         let rows = texts(rows);
         let parts = expected.parts.entry(format!("{sink}_{source}")).or_default();
@@ -83,11 +83,11 @@ fn expected(pipeline: &Pipeline, epochs: &[Vec<usize>]) -> Result<Expected, Stri
             part("raw", epoch, rows.iter().map(Row::shown).collect());
         }
         let rows: Vec<Row> = rows.into_iter().filter(|r| query.without.is_none_or(|url| r.url != url)).collect();
-        let out = groups.epoch(&rows, late, close);
+        let out = stateful.epoch(&rows, late, close);
         letters.extend(out.rejected.into_iter().map(|(file, line)| (epoch, file, line)));
         if pipeline.has_late() {
-            let told = |row: &Row| {
-                let mut shown = row.shown();
+            let told = |(row, shown): &(Row, Value)| {
+                let mut shown = shown.clone();
                 for (key, value) in [
                     ("_epoch", epoch.into()),
                     ("_node", format!("q_{source}").into()),
@@ -112,7 +112,7 @@ fn expected(pipeline: &Pipeline, epochs: &[Vec<usize>]) -> Result<Expected, Stri
             part("q", epoch, out.rows.into_iter().map(|row| with_epoch(row, epoch, query.mode)).collect());
         }
     }
-    if pipeline.has_late() && watermark.would_move() {
+    if query.closes() && watermark.would_move() {
         return Err(format!("{source}: the watermark has moved, and no epoch closed what it passed"));
     }
     if query.mode == Mode::Complete {

@@ -6,6 +6,7 @@
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual thousand.
 
 mod compare;
+mod keyed;
 mod model;
 mod random;
 mod scenario;

@@ -1,4 +1,5 @@
-//! What a query means, as a slow program that holds everything in lists and shares nothing with the engine.
+//! What a query means, as a slow program that holds everything in lists and shares nothing with the engine: groups here,
+//! what else keeps state in [`super::keyed`].
 //!
 //! Epoch N judges lateness by W(N−1) and closes state by W(N), where W(N) is the greatest event time of the epochs before
 //! N minus the delay. Times are microseconds since 1970; rows that come out are JSON objects.
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::keyed::{Chain, Firsts, Sessions};
 use super::time::shown;
 
 /// Before every time.
@@ -30,7 +32,7 @@ impl Row {
 }
 
 /// An object without its nulls.
-fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let fields = fields.into_iter().filter(|(_, v)| !v.is_null());
     Value::Object(fields.map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>())
 }
@@ -39,7 +41,10 @@ fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
 #[derive(Debug, Default)]
 pub struct Emitted {
     pub rows: Vec<Value>,
-    pub late: Vec<Row>,
+    /// Each with what the operator was given of it.
+    pub late: Vec<(Row, Value)>,
+    /// Of windows that are over: when they ended, and how many rows they had.
+    pub ended: Vec<(i64, i64)>,
     /// Rows that cannot be used, by file and line.
     pub rejected: Vec<(String, u64)>,
 }
@@ -137,7 +142,7 @@ impl Groups {
                 starts.retain(|start| start + size > late);
             }
             if starts.is_empty() {
-                out.late.push(row.clone());
+                out.late.push((row.clone(), row.shown()));
             }
             for start in starts {
                 let group = self.state.entry((start, row.url.clone())).or_default();
@@ -153,7 +158,31 @@ impl Groups {
             Mode::Complete => self.state.keys().cloned().collect(),
         };
         out.rows = emitted.iter().map(|key| self.row(key)).collect();
+        out.ended = done.iter().map(|key| (key.0 + size, self.state[key].rows)).collect();
         done.iter().for_each(|key| drop(self.state.remove(key)));
         out
+    }
+}
+
+/// What a query keeps state for.
+#[derive(Debug)]
+pub enum Stateful {
+    Groups(Groups),
+    Sessions(Sessions),
+    Firsts(Firsts),
+    Chain(Groups, Chain),
+}
+
+impl Stateful {
+    pub fn epoch(&mut self, rows: &[Row], late: i64, close: i64) -> Emitted {
+        match self {
+            Self::Groups(groups) => groups.epoch(rows, late, close),
+            Self::Sessions(sessions) => sessions.epoch(rows, late, close),
+            Self::Firsts(firsts) => firsts.epoch(rows, late, close),
+            Self::Chain(groups, chain) => {
+                let first = groups.epoch(rows, late, close);
+                Emitted { rejected: first.rejected, ..chain.epoch(&first.ended, late, close) }
+            }
+        }
     }
 }

@@ -108,7 +108,9 @@ impl Job {
         };
         check_names(&job)?;
         job.order(|operator| match &operator.logic {
-            Logic::Plugin { input, .. } => vec![(input.value.clone(), input.span.clone())],
+            Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => {
+                vec![(input.value.clone(), input.span.clone())]
+            }
             Logic::Sql(_) => Vec::new(),
         })?;
         Ok(job)

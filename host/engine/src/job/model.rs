@@ -212,7 +212,7 @@ pub struct PluginSpec {
 pub struct OperatorSpec {
     /// Its name, and where it stands.
     pub name: Spanned<String>,
-    /// SQL text or a plugin.
+    /// SQL text, a plugin, or a list of keys.
     pub logic: Logic,
     /// Output mode, where the node is stateful.
     pub output_mode: Option<Spanned<OutputMode>>,
@@ -222,6 +222,8 @@ pub struct OperatorSpec {
     pub late: Option<Spanned<String>>,
     /// How several inputs' watermarks become one.
     pub watermark_policy: WatermarkPolicy,
+    /// Whether it may keep state that nothing bounds.
+    pub unbounded_state: bool,
 }
 
 /// How several inputs' watermarks become one.
@@ -249,6 +251,15 @@ pub enum Logic {
         config: String,
         /// Columns to group by, for an aggregate plugin used as a node.
         group_by: Vec<Spanned<String>>,
+    },
+    /// `dedup = { keys = […] }` with its `input`: of rows with the same keys the first one.
+    Dedup {
+        /// The node it reads.
+        input: Spanned<String>,
+        /// The columns that make two rows the same.
+        keys: Vec<Spanned<String>>,
+        /// How long after its event time a row is remembered, microseconds; none = the watermark's delay.
+        within: Option<Spanned<i64>>,
     },
 }
 

@@ -11,7 +11,11 @@ use crate::error::Result;
 const PLUGIN: [&str; 3] = ["path", "limits", "with"];
 const LIMITS: [&str; 2] = ["memory", "time"];
 
-const SQL_NODE: [&str; 7] = ["sql", "output_mode", "event_time", "watermark", "idle_after", "late", "watermark_policy"];
+const SQL_NODE: [&str; 8] =
+    ["sql", "output_mode", "event_time", "watermark", "idle_after", "late", "watermark_policy", "unbounded_state"];
+const DEDUP_NODE: [&str; 8] =
+    ["dedup", "input", "event_time", "watermark", "idle_after", "late", "watermark_policy", "unbounded_state"];
+const DEDUP: [&str; 2] = ["keys", "within"];
 const PLUGIN_NODE: [&str; 10] = [
     "plugin",
     "input",
@@ -53,14 +57,27 @@ pub(super) fn plugin(fields: &Fields<'_>, name: Spanned<String>, base: &Path) ->
 
 /// Reads one operator. Whether its names point anywhere is checked when all are known.
 pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<OperatorSpec> {
-    let logic = match (fields.get("sql"), fields.get("plugin")) {
-        (Some(_), None) => {
+    let kinds = ["sql", "plugin", "dedup"];
+    let mut said: Vec<_> = kinds.iter().filter_map(|kind| fields.get(kind)).collect();
+    said.sort_by_key(|entry| entry.key_span.start);
+    if let [first, second, ..] = said[..] {
+        return Err(fields
+            .job
+            .error(second.key_span.clone(), format!("{} has both `{}` and `{}`", fields.label(), first.key, second.key))
+            .with_help("an operator does one thing: make two of them, the second reading the first"));
+    }
+    let logic = match said.first().map(|entry| entry.key.as_str()) {
+        Some("sql") => {
             let plugin_only = "`plugin`; a SQL operator reads the tables that its text names, so it goes with that";
             let elsewhere = ["input", "with", "group_by"].map(|key| (key, plugin_only));
             fields.only(&SQL_NODE, &elsewhere)?;
             Logic::Sql(fields.required(fields.text("sql")?, "sql", "\"SELECT …\"")?)
         }
-        (None, Some(_)) => {
+        Some("dedup") => {
+            fields.only(&DEDUP_NODE, &[("output_mode", "an aggregation; a dedup appends, so it goes with that")])?;
+            dedup(fields)?
+        }
+        Some(_) => {
             fields.only(&PLUGIN_NODE, &[])?;
             Logic::Plugin {
                 input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
@@ -69,18 +86,11 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
                 group_by: group_by(fields)?,
             }
         }
-        (Some(first), Some(second)) => {
-            let later = if first.key_span.start > second.key_span.start { first } else { second };
-            return Err(fields
-                .job
-                .error(later.key_span.clone(), format!("{} has both `sql` and `plugin`", fields.label()))
-                .with_help("an operator does one thing: make two of them, the second reading the first"));
-        }
-        (None, None) => {
-            let all: Vec<&str> = ["sql"].into_iter().chain(PLUGIN_NODE).collect();
+        None => {
+            let all: Vec<&str> = ["sql", "dedup"].into_iter().chain(PLUGIN_NODE).collect();
             fields.only(&all, &[])?;
             return Err(fields
-                .error(format!("{} has neither `sql` nor `plugin`", fields.label()))
+                .error(format!("{} has neither `sql` nor `plugin` nor `dedup`", fields.label()))
                 .with_help("add `sql = \"SELECT … FROM …\"`, or `plugin = \"…\"` with its `input`"));
         }
     };
@@ -94,6 +104,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
         event_time: fields.event_time()?,
         late: fields.text("late")?,
         watermark_policy: fields.choice("watermark_policy", &policies)?.map(|policy| policy.value).unwrap_or_default(),
+        unbounded_state: fields.boolean("unbounded_state")?.unwrap_or(false),
     })
 }
 
@@ -112,12 +123,29 @@ fn config(fields: &Fields<'_>) -> Result<String> {
 }
 
 fn group_by(fields: &Fields<'_>) -> Result<Vec<Spanned<String>>> {
-    let Some(entry) = fields.get("group_by") else { return Ok(Vec::new()) };
+    columns(fields, "group_by").map(Option::unwrap_or_default)
+}
+
+/// The names of columns in the array `key`, at least one.
+fn columns(fields: &Fields<'_>, key: &str) -> Result<Option<Vec<Spanned<String>>>> {
+    let Some(entry) = fields.get(key) else { return Ok(None) };
     let Value::Array(items) = &entry.node.value else {
-        return Err(fields.wrong("group_by", &entry.node, "an array of column names", "[\"url\"]"));
+        return Err(fields.wrong(key, &entry.node, "an array of column names", "[\"url\"]"));
     };
     if items.is_empty() {
-        return Err(fields.job.error(entry.node.span.clone(), "`group_by` names no column"));
+        return Err(fields.job.error(entry.node.span.clone(), format!("`{key}` names no column")));
     }
-    items.iter().map(|item| string(fields, "group_by", item)).collect()
+    items.iter().map(|item| string(fields, key, item)).collect::<Result<_>>().map(Some)
+}
+
+fn dedup(fields: &Fields<'_>) -> Result<Logic> {
+    let entry = fields.required(fields.get("dedup"), "dedup", "{ keys = [\"id\"] }")?;
+    let options = Fields::table(fields.job, format!("dedup of {}", fields.label()), entry)?;
+    options.only(&DEDUP, &[])?;
+    let within = options.micros("within")?.zip(options.get("within"));
+    Ok(Logic::Dedup {
+        input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
+        keys: options.required(columns(&options, "keys")?, "keys", "[\"id\"]")?,
+        within: within.map(|(value, entry)| Spanned { value, span: entry.node.span.clone() }),
+    })
 }

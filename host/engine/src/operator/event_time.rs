@@ -1,10 +1,13 @@
-//! Where a node names its event time: notes the greatest one for the node's watermark. Rows pass unchanged.
+//! Event times in rows. Where a node names its event time, the greatest one is noted for the node's watermark; where
+//! one groups by it, rows that have none are found.
 
-use arrow::array::{Array, AsArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::compute::max;
 use arrow::datatypes::TimestampMicrosecondType;
 
-use super::{Effects, Rows, Transform};
+use super::{Effects, Expressions, Rows, Transform};
 use crate::time::in_range;
 use crate::{Error, Result};
 
@@ -33,4 +36,44 @@ impl Transform for ObserveEventTime {
         seen.rows += times.len() as u64;
         Ok(rows)
     }
+}
+
+/// The rows that have an event time, and their times; the others become dead letters. `without_time` says what becomes of
+/// a row that has none.
+pub(super) fn usable_times(
+    node: &Arc<str>,
+    rows: Rows,
+    time: &Expressions,
+    without_time: &str,
+    effects: &mut Effects,
+) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
+    let (values, rejected) = time.evaluate(&rows.batch).map_err(|e| e.context(format!("operator `{}`", node)))?;
+    let values = &values[0];
+    let times = values
+        .as_primitive_opt::<TimestampMicrosecondType>()
+        .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values.data_type())))?;
+    let mut unusable = Vec::new();
+    if times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
+        let mut rejected = rejected.into_iter().peekable();
+        for row in 0..times.len() {
+            if let Some(failed) = rejected.next_if(|r| r.row as usize == row) {
+                effects.reject(node, &rows, row, failed.reason);
+            } else if times.is_null(row) {
+                effects.reject(node, &rows, row, format!("its event time is null: {without_time}"));
+            } else if !in_range(times.value(row)) {
+                effects.reject(node, &rows, row, "its event time is out of range");
+            } else {
+                continue;
+            }
+            unusable.push(row as u32);
+        }
+    }
+    if unusable.is_empty() {
+        return Ok((rows, times.clone()));
+    }
+    let rows = rows.without(&unusable)?;
+    let mut gone = unusable.iter().peekable();
+    let times = times.values().iter().enumerate();
+    let kept = times.filter(|(i, _)| gone.next_if(|g| **g as usize == *i).is_none()).map(|(_, t)| *t);
+    Ok((rows, PrimitiveArray::from_iter_values(kept)))
 }

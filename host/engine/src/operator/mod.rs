@@ -6,9 +6,11 @@
 //! the table that is handed to `close`, so an epoch can be run again from the state before it.
 
 pub mod aggregate;
+mod dedup;
 mod effects;
 mod event_time;
 mod expression;
+mod grouping;
 mod isolate;
 mod plugin;
 mod relational;
@@ -20,11 +22,12 @@ use std::fmt::Debug;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use crate::Result;
 use crate::record::WatermarkPair;
 use crate::state::Table;
+use crate::{Error, Result};
 
 pub use aggregate::GroupPartial;
+pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
@@ -50,6 +53,26 @@ pub trait Transform: Send + Sync + Debug {
 pub enum Partial {
     /// Groups and their partial aggregate states.
     Groups(GroupPartial),
+    /// The first rows of their keys.
+    Firsts(DedupPartial),
+}
+
+impl Partial {
+    /// What an aggregation left.
+    fn groups(self) -> Result<GroupPartial> {
+        match self {
+            Self::Groups(groups) => Ok(groups),
+            other => Err(Error::internal(format!("an aggregation was given {other:?}"))),
+        }
+    }
+
+    /// What a deduplication left.
+    fn firsts(self) -> Result<DedupPartial> {
+        match self {
+            Self::Firsts(firsts) => Ok(firsts),
+            other => Err(Error::internal(format!("a deduplication was given {other:?}"))),
+        }
+    }
 }
 
 /// A stateful operator.

@@ -85,6 +85,20 @@ pub(super) fn mark(schema: &SchemaRef, at: usize, has_watermark: bool) -> Schema
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// `schema` with the marks of `other`, column by column.
+pub(super) fn as_marked(schema: &SchemaRef, other: &SchemaRef) -> SchemaRef {
+    let marked =
+        schema.fields().iter().zip(other.fields()).map(|(field, other)| match other.metadata().get(EVENT_TIME) {
+            None => field.clone(),
+            Some(mark) => {
+                let mut metadata = field.metadata().clone();
+                metadata.insert(EVENT_TIME.to_owned(), mark.clone());
+                Arc::new(Field::clone(field).with_metadata(metadata))
+            }
+        });
+    Arc::new(Schema::new(marked.collect::<Vec<_>>()))
+}
+
 /// `schema` without marks: what leaves the job does not bear them.
 pub(super) fn unmark(schema: &SchemaRef) -> SchemaRef {
     let plain = |f: &Arc<Field>| {

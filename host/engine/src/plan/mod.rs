@@ -4,6 +4,7 @@
 //! anybody uses, and the second time sources and flat-maps leave the others out.
 
 pub mod dead_letters;
+mod dedup;
 mod event_time;
 mod explain;
 mod flow;
@@ -130,7 +131,7 @@ fn parse_queries(job: &Job) -> Result<Queries> {
 /// The nodes that an operator reads, each with its place in the job file.
 fn inputs(operator: &OperatorSpec, queries: &Queries) -> Vec<(String, std::ops::Range<usize>)> {
     match &operator.logic {
-        Logic::Plugin { input, .. } => vec![(input.value.clone(), input.span.clone())],
+        Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => vec![(input.value.clone(), input.span.clone())],
         Logic::Sql(sql) => {
             let tables = queries.get(&operator.name.value).map(|q| q.1.tables.clone()).unwrap_or_default();
             tables.into_iter().map(|(name, range)| (name, sql.locate(range))).collect()

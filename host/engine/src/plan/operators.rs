@@ -81,16 +81,16 @@ pub(super) fn plan_nodes(
     Ok(planner.done)
 }
 
-struct Planner<'a> {
-    job: &'a Job,
+pub(super) struct Planner<'a> {
+    pub(super) job: &'a Job,
     plugins: &'a Plugins,
     queries: &'a Queries,
     in_use: &'a ColumnsInUse,
-    done: PlannedNodes,
+    pub(super) done: PlannedNodes,
 }
 
 impl Planner<'_> {
-    fn input(&self, name: &str) -> Result<&PlannedNode> {
+    pub(super) fn input(&self, name: &str) -> Result<&PlannedNode> {
         self.done.get(name).ok_or_else(|| Error::internal(format!("node `{name}` is planned after its user")))
     }
 
@@ -108,6 +108,7 @@ impl Planner<'_> {
         let node = match &operator.logic {
             Logic::Sql(_) => self.sql(operator)?,
             Logic::Plugin { .. } => self.plugin(operator)?,
+            Logic::Dedup { input, keys, within } => self.dedup(operator, input, keys, within.as_ref())?,
         };
         let stateful = node.relation.is_stateful();
         if let Some(mode) = &operator.output_mode
@@ -163,6 +164,7 @@ impl Planner<'_> {
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
                     partitions: DEFAULT_PARTITIONS,
                     keep_columns: operator.late.is_some(),
+                    unbounded_state: operator.unbounded_state,
                 },
             )
         };
@@ -200,7 +202,7 @@ impl Planner<'_> {
         }
 
         let schema = relation.schema();
-        let normal = normalise_schema(&schema);
+        let normal = event_time::as_marked(&normalise_schema(&schema), &schema);
         let same_types = normal.fields().iter().zip(schema.fields()).all(|(n, s)| n.data_type() == s.data_type());
         let (relation, normal) = if same_types {
             (relation, schema)

@@ -15,9 +15,10 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::DataType as SqlType;
 
 use super::InputTable;
+use super::bin::recognise_bins;
 use super::parse::Parsed;
 use super::plugin::PluginFunction;
-use super::window::WindowFunction;
+use super::window::{SESSION_WINDOW, WINDOW, WINDOW_TIME, WindowFunction, WindowTime};
 use crate::format::timestamp;
 
 /// Tables, functions and types.
@@ -43,7 +44,10 @@ impl Catalog {
             }
             scalars.insert(f.name().to_owned(), f);
         }
-        scalars.insert(super::window::WINDOW.to_owned(), WindowFunction::udf());
+        for name in [WINDOW, SESSION_WINDOW] {
+            scalars.insert(name.to_owned(), WindowFunction::udf(name));
+        }
+        scalars.insert(WINDOW_TIME.to_owned(), WindowTime::udf());
         scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
         let mut higher_order = HashMap::new();
         for f in datafusion_functions_nested::all_default_higher_order_functions() {
@@ -169,13 +173,17 @@ pub(super) fn logical_plan(catalog: &Catalog, parsed: Parsed) -> Result<LogicalP
 pub(super) fn optimize(plan: LogicalPlan, keep_columns: bool) -> Result<LogicalPlan, DataFusionError> {
     let options = ConfigOptions::new();
     let analyzed = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
-    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
     ];
+    let optimized = Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})?;
+    // Constants are folded now, and nothing is taken apart yet.
+    let recognised = recognise_bins(optimized)?;
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     if !keep_columns {
         rules.push(Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()));
         rules.push(Arc::new(datafusion_optimizer::optimize_projections::OptimizeProjections::new()));
     }
-    Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})
+    Optimizer::with_rules(rules).optimize(recognised, &OptimizerContext::new(), |_, _| {})
 }

@@ -69,8 +69,8 @@ pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
         LogicalPlan::Join(_) => ("JOIN", "JOIN of streams is not supported yet", "join downstream of the sink"),
         LogicalPlan::Distinct(_) => (
             "DISTINCT",
-            "DISTINCT would have to remember every row for ever; deduplication is not supported yet",
-            "GROUP BY the columns with output_mode = \"complete\" or \"update\"",
+            "DISTINCT ON is not supported",
+            "use an operator with dedup = { keys = [\"…\"] }, which keeps the first row of each key",
         ),
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {
             ("SELECT", "a query must read FROM a source or an operator", "name one of the job's nodes in FROM")

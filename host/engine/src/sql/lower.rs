@@ -9,13 +9,14 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
+use datafusion_expr::logical_plan::{Distinct, Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_physical_expr::create_physical_expr;
 
 use super::clause::refuse_node;
 use super::error::SqlText;
+use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
 use super::window::as_window_call;
 use super::{Emits, InputTable, MadeBy, PlanContext, Relation};
@@ -61,6 +62,7 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
+            LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
             other => Err(refuse_node(self.text, other)),
@@ -104,7 +106,10 @@ impl<'a> Lowering<'a> {
         let input = self.lower(&projection.input)?;
         let from = projection.input.schema();
         let columns = self.expressions(&projection.expr, from)?;
-        let schema = projection.schema.inner().clone();
+        let rows = input.schema();
+        let times = EventTimes { from, rows: &rows };
+        let marks: Vec<Option<String>> = projection.expr.iter().map(|e| times.mark(e)).collect();
+        let schema = marked(projection.schema.inner(), &marks);
         let carries = |expr: &Expr| carried_column(expr).and_then(|c| from.maybe_index_of_column(c));
         let carried: Vec<Option<usize>> = projection.expr.iter().map(carries).collect();
         let keys = input.keys().iter().map(|key| {
@@ -165,21 +170,21 @@ impl<'a> Lowering<'a> {
 
     /// A window is what an aggregation groups by, and nothing that could be computed for a row.
     pub(super) fn refuse_windows(&self, exprs: &[Expr]) -> Result<()> {
-        let mut found = false;
+        let mut found = None;
         for expr in exprs {
             let walked = expr.apply(|e| {
-                found |= as_window_call(e).is_some();
+                found = found.or(as_window_call(e).map(|(name, _)| name));
                 Ok(TreeNodeRecursion::Continue)
             });
             walked.map_err(|e| self.text.error(e))?;
         }
-        if !found {
-            return Ok(());
-        }
-        let message = "window(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query";
-        let help =
-            "GROUP BY window(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in";
-        Err(self.text.refuse_clause("window", message).with_help(help))
+        let Some(name) = found else { return Ok(()) };
+        let message =
+            format!("{name}(…) can only stand in GROUP BY, and in SELECT, HAVING and ORDER BY of the same query");
+        let help = format!(
+            "GROUP BY {name}(ts, '10 minutes'); of a single row, date_bin and date_trunc give the interval it is in"
+        );
+        Err(self.text.refuse_clause(name, message).with_help(help))
     }
 
     /// Physical expressions for `exprs` over rows of `schema`.
@@ -232,7 +237,7 @@ fn plain_literals(text: &str) -> String {
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.
-fn carried_column(expr: &Expr) -> Option<&Column> {
+pub(super) fn carried_column(expr: &Expr) -> Option<&Column> {
     match expr {
         Expr::Column(column) => Some(column),
         Expr::Alias(alias) => carried_column(&alias.expr),

@@ -11,14 +11,14 @@ use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, ExprSchemable};
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
-use datafusion_physical_expr::expressions::cast;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::bin::{shown_group, uneven_bin};
+use super::event_time::{EventTimes, marked};
 use super::lower::{Lowering, NumberedRows, shown};
+use super::lower_time::TimeGrouping;
 use super::plugin::PluginAggregateFunction;
-use super::window::{as_window_call, window_spec};
-use super::{EVENT_TIME, Emits, Relation};
-use crate::format::timestamp;
+use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{AggregateCall, BuiltIn, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey};
@@ -39,38 +39,40 @@ impl Lowering<'_> {
                 .with_help("use append mode for the first aggregation"));
         }
         let schema = aggregate.input.schema();
+        let rows = input.schema();
+        let times = EventTimes { from: schema, rows: &rows };
+        let TimeGrouping { key: time, at: time_at, column, mark } =
+            self.time_grouping(&aggregate.group_expr, &times, mode)?;
 
-        let mut time = TimeKey::None;
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
         let (mut by, mut computed) = (Vec::new(), Vec::new());
-        for expr in &aggregate.group_expr {
-            by.push(shown(expr));
+        for (at, expr) in aggregate.group_expr.iter().enumerate() {
+            by.push(shown_group(expr));
             if let Expr::GroupingSet(_) = expr {
                 return Err(self
                     .text
                     .refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream")
                     .with_help("use one operator per grouping"));
             }
-            if let Some(args) = as_window_call(expr) {
-                let spec = window_spec(args).map_err(|e| self.text.refuse_clause("window", e))?;
-                self.check_window_column(&args[0], schema, mode)?;
-                time = TimeKey::Window { spec, time: self.time_expression(&args[0], schema)? };
-                groups.push(OutputColumn::Time);
+            if let (Some(column), true) = (column, time_at == Some(at)) {
+                groups.push(column);
                 continue;
             }
             let (_, field) = expr.to_field(schema.as_ref()).map_err(|e| self.text.error(e))?;
-            let is_event_time = field.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
-            let windowed = aggregate.group_expr.iter().any(|e| as_window_call(e).is_some());
-            if is_event_time && mode != OutputMode::Complete && !windowed && matches!(time, TimeKey::None) {
-                time = TimeKey::EventTime { time: self.time_expression(expr, schema)? };
-                groups.push(OutputColumn::Time);
-                continue;
-            }
             groups.push(OutputColumn::Key(keys.len()));
             key_fields.push(Arc::new(Field::new(field.name(), field.data_type().clone(), true)));
             keys.push(expr.clone());
         }
         if mode == OutputMode::Append && matches!(time, TimeKey::None) {
+            if let Some((call, length)) = aggregate.group_expr.iter().find_map(|e| uneven_bin(e, &times)) {
+                let message = format!(
+                    "append mode emits a group when the watermark passes its end, and {length} differ in length"
+                );
+                return Err(self
+                    .text
+                    .refuse_clause(call, message)
+                    .with_help("use days, hours or minutes, or set output_mode = \"complete\" on this operator"));
+            }
             let at = if aggregate.group_expr.is_empty() { "SELECT" } else { "GROUP BY" };
             let message = "append mode emits a group once, when the watermark passes it: it needs a watermark and a grouping by window(…) or by the event-time column";
             return Err(self.text.refuse_clause(at, message).with_help(
@@ -83,6 +85,8 @@ impl Lowering<'_> {
             computed.push(shown(expr));
             aggregates.push(self.aggregate_call(expr, schema)?);
         }
+        let marks: Vec<Option<String>> =
+            (0..aggregate.group_expr.len()).map(|at| mark.clone().filter(|_| time_at == Some(at))).collect();
         let parts = GroupAggregateParts {
             name: self.context.node.clone(),
             time,
@@ -90,7 +94,7 @@ impl Lowering<'_> {
             key_fields: Fields::from(key_fields),
             aggregates,
             groups,
-            schema: aggregate.schema.inner().clone(),
+            schema: marked(aggregate.schema.inner(), &marks),
             mode,
             partitions: self.context.partitions,
         };
@@ -100,45 +104,6 @@ impl Lowering<'_> {
             if by.is_empty() { "one group of all rows".to_owned() } else { format!("groups by {}", by.join(", ")) };
         let what = format!("{by}: {}", computed.join(", "));
         Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, what })
-    }
-
-    /// A window over a column that the watermark says nothing about would close at the wrong time.
-    fn check_window_column(&self, time: &Expr, schema: &DFSchema, mode: OutputMode) -> Result<()> {
-        let (_, field) = time.to_field(schema).map_err(|e| self.text.error(e))?;
-        if mode == OutputMode::Complete {
-            return Ok(());
-        }
-        let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).cloned();
-        // The query may not read it at all: it is looked for in the tables.
-        let mut columns = self.context.tables.values().flat_map(|t| t.schema.fields().iter());
-        let event_time = columns.find(|f| marked(f).is_some()).map(|f| f.name().clone());
-        match (marked(&field), event_time) {
-            (Some(watermark), _) if !watermark.is_empty() || mode == OutputMode::Update => Ok(()),
-            (Some(_), _) => Err(self
-                .text
-                .refuse_clause("window", format!("append mode emits a window when the watermark passes its end, and `{}` has no watermark", field.name()))
-                .with_help("add `watermark = \"1 minute\"` (how late rows may come) beside `event_time`")),
-            (None, Some(event_time)) => Err(self
-                .text
-                .refuse_clause("window", format!("window over `{}`, which is not the event time: that is `{event_time}`, and the watermark speaks of it", field.name()))
-                .with_help(format!("write window({event_time}, …), or make `{}` the event_time", field.name()))),
-            (None, None) if mode == OutputMode::Update => Ok(()),
-            (None, None) => Err(self
-                .text
-                .refuse_clause("window", format!("append mode emits a window when the watermark passes its end, and `{}` is no event time", field.name()))
-                .with_help(format!("add `event_time = \"{}\"` and `watermark = \"1 minute\"` to the source, or set output_mode = \"complete\"", field.name()))),
-        }
-    }
-
-    /// `expr` as event time: cast where it has another unit or zone.
-    fn time_expression(&self, expr: &Expr, schema: &DFSchema) -> Result<Expressions> {
-        let failed = |e| self.text.error(e);
-        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let mut time = create_physical_expr(expr, schema, &props, &planning).map_err(failed)?;
-        if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
-            time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
-        }
-        Ok(Expressions::new(vec![time], false))
     }
 
     fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {

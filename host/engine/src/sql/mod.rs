@@ -4,18 +4,23 @@
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
 //! ([`plan`]) to a tree of [`Relation`]s.
 
+mod bin;
 mod catalog;
 mod clause;
 mod error;
+mod event_time;
 mod json;
 mod lower;
 mod lower_aggregate;
+mod lower_distinct;
 mod lower_several;
+mod lower_time;
 mod parse;
 mod plugin;
 mod table_function;
 mod whole;
 mod window;
+mod window_names;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -25,6 +30,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 pub use error::SqlText;
+pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
 pub use table_function::{MadeBy, TableCall};
@@ -169,6 +175,8 @@ pub struct PlanContext<'a> {
     pub partitions: u32,
     /// Whether rows keep columns that the query does not read: late rows go out with all of them.
     pub keep_columns: bool,
+    /// Whether the job allows state that nothing bounds.
+    pub unbounded_state: bool,
 }
 
 /// Plans a parsed query.

@@ -11,7 +11,7 @@ use datafusion_sql::sqlparser::parser::Parser;
 
 use super::error::SqlText;
 use super::table_function::{TableCall, rewrite_calls};
-use super::window::rewrite_windows;
+use super::window_names::rewrite_windows;
 use crate::Result;
 
 /// A parsed query.

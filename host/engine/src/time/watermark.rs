@@ -108,6 +108,16 @@ impl Derived {
         }
     }
 
+    /// How far it may lie behind the greatest event time, from the delays of the nodes: the longest of several inputs.
+    pub fn longest(&self, delay: &dyn Fn(usize) -> Option<i64>) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Node(number) => delay(*number).unwrap_or(0),
+            Self::Combined { inputs, .. } => inputs.iter().map(|input| input.longest(delay)).max().unwrap_or(0),
+            Self::HeldBack { input, by } => input.longest(delay).saturating_add(*by),
+        }
+    }
+
     /// The watermark nodes that it is made of.
     pub fn nodes(&self) -> BTreeSet<usize> {
         match self {

@@ -19,12 +19,43 @@ pub enum WindowError {
     /// Rows between windows would belong to none.
     #[error("a window's slide must not be greater than its size: rows between two windows would belong to none")]
     Gaps,
+    /// A session ends some time after its last row.
+    #[error("a session's gap must be greater than zero")]
+    NoGap,
     /// Longer than time itself.
     #[error("a window's {what} is too long")]
     TooLong {
         /// `size`, `slide` or `offset`.
         what: &'static str,
     },
+    /// The same of a session.
+    #[error("a session's gap is too long")]
+    GapTooLong,
+}
+
+/// The longest window there can be, so that no computation overflows.
+const LONGEST: i64 = MAX_EVENT_TIME / 4;
+
+/// The gap after which a session ends, microseconds: a row lies in `[t, t + gap)`, and what touches is one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionSpec {
+    gap: i64,
+}
+
+impl SessionSpec {
+    /// Sessions that end `gap` after their last row.
+    pub fn new(gap: i64) -> Result<Self, WindowError> {
+        match gap {
+            ..=0 => Err(WindowError::NoGap),
+            1..=LONGEST => Ok(Self { gap }),
+            _ => Err(WindowError::GapTooLong),
+        }
+    }
+
+    /// From a session's last row to its end.
+    pub fn gap(&self) -> i64 {
+        self.gap
+    }
 }
 
 /// Size, slide and offset of the windows of one node, microseconds.
@@ -38,7 +69,6 @@ pub struct WindowSpec {
 impl WindowSpec {
     /// Windows of `size` every `slide`, aligned to 1970 plus `offset`.
     pub fn new(size: i64, slide: i64, offset: i64) -> Result<Self, WindowError> {
-        const LONGEST: i64 = MAX_EVENT_TIME / 4;
         for (what, value) in [("size", size), ("slide", slide)] {
             if value <= 0 {
                 return Err(WindowError::NotPositive { what });

@@ -1,14 +1,16 @@
 //! An epoch's partials into the stored state, partition by partition.
 
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::concat;
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::{concat, take};
 use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
-use super::grouping::Grouper;
 use super::partial::GroupPartial;
 use super::{GroupAggregate, TimeKey};
 use crate::job::OutputMode;
+use crate::operator::grouping::Grouper;
 use crate::operator::rows::arrow_failed;
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
@@ -47,7 +49,7 @@ impl GroupAggregate {
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.
     fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], partition: &mut Partition) -> Result<Touched<'a>> {
-        let ranges = partials.iter().map(|g| (g, g.offsets[p] as usize..g.offsets[p + 1] as usize));
+        let ranges = partials.iter().map(|g| (g, g.of_partition(p)));
         let ranges: Vec<_> = ranges.filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(ranges.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let mut keys: Vec<&[u8]> = Vec::new();
@@ -79,23 +81,7 @@ impl GroupAggregate {
         let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
         all_ids.extend(ids);
 
-        let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
-        let nothing_to_merge = all_ids.len() == n;
-        for (call, columns) in self.state_ranges() {
-            let columns = columns.map(|c| {
-                let new = ranges.iter().map(|(partial, r)| partial.states[c].slice(r.start, r.len()));
-                let pieces: Vec<ArrayRef> = stored.iter().map(|s| s[c].clone()).chain(new).collect();
-                let pieces: Vec<&dyn Array> = pieces.iter().map(|a| a.as_ref()).collect();
-                concat(&pieces).map_err(arrow_failed)
-            });
-            let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
-            if nothing_to_merge {
-                // Every group came once, in the order of the ids.
-                states.extend(columns);
-            } else {
-                states.extend(call.function.merge(&all_ids, n, &columns).map_err(|e| self.failed(e))?);
-            }
-        }
+        let states = self.merge_states(stored, &ranges, &all_ids, n)?;
         let mut encoded = RowBuffer::new();
         encode(&states, n, Form::Value, &mut encoded)?;
         for (id, key) in keys.iter().enumerate() {
@@ -104,8 +90,46 @@ impl GroupAggregate {
         Ok(Touched { buckets: groups.buckets, keys, states })
     }
 
+    /// One state per group `0..n` of stored states and of the partials' states in these ranges, whose groups are `ids`.
+    pub(super) fn merge_states(
+        &self,
+        stored: Option<Vec<ArrayRef>>,
+        new: &[(&GroupPartial, Range<usize>)],
+        ids: &[u32],
+        n: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
+        let nothing_to_merge = ids.len() == n;
+        // Where every group came once, states only change their places.
+        let places: Option<UInt32Array> = (nothing_to_merge && !ids.is_sorted()).then(|| {
+            let mut places = vec![0; n];
+            ids.iter().enumerate().for_each(|(at, id)| places[*id as usize] = at as u32);
+            places.into()
+        });
+        for (call, columns) in self.state_ranges() {
+            let columns = columns.map(|c| {
+                let new = new.iter().map(|(partial, r)| partial.states[c].slice(r.start, r.len()));
+                let pieces: Vec<ArrayRef> = stored.iter().map(|s| s[c].clone()).chain(new).collect();
+                let pieces: Vec<&dyn Array> = pieces.iter().map(|a| a.as_ref()).collect();
+                let column = concat(&pieces).map_err(arrow_failed)?;
+                match &places {
+                    Some(places) => take(&column, places, None).map_err(arrow_failed),
+                    None => Ok(column),
+                }
+            });
+            let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+            if nothing_to_merge {
+                states.extend(columns);
+            } else {
+                states.extend(call.function.merge(ids, n, &columns).map_err(|e| self.failed(e))?);
+            }
+        }
+        Ok(states)
+    }
+
     fn emit(&self, partition: &Partition, touched: Touched<'_>, at: WatermarkPair) -> Result<Option<RecordBatch>> {
         match (self.mode, &self.time) {
+            (_, TimeKey::Session { .. }) => Err(Error::internal(format!("{}: sessions have their own way", self.name))),
             (OutputMode::Update, _) => self.emit_touched(touched),
             (OutputMode::Complete, TimeKey::Window { spec, .. }) => self.emit_windows(partition, spec, None, None),
             (OutputMode::Complete, _) => self.emit_buckets(partition, None),
@@ -129,7 +153,7 @@ impl GroupAggregate {
             return;
         }
         let end = |bucket: i64| match &self.time {
-            TimeKey::None => None,
+            TimeKey::None | TimeKey::Session { .. } => None,
             TimeKey::EventTime { .. } => Some(bucket),
             TimeKey::Window { spec, .. } if self.stores_windows() => Some(bucket + spec.size()),
             TimeKey::Window { spec, .. } => Some(spec.last_end(bucket)),

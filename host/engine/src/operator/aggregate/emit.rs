@@ -28,7 +28,7 @@ impl GroupAggregate {
         let keys: Vec<&[u8]> = order.iter().map(|g| touched.keys[*g as usize]).collect();
         let order = arrow::array::UInt32Array::from(order);
         let states = touched.states.iter().map(|s| arrow::compute::take(s, &order, None).map_err(arrow_failed));
-        self.result(&times, &keys, &states.collect::<Result<Vec<_>>>()?)
+        self.result(&times, None, &keys, &states.collect::<Result<Vec<_>>>()?)
     }
 
     /// All groups of the buckets at or before `until`; none = of all buckets. Without windows to combine.
@@ -47,7 +47,7 @@ impl GroupAggregate {
             return Ok(None);
         }
         let states = decode(&states, &self.state_types)?;
-        self.result(&times, &keys, &states)
+        self.result(&times, None, &keys, &states)
     }
 
     /// The windows that end after `late` and at or before `close`, by window and key; none = no bound.
@@ -97,11 +97,17 @@ impl GroupAggregate {
             let merged: Vec<Vec<ArrayRef>> = merged.collect::<Result<_, _>>().map_err(|e| self.failed(e))?;
             states = merged.into_iter().flatten().collect();
         }
-        self.result(&times, &keys, &states)
+        self.result(&times, None, &keys, &states)
     }
 
-    /// Result rows of groups given by time, key and state.
-    fn result(&self, times: &[i64], keys: &[&[u8]], states: &[ArrayRef]) -> Result<Option<RecordBatch>> {
+    /// Result rows of groups given by time, key and state; `ends` are those of windows of no fixed length.
+    pub(super) fn result(
+        &self,
+        times: &[i64],
+        ends: Option<&[i64]>,
+        keys: &[&[u8]],
+        states: &[ArrayRef],
+    ) -> Result<Option<RecordBatch>> {
         if keys.is_empty() {
             return Ok(None);
         }
@@ -110,7 +116,8 @@ impl GroupAggregate {
         for column in &self.groups {
             columns.push(match column {
                 OutputColumn::Key(k) => keys_of[*k].clone(),
-                OutputColumn::Time => self.time_column(times)?,
+                OutputColumn::Time => self.time_column(times, ends)?,
+                OutputColumn::Start => stamps(times, 0),
             });
         }
         for (call, range) in self.state_ranges() {
@@ -126,18 +133,18 @@ impl GroupAggregate {
         Ok(Some(batch))
     }
 
-    fn time_column(&self, times: &[i64]) -> Result<ArrayRef> {
-        let stamps = |shift: i64| -> ArrayRef {
-            let stamps = TimestampMicrosecondArray::from_iter_values(times.iter().map(|t| t + shift));
-            Arc::new(stamps.with_timezone(UTC))
+    fn time_column(&self, times: &[i64], ends: Option<&[i64]>) -> Result<ArrayRef> {
+        let ends = match (&self.time, ends) {
+            (_, Some(ends)) => stamps(ends, 0),
+            (TimeKey::Window { spec, .. }, None) => stamps(times, spec.size()),
+            _ => return Ok(stamps(times, 0)),
         };
-        match &self.time {
-            TimeKey::Window { spec, .. } => {
-                let DataType::Struct(fields) = window_type() else { unreachable!("a window is a struct") };
-                let bounds = vec![stamps(0), stamps(spec.size())];
-                Ok(Arc::new(StructArray::try_new(fields, bounds, None).map_err(arrow_failed)?))
-            }
-            _ => Ok(stamps(0)),
-        }
+        let DataType::Struct(fields) = window_type() else { unreachable!("a window is a struct") };
+        Ok(Arc::new(StructArray::try_new(fields, vec![stamps(times, 0), ends], None).map_err(arrow_failed)?))
     }
+}
+
+fn stamps(times: &[i64], shift: i64) -> ArrayRef {
+    let stamps = TimestampMicrosecondArray::from_iter_values(times.iter().map(|t| t + shift));
+    Arc::new(stamps.with_timezone(UTC))
 }

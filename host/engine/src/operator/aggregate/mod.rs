@@ -13,9 +13,9 @@ mod built_in;
 mod close;
 mod emit;
 mod function;
-mod grouping;
 mod partial;
 mod plugin;
+mod session;
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use crate::job::OutputMode;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
-use crate::time::window::WindowSpec;
+use crate::time::window::{SessionSpec, WindowSpec};
 use crate::{Error, Result};
 
 /// How event time takes part in the grouping.
@@ -49,11 +49,28 @@ pub enum TimeKey {
         /// The timestamp, microseconds UTC.
         time: Expressions,
     },
+    /// By sessions over a timestamp expression.
+    Session {
+        /// The sessions.
+        spec: SessionSpec,
+        /// The timestamp, microseconds UTC.
+        time: Expressions,
+    },
     /// By the event time itself.
     EventTime {
         /// The timestamp, microseconds UTC.
         time: Expressions,
     },
+}
+
+impl TimeKey {
+    /// The timestamp that rows are grouped by.
+    fn expression(&self) -> Option<&Expressions> {
+        match self {
+            Self::None => None,
+            Self::Window { time, .. } | Self::Session { time, .. } | Self::EventTime { time } => Some(time),
+        }
+    }
 }
 
 /// One aggregate of the node.
@@ -72,6 +89,8 @@ pub struct AggregateCall {
 pub enum OutputColumn {
     /// The window, as a struct of start and end, or the event time.
     Time,
+    /// The window's start.
+    Start,
     /// Key number `.0`.
     Key(usize),
 }
@@ -120,7 +139,7 @@ pub struct GroupAggregateParts {
 
 /// The type of a window column: a struct of `start` and `end`.
 pub fn window_type() -> DataType {
-    let bound = |name| Arc::new(Field::new(name, timestamp(), false));
+    let bound = |name| Arc::new(Field::new(name, timestamp(), true));
     DataType::Struct(Fields::from(vec![bound("start"), bound("end")]))
 }
 
@@ -187,8 +206,15 @@ impl Stateful for GroupAggregate {
         Ok(self.condense(rows, at, effects)?.map(Partial::Groups))
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        if matches!(self.time, TimeKey::Session { .. }) { &["", "timers"] } else { &[""] }
+    }
+
     fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<GroupPartial> = partials.into_iter().map(|Partial::Groups(g)| g).collect();
+        let partials: Vec<GroupPartial> = partials.into_iter().map(Partial::groups).collect::<Result<_>>()?;
+        if let TimeKey::Session { spec, .. } = &self.time {
+            return self.close_sessions(*spec, &partials, tables, at);
+        }
         self.merge_and_emit(&partials, tables[0], at)
     }
 
@@ -203,6 +229,7 @@ impl Stateful for GroupAggregate {
                 let time = time.describe();
                 format!("window({time}, {spec:?}, {})", if self.stores_windows() { "windows" } else { "slices" })
             }
+            TimeKey::Session { spec, time } => format!("sessions({}, {spec:?})", time.describe()),
             TimeKey::EventTime { time } => format!("event time {}", time.describe()),
         };
         let field = |f: &FieldRef| format!("{}: {}", f.name(), f.data_type());

@@ -1,20 +1,22 @@
 //! A chunk's rows to one state per group: lateness, time, keys, arguments, partial aggregates.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, UInt32Array};
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::function::{AggregateFunction, FunctionError};
-use super::grouping::{ChunkGroups, group_rows};
+use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
+use crate::operator::event_time::usable_times;
 use crate::operator::expression::Expressions;
+use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
 use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::rows::arrow_failed;
 use crate::operator::{Effects, LateRows, Rows};
 use crate::record::WatermarkPair;
-use crate::state::partition_of;
 use crate::state::row::{Form, RowBuffer, encode};
-use crate::time::in_range;
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
 
@@ -24,33 +26,18 @@ pub struct GroupPartial {
     /// Groups of partition `p` are `offsets[p]..offsets[p + 1]`.
     pub(super) offsets: Vec<u32>,
     pub(super) buckets: Vec<i64>,
+    /// Of sessions only: where they end.
+    pub(super) ends: Vec<i64>,
     pub(super) hashes: Vec<u64>,
     pub(super) keys: GroupKeys,
     /// The state columns of all aggregates, one row per group.
     pub(super) states: Vec<ArrayRef>,
 }
 
-/// The encoded keys of groups, one after the other. The chunk's own buffer has a key for every row.
-#[derive(Debug)]
-pub(super) struct GroupKeys {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl GroupKeys {
-    fn gather(keys: &RowBuffer, rows: impl Iterator<Item = usize>) -> Self {
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        for row in rows {
-            bytes.extend_from_slice(keys.row(row));
-            ends.push(bytes.len());
-        }
-        Self { bytes, ends }
-    }
-
-    /// The key of group `i`.
-    pub fn row(&self, i: usize) -> &[u8] {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.bytes[start..self.ends[i]]
+impl GroupPartial {
+    /// The groups of partition `p`.
+    pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
+        self.offsets[p] as usize..self.offsets[p + 1] as usize
     }
 }
 
@@ -85,16 +72,17 @@ impl GroupAggregate {
     /// Sends late rows and rows without a usable time away, and says which bucket each of the others goes into.
     fn assign_time(&self, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Timed> {
         let late_by = self.lateness(at);
-        let (spec, expr) = match &self.time {
-            TimeKey::None => {
-                let buckets = vec![0; rows.len()];
-                return Ok(Timed { rows, buckets, rows_of: None });
-            }
-            TimeKey::Window { spec, time } => (Some(spec), time),
-            TimeKey::EventTime { time } => (None, time),
+        let Some(expr) = self.time.expression() else {
+            let buckets = vec![0; rows.len()];
+            return Ok(Timed { rows, buckets, rows_of: None });
         };
-        let (rows, times) = self.usable_times(rows, expr, effects)?;
-        let late_at = |t: i64| spec.map_or(t, |s| s.last_end(t));
+        let (rows, times) = usable_times(&self.name, rows, expr, "it belongs to no window", effects)?;
+        let late_at = |t: i64| match &self.time {
+            TimeKey::Window { spec, .. } => spec.last_end(t),
+            // By its own interval: a row is late also where it would have extended an open session.
+            TimeKey::Session { spec, .. } => t + spec.gap(),
+            TimeKey::EventTime { .. } | TimeKey::None => t,
+        };
         let late: Vec<bool> = times.values().iter().map(|t| is_late(late_at(*t), late_by)).collect();
         let (rows, times) = if late.contains(&true) {
             let late = BooleanArray::from(late);
@@ -106,7 +94,9 @@ impl GroupAggregate {
             (rows, times)
         };
         let times = times.values();
-        let Some(spec) = spec else { return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None }) };
+        let TimeKey::Window { spec, .. } = &self.time else {
+            return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None });
+        };
         if !spec.is_tumbling() {
             let partly = times.iter().filter(|t| is_late(spec.first_end(**t), late_by)).count();
             if partly > 0 {
@@ -129,45 +119,6 @@ impl GroupAggregate {
             }
         }
         Ok(Timed { rows, buckets, rows_of: Some(UInt32Array::from(rows_of)) })
-    }
-
-    /// The rows that have an event time, and their times; the others become dead letters.
-    fn usable_times(
-        &self,
-        rows: Rows,
-        time: &Expressions,
-        effects: &mut Effects,
-    ) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
-        let (values, rejected) =
-            time.evaluate(&rows.batch).map_err(|e| e.context(format!("operator `{}`", self.name)))?;
-        let values = &values[0];
-        let times = values
-            .as_primitive_opt::<TimestampMicrosecondType>()
-            .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values.data_type())))?;
-        let mut unusable = Vec::new();
-        if times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
-            let mut rejected = rejected.into_iter().peekable();
-            for row in 0..times.len() {
-                if let Some(failed) = rejected.next_if(|r| r.row as usize == row) {
-                    effects.reject(&self.name, &rows, row, failed.reason);
-                } else if times.is_null(row) {
-                    effects.reject(&self.name, &rows, row, "its event time is null: it belongs to no window");
-                } else if !in_range(times.value(row)) {
-                    effects.reject(&self.name, &rows, row, "its event time is out of range");
-                } else {
-                    continue;
-                }
-                unusable.push(row as u32);
-            }
-        }
-        if unusable.is_empty() {
-            return Ok((rows, times.clone()));
-        }
-        let rows = rows.without(&unusable)?;
-        let mut gone = unusable.iter().peekable();
-        let times = times.values().iter().enumerate();
-        let kept = times.filter(|(i, _)| gone.next_if(|g| **g as usize == *i).is_none()).map(|(_, t)| *t);
-        Ok((rows, PrimitiveArray::from_iter_values(kept)))
     }
 
     fn aggregate(&self, timed: Timed, effects: &mut Effects) -> Result<Outcome> {
@@ -200,7 +151,10 @@ impl GroupAggregate {
         let key_columns = keys;
         let mut keys = RowBuffer::new();
         encode(&key_columns, buckets.len(), Form::Key, &mut keys)?;
-        let mut grouped = group_rows(&buckets, &keys);
+        let mut grouped = match &self.time {
+            TimeKey::Session { spec, .. } => group_sessions(&buckets, &keys, *spec),
+            _ => group_rows(&buckets, &keys),
+        };
         let (offsets, order) = by_partition(&mut grouped, self.partitions);
         let n = order.len();
 
@@ -222,12 +176,13 @@ impl GroupAggregate {
             }
         }
 
-        let groups = &grouped.groups;
+        let in_order = |values: &[i64]| order.iter().filter_map(|g| values.get(*g as usize).copied()).collect();
         let founders = order.iter().map(|g| grouped.founders[*g as usize] as usize);
         Ok(Outcome::Done(GroupPartial {
             offsets,
-            buckets: order.iter().map(|g| groups.buckets[*g as usize]).collect(),
-            hashes: order.iter().map(|g| groups.hashes[*g as usize]).collect(),
+            buckets: in_order(&grouped.buckets),
+            ends: in_order(&grouped.ends),
+            hashes: order.iter().map(|g| grouped.hashes[*g as usize]).collect(),
             keys: GroupKeys::gather(&keys, founders),
             states: states.into_iter().flatten().collect(),
         }))
@@ -249,33 +204,6 @@ enum Outcome {
     Done(GroupPartial),
     /// Some rows failed: the others, to be aggregated anew.
     Without(Rows),
-}
-
-/// Renumbers groups so that those of a partition stand together, in the order in which they were founded. Returns the
-/// partitions' offsets and, per new id, the old one.
-fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
-    let hashes = &grouped.groups.hashes;
-    let partitions = partitions as usize;
-    let mut offsets = vec![0u32; partitions + 1];
-    for hash in hashes {
-        offsets[partition_of(*hash, partitions) + 1] += 1;
-    }
-    for p in 0..partitions {
-        offsets[p + 1] += offsets[p];
-    }
-    let mut next = offsets.clone();
-    let mut order = vec![0u32; hashes.len()];
-    let mut new_ids = vec![0u32; hashes.len()];
-    for (old, hash) in hashes.iter().enumerate() {
-        let place = &mut next[partition_of(*hash, partitions)];
-        order[*place as usize] = old as u32;
-        new_ids[old] = *place;
-        *place += 1;
-    }
-    for id in &mut grouped.ids {
-        *id = new_ids[*id as usize];
-    }
-    (offsets, order)
 }
 
 struct PartialStates {

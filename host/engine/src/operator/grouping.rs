@@ -1,13 +1,13 @@
 //! Which rows of a chunk belong together: dense group ids by bucket and encoded key.
 
-use crate::state::hash_key;
 use crate::state::row::RowBuffer;
+use crate::state::{hash_key, partition_of};
 
 const EMPTY: u32 = u32::MAX;
 
 /// Groups found so far: an open-addressing table over the rows that founded them.
 #[derive(Debug)]
-pub(super) struct Grouper {
+pub(in crate::operator) struct Grouper {
     /// Group ids by hash; a power of two, at most half full.
     slots: Vec<u32>,
     /// Per group: the hash it is found by.
@@ -71,17 +71,22 @@ impl Grouper {
 }
 
 /// The groups of a chunk's rows.
-pub(super) struct ChunkGroups {
+#[derive(Debug, Default)]
+pub(in crate::operator) struct ChunkGroups {
     /// Per row: its group.
     pub ids: Vec<u32>,
     /// Per group: the row that founded it.
     pub founders: Vec<u32>,
-    /// Hashes and buckets of the groups.
-    pub groups: Grouper,
+    /// Per group: the hash of its key.
+    pub hashes: Vec<u64>,
+    /// Per group: its bucket; of a session, its start.
+    pub buckets: Vec<i64>,
+    /// Per session: its end.
+    pub ends: Vec<i64>,
 }
 
 /// Groups rows by bucket and key.
-pub(super) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> ChunkGroups {
+pub(in crate::operator) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> ChunkGroups {
     let mut groups = Grouper::new(1024);
     let mut founders: Vec<u32> = Vec::new();
     let mut ids = Vec::with_capacity(buckets.len());
@@ -93,5 +98,58 @@ pub(super) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> ChunkGroups {
         }
         ids.push(id);
     }
-    ChunkGroups { ids, founders, groups }
+    let Grouper { hashes, buckets, .. } = groups;
+    ChunkGroups { ids, founders, hashes, buckets, ends: Vec::new() }
+}
+
+/// The encoded keys of groups, one after the other. The chunk's own buffer has a key for every row.
+#[derive(Debug)]
+pub(in crate::operator) struct GroupKeys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl GroupKeys {
+    /// The keys of these rows.
+    pub fn gather(keys: &RowBuffer, rows: impl Iterator<Item = usize>) -> Self {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        for row in rows {
+            bytes.extend_from_slice(keys.row(row));
+            ends.push(bytes.len());
+        }
+        Self { bytes, ends }
+    }
+
+    /// The key of group `i`.
+    pub fn row(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
+}
+
+/// Renumbers groups so that those of a partition stand together, in the order in which they were founded. Returns the
+/// partitions' offsets and, per new id, the old one.
+pub(in crate::operator) fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
+    let hashes = &grouped.hashes;
+    let partitions = partitions as usize;
+    let mut offsets = vec![0u32; partitions + 1];
+    for hash in hashes {
+        offsets[partition_of(*hash, partitions) + 1] += 1;
+    }
+    for p in 0..partitions {
+        offsets[p + 1] += offsets[p];
+    }
+    let mut next = offsets.clone();
+    let mut order = vec![0u32; hashes.len()];
+    let mut new_ids = vec![0u32; hashes.len()];
+    for (old, hash) in hashes.iter().enumerate() {
+        let place = &mut next[partition_of(*hash, partitions)];
+        order[*place as usize] = old as u32;
+        new_ids[old] = *place;
+        *place += 1;
+    }
+    for id in &mut grouped.ids {
+        *id = new_ids[*id as usize];
+    }
+    (offsets, order)
 }

@@ -1,0 +1,272 @@
+//! An epoch's sessions into the stored ones, and out of them those that are over.
+
+use std::ops::Range;
+
+use arrow::record_batch::RecordBatch;
+use rayon::prelude::*;
+
+use super::stored::{Stored, read};
+use super::{slot_length, slot_of};
+use crate::job::OutputMode;
+use crate::operator::aggregate::GroupAggregate;
+use crate::operator::aggregate::partial::GroupPartial;
+use crate::operator::grouping::Grouper;
+use crate::record::WatermarkPair;
+use crate::state::row::{Form, RowBuffer, decode, encode};
+use crate::state::{Partition, Table, hash_key};
+use crate::time::window::SessionSpec;
+use crate::{Error, Result};
+
+/// A session of a touched key, before what touches is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    key: u32,
+    start: i64,
+    /// Stored ones come first.
+    is_new: bool,
+    /// Which of the stored ones, or of the new ones.
+    number: u32,
+    end: i64,
+}
+
+/// A session that the epoch touched: items `items`, of which at least one is new.
+struct Merged {
+    items: Range<usize>,
+    start: i64,
+    end: i64,
+}
+
+/// What is to be written when nothing is borrowed from the tables any more.
+#[derive(Default)]
+struct Changes {
+    values: Vec<u8>,
+    /// Per key, in order: where its value ends.
+    ends: Vec<usize>,
+    /// Key and slot.
+    set: Vec<(u32, i64)>,
+    cleared: Vec<(u32, i64)>,
+}
+
+impl GroupAggregate {
+    /// Closes an epoch of sessions.
+    pub(in crate::operator::aggregate) fn close_sessions(
+        &self,
+        spec: SessionSpec,
+        partials: &[GroupPartial],
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+    ) -> Result<Vec<RecordBatch>> {
+        let [sessions, timers] = tables else { return Err(Error::internal("sessions are kept in two tables")) };
+        let partitions = sessions.partitions_mut().par_iter_mut().zip(timers.partitions_mut().par_iter_mut());
+        let emitted = partitions.enumerate().map(|(p, (sessions, timers))| {
+            self.merge_sessions(p, spec, partials, sessions, timers)?;
+            match self.mode {
+                OutputMode::Complete => self.all_sessions(sessions),
+                _ => self.end_sessions(spec, sessions, timers, at),
+            }
+        });
+        let emitted: Vec<Option<RecordBatch>> = emitted.collect::<Result<_>>()?;
+        Ok(emitted.into_iter().flatten().collect())
+    }
+
+    /// Merges the partials' sessions of partition `p` with those stored of the same keys.
+    fn merge_sessions(
+        &self,
+        p: usize,
+        spec: SessionSpec,
+        partials: &[GroupPartial],
+        sessions: &mut Partition,
+        timers: &mut Partition,
+    ) -> Result<()> {
+        let pieces: Vec<_> = partials.iter().map(|g| (g, g.of_partition(p))).filter(|(_, r)| !r.is_empty()).collect();
+        let mut groups = Grouper::new(pieces.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
+        let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
+        for (partial, range) in &pieces {
+            for i in range.clone() {
+                let bytes = partial.keys.row(i);
+                let key = groups.group(0, partial.hashes[i], |g| keys[g as usize] == bytes);
+                if key as usize == keys.len() {
+                    keys.push(bytes);
+                }
+                let number = items.len() as u32;
+                items.push(Item { key, start: partial.buckets[i], is_new: true, number, end: partial.ends[i] });
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let new = items.len();
+        let mut stored: Vec<Stored<'_>> = Vec::new();
+        for (key, bytes) in keys.iter().enumerate() {
+            for session in sessions.get_hashed(0, groups.hashes[key], bytes).into_iter().flat_map(read) {
+                let session = session?;
+                let (key, number) = (key as u32, stored.len() as u32);
+                items.push(Item { key, start: session.start, is_new: false, number, end: session.end });
+                stored.push(session);
+            }
+        }
+        items.sort_unstable();
+
+        // Group g of the merge is merged[g]; a stored session that nothing touches stays as it is.
+        let merged = merge_touching(&items);
+        let mut group_of_new = vec![0u32; new];
+        let (mut ids, mut states): (Vec<u32>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+        for (g, session) in merged.iter().enumerate() {
+            for item in &items[session.items.clone()] {
+                if item.is_new {
+                    group_of_new[item.number as usize] = g as u32;
+                } else {
+                    ids.push(g as u32);
+                    states.push(stored[item.number as usize].state);
+                }
+            }
+        }
+        ids.extend(group_of_new);
+        let states = if states.is_empty() { None } else { Some(decode(&states, &self.state_types)?) };
+        let states = self.merge_states(states, &pieces, &ids, merged.len())?;
+        let mut encoded = RowBuffer::new();
+        encode(&states, merged.len(), Form::Value, &mut encoded)?;
+
+        let slots = (self.mode != OutputMode::Complete).then(|| slot_length(spec));
+        let mut changes = Changes::default();
+        let (mut next, mut at) = (merged.iter().enumerate().peekable(), 0);
+        while at < items.len() {
+            let key = items[at].key;
+            if let Some((g, session)) = next.next_if(|(_, m)| m.items.start == at) {
+                Stored { start: session.start, end: session.end, state: encoded.row(g) }.write(&mut changes.values);
+                if let Some(length) = slots {
+                    changes.set_timer(&items[session.items.clone()], slot_of(session.end, length), length);
+                }
+                at = session.items.end;
+            } else {
+                stored[items[at].number as usize].write(&mut changes.values);
+                at += 1;
+            }
+            if items.get(at).is_none_or(|i| i.key != key) {
+                changes.ends.push(changes.values.len());
+            }
+        }
+        let mut from = 0;
+        for ((hash, key), end) in groups.hashes.iter().zip(&keys).zip(&changes.ends) {
+            sessions.put_hashed(0, *hash, key, &changes.values[from..*end]);
+            from = *end;
+        }
+        for (key, slot) in changes.cleared {
+            timers.delete_hashed(slot, groups.hashes[key as usize], keys[key as usize]);
+        }
+        for (key, slot) in changes.set {
+            timers.put_hashed(slot, groups.hashes[key as usize], keys[key as usize], &[]);
+        }
+        Ok(())
+    }
+
+    /// The sessions that end at or before the watermark, by start and key; they are stored no longer.
+    fn end_sessions(
+        &self,
+        spec: SessionSpec,
+        sessions: &mut Partition,
+        timers: &mut Partition,
+        at: WatermarkPair,
+    ) -> Result<Option<RecordBatch>> {
+        let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(None) };
+        let length = slot_length(spec);
+        let reached = timers.buckets().take_while(|(slot, _)| slot - length < close);
+        let mut keys: Vec<&[u8]> = reached.flat_map(|(_, keys)| keys.iter().map(|(key, _)| key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut over: Vec<(Stored<'_>, &[u8])> = Vec::new();
+        // What stays of a key's sessions: key, hash, value.
+        let (mut left, mut values): (Vec<(&[u8], u64, usize)>, Vec<u8>) = (Vec::new(), Vec::new());
+        for key in keys {
+            let hash = hash_key(key);
+            let (before, written) = (over.len(), values.len());
+            for session in sessions.get_hashed(0, hash, key).into_iter().flat_map(read) {
+                let session = session?;
+                if session.end <= close {
+                    over.push((session, key));
+                } else {
+                    session.write(&mut values);
+                }
+            }
+            if over.len() == before {
+                values.truncate(written);
+            } else {
+                left.push((key, hash, values.len()));
+            }
+        }
+        let batch = self.session_rows(over)?;
+        let left: Vec<(Vec<u8>, u64, usize)> = left.into_iter().map(|(k, h, end)| (k.to_vec(), h, end)).collect();
+        let mut from = 0;
+        for (key, hash, end) in left {
+            if from == end {
+                sessions.delete_hashed(0, hash, &key);
+            } else {
+                sessions.put_hashed(0, hash, &key, &values[from..end]);
+            }
+            from = end;
+        }
+        let passed: Vec<i64> = timers.buckets().map(|(slot, _)| slot).take_while(|slot| *slot <= close).collect();
+        passed.into_iter().for_each(|slot| timers.drop_bucket(slot));
+        Ok(batch)
+    }
+
+    /// Complete mode: all sessions that there ever were.
+    fn all_sessions(&self, sessions: &Partition) -> Result<Option<RecordBatch>> {
+        let mut all = Vec::new();
+        for (key, value) in sessions.buckets().flat_map(|(_, bucket)| bucket.iter()) {
+            for session in read(value) {
+                all.push((session?, key));
+            }
+        }
+        self.session_rows(all)
+    }
+
+    fn session_rows(&self, mut sessions: Vec<(Stored<'_>, &[u8])>) -> Result<Option<RecordBatch>> {
+        if sessions.is_empty() {
+            return Ok(None);
+        }
+        sessions.sort_unstable_by_key(|(session, key)| (session.start, *key));
+        let starts: Vec<i64> = sessions.iter().map(|(session, _)| session.start).collect();
+        let ends: Vec<i64> = sessions.iter().map(|(session, _)| session.end).collect();
+        let keys: Vec<&[u8]> = sessions.iter().map(|(_, key)| *key).collect();
+        let states: Vec<&[u8]> = sessions.iter().map(|(session, _)| session.state).collect();
+        self.result(&starts, Some(&ends), &keys, &decode(&states, &self.state_types)?)
+    }
+}
+
+/// The runs of items that touch and have a new one among them.
+fn merge_touching(items: &[Item]) -> Vec<Merged> {
+    let mut merged: Vec<Merged> = Vec::new();
+    let mut from = 0;
+    while from < items.len() {
+        let (key, start, mut end) = (items[from].key, items[from].start, items[from].end);
+        let mut to = from + 1;
+        while let Some(next) = items.get(to).filter(|next| next.key == key && next.start <= end) {
+            end = end.max(next.end);
+            to += 1;
+        }
+        if items[from..to].iter().any(|item| item.is_new) {
+            merged.push(Merged { items: from..to, start, end });
+        }
+        from = to;
+    }
+    merged
+}
+
+impl Changes {
+    /// The session of these items has its one timer at `slot`.
+    fn set_timer(&mut self, items: &[Item], slot: i64, length: i64) {
+        let mut is_there = false;
+        for before in items.iter().filter(|item| !item.is_new) {
+            let was = slot_of(before.end, length);
+            if was == slot {
+                is_there = true;
+            } else {
+                self.cleared.push((before.key, was));
+            }
+        }
+        if !is_there {
+            self.set.push((items[0].key, slot));
+        }
+    }
+}

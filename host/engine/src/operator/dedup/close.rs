@@ -1,0 +1,132 @@
+//! Which of an epoch's rows are new, and what is forgotten after it.
+
+use rayon::prelude::*;
+
+use super::{Dedup, DedupPartial, Expiry};
+use crate::record::WatermarkPair;
+use crate::state::{Partition, Table, hash_key};
+use crate::time::watermark::is_late;
+use crate::{Error, ErrorKind, Result};
+
+/// Length of a slot where the event time is among the keys: what is kept longer than need be.
+const SLOT: i64 = 10_000_000;
+
+/// Slots in the time that a key is remembered for otherwise.
+const SLOTS: i64 = 1024;
+
+/// The slot of a time, named by its own end: the first multiple at or after the time.
+fn slot_of(time: i64, length: i64) -> i64 {
+    time + (-time).rem_euclid(length)
+}
+
+impl Dedup {
+    /// Per partial, which of its rows are new; they are remembered from now on.
+    pub(super) fn remember(
+        &self,
+        partials: &[DedupPartial],
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+    ) -> Result<Vec<Vec<bool>>> {
+        // A partition's new rows: partial and row.
+        let found: Vec<Vec<(u32, u32)>> = match (&self.expiry, tables) {
+            (Expiry::After { wait, .. }, [keys, timers]) => {
+                let partitions = keys.partitions_mut().par_iter_mut().zip(timers.partitions_mut().par_iter_mut());
+                let partitions = partitions.enumerate();
+                partitions.map(|(p, (keys, timers))| remember_after(p, *wait, partials, keys, timers, at)).collect()
+            }
+            (Expiry::AtEventTime { .. }, [keys]) => {
+                let partitions = keys.partitions_mut().par_iter_mut().enumerate();
+                partitions.map(|(p, keys)| Ok(remember_until(p, partials, keys, at))).collect()
+            }
+            (Expiry::Never, [keys]) => {
+                let partitions = keys.partitions_mut().par_iter_mut().enumerate();
+                partitions.map(|(p, keys)| Ok(remember_in(p, partials, keys, |_| 0))).collect()
+            }
+            _ => Err(Error::internal(format!("{}: other tables than it has", self.name))),
+        }?;
+        let mut new: Vec<Vec<bool>> = partials.iter().map(|partial| vec![false; partial.rows.num_rows()]).collect();
+        for (partial, row) in found.into_iter().flatten() {
+            new[partial as usize][row as usize] = true;
+        }
+        Ok(new)
+    }
+}
+
+/// Puts keys into the buckets of their times; those that were not there are new.
+fn remember_in(
+    p: usize,
+    partials: &[DedupPartial],
+    keys: &mut Partition,
+    bucket: impl Fn(i64) -> i64,
+) -> Vec<(u32, u32)> {
+    let mut new = Vec::new();
+    for (number, partial) in partials.iter().enumerate() {
+        for i in partial.of_partition(p) {
+            if keys.put_hashed(bucket(partial.times[i]), partial.hashes[i], partial.keys.row(i), &[]) {
+                new.push((number as u32, partial.row[i]));
+            }
+        }
+    }
+    new
+}
+
+fn remember_until(p: usize, partials: &[DedupPartial], keys: &mut Partition, at: WatermarkPair) -> Vec<(u32, u32)> {
+    let new = remember_in(p, partials, keys, |time| slot_of(time, SLOT));
+    for slot in passed(keys, at) {
+        keys.drop_bucket(slot);
+    }
+    new
+}
+
+fn remember_after(
+    p: usize,
+    wait: i64,
+    partials: &[DedupPartial],
+    keys: &mut Partition,
+    timers: &mut Partition,
+    at: WatermarkPair,
+) -> Result<Vec<(u32, u32)>> {
+    let length = (wait / SLOTS).max(1000);
+    let mut new = Vec::new();
+    for (number, partial) in partials.iter().enumerate() {
+        for i in partial.of_partition(p) {
+            let (hash, key) = (partial.hashes[i], partial.keys.row(i));
+            let until = keys.get_hashed(0, hash, key).map(stored_time).transpose()?;
+            // What the last epoch's watermark has passed is forgotten, whether or not it is there still.
+            if until.is_some_and(|until| !is_late(until, at.late)) {
+                continue;
+            }
+            let until = partial.times[i] + wait;
+            keys.put_hashed(0, hash, key, &until.to_le_bytes());
+            timers.put_hashed(slot_of(until, length), hash, key, &[]);
+            new.push((number as u32, partial.row[i]));
+        }
+    }
+    for slot in passed(timers, at) {
+        let due = timers.bucket(slot).into_iter().flat_map(|bucket| bucket.sorted());
+        for (key, _) in due {
+            let hash = hash_key(key);
+            // A key that came again since has another timer.
+            let until = keys.get_hashed(0, hash, key).map(stored_time).transpose()?;
+            if until.is_some_and(|until| is_late(until, at.close)) {
+                keys.delete_hashed(0, hash, key);
+            }
+        }
+        timers.drop_bucket(slot);
+    }
+    Ok(new)
+}
+
+/// The slots that the watermark has passed.
+fn passed(partition: &Partition, at: WatermarkPair) -> Vec<i64> {
+    let slots = partition.buckets().map(|(slot, _)| slot);
+    slots.take_while(|slot| is_late(*slot, at.close)).collect()
+}
+
+fn stored_time(value: &[u8]) -> Result<i64> {
+    let bytes = value.try_into().map_err(|_| {
+        Error::new(ErrorKind::Corrupt, "the stored time of a key is damaged")
+            .with_help("restore the checkpoint from a copy, or start anew with --fresh")
+    })?;
+    Ok(i64::from_le_bytes(bytes))
+}

@@ -1,0 +1,115 @@
+//! Of rows with the same keys the first one: in the order of chunks and of rows in them, whoever computes what.
+//!
+//! A chunk leaves its rows that are the first of their key in it ([`partial`]); at the epoch's end those pass whose key
+//! is not remembered ([`close`]).
+//!
+//! What is stored, by [`Expiry`]:
+//! * with the event time among the keys: the key, in the bucket of the slot that its event time lies in. Rows at or
+//!   before the watermark are late, so a slot that the watermark has passed is dropped as a whole.
+//! * without: under the key, in bucket 0, until when it is remembered; and in the table `timers` the key in the bucket of
+//!   the slot in which that time lies. What is not remembered any more counts as absent, so a slot is looked at once.
+//! * for ever: the key.
+
+mod close;
+mod partial;
+
+use std::sync::Arc;
+
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+pub use partial::DedupPartial;
+
+use super::rows::arrow_failed;
+use super::{Effects, Expressions, Partial, Rows, Stateful};
+use crate::record::WatermarkPair;
+use crate::state::Table;
+use crate::state::row::check_type;
+use crate::{Error, Result};
+
+/// How long a key is remembered.
+#[derive(Debug, Clone)]
+pub enum Expiry {
+    /// Until its event time, which is among the keys.
+    AtEventTime {
+        /// The event time, microseconds UTC.
+        time: Expressions,
+    },
+    /// For some time after the event time of the row that was first.
+    After {
+        /// The event time, microseconds UTC.
+        time: Expressions,
+        /// How long, microseconds.
+        wait: i64,
+    },
+    /// For ever.
+    Never,
+}
+
+/// A deduplication.
+#[derive(Debug)]
+pub struct Dedup {
+    name: Arc<str>,
+    /// The columns that make two rows the same.
+    keys: Vec<usize>,
+    expiry: Expiry,
+    schema: SchemaRef,
+    partitions: u32,
+}
+
+impl Dedup {
+    /// Of rows of `schema` with the same values in the columns `keys` the first one.
+    pub fn new(name: Arc<str>, keys: Vec<usize>, expiry: Expiry, schema: SchemaRef, partitions: u32) -> Result<Self> {
+        for key in &keys {
+            check_type(schema.field(*key).data_type())
+                .map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
+        }
+        Ok(Self { name, keys, expiry, schema, partitions })
+    }
+}
+
+impl Stateful for Dedup {
+    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
+        Ok(self.firsts(rows, at, effects)?.map(Partial::Firsts))
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        if matches!(self.expiry, Expiry::After { .. }) { &["", "timers"] } else { &[""] }
+    }
+
+    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+        let partials: Vec<DedupPartial> = partials.into_iter().map(Partial::firsts).collect::<Result<_>>()?;
+        let new = self.remember(&partials, tables, at)?;
+        let pass = |(partial, new): (&DedupPartial, Vec<bool>)| {
+            filter_record_batch(&partial.rows, &BooleanArray::from(new)).map_err(arrow_failed)
+        };
+        let passed: Vec<RecordBatch> = partials.iter().zip(new).map(pass).collect::<Result<_>>()?;
+        Ok(passed.into_iter().filter(|batch| batch.num_rows() > 0).collect())
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn fingerprint(&self) -> String {
+        // How long a key is remembered is stored with it: a job may change that.
+        let expiry = match &self.expiry {
+            Expiry::AtEventTime { time } => format!("until their event time {}", time.describe()),
+            Expiry::After { time, .. } => format!("for some time after {}", time.describe()),
+            Expiry::Never => "for ever".to_owned(),
+        };
+        let mut keys: Vec<(&str, &DataType)> = Vec::new();
+        for key in &self.keys {
+            let field = self.schema.field(*key);
+            keys.push((field.name(), field.data_type()));
+        }
+        let keys: Vec<String> = keys.iter().map(|(name, data_type)| format!("{name}: {data_type}")).collect();
+        format!("dedup by ({}), remembered {expiry}", keys.join(", "))
+    }
+
+    fn waits_for_watermark(&self) -> bool {
+        !matches!(self.expiry, Expiry::Never)
+    }
+}

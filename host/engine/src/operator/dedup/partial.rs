@@ -1,0 +1,82 @@
+//! A chunk's rows to those that are the first of their key in it.
+
+use std::ops::Range;
+
+use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::record_batch::RecordBatch;
+
+use super::{Dedup, Expiry};
+use crate::Result;
+use crate::operator::event_time::usable_times;
+use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
+use crate::operator::{Effects, LateRows, Rows};
+use crate::record::WatermarkPair;
+use crate::state::row::{Form, RowBuffer, encode};
+use crate::time::watermark::is_late;
+
+/// One chunk's rows, each the first of its key in the chunk; their keys ordered by partition.
+#[derive(Debug)]
+pub struct DedupPartial {
+    /// The rows, in the order in which they came.
+    pub(super) rows: RecordBatch,
+    /// Keys of partition `p` are `offsets[p]..offsets[p + 1]`.
+    offsets: Vec<u32>,
+    /// Per key: which of the rows it is of.
+    pub(super) row: Vec<u32>,
+    /// Per key: its row's event time; 0 where no time plays a part.
+    pub(super) times: Vec<i64>,
+    pub(super) hashes: Vec<u64>,
+    pub(super) keys: GroupKeys,
+}
+
+impl DedupPartial {
+    /// The keys of partition `p`.
+    pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
+        self.offsets[p] as usize..self.offsets[p + 1] as usize
+    }
+}
+
+impl Dedup {
+    pub(super) fn firsts(&self, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<DedupPartial>> {
+        let (rows, times) = match &self.expiry {
+            Expiry::AtEventTime { time } | Expiry::After { time, .. } => {
+                let without = "it would have to be remembered for ever";
+                let (rows, times) = usable_times(&self.name, rows, time, without, effects)?;
+                let late: Vec<bool> = times.values().iter().map(|t| is_late(*t, at.late)).collect();
+                if late.contains(&true) {
+                    let on_time: Vec<i64> =
+                        times.values().iter().zip(&late).filter(|(_, late)| !**late).map(|(t, _)| *t).collect();
+                    let late = BooleanArray::from(late);
+                    effects.late.push(LateRows { node: self.name.clone(), rows: rows.clone().filter(&late)? });
+                    let kept = arrow::compute::not(&late).map_err(crate::operator::rows::arrow_failed)?;
+                    (rows.filter(&kept)?, on_time)
+                } else {
+                    (rows, times.values().to_vec())
+                }
+            }
+            Expiry::Never => {
+                let times = vec![0; rows.len()];
+                (rows, times)
+            }
+        };
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let columns: Vec<ArrayRef> = self.keys.iter().map(|key| rows.batch.column(*key).clone()).collect();
+        let mut keys = RowBuffer::new();
+        encode(&columns, rows.len(), Form::Key, &mut keys)?;
+        let mut grouped = group_rows(&vec![0; rows.len()], &keys);
+        let (offsets, order) = by_partition(&mut grouped, self.partitions);
+        // Groups are numbered as their first rows come.
+        let founders = grouped.founders;
+        let founder = |group: &u32| founders[*group as usize] as usize;
+        Ok(Some(DedupPartial {
+            offsets,
+            times: order.iter().map(|group| times[founder(group)]).collect(),
+            hashes: order.iter().map(|group| grouped.hashes[*group as usize]).collect(),
+            keys: GroupKeys::gather(&keys, order.iter().map(founder)),
+            row: order,
+            rows: rows.take(&UInt32Array::from(founders))?.batch,
+        }))
+    }
+}

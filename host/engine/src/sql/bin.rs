@@ -1,0 +1,177 @@
+//! `date_trunc('hour', ts)` and `date_bin('10 minutes', ts)` in GROUP BY: where `ts` is event time they are tumbling
+//! windows by another name, that come out as their start.
+//!
+//! Before the optimizer may take a grouping apart, such calls are replaced by a function of our own that knows its
+//! windows and is left alone. Where it is no window, over another time or in complete mode, it is computed like any
+//! expression.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{DFSchema, Result, ScalarValue, exec_err};
+use datafusion_expr::logical_plan::Aggregate;
+use datafusion_expr::{
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use super::event_time::EventTimes;
+use super::lower::shown;
+use super::window::duration;
+use crate::format::{UTC, timestamp};
+use crate::time::window::WindowSpec;
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+
+/// The start of the tumbling window that a time lies in.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Bin {
+    spec: WindowSpec,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Bin {
+    fn name(&self) -> &str {
+        "start_of_window"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(timestamp())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let times = args.args[0].to_array(args.number_rows)?;
+        let Some(times) = times.as_primitive_opt::<TimestampMicrosecondType>() else {
+            return exec_err!("a time is {}", times.data_type());
+        };
+        let starts: TimestampMicrosecondArray = times.unary(|t| self.spec.last_start(t));
+        Ok(ColumnarValue::Array(Arc::new(starts.with_timezone(UTC))))
+    }
+}
+
+/// `plan` with the function in the place of calls that are grouped by.
+pub(super) fn recognise_bins(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let recognised = plan.transform_up(|node| {
+        let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
+        let mut any = false;
+        let mut by = Vec::new();
+        for expr in &aggregate.group_expr {
+            let bin = recognised(expr, aggregate.input.schema())?;
+            any |= bin.is_some();
+            by.push(bin.unwrap_or_else(|| expr.clone()));
+        }
+        if !any {
+            return Ok(Transformed::no(node));
+        }
+        let Aggregate { input, aggr_expr, schema, .. } = aggregate.clone();
+        Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new_with_schema(input, by, aggr_expr, schema)?)))
+    });
+    recognised.map(|t| t.data)
+}
+
+/// The function for `expr`, under its name.
+fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    let Some((name, args)) = called(expr) else { return Ok(None) };
+    let Some(time) = args.get(1) else { return Ok(None) };
+    // Of a length that is a text the planner makes a finer time of the column.
+    let time = match time {
+        Expr::Cast(cast) if is_time(cast.field.data_type()) => cast.expr.as_ref(),
+        other => other,
+    };
+    if time.get_type(schema)? != timestamp() {
+        return Ok(None);
+    }
+    let spec = if name == "date_trunc" { truncation(&args[0]) } else { bins(&args[0], args.get(2)) };
+    let Some(spec) = spec else { return Ok(None) };
+    // Volatile, so that no rule of the optimizer takes it for a common expression and computes it elsewhere.
+    let bin = Bin { spec, signature: Signature::any(1, Volatility::Volatile) };
+    let call = Arc::new(ScalarUDF::new_from_impl(bin)).call(vec![time.clone()]);
+    let (qualifier, name) = expr.qualified_name();
+    Ok(Some(call.cast_to(&expr.get_type(schema)?, schema)?.alias_qualified(qualifier, name)))
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..))
+}
+
+fn called(expr: &Expr) -> Option<(&str, &[Expr])> {
+    match expr {
+        Expr::Alias(alias) => called(&alias.expr),
+        Expr::ScalarFunction(f) if ["date_trunc", "date_bin"].contains(&f.func.name()) => {
+            Some((f.func.name(), &f.args))
+        }
+        _ => None,
+    }
+}
+
+/// The windows that `date_trunc` cuts time into; none where they differ in length.
+fn truncation(unit: &Expr) -> Option<WindowSpec> {
+    let Expr::Literal(unit, _) = unit else { return None };
+    let (size, offset) = match unit.try_as_str()??.to_ascii_lowercase().as_str() {
+        "microsecond" => (1, 0),
+        "millisecond" => (1000, 0),
+        "second" => (SECOND, 0),
+        "minute" => (60 * SECOND, 0),
+        "hour" => (3600 * SECOND, 0),
+        "day" => (DAY, 0),
+        // Weeks begin on Mondays; 1970 began on a Thursday.
+        "week" => (7 * DAY, 4 * DAY),
+        _ => return None,
+    };
+    WindowSpec::new(size, size, offset).ok()
+}
+
+/// The windows that `date_bin` cuts time into; none where they differ in length or are no whole microseconds.
+fn bins(size: &Expr, origin: Option<&Expr>) -> Option<WindowSpec> {
+    if matches!(size, Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(i)), _) if i.nanoseconds % 1000 != 0) {
+        return None;
+    }
+    let size = duration(size).ok()?;
+    let offset = match origin {
+        None => 0,
+        Some(Expr::Literal(ScalarValue::TimestampMicrosecond(Some(t), _), _)) => *t,
+        Some(Expr::Literal(ScalarValue::TimestampNanosecond(Some(t), _), _)) if t % 1000 == 0 => t / 1000,
+        Some(Expr::Literal(ScalarValue::TimestampMillisecond(Some(t), _), _)) => t.checked_mul(1000)?,
+        Some(Expr::Literal(ScalarValue::TimestampSecond(Some(t), _), _)) => t.checked_mul(SECOND)?,
+        Some(_) => return None,
+    };
+    WindowSpec::new(size, size, offset.checked_rem(size)?).ok()
+}
+
+/// The windows that a grouping expression is the start of, and the time that lies in them.
+pub(super) fn as_bin(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
+    match expr {
+        Expr::Alias(alias) => as_bin(&alias.expr),
+        Expr::Cast(cast) => as_bin(&cast.expr),
+        Expr::ScalarFunction(f) => {
+            let bin = (f.func.inner().as_ref() as &dyn Any).downcast_ref::<Bin>()?;
+            Some((bin.spec, f.args.first()?))
+        }
+        _ => None,
+    }
+}
+
+/// A call that cuts event time into pieces of no fixed length: its name, and what differs.
+pub(super) fn uneven_bin<'e>(expr: &'e Expr, times: &EventTimes<'_>) -> Option<(&'e str, &'static str)> {
+    let (name, args) = called(expr)?;
+    times.mark(args.get(1)?)?;
+    let Expr::Literal(length, _) = &args[0] else { return None };
+    let year = length.try_as_str().flatten().is_some_and(|unit| unit.eq_ignore_ascii_case("year"));
+    Some((name, if year { "years" } else { "months" }))
+}
+
+/// A grouping expression as a person would write it.
+pub(super) fn shown_group(expr: &Expr) -> String {
+    match (as_bin(expr), expr) {
+        (Some(_), Expr::Alias(alias)) => shown(&Expr::Column(datafusion_common::Column::new_unqualified(&alias.name))),
+        _ => shown(expr),
+    }
+}

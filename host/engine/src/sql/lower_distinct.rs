@@ -1,0 +1,54 @@
+//! `SELECT DISTINCT` to a deduplication whose keys are all columns.
+
+use std::sync::Arc;
+
+use datafusion_common::Column;
+use datafusion_expr::{Expr, LogicalPlan};
+
+use super::event_time::EventTimes;
+use super::lower::Lowering;
+use super::lower_time::As;
+use super::{Emits, Relation};
+use crate::Result;
+use crate::job::OutputMode;
+use crate::operator::{Dedup, Expiry};
+
+impl Lowering<'_> {
+    pub(super) fn distinct(&self, plan: &LogicalPlan) -> Result<Relation> {
+        let refused = |message: &str, help: &str| Err(self.text.refuse_clause("DISTINCT", message).with_help(help));
+        if self.take_mode() != OutputMode::Append {
+            return refused("DISTINCT appends: a row that came out once does not change", "leave `output_mode` out");
+        }
+        let input = self.lower(plan)?;
+        if input.emits() != Emits::Rows {
+            let message =
+                "DISTINCT cannot follow a node whose rows replace earlier ones: only stateless nodes and sinks may";
+            return refused(message, "use append mode for the aggregation");
+        }
+        let (schema, from) = (input.schema(), plan.schema());
+        let times = EventTimes { from, rows: &schema };
+        let columns: Vec<Expr> = from.iter().map(|field| Expr::Column(Column::from(field))).collect();
+        let time = columns.iter().find(|e| times.mark(e).is_some_and(|node| !node.is_empty()));
+        let expiry = match time {
+            Some(time) => Expiry::AtEventTime { time: self.time_expression(time, from, As::Last)? },
+            None if self.context.unbounded_state => Expiry::Never,
+            None => {
+                let message =
+                    "DISTINCT would have to remember every row for ever: the event time is not among its columns";
+                return refused(
+                    message,
+                    "SELECT the event-time column too, use an operator with dedup = { keys = [\"…\"] }, or allow it with unbounded_state = true",
+                );
+            }
+        };
+        let keys: Vec<usize> = (0..schema.fields().len()).collect();
+        let what = match &expiry {
+            Expiry::Never => "distinct rows, remembered for ever".to_owned(),
+            _ => "distinct rows, remembered until the watermark passes their event time".to_owned(),
+        };
+        let name = self.context.node.clone();
+        let operator = Arc::new(Dedup::new(name, keys.clone(), expiry, schema, self.context.partitions)?);
+        let keys = keys.into_iter().map(|key| vec![key]).collect();
+        Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Append, keys, waits: 0, what })
+    }
+}
