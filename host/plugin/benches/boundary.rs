@@ -32,7 +32,7 @@ const WORD: &str = "/shop/";
 fn main() {
     benches();
     Criterion::default().configure_from_args().final_summary();
-    if !std::env::args().any(|arg| arg == "--test" || arg == "--list") {
+    if !std::env::args().any(|arg| ["--test", "--list", "--profile-time"].contains(&arg.as_str())) {
         ratios();
     }
 }
