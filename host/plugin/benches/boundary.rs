@@ -5,7 +5,11 @@
 //! allocator. After criterion's own figures comes a table of ratios, for which both sides run in turns of a few
 //! milliseconds, so that what else the machine does falls on both.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros write public functions; a benchmark may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "criterion's macros write public functions; a benchmark may panic"
+)]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -13,8 +17,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, Scalar, StringArray};
-use arrow::compute::kernels::{cmp, comparison::contains, numeric::mul};
 use arrow::compute::filter;
+use arrow::compute::kernels::{cmp, comparison::contains, numeric::mul};
 use arrow::datatypes::Int64Type;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use millstream_plugin::{
@@ -254,7 +258,10 @@ fn texts(one_in: usize) -> RecordBatch {
 fn lines() -> RecordBatch {
     let line = |i: usize| {
         let (second, url) = (i % 60, i.wrapping_mul(7919) % 2000);
-        format!(r#"10.0.{}.7 - - [17/May/2015:10:05:{second:02} +0000] "GET /shop/item-{url} HTTP/1.1" 200 {i}"#, i % 256)
+        format!(
+            r#"10.0.{}.7 - - [17/May/2015:10:05:{second:02} +0000] "GET /shop/item-{url} HTTP/1.1" 200 {i}"#,
+            i % 256
+        )
     };
     let lines = StringArray::from_iter_values((0..ROWS).map(line));
     RecordBatch::try_from_iter([("value", Arc::new(lines) as ArrayRef)]).unwrap()

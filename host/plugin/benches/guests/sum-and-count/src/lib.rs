@@ -13,8 +13,8 @@ impl Aggregate for SumAndCount {
     }
 
     fn partial(&self, groups: &Groups, rows: &Batch) -> Result<Vec<Column>, Failure> {
-        let n = rows.get(self.n);
-        Ok(vec![groups.sum_i64(&n)?, groups.count_valid(n.validity())])
+        let (sum, count) = groups.sum_count_i64(&rows.get(self.n))?;
+        Ok(vec![sum, count])
     }
 
     fn merge(&self, groups: &Groups, states: &Batch) -> Result<Vec<Column>, Failure> {
