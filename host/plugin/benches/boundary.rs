@@ -246,7 +246,7 @@ fn parse_log_line(batch: &RecordBatch) -> BoundMap {
 /// One column of 40 bytes a row; one row in so many contains the word.
 fn texts(one_in: usize) -> RecordBatch {
     let text = |i: usize| {
-        let place = if i % one_in == 0 { "shop" } else { "blog" };
+        let place = if i.is_multiple_of(one_in) { "shop" } else { "blog" };
         format!("{:08}/{place}/item-{:021}", i.wrapping_mul(7919) % 100_000_000, i)
     };
     let texts = StringArray::from_iter_values((0..ROWS).map(text));
