@@ -144,6 +144,7 @@ struct Damage {
 
 /// Everything about one simulated job.
 pub struct World {
+    seed: u64,
     pub pipelines: Vec<Pipeline>,
     pub text: String,
     pub disk: FaultyStorage,
@@ -180,6 +181,7 @@ impl World {
             (pipeline.source.clone(), Arc::new(Mutex::new(feed)))
         });
         Self {
+            seed,
             feeds: feeds.collect(),
             text: scenario::job(&pipelines),
             pipelines,
@@ -199,8 +201,12 @@ impl World {
 
     /// Runs the job, with trouble a few times and then without, until its input is used up.
     pub fn live(&mut self) -> Result<(), String> {
-        for _ in 0..self.random.below(6) {
-            let trouble = Trouble::draw(&mut self.random);
+        for _ in 0..1 + self.random.below(5) {
+            // Every fault point has its turn, the rest is left to chance.
+            let trouble = match self.story.is_empty() {
+                true => Trouble::Point(point::ALL[(self.seed % point::ALL.len() as u64) as usize], 1),
+                false => Trouble::draw(&mut self.random),
+            };
             self.run(trouble)?;
             self.check_published()?;
             let survives = match self.random.below(5) {
