@@ -34,7 +34,12 @@ fn compare(case: &Path) {
         let sink = file.file_stem().unwrap().to_str().unwrap();
         if file.extension().is_some_and(|e| e == "jsonl") && sink != "rejected" {
             let sink = if sink == "expected" { "out" } else { sink };
-            assert_same_rows(&format!("{name}: sink {sink}"), ran.rows(sink), read(&file), 1e-9);
+            let (mut have, want) = (ran.rows(sink), read(&file));
+            if sink == "late" {
+                // Why and whence is looked at elsewhere.
+                have.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|key, _| !key.starts_with('_')));
+            }
+            assert_same_rows(&format!("{name}: sink {sink}"), have, want, 1e-9);
         }
     }
     let want = case.join("rejected.jsonl");

@@ -12,13 +12,16 @@
 //! | `hostile` | plugins that misbehave |
 //! | `layers` | that the engine's modules use lower layers only |
 //! | `model` | what windows mean, as a slow program |
+//! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
 //! | `plugins` | plugins in jobs, as nodes and inside SQL |
 //! | `refused` | jobs that cannot be run, and what their users are told |
 //! | `restart` | a job that stops and goes on gives what it gives undisturbed |
 //! | `scratch` | a folder of a test's own, with a job, its input and what comes out |
+//! | `several` | several streams as one, and rows made of rows |
 //! | `simulation` | the engine on a simulated clock, disk and input, from a seed, beside the model |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
 //! | `sql` | what queries give where a golden job cannot say it |
+//! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `support` | running a job and reading its rows |
 
 #[cfg(test)]
@@ -40,6 +43,8 @@ mod layers;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod owner;
+#[cfg(test)]
 mod plugins;
 #[cfg(test)]
 mod refused;
@@ -48,10 +53,14 @@ mod restart;
 #[cfg(test)]
 mod scratch;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod spark;
 #[cfg(test)]
 mod sql;
+#[cfg(test)]
+mod sql_docs;
 #[cfg(test)]
 mod support;

@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 Examples:
   millstream run examples/page-hits/job.toml      run a job
   millstream check job.toml                       look at a job without running it
+  millstream sql \"SELECT ... FROM t\" -s t=data   ask files a question, once
   millstream plugin build my-plugin               build a plugin's project folder
   millstream generate access-logs --out data      make sample data")]
 pub(crate) struct Args {
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a job and explain it: its graph, schemas, what each plugin reads and may do. Runs nothing.
     Check(CheckArgs),
+    /// Ask files a question in SQL, once.
+    Sql(SqlArgs),
     /// Build a plugin, or look into one.
     Plugin {
         #[command(subcommand)]
@@ -79,6 +82,48 @@ Exit codes: 0 the job can run, 2 it must be mended: the message points at the li
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A table is a file, a folder or a pattern; what is in it is told by the ending of the first
+file's name: .csv .tsv .json .jsonl .ndjson .parquet .txt .log, each also with .gz. Columns
+and their types are told from its first thousand rows. All windows are closed at the end.
+
+Examples:
+  millstream sql \"SELECT url, count(*) AS n FROM logs GROUP BY url ORDER BY n DESC LIMIT 5\" --source logs=data
+  millstream sql \"SELECT window.start, count(*) AS n FROM v GROUP BY window(timestamp, '1 hour')\" -s v=views.csv
+  millstream sql \"SELECT * FROM t WHERE bytes > 1000\" -s t=a.parquet --format json
+
+Exit codes: 0 done, 1 failed, 2 the query or the command line must be mended.")]
+pub(crate) struct SqlArgs {
+    /// The query.
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+
+    /// A table of the query: its name and where its files are. Can be given several times.
+    #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = key_value, required = true)]
+    pub(crate) sources: Vec<(String, String)>,
+
+    /// The event time of a table, where it has several timestamps: joins, sessions and DISTINCT go by it.
+    #[arg(long = "event-time", value_name = "NAME=COLUMN", value_parser = key_value)]
+    pub(crate) event_times: Vec<(String, String)>,
+
+    /// How the rows are printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: AnswerFormat,
+}
+
+/// How a query's rows are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnswerFormat {
+    /// A table, for people.
+    #[default]
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Json,
 }
 
 /// A job file and what is changed in it.

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Sql(args) => commands::sql::sql(&args),
         Command::Plugin { command: PluginCommand::Build(args) } => commands::plugin::build(&args),
         Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
         Command::Generate { command } => commands::generate::generate(&command),

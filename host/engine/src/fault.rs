@@ -4,18 +4,45 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The names of all fault points, in the order in which an epoch passes them.
+/// The names of all fault points, in the order in which a run passes them.
 pub mod point {
+    // A checkpoint is made.
+    /// Before a new checkpoint's `checkpoint.json` is written.
+    pub const CREATE_BEFORE: &str = "create.before";
+    /// A new checkpoint's `checkpoint.json` is written and synced under its temporary name.
+    pub const CREATE_WRITTEN: &str = "create.write.after";
+    /// A new checkpoint is there, and durable.
+    pub const CREATE_AFTER: &str = "create.after";
+
+    // A sink's folder is taken.
+    /// Before a file sink takes its folder.
+    pub const CLAIM_BEFORE: &str = "claim.before";
+    /// The sign that the folder is taken is written under its temporary name.
+    pub const CLAIM_WRITTEN: &str = "claim.write.after";
+    /// The folder is taken, durably.
+    pub const CLAIM_AFTER: &str = "claim.after";
+
+    // An epoch is computed.
+    /// Before an epoch's offsets are chosen.
+    pub const PLAN_BEFORE: &str = "plan.before";
     /// The epoch's offsets are chosen; nothing is written.
     pub const PLANNED: &str = "plan.after";
-    /// One chunk is decoded and computed.
+    /// One chunk is decoded and computed; it is not part of the epoch yet.
+    pub const CHUNK_BEFORE: &str = "chunk.before";
+    /// One chunk's rows are part of the epoch.
     pub const CHUNK: &str = "chunk.after";
     /// Before an output file is written aside.
     pub const ASIDE_BEFORE: &str = "aside.write.before";
     /// An output file is written aside, not yet synced.
     pub const ASIDE_WRITTEN: &str = "aside.write.after";
+
+    // It is committed.
+    /// Before an output file is synced.
+    pub const ASIDE_SYNC_BEFORE: &str = "aside.sync.before";
     /// An output file is synced.
     pub const ASIDE_SYNCED: &str = "aside.sync.after";
+    /// Before the folder of the output files written aside is synced.
+    pub const ASIDE_FOLDER_BEFORE: &str = "aside.folder.before";
     /// The folder of the output files written aside is synced.
     pub const ASIDE_FOLDER_SYNCED: &str = "aside.folder.after";
     /// Before the epoch's record is appended.
@@ -26,53 +53,137 @@ pub mod point {
     pub const RECORD_WRITTEN: &str = "record.write.after";
     /// The record is durable: the epoch is committed.
     pub const RECORD_SYNCED: &str = "record.sync.after";
+
+    // It is published.
+    /// The note of which epoch's snapshot is published is there; the snapshot has not got its name.
+    pub const NOTE_WRITTEN: &str = "publish.note.after";
+    /// An output out of the record is written and synced under its temporary name.
+    pub const INLINE_WRITTEN: &str = "publish.write.after";
     /// Before an output file gets its final name.
     pub const RENAME_BEFORE: &str = "publish.rename.before";
     /// An output file has its final name; its folder is not yet synced.
     pub const RENAME_AFTER: &str = "publish.rename.after";
+    /// Before lines are added to a file (the dead letters).
+    pub const EXTEND_BEFORE: &str = "publish.extend.before";
+    /// Half of the lines are added.
+    pub const EXTEND_TORN: &str = "publish.extend.torn";
+    /// All lines are added, not yet synced.
+    pub const EXTEND_WRITTEN: &str = "publish.extend.write.after";
+    /// The lines are durable.
+    pub const EXTEND_SYNCED: &str = "publish.extend.after";
+    /// Before the folder of published files is synced.
+    pub const PUBLISH_FOLDER_BEFORE: &str = "publish.folder.before";
     /// The folder of published files is synced.
     pub const PUBLISH_FOLDER_SYNCED: &str = "publish.folder.after";
     /// Before the mark that says up to where publishing is done.
     pub const MARK_BEFORE: &str = "mark.before";
-    /// The mark is written.
+    /// The mark is set; it becomes durable with the next record, or at the end.
     pub const MARK_AFTER: &str = "mark.after";
+
+    // The state is compacted, and what is not needed any more removed.
     /// Before a state snapshot is written.
     pub const SNAPSHOT_BEFORE: &str = "snapshot.before";
-    /// A state snapshot is written under its temporary name.
+    /// A state snapshot is written under its temporary name, not yet synced.
     pub const SNAPSHOT_WRITTEN: &str = "snapshot.write.after";
+    /// A state snapshot is synced under its temporary name.
+    pub const SNAPSHOT_SYNCED: &str = "snapshot.sync.after";
     /// A state snapshot has its final name.
     pub const SNAPSHOT_RENAMED: &str = "snapshot.rename.after";
-    /// A new log segment exists.
-    pub const SEGMENT_CREATED: &str = "segment.after";
+    /// The folder of snapshots is synced.
+    pub const SNAPSHOT_FOLDER_SYNCED: &str = "snapshot.folder.after";
+    /// Before a new log segment is made.
+    pub const SEGMENT_BEFORE: &str = "segment.before";
+    /// A new log segment exists; its folder is not yet synced.
+    pub const SEGMENT_CREATED: &str = "segment.create.after";
+    /// A new log segment's folder is synced.
+    pub const SEGMENT_FOLDER_SYNCED: &str = "segment.folder.after";
     /// Before files that are no longer needed are removed.
     pub const GC_BEFORE: &str = "gc.before";
     /// One file that is no longer needed is removed.
     pub const GC_REMOVED: &str = "gc.remove.after";
+    /// All files that are no longer needed are removed.
+    pub const GC_AFTER: &str = "gc.after";
 
-    /// All of them, in that order.
-    pub const ALL: [&str; 21] = [
+    // The run ends.
+    /// Before the last mark is appended to the log.
+    pub const CLOSE_BEFORE: &str = "close.before";
+    /// Half of the last mark is written.
+    pub const CLOSE_TORN: &str = "close.torn";
+    /// The last mark is appended, not yet synced.
+    pub const CLOSE_WRITTEN: &str = "close.write.after";
+    /// The last mark is durable.
+    pub const CLOSE_SYNCED: &str = "close.sync.after";
+
+    // A run that takes up what another has left behind, or drops it.
+    /// One file that an uncommitted epoch has left behind is removed.
+    pub const REMAINS_REMOVED: &str = "remains.remove.after";
+    /// Before what follows the last committed epoch in the log is cut off.
+    pub const CUT_BEFORE: &str = "cut.before";
+    /// The log ends with the last committed epoch.
+    pub const CUT_AFTER: &str = "cut.after";
+    /// Before a checkpoint is dropped (`--fresh`).
+    pub const DROP_BEFORE: &str = "drop.before";
+    /// That it is to be dropped is durable.
+    pub const DROP_NOTED: &str = "drop.note.after";
+    /// One of its files is removed.
+    pub const DROP_REMOVED: &str = "drop.remove.after";
+    /// All of its files are removed.
+    pub const DROP_AFTER: &str = "drop.after";
+
+    /// Those that an undisturbed run passes, in that order.
+    pub const ALL: [&str; 47] = [
+        CREATE_BEFORE,
+        CREATE_WRITTEN,
+        CREATE_AFTER,
+        CLAIM_BEFORE,
+        CLAIM_WRITTEN,
+        CLAIM_AFTER,
+        PLAN_BEFORE,
         PLANNED,
+        CHUNK_BEFORE,
         CHUNK,
         ASIDE_BEFORE,
         ASIDE_WRITTEN,
+        ASIDE_SYNC_BEFORE,
         ASIDE_SYNCED,
+        ASIDE_FOLDER_BEFORE,
         ASIDE_FOLDER_SYNCED,
         RECORD_BEFORE,
         RECORD_TORN,
         RECORD_WRITTEN,
         RECORD_SYNCED,
+        NOTE_WRITTEN,
+        INLINE_WRITTEN,
         RENAME_BEFORE,
         RENAME_AFTER,
+        EXTEND_BEFORE,
+        EXTEND_TORN,
+        EXTEND_WRITTEN,
+        EXTEND_SYNCED,
+        PUBLISH_FOLDER_BEFORE,
         PUBLISH_FOLDER_SYNCED,
         MARK_BEFORE,
         MARK_AFTER,
         SNAPSHOT_BEFORE,
         SNAPSHOT_WRITTEN,
+        SNAPSHOT_SYNCED,
         SNAPSHOT_RENAMED,
+        SNAPSHOT_FOLDER_SYNCED,
+        SEGMENT_BEFORE,
         SEGMENT_CREATED,
+        SEGMENT_FOLDER_SYNCED,
         GC_BEFORE,
         GC_REMOVED,
+        GC_AFTER,
+        CLOSE_BEFORE,
+        CLOSE_TORN,
+        CLOSE_WRITTEN,
+        CLOSE_SYNCED,
     ];
+
+    /// Those that only a run after a crash passes, or one that drops its checkpoint.
+    pub const RECOVERY: [&str; 7] =
+        [REMAINS_REMOVED, CUT_BEFORE, CUT_AFTER, DROP_BEFORE, DROP_NOTED, DROP_REMOVED, DROP_AFTER];
 }
 
 /// A handle on the fault points; the default one does nothing.

@@ -86,7 +86,20 @@ fn expected(pipeline: &Pipeline, epochs: &[Vec<usize>]) -> Result<Expected, Stri
         let out = stateful.epoch(&rows, late, close);
         letters.extend(out.rejected.into_iter().map(|(file, line)| (epoch, file, line)));
         if pipeline.has_late() {
-            part("late", epoch, out.late);
+            let told = |(row, shown): &(Row, Value)| {
+                let mut shown = shown.clone();
+                for (key, value) in [
+                    ("_epoch", epoch.into()),
+                    ("_node", format!("q_{source}").into()),
+                    ("_source", source.as_str().into()),
+                    ("_file", row.file.as_str().into()),
+                    ("_line", row.line.into()),
+                ] {
+                    shown[key] = value;
+                }
+                shown
+            };
+            part("late", epoch, out.late.iter().map(told).collect());
         }
         if let Some(least) = query.having {
             let enough = out.rows.iter().filter(|row| row["n"].as_i64().unwrap() >= least);
@@ -124,7 +137,8 @@ fn lines(bytes: &[u8]) -> Vec<Value> {
 /// Rows as text, without nulls, whatever their order.
 fn texts(rows: Vec<Value>) -> Vec<String> {
     let text = |mut row: Value| {
-        row.as_object_mut().unwrap().retain(|_, v| !v.is_null());
+        // Why a row was late is for people.
+        row.as_object_mut().unwrap().retain(|key, v| !v.is_null() && key != "_reason");
         row.to_string()
     };
     let mut rows: Vec<String> = rows.into_iter().map(text).collect();

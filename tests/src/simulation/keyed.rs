@@ -39,7 +39,7 @@ impl Sessions {
             };
             // By its own interval, before anything is merged.
             if !whole && time + self.gap <= late {
-                out.late.push(row.shown());
+                out.late.push((row.clone(), row.shown()));
                 continue;
             }
             let mut new =
@@ -110,7 +110,7 @@ impl Firsts {
             };
             let key = (row.url.clone(), if self.with_time { time } else { 0 });
             if time <= late {
-                out.late.push(self.shown(row));
+                out.late.push((row.clone(), self.shown(row)));
             } else if !self.known.contains_key(&key) {
                 self.known.insert(key, if self.with_time { time } else { time + self.wait });
                 out.rows.push(self.shown(row));

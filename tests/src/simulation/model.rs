@@ -41,7 +41,8 @@ pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
 #[derive(Debug, Default)]
 pub struct Emitted {
     pub rows: Vec<Value>,
-    pub late: Vec<Value>,
+    /// Each with what the operator was given of it.
+    pub late: Vec<(Row, Value)>,
     /// Of windows that are over: when they ended, and how many rows they had.
     pub ended: Vec<(i64, i64)>,
     /// Rows that cannot be used, by file and line.
@@ -141,7 +142,7 @@ impl Groups {
                 starts.retain(|start| start + size > late);
             }
             if starts.is_empty() {
-                out.late.push(row.shown());
+                out.late.push((row.clone(), row.shown()));
             }
             for start in starts {
                 let group = self.state.entry((start, row.url.clone())).or_default();

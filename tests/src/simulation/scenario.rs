@@ -129,7 +129,7 @@ impl Pipeline {
         };
         query.having = query.having.filter(|_| query.counts());
         let (step, spread) = (random.between(1, 60) * SECOND, random.between(1, 90) * SECOND);
-        let most = if random.one_in(6) { 30 } else { 9 };
+        let most = if random.one_in(3) { 25 } else { 9 };
         let files = (0..random.between(1, most)).map(|n| File::new(&source, n, step, spread, random)).collect();
         Self {
             files,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -159,6 +160,8 @@ pub struct World {
     pub story: Vec<String>,
     /// The kinds of trouble that ended a run.
     pub met: BTreeSet<String>,
+    /// The process of this run was killed at a fault point; where that is its very last step, nobody is told.
+    killed: Arc<AtomicBool>,
 }
 
 impl World {
@@ -184,12 +187,13 @@ impl World {
             ledger: Arc::default(),
             clock: Arc::new(JumpingClock(Mutex::new((super::time::NOON, random.fork())))),
             inline_limit: *random.pick(&[0, 100, 1000, 100_000]),
-            snapshot_least: *random.pick(&[1, 1, 500, 3000, 1 << 20]),
+            snapshot_least: *random.pick(&[1, 1, 1, 3000, 1 << 20]),
             random,
             on_threads: false,
             published: BTreeMap::new(),
             story: Vec::new(),
             met: BTreeSet::new(),
+            killed: Arc::default(),
         }
     }
 
@@ -268,7 +272,8 @@ impl World {
             Err(e) => e.to_string(),
         };
         self.story.push(format!("run: {trigger:?}, {trouble:?}: {told}"));
-        if ended.is_err() {
+        let killed = self.killed.swap(false, Ordering::Relaxed);
+        if ended.is_err() || killed {
             self.met.insert(trouble.kind());
         }
         if let Some(damage) = &damage {
@@ -346,6 +351,7 @@ impl World {
     /// Notes what every epoch was planned to read, and kills where it was asked to.
     fn faults(&self, trouble: Trouble, stop: &Stop) -> Faults {
         let (ledger, disk, stop) = (self.ledger.clone(), self.disk.clone(), stop.clone());
+        let killed = self.killed.clone();
         let feeds: Vec<_> = self.pipelines.iter().map(|p| self.feeds[&p.source].clone()).collect();
         let passed = Mutex::new((0, 0));
         Faults::new(move |name| {
@@ -363,6 +369,7 @@ impl World {
             {
                 passed.0 += 1;
                 if passed.0 == number {
+                    killed.store(true, Ordering::Relaxed);
                     disk.kill();
                 }
             }

@@ -12,6 +12,7 @@ use crate::{
 };
 
 const TURN: usize = 16;
+const OVERFLOW: &str = "a sum exceeds the range of int64: sum float64 or decimal values instead";
 
 /// Which group each row belongs to: dense ids `0..count`.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,10 @@ impl<'a> Groups<'a> {
     /// # Errors
     /// If a sum leaves the range of int64; a sum that wraps around would be wrong and look right.
     pub fn sum_i64(&self, column: &I64Column<'_>) -> Result<Column, Failure> {
+        if no_sum_overflows(column.values()) {
+            let (sums, validity) = self.accumulate(column, 0i64, |sum, value| *sum = sum.wrapping_add(value));
+            return Ok(Column::int64(sums).with_validity(validity));
+        }
         // The sign of `overflow` is set by any addition whose result has the sign of neither operand.
         let mut overflow = 0i64;
         let (sums, validity) = self.accumulate(column, 0i64, |sum, value| {
@@ -49,7 +54,7 @@ impl<'a> Groups<'a> {
             *sum = next;
         });
         if overflow < 0 {
-            return Err("a sum exceeds the range of int64: sum float64 or decimal values instead".into());
+            return Err(OVERFLOW.into());
         }
         Ok(Column::int64(sums).with_validity(validity))
     }
@@ -93,8 +98,50 @@ impl<'a> Groups<'a> {
         Column::float64(greatest).with_validity(validity)
     }
 
+    /// The sum per group and how many values it is of, at once: what a mean is made of, and half the work of two calls.
+    ///
+    /// # Errors
+    /// If a sum leaves the range of int64; a sum that wraps around would be wrong and look right.
+    pub fn sum_count_i64(&self, column: &I64Column<'_>) -> Result<(Column, Column), Failure> {
+        let groups = if no_sum_overflows(column.values()) {
+            self.fold(column, (0i64, 0i64), |(sum, count), value| {
+                *sum = sum.wrapping_add(value);
+                *count += 1;
+            })
+        } else {
+            let mut overflow = 0i64;
+            let groups = self.fold(column, (0i64, 0i64), |(sum, count), value| {
+                let next = sum.wrapping_add(value);
+                overflow |= (*sum ^ next) & (value ^ next);
+                (*sum, *count) = (next, *count + 1);
+            });
+            if overflow < 0 {
+                return Err(OVERFLOW.into());
+            }
+            groups
+        };
+        let (sums, validity) = sums_of(&groups);
+        let counts = groups.iter().map(|(_, count)| *count).collect();
+        Ok((Column::int64(sums).with_validity(validity), Column::int64(counts)))
+    }
+
+    /// The sum per group, added in the order of the rows, and how many values it is of, at once.
+    pub fn sum_count_f64(&self, column: &F64Column<'_>) -> (Column, Column) {
+        let groups = self.fold(column, (0.0, 0i64), |(sum, count), value| {
+            *sum += value;
+            *count += 1;
+        });
+        let (sums, validity) = sums_of(&groups);
+        let counts = groups.iter().map(|(_, count)| *count).collect();
+        (Column::float64(sums).with_validity(validity), Column::int64(counts))
+    }
+
     /// How many rows of the column are there (not null), per group.
     pub fn count_valid(&self, validity: Validity<'_>) -> Column {
+        if validity.no_nulls() {
+            assert_eq!(validity.len(), self.ids.len(), "a column and its groups have different lengths");
+            return self.count_rows();
+        }
         let mut counts = vec![0i64; self.count];
         self.each(validity, |group, _, valid| counts[group] += i64::from(valid));
         Column::int64(counts)
@@ -136,36 +183,68 @@ impl<'a> Groups<'a> {
         start: T,
         mut add: impl FnMut(&mut T, T),
     ) -> (Vec<T>, Option<Bitmap>) {
-        let values = column.values();
         // Accumulator and "has a value" side by side: one bounds check and one cache line for both.
-        let mut groups = vec![(start, false); self.count];
+        let groups = self.fold(column, (start, false), |(accumulator, seen), value| {
+            add(accumulator, value);
+            *seen = true;
+        });
+        let validity = Bitmap::from_fn(groups.len(), |group| groups[group].1);
+        let values = groups.iter().map(|(value, seen)| if *seen { *value } else { T::default() }).collect();
+        (values, (validity.count_ones() < groups.len()).then_some(validity))
+    }
+
+    /// One accumulator per group, each value that is there given to its group's.
+    fn fold<T: Copy, A: Copy>(
+        &self,
+        column: &PrimitiveColumn<'_, T>,
+        start: A,
+        mut add: impl FnMut(&mut A, T),
+    ) -> Vec<A> {
+        let values = column.values();
+        let mut groups = vec![start; self.count];
         if column.validity().no_nulls() {
             assert_eq!(values.len(), self.ids.len(), "a column and its groups have different lengths");
             let (chunks, rest) = self.ids.as_chunks::<TURN>();
             let (value_chunks, value_rest) = values.as_chunks::<TURN>();
             for (ids, values) in chunks.iter().zip(value_chunks) {
                 for k in 0..TURN {
-                    let (accumulator, seen) = &mut groups[ids[k] as usize];
-                    add(accumulator, values[k]);
-                    *seen = true;
+                    add(&mut groups[ids[k] as usize], values[k]);
                 }
             }
             for (id, value) in rest.iter().zip(value_rest) {
-                let (accumulator, seen) = &mut groups[*id as usize];
-                add(accumulator, *value);
-                *seen = true;
+                add(&mut groups[*id as usize], *value);
             }
         } else {
             self.each(column.validity(), |group, row, valid| {
                 if valid {
-                    let (accumulator, seen) = &mut groups[group];
-                    add(accumulator, values[row]);
-                    *seen = true;
+                    add(&mut groups[group], values[row]);
                 }
             });
         }
-        let validity = Bitmap::from_fn(groups.len(), |group| groups[group].1);
-        let values = groups.iter().map(|(value, seen)| if *seen { *value } else { T::default() }).collect();
-        (values, (validity.count_ones() < groups.len()).then_some(validity))
+        groups
     }
+}
+
+/// Whether the values are so small, or so few, that all of them together fit into int64. Far cheaper to find out than
+/// to check every addition.
+fn no_sum_overflows(values: &[i64]) -> bool {
+    // Without its sign bit's copies, so that no value is further from 0 than 1 more than this.
+    let size = |value: i64| (value ^ (value >> 63)) as u64;
+    let (chunks, rest) = values.as_chunks::<TURN>();
+    let mut sizes = [0u64; TURN];
+    for chunk in chunks {
+        for k in 0..TURN {
+            sizes[k] |= size(chunk[k]);
+        }
+    }
+    let all = sizes.into_iter().chain(rest.iter().map(|value| size(*value))).fold(0, |all, size| all | size);
+    let bits = 64 - all.leading_zeros() + (usize::BITS - values.len().leading_zeros());
+    bits < 63
+}
+
+/// The sums, and which of them are of any value, if not all.
+fn sums_of<T: Copy>(groups: &[(T, i64)]) -> (Vec<T>, Option<Bitmap>) {
+    let validity = groups.iter().any(|(_, count)| *count == 0);
+    let validity = validity.then(|| Bitmap::from_fn(groups.len(), |group| groups[group].1 > 0));
+    (groups.iter().map(|(sum, _)| *sum).collect(), validity)
 }

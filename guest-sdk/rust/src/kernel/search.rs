@@ -1,26 +1,25 @@
 //! Searching columns of text and bytes.
 //!
-//! A column's values lie one after the other in one buffer, so a pattern is looked for in the whole buffer at once,
-//! with vector instructions, and hits are mapped to rows by the offsets. A hit that runs over the end of a row is
-//! none; after a row's first hit the search goes on at the next row.
+//! A column's values lie one after the other in one buffer, so a pattern is looked for in the whole buffer at once, 64
+//! places a turn with vector instructions, and hits are mapped to rows by the offsets. A hit that runs over the end of a
+//! row is none; after a row's first hit the search goes on at the next row.
 
-use memchr::memmem::Finder;
+use memchr::arch::all::packedpair::Pair;
 
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
     view::{BytesColumn, Utf8Column},
 };
 
+/// Places that are looked at a turn.
+const TURN: usize = 64;
+
 /// The rows that contain `needle`; every row contains the empty text, and null rows contain nothing.
 pub fn contains(column: &Utf8Column<'_>, needle: &str) -> Bitmap {
     let column = column.as_bytes();
     let rows = match needle.as_bytes() {
         [] => Bitmap::ones(column.len()),
-        [byte] => rows_with_hits(&column, 1, |data| memchr::memchr(*byte, data)),
-        needle => {
-            let finder = Finder::new(needle);
-            rows_with_hits(&column, needle.len(), |data| finder.find(data))
-        }
+        needle => rows_with_hits(&column, &Needle::new(needle)),
     };
     match column.validity().to_bitmap() {
         Some(validity) => rows.and(&validity),
@@ -28,29 +27,137 @@ pub fn contains(column: &Utf8Column<'_>, needle: &str) -> Bitmap {
     }
 }
 
-fn rows_with_hits(column: &BytesColumn<'_>, needle: usize, find: impl Fn(&[u8]) -> Option<usize>) -> Bitmap {
-    let (offsets, rows) = (column.offsets(), column.len());
-    let data = &column.data()[..offsets[rows] as usize];
-    let mut found = Bitmap::zeros(rows);
-    let (mut from, mut row) = (offsets[0] as usize, 0);
-    while let Some(hit) = data.get(from..).and_then(&find) {
-        let at = from + hit;
-        row = row_of(offsets, row, at);
-        let end = offsets[row + 1] as usize;
-        if at + needle <= end {
-            found.set(row);
-        }
-        // A later hit in this row would run over its end too, if this one did.
-        from = end;
-        row += 1;
-    }
-    found
+/// What is looked for: two of its bytes, rare ones, tell where it may stand.
+struct Needle<'a> {
+    bytes: &'a [u8],
+    /// The two bytes and how far they lie from its start.
+    pair: [(usize, u8); 2],
+    /// Its first eight bytes, and which bits of a word they take.
+    word: u64,
+    mask: u64,
 }
 
-/// The row from `from` on that byte `at` lies in: by doubling steps, then by halving them, since the next hit is
-/// mostly near.
+impl<'a> Needle<'a> {
+    /// `bytes` is not empty.
+    fn new(bytes: &'a [u8]) -> Self {
+        let pair = Pair::new(bytes).map_or([0, 0], |pair| [pair.index1().into(), pair.index2().into()]);
+        let mut word = [0; 8];
+        let short = bytes.len().min(8);
+        word[..short].copy_from_slice(&bytes[..short]);
+        Self {
+            bytes,
+            pair: pair.map(|index: usize| (index, bytes[index])),
+            word: u64::from_le_bytes(word),
+            mask: u64::MAX >> (64 - 8 * short),
+        }
+    }
+
+    /// The places among the 64 from `at` on where both bytes of the pair stand, the first in the lowest bit; `None`
+    /// near the end of the data.
+    fn candidates(&self, data: &[u8], at: usize) -> Option<u64> {
+        let [(first, x), (second, y)] = self.pair;
+        Some(both(data.get(at + first..)?.first_chunk()?, x, data.get(at + second..)?.first_chunk()?, y))
+    }
+
+    /// Whether it stands at `at`.
+    fn is_at(&self, data: &[u8], at: usize) -> bool {
+        // A call to compare a handful of bytes costs more than the comparison.
+        match data.get(at..).and_then(|data| data.first_chunk()) {
+            Some(word) if u64::from_le_bytes(*word) & self.mask != self.word => false,
+            Some(_) if self.bytes.len() <= 8 => true,
+            _ => data[at..].starts_with(self.bytes),
+        }
+    }
+
+    /// The first place from `at` on, looked for place by place.
+    fn find_slowly(&self, data: &[u8], at: usize) -> Option<usize> {
+        let last = data.len().checked_sub(self.bytes.len())?;
+        (at..=last).find(|&at| self.is_at(data, at))
+    }
+}
+
+fn rows_with_hits(column: &BytesColumn<'_>, needle: &Needle<'_>) -> Bitmap {
+    let offsets = column.offsets();
+    let data = &column.data()[..offsets[column.len()] as usize];
+    let mut hits = Hits { offsets, needle: needle.bytes.len(), row: 0, found: Bitmap::zeros(column.len()) };
+    let mut at = offsets[0] as usize;
+    'turns: while let Some(mut places) = needle.candidates(data, at) {
+        while places != 0 {
+            let place = at + places.trailing_zeros() as usize;
+            if needle.is_at(data, place) {
+                let end = hits.add(place);
+                if end >= at + TURN {
+                    at = end;
+                    continue 'turns;
+                }
+                places &= u64::MAX << (end - at);
+            } else {
+                places &= places - 1;
+            }
+        }
+        at += TURN;
+    }
+    while let Some(place) = needle.find_slowly(data, at) {
+        at = hits.add(place);
+    }
+    hits.found
+}
+
+/// The places where `xs` has `x` and `ys` has `y`.
+#[cfg(target_feature = "simd128")]
+fn both(xs: &[u8; TURN], x: u8, ys: &[u8; TURN], y: u8) -> u64 {
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2, v128, v128_and};
+    let vector = |bytes: &[u8; TURN], k: usize| -> v128 {
+        let (words, _) = bytes.as_chunks::<8>();
+        u64x2(u64::from_le_bytes(words[k * 2]), u64::from_le_bytes(words[k * 2 + 1]))
+    };
+    let (x, y) = (u8x16_splat(x), u8x16_splat(y));
+    let places = |k| u8x16_bitmask(v128_and(u8x16_eq(vector(xs, k), x), u8x16_eq(vector(ys, k), y)));
+    u64::from(places(0)) | u64::from(places(1)) << 16 | u64::from(places(2)) << 32 | u64::from(places(3)) << 48
+}
+
+/// The places where `xs` has `x` and `ys` has `y`.
+#[cfg(not(target_feature = "simd128"))]
+fn both(xs: &[u8; TURN], x: u8, ys: &[u8; TURN], y: u8) -> u64 {
+    let places = xs.iter().zip(ys).enumerate();
+    places.fold(0, |all, (k, (a, b))| all | u64::from((*a == x) & (*b == y)) << k)
+}
+
+/// The rows that have a hit, as hits are found from the front to the back.
+struct Hits<'a> {
+    offsets: &'a [i32],
+    /// The needle's length.
+    needle: usize,
+    /// No row before this one has a hit still to come.
+    row: usize,
+    found: Bitmap,
+}
+
+impl Hits<'_> {
+    /// The needle stands at `at`; returns where the next row starts. A later hit in this row adds nothing, and would
+    /// run over the row's end too, if this one does.
+    fn add(&mut self, at: usize) -> usize {
+        let row = row_of(self.offsets, self.row, at);
+        let end = self.offsets[row + 1] as usize;
+        if at + self.needle <= end {
+            self.found.set(row);
+        }
+        self.row = row + 1;
+        end
+    }
+}
+
+/// The row from `from` on that byte `at` lies in. The next hit is mostly near, so the next rows are looked at without
+/// a loop; then by doubling steps, then by halving them.
 fn row_of(offsets: &[i32], from: usize, at: usize) -> usize {
+    const NEAR: usize = 8;
     let at = at as i32;
+    if let Some(next) = offsets[from + 1..].first_chunk::<NEAR>() {
+        let before = next.iter().fold(0, |rows, start| rows + u32::from(*start <= at)) as usize;
+        if before < NEAR {
+            return from + before;
+        }
+    }
     let mut step = 1;
     let mut low = from;
     while offsets.get(low + step).is_some_and(|start| *start <= at) {

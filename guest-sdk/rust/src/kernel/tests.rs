@@ -50,7 +50,7 @@ fn searching_the_whole_buffer_is_searching_row_by_row() {
         let rows = [0, 1, 7, 31, 32, 33, 100][turn % 7];
         let (texts, column) = texts(&mut dice, rows, turn % 2 == 0);
         let view = Utf8::view(&column, rows).unwrap();
-        for needle in ["", "a", "aa", "ab", "aaa", "ü", " ", "b a", "x"] {
+        for needle in ["", "a", "aa", "ab", "aaa", "ü", " ", "b a", "x", "aaaaaaa", "aaaaaaaa", "abaaaaaab"] {
             let naive = |test: fn(&str, &str) -> bool| -> Bitmap {
                 texts.iter().map(|text| text.as_ref().is_some_and(|text| test(text, needle))).collect()
             };
@@ -213,6 +213,10 @@ fn groups_are_aggregated_as_one_by_one() {
             assert_eq!(ints(&grouped.count_rows()), rows_of);
             let valid: Vec<_> = (0..7).map(|g| Some(of(g).filter(|row| view.is_valid(*row)).count() as i64)).collect();
             assert_eq!(ints(&grouped.count_valid(view.validity())), valid);
+            let (sums, counts) = grouped.sum_count_i64(&view).unwrap();
+            assert_eq!((ints(&sums), ints(&counts)), (naive(|a, b| a + b), valid.clone()));
+            let (sums, counts) = grouped.sum_count_f64(&float_view);
+            assert_eq!((reals(&sums), ints(&counts)), (as_reals(naive(|a, b| a + b)), valid));
         }
     }
 }
@@ -229,7 +233,9 @@ fn nan_is_greater_than_all_numbers_and_a_sum_beyond_int64_is_an_error() {
 
     let sum = |values: Vec<i64>| {
         let column = Column::int64(values);
-        Groups::new(&[0, 0], 1).sum_i64(&Int64::view(&column, 2).unwrap()).is_ok()
+        let (view, groups) = (Int64::view(&column, 2).unwrap(), Groups::new(&[0, 0], 1));
+        assert_eq!(groups.sum_i64(&view).is_ok(), groups.sum_count_i64(&view).is_ok());
+        groups.sum_i64(&view).is_ok()
     };
     assert!(sum(vec![i64::MAX, -1]) && sum(vec![i64::MIN, i64::MAX]));
     assert!(!sum(vec![i64::MAX, 1]) && !sum(vec![i64::MIN, -1]));

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod generate;
 pub(crate) mod plugin;
 pub(crate) mod run;
+pub(crate) mod sql;
 
 use std::io::{self, Write};
 use std::sync::Arc;

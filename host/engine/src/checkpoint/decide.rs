@@ -65,6 +65,7 @@ pub(super) struct Tail {
     pub segment: usize,
     pub at: u64,
     pub what: String,
+    pub short: bool,
 }
 
 /// Why nothing can be opened.
@@ -184,7 +185,7 @@ fn run(found: &Found) -> (usize, Option<Broken>) {
             return (first, Some(Broken { file: segment.file.clone(), at: 0, what, is_gap: false }));
         }
         let is_last = i + 1 == segments.len();
-        if let End::Damaged { at, what, followed } = &segment.end
+        if let End::Damaged { at, what, followed, .. } = &segment.end
             && (!is_last || *followed)
         {
             let (file, at, what) = (segment.file.clone(), *at as u64, what.clone());
@@ -291,7 +292,9 @@ fn damage_of(snapshot: &Snapshot) -> Vec<String> {
 fn tail(found: &Found, epoch: u64) -> Option<Tail> {
     let segment = found.segments.len().checked_sub(1)?;
     match &found.segments[segment].end {
-        End::Damaged { at, what, .. } => Some(Tail { epoch, segment, at: *at as u64, what: what.clone() }),
+        End::Damaged { at, what, short, .. } => {
+            Some(Tail { epoch, segment, at: *at as u64, what: what.clone(), short: *short })
+        }
         End::Clean | End::Newer(_) => None,
     }
 }

@@ -17,6 +17,12 @@ pub enum CheckpointError {
         /// Who says so in the lock file.
         owner: Option<String>,
     },
+    /// The lock's file was removed while the checkpoint was open.
+    #[error("this process does not own the checkpoint {place} any more: its LOCK file was removed or replaced")]
+    TakenAway {
+        /// The checkpoint.
+        place: String,
+    },
     /// A folder with other things in it.
     #[error("{place} is not a checkpoint: it holds {found}")]
     NotACheckpoint {
@@ -61,6 +67,9 @@ pub enum CheckpointError {
         /// What is not known.
         what: String,
     },
+    /// What a checkpoint that is to be dropped has published could not be taken away.
+    #[error("{0}")]
+    Forget(Error),
     /// The epoch asked for is not there.
     #[error("epoch {epoch} of the checkpoint {place} cannot be opened: {why}")]
     NoSuchEpoch {
@@ -87,12 +96,21 @@ pub enum CheckpointError {
 impl From<CheckpointError> for Error {
     fn from(e: CheckpointError) -> Self {
         use CheckpointError as C;
+        let e = match e {
+            C::Forget(error) => return error,
+            other => other,
+        };
         let message = e.to_string();
         let anew = "start anew with --fresh: the state is lost, and the input is read from its beginning";
         let (kind, help) = match &e {
             C::Held { .. } => {
                 let help =
                     "one job owns a checkpoint at a time: stop the other one, or give this one its own `checkpoint`";
+                (ErrorKind::Conflict, help.to_string())
+            }
+            C::TakenAway { .. } => {
+                let help = "never remove LOCK: it is free as soon as its owner has ended. See that no other job has gone on \
+                            with this checkpoint, and start again";
                 (ErrorKind::Conflict, help.to_string())
             }
             C::NotACheckpoint { .. } => (ErrorKind::Invalid, "name an empty folder as `checkpoint`".to_string()),
@@ -110,7 +128,7 @@ impl From<CheckpointError> for Error {
             C::Damaged { .. } => (ErrorKind::Corrupt, format!("restore the folder from a copy, or {anew}")),
             C::Newer { .. } => (ErrorKind::Invalid, "use the version of Millstream that wrote it".to_string()),
             C::NoSuchEpoch { .. } => (ErrorKind::Invalid, "open it at its last epoch".to_string()),
-            C::Misuse(_) => return Self::internal(message),
+            C::Misuse(_) | C::Forget(_) => return Self::internal(message),
         };
         let error = Self::new(kind, message).with_help(help);
         match e {

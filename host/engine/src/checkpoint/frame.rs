@@ -137,6 +137,8 @@ pub(super) enum End {
         what: String,
         /// Whether it cannot be a torn write, because something follows that was written after it was synced.
         followed: bool,
+        /// Whether the frame ends early: as far as it goes it may be what was written.
+        short: bool,
     },
     /// With a frame that a newer version wrote.
     Newer(String),
@@ -159,10 +161,11 @@ pub(super) fn scan(bytes: &[u8], id: u64) -> (Vec<Frame>, End) {
 }
 
 fn next(bytes: &[u8], at: usize, id: u64, before: Option<&Frame>) -> Result<Frame, End> {
-    let damaged = |what: String, followed: bool| End::Damaged { at, what, followed };
+    let damaged = |what: String, followed: bool| End::Damaged { at, what, followed, short: false };
+    let short = |what: String| End::Damaged { at, what, followed: false, short: true };
     let rest = &bytes[at..];
     let Some(head) = rest.first_chunk::<HEADER>() else {
-        return Err(damaged("a frame's header is incomplete".into(), false));
+        return Err(short("a frame's header is incomplete".into()));
     };
     let (header, checksum) = Header::read(head).map_err(|e| match e {
         HeaderError::Damaged => damaged("a frame's header has a wrong checksum".into(), is_followed(&rest[1..], id)),
@@ -183,7 +186,7 @@ fn next(bytes: &[u8], at: usize, id: u64, before: Option<&Frame>) -> Result<Fram
     }
     let epoch = header.epoch;
     let Some(payload) = header.frame_len().and_then(|len| rest.get(HEADER..len)) else {
-        return Err(damaged(format!("the record of epoch {epoch} is incomplete"), false));
+        return Err(short(format!("the record of epoch {epoch} is incomplete")));
     };
     if crc32fast::hash(payload) != header.payload {
         let followed = rest.len() > HEADER + payload.len();

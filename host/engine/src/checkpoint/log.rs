@@ -81,7 +81,6 @@ impl Checkpoint {
                 return Err(CheckpointError::Misuse(format!("epoch {epoch} is appended where epoch {next} is next")));
             }
             let json = serde_json::to_vec(record).map_err(|e| CheckpointError::Misuse(e.to_string()))?;
-            checkpoint.faults.hit(point::RECORD_BEFORE);
             let bytes = checkpoint.write_frame(Kind::Epoch, record.epoch, [&json, &change.bytes, inline])?;
             checkpoint.log.last = Some(record.epoch);
             checkpoint.planner.logged(bytes);
@@ -115,6 +114,11 @@ impl Checkpoint {
 
     /// Writes one frame and syncs it; its length.
     fn write_frame(&mut self, kind: Kind, epoch: u64, parts: [&[u8]; 3]) -> Result<u64, CheckpointError> {
+        let [before, torn, after_write, after_sync] = match kind {
+            Kind::Epoch => [point::RECORD_BEFORE, point::RECORD_TORN, point::RECORD_WRITTEN, point::RECORD_SYNCED],
+            Kind::Mark => [point::CLOSE_BEFORE, point::CLOSE_TORN, point::CLOSE_WRITTEN, point::CLOSE_SYNCED],
+        };
+        self.faults.hit(before);
         let mut payload = crc32fast::Hasher::new();
         parts.iter().for_each(|part| payload.update(part));
         let (head, checksum) = Header {
@@ -139,20 +143,16 @@ impl Checkpoint {
         // In two halves, so that a test can stop between them.
         let mut write = || -> io::Result<()> {
             write_range(file.as_mut(), &pieces, 0, total / 2)?;
-            if kind == Kind::Epoch {
-                faults.hit(point::RECORD_TORN);
-            }
+            faults.hit(torn);
             write_range(file.as_mut(), &pieces, total / 2, total)?;
-            if kind == Kind::Epoch {
-                faults.hit(point::RECORD_WRITTEN);
-            }
+            faults.hit(after_write);
             Ok(())
         };
         let written = write();
         let synced = written.and_then(|()| file.sync());
         synced.map_err(|e| self.storage_error("appending to", &path, e))?;
+        self.faults.hit(after_sync);
         if kind == Kind::Epoch {
-            self.faults.hit(point::RECORD_SYNCED);
             self.log.published = [self.log.published[1], self.published];
         }
         self.log.previous = checksum;
@@ -184,9 +184,11 @@ impl Checkpoint {
             return Ok((first, self.log.segment.map_or(0, |(_, len)| len)));
         }
         let path = segment_file(first);
+        self.faults.hit(point::SEGMENT_BEFORE);
         let file = self.storage.create(&path).map_err(|e| self.storage_error("creating", &path, e))?;
-        self.storage.sync_folder("log").map_err(|e| self.storage_error("syncing", "log", e))?;
         self.faults.hit(point::SEGMENT_CREATED);
+        self.storage.sync_folder("log").map_err(|e| self.storage_error("syncing", "log", e))?;
+        self.faults.hit(point::SEGMENT_FOLDER_SYNCED);
         self.log.file = Some(file);
         self.log.segment = Some((first, 0));
         self.segments.insert(first);
@@ -197,6 +199,7 @@ impl Checkpoint {
     /// ends at some committed epoch, and no snapshot of a later one.
     fn cut(&mut self) -> Result<(), CheckpointError> {
         let Some(cut) = self.log.cut.take() else { return Ok(()) };
+        self.faults.hit(point::CUT_BEFORE);
         for path in &cut.snapshots {
             self.storage.remove(path).map_err(|e| self.storage_error("removing", path, e))?;
         }
@@ -213,6 +216,7 @@ impl Checkpoint {
             let path = segment_file(first);
             self.storage.truncate(&path, len).map_err(|e| self.storage_error("cutting", &path, e))?;
         }
+        self.faults.hit(point::CUT_AFTER);
         Ok(())
     }
 }

@@ -5,7 +5,8 @@
 //! * An epoch is committed when [`Checkpoint::append`] returns, by one fsync; nothing else commits it.
 //! * Whatever the process or the machine does, [`Checkpoint::open`] gives exactly the state after some committed
 //!   epoch, the last one unless the storage lost what it said was synced, or it refuses and says why.
-//! * While a [`Checkpoint`] lives, no other can be opened on the same storage.
+//! * While a [`Checkpoint`] lives, no other can be opened on the same storage. Should somebody remove the lock's file, this
+//!   handle writes no more.
 //! * The epoch before the last can be opened too ([`Options::at`]).
 //! * After a failed write the handle takes no more: what is on the disk is found out at the next start.
 //!
@@ -58,6 +59,21 @@ pub struct Options {
     pub faults: Faults,
     /// When snapshots are asked for.
     pub snapshots: SnapshotSizes,
+    /// Takes away what was published by a checkpoint that is dropped.
+    pub forget: Option<Forget>,
+}
+
+/// Called with the id of a checkpoint that is being dropped: after that is noted, so that it comes to its end whatever
+/// happens in between, and before anything of the checkpoint goes. May be called again for the same checkpoint.
+#[derive(Clone)]
+pub struct Forget(pub Arc<ForgetFn>);
+
+type ForgetFn = dyn Fn(&str) -> crate::Result<()> + Send + Sync;
+
+impl std::fmt::Debug for Forget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Forget")
+    }
 }
 
 /// When snapshots of the state are asked for, and how much at once.
@@ -86,6 +102,7 @@ impl Default for Options {
             id: None,
             faults: Faults::default(),
             snapshots: SnapshotSizes::default(),
+            forget: None,
         }
     }
 }
@@ -131,6 +148,8 @@ pub struct Suspicious {
     pub at: u64,
     /// What is wrong with them.
     pub what: String,
+    /// They end early. A record that was committed was whole: so this one was not, unless the file was cut.
+    pub short: bool,
 }
 
 /// An open checkpoint: the only one to write to these files.
@@ -150,7 +169,7 @@ pub struct Checkpoint {
     published: u64,
     /// Why nothing more may be written.
     poisoned: Option<String>,
-    _lock: Box<dyn Lock>,
+    lock: Box<dyn Lock>,
 }
 
 impl Checkpoint {
@@ -161,12 +180,6 @@ impl Checkpoint {
     /// `Storage`.
     pub fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Self, Recovered), CheckpointError> {
         open::open(storage, options)
-    }
-
-    /// The id of the checkpoint in `storage`, without opening it; none where there is none, or none that can be read.
-    pub fn id_in(storage: &dyn Storage) -> Option<String> {
-        let content = storage.read("checkpoint.json").ok()?;
-        meta::Meta::read(&content).ok().map(|meta| meta.id)
     }
 
     /// The checkpoint's id: 16 hexadecimal digits.
@@ -192,6 +205,12 @@ impl Checkpoint {
     fn writing<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, CheckpointError>) -> Result<T, CheckpointError> {
         if let Some(reason) = &self.poisoned {
             return Err(CheckpointError::Poisoned { place: self.place.clone(), reason: reason.clone() });
+        }
+        let held = self.lock.is_held().map_err(|e| self.storage_error("looking at", "LOCK", e))?;
+        if !held {
+            let lost = CheckpointError::TakenAway { place: self.place.clone() };
+            self.poisoned = Some(lost.to_string());
+            return Err(lost);
         }
         // Set first, so that a step that unwinds leaves the handle closed too.
         self.poisoned = Some("a write did not come to its end".to_string());

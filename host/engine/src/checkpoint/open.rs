@@ -15,7 +15,8 @@ use super::log::{Cut, Log, segment_file};
 use super::meta::{FORMAT, Meta, MetaError};
 use super::snapshot::SnapshotError;
 use super::snapshots::snapshot_file;
-use super::{Checkpoint, CheckpointError, Options, Recovered, Suspicious, Unpublished, snapshot};
+use super::{Checkpoint, CheckpointError, Forget, Options, Recovered, Suspicious, Unpublished, snapshot};
+use crate::fault::{Faults, point};
 use crate::record::EpochRecord;
 use crate::state::{Piece, State, StateChange, StateError};
 use crate::storage::{Lock, Storage};
@@ -31,13 +32,13 @@ const OURS: [&str; 6] = [LOCK, META, META_NEW, DROPPED, "log", "state"];
 type File = (String, Vec<u8>);
 
 pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Checkpoint, Recovered), CheckpointError> {
-    let at = Place { storage: storage.as_ref(), name: storage.describe() };
+    let at = Place { storage: storage.as_ref(), name: storage.describe(), faults: &options.faults };
     // Looked at before the lock too, so that no lock file is left in somebody else's folder.
     at.check_is_ours()?;
     let lock = at.lock()?;
     at.check_is_ours()?;
     if options.fresh || at.io("looking at", DROPPED, at.storage.exists(DROPPED))? {
-        at.drop_everything()?;
+        at.drop_everything(options.forget.as_ref())?;
     }
     let meta = at.read_or_make_meta(options)?;
     let segments = at.read_all("log", parse_segment)?;
@@ -67,6 +68,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
         file: found.segments[tail.segment].file.clone(),
         at: tail.at,
         what: tail.what.clone(),
+        short: tail.short,
     });
     let recovered = Recovered {
         id: meta.id.clone(),
@@ -97,7 +99,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
         planner,
         published: decision.published,
         poisoned: None,
-        _lock: lock,
+        lock,
         storage,
     };
     Ok((checkpoint, recovered))
@@ -107,6 +109,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
 struct Place<'a> {
     storage: &'a dyn Storage,
     name: String,
+    faults: &'a Faults,
 }
 
 impl Place<'_> {
@@ -165,27 +168,38 @@ impl Place<'_> {
     }
 
     /// Removes everything but the lock, in an order that can be taken up again after a crash.
-    fn drop_everything(&self) -> Result<(), CheckpointError> {
+    fn drop_everything(&self, forget: Option<&Forget>) -> Result<(), CheckpointError> {
         let list = |folder| self.io("listing", folder, self.storage.list(folder));
         if !self.io("looking at", DROPPED, self.storage.exists(DROPPED))? {
-            if self.io("looking at", META, self.storage.exists(META))? {
-                self.io("renaming", META, self.storage.rename(META, DROPPED))?;
-            } else if list("log")?.is_empty() && list("state")?.is_empty() {
+            let is_there = self.io("looking at", META, self.storage.exists(META))?;
+            if !is_there && list("log")?.is_empty() && list("state")?.is_empty() {
                 return Ok(());
+            }
+            self.faults.hit(point::DROP_BEFORE);
+            if is_there {
+                self.io("renaming", META, self.storage.rename(META, DROPPED))?;
             } else {
                 drop(self.io("creating", DROPPED, self.storage.create(DROPPED))?);
             }
             self.io("syncing", "", self.storage.sync_folder(""))?;
+            self.faults.hit(point::DROP_NOTED);
+        }
+        let dropped = self.io("reading", DROPPED, self.storage.read(DROPPED))?;
+        if let (Some(Forget(forget)), Ok(meta)) = (forget, Meta::read(&dropped)) {
+            forget(&meta.id).map_err(CheckpointError::Forget)?;
         }
         for (folder, is_ours) in [("log", is_log as fn(&str) -> bool), ("state", is_state)] {
             for entry in list(folder)?.iter().filter(|e| is_ours(&e.name)) {
                 let path = format!("{folder}/{}", entry.name);
                 self.io("removing", &path, self.storage.remove(&path))?;
+                self.faults.hit(point::DROP_REMOVED);
             }
             self.io("syncing", folder, self.storage.sync_folder(folder))?;
         }
         self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
-        self.io("syncing", "", self.storage.sync_folder(""))
+        self.io("syncing", "", self.storage.sync_folder(""))?;
+        self.faults.hit(point::DROP_AFTER);
+        Ok(())
     }
 
     fn read_or_make_meta(&self, options: &Options) -> Result<Meta, CheckpointError> {
@@ -219,10 +233,13 @@ impl Place<'_> {
             let mut file = self.storage.create(META_NEW)?;
             file.write_all(&meta.write())?;
             file.sync()?;
+            self.faults.hit(point::CREATE_WRITTEN);
             self.storage.rename(META_NEW, META)?;
             self.storage.sync_folder("")
         };
+        self.faults.hit(point::CREATE_BEFORE);
         self.io("writing", META, write())?;
+        self.faults.hit(point::CREATE_AFTER);
         Ok(meta)
     }
 
@@ -237,6 +254,7 @@ impl Place<'_> {
         for entry in entries.iter().filter(|e| e.name.ends_with(".tmp")) {
             let path = format!("{folder}/{}", entry.name);
             self.io("removing", &path, self.storage.remove(&path))?;
+            self.faults.hit(point::REMAINS_REMOVED);
         }
         let files = entries.into_par_iter().filter_map(|entry| {
             let key = parse(&entry.name)?;

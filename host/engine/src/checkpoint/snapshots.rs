@@ -42,9 +42,12 @@ impl Checkpoint {
             sections.iter().try_for_each(|(_, bytes)| file.write_all(bytes))?;
             self.faults.hit(point::SNAPSHOT_WRITTEN);
             file.sync()?;
+            self.faults.hit(point::SNAPSHOT_SYNCED);
             self.storage.rename(&temporary, &path)?;
             self.faults.hit(point::SNAPSHOT_RENAMED);
-            self.storage.sync_folder("state")
+            self.storage.sync_folder("state")?;
+            self.faults.hit(point::SNAPSHOT_FOLDER_SYNCED);
+            Ok(())
         };
         write().map_err(|e| self.storage_error("writing", &path, e))?;
         let partitions: Vec<u32> = sections.iter().map(|(partition, _)| *partition).collect();
@@ -74,6 +77,7 @@ impl Checkpoint {
             self.faults.hit(point::GC_REMOVED);
             self.snapshots.remove(i);
         }
+        self.faults.hit(point::GC_AFTER);
         Ok(())
     }
 }

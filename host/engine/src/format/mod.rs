@@ -11,11 +11,13 @@ mod chunk;
 mod decode;
 pub mod encode;
 mod error;
+mod infer;
 mod normalise;
 mod types;
 
 pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES};
 pub use decode::{CsvLayout, ParquetFile, RowGroup, decoder};
 pub use error::FormatError;
+pub use infer::{format_of, infer_schema};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

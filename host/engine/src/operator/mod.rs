@@ -15,6 +15,7 @@ mod isolate;
 mod plugin;
 mod relational;
 mod rows;
+mod unnest;
 
 use std::fmt::Debug;
 
@@ -31,9 +32,10 @@ pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use isolate::{Attempt, isolate};
-pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap};
+pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use rows::{Origin, Rows};
+pub use unnest::{Unnest, UnnestColumn};
 
 /// A stateless operator.
 pub trait Transform: Send + Sync + Debug {

@@ -3,12 +3,13 @@
 //! A plugin is called with at most [`ROWS_PER_CALL`] rows. Rows that it rejects, and rows that make it fail alone (see
 //! [`super::isolate()`]), go to the dead letters; the rest of the batch goes on.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array};
 use arrow::compute::{concat, take};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use millstream_plugin::{
     BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection,
@@ -57,6 +58,11 @@ pub struct PluginCalls {
 pub type CallResults<T> = (Vec<(Range<usize>, T)>, Vec<(usize, String)>);
 
 impl PluginCalls {
+    /// The plugin's name.
+    pub fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
     /// For operator `node`, which uses the plugin named `plugin`.
     pub fn new(node: Arc<str>, plugin: Arc<str>) -> Self {
         Self { node, plugin }
@@ -147,6 +153,37 @@ pub enum ColumnFrom {
 }
 
 /// Puts a batch together from input columns and returned ones.
+/// What a plugin that adds columns gives: input columns that are `wanted` (none = all) and not replaced, then its own.
+pub fn extended(
+    input: &SchemaRef,
+    returned: &Fields,
+    wanted: Option<&BTreeSet<String>>,
+) -> (Vec<ColumnFrom>, SchemaRef) {
+    let (mut layout, mut fields) = (Vec::new(), Vec::new());
+    let find = |name: &str| returned.iter().position(|f| f.name() == name);
+    for (i, field) in input.fields().iter().enumerate() {
+        match find(field.name()) {
+            // In the place of the column that it replaces.
+            Some(r) => {
+                layout.push(ColumnFrom::Plugin(r));
+                fields.push(returned[r].clone());
+            }
+            None if wanted.is_none_or(|w| w.contains(field.name())) => {
+                layout.push(ColumnFrom::Input(i));
+                fields.push(field.clone());
+            }
+            None => {}
+        }
+    }
+    for (r, field) in returned.iter().enumerate() {
+        if input.column_with_name(field.name()).is_none() {
+            layout.push(ColumnFrom::Plugin(r));
+            fields.push(field.clone());
+        }
+    }
+    (layout, Arc::new(Schema::new(fields)))
+}
+
 fn assemble(
     schema: &SchemaRef,
     layout: &[ColumnFrom],
@@ -227,6 +264,11 @@ pub struct PluginFlatMap {
 }
 
 impl PluginFlatMap {
+    /// The columns that come out.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
     /// Output column `i` comes from `layout[i]` and is field `i` of `schema`; input columns are repeated for each row.
     pub fn new(calls: PluginCalls, bound: BoundFlatMap, layout: Vec<ColumnFrom>, schema: SchemaRef) -> Self {
         Self { calls, bound, layout, schema }

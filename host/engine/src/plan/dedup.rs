@@ -35,7 +35,7 @@ impl Planner<'_> {
         let mut observes_input = None;
         if let Some(spec) = &operator.event_time {
             let at = event_time::column(text, &format!("`{}`", input.value), &schema, spec)?;
-            schema = event_time::mark(&schema, at, spec.delay.map(|_| name.as_str()));
+            schema = event_time::mark(&schema, at, spec.delay.is_some());
             let number = self.done.watermarks.add(name, spec);
             observes_input = Some((number, at));
             watermark = Derived::Node(number);

@@ -72,13 +72,13 @@ fn refuse_type(text: &JobText, spec: &EventTimeSpec, name: &str, found: &DataTyp
         ))
 }
 
-/// `schema` with column `at` marked as event time, the only one. `watermark` is the node that it has a watermark from.
-pub(super) fn mark(schema: &SchemaRef, at: usize, watermark: Option<&str>) -> SchemaRef {
+/// `schema` with column `at` marked as event time, the only one.
+pub(super) fn mark(schema: &SchemaRef, at: usize, has_watermark: bool) -> SchemaRef {
     let fields = schema.fields().iter().enumerate().map(|(i, field)| {
         let mut metadata = field.metadata().clone();
         metadata.remove(EVENT_TIME);
         if i == at {
-            metadata.insert(EVENT_TIME.to_owned(), watermark.unwrap_or_default().to_owned());
+            metadata.insert(EVENT_TIME.to_owned(), if has_watermark { "watermark" } else { "" }.to_owned());
         }
         Arc::new(Field::clone(field).with_metadata(metadata))
     });

@@ -8,6 +8,7 @@ mod dedup;
 mod event_time;
 mod explain;
 mod flow;
+pub mod late;
 mod node;
 mod operators;
 mod plugins;

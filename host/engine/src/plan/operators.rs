@@ -15,7 +15,7 @@ use crate::operator::aggregate::{
     AggregateCall, GroupAggregate, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey,
 };
 use crate::operator::{
-    ColumnFrom, Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform,
+    Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended,
 };
 use crate::sql::{self, Emits, InputTable, PlanContext, Relation};
 use crate::state::DEFAULT_PARTITIONS;
@@ -98,7 +98,7 @@ impl Planner<'_> {
     fn observe_output(&mut self, mut node: PlannedNode, spec: &crate::job::EventTimeSpec) -> Result<PlannedNode> {
         let at = event_time::column(&self.job.text, &format!("`{}`", node.name), &node.schema, spec)?;
         let number = self.done.watermarks.add(&node.name, spec);
-        node.schema = event_time::mark(&node.schema, at, spec.delay.map(|_| node.name.as_str()));
+        node.schema = event_time::mark(&node.schema, at, spec.delay.is_some());
         node.observes = Some((number, at));
         node.watermark = Derived::Node(number);
         Ok(node)
@@ -143,9 +143,16 @@ impl Planner<'_> {
         let mut tables = BTreeMap::new();
         for (input, _) in &parsed.tables {
             let node = self.input(input)?;
-            tables.insert(input.clone(), InputTable { schema: node.schema.clone(), emits: node.emits() });
+            let table = InputTable { schema: node.schema.clone(), emits: node.emits(), made_by: None };
+            tables.insert(input.clone(), table);
         }
         let functions = self.plugins.functions(&name);
+        for call in &parsed.calls {
+            let input = tables.get(&call.input);
+            let input = input.ok_or_else(|| Error::internal(format!("the query does not read `{}`", call.input)))?;
+            let made = call.bind(text, input, functions.get(&call.plugin))?;
+            tables.insert(call.table.clone(), made);
+        }
         let plan_over = |tables: &BTreeMap<String, InputTable>| {
             sql::plan(
                 text,
@@ -171,7 +178,7 @@ impl Planner<'_> {
         {
             let mut marked = tables.clone();
             let table = marked.get_mut(input).expect("it was put in above");
-            table.schema = event_time::mark(&table.schema, at, spec.delay.map(|_| operator.name.value.as_str()));
+            table.schema = event_time::mark(&table.schema, at, spec.delay.is_some());
             if let Ok(relation) = plan_over(&marked)
                 && relation.is_stateful()
             {
@@ -393,37 +400,6 @@ impl Planner<'_> {
             what: "aggregate by plugin".into(),
         })
     }
-}
-
-/// Input columns that are wanted and not replaced, then the plugin's.
-fn extended(
-    input: &SchemaRef,
-    returned: &arrow::datatypes::Fields,
-    wanted: Option<&BTreeSet<String>>,
-) -> (Vec<ColumnFrom>, SchemaRef) {
-    let (mut layout, mut fields) = (Vec::new(), Vec::new());
-    let find = |name: &str| returned.iter().position(|f| f.name() == name);
-    for (i, field) in input.fields().iter().enumerate() {
-        match find(field.name()) {
-            // In the place of the column that it replaces.
-            Some(r) => {
-                layout.push(ColumnFrom::Plugin(r));
-                fields.push(returned[r].clone());
-            }
-            None if wanted.is_none_or(|w| w.contains(field.name())) => {
-                layout.push(ColumnFrom::Input(i));
-                fields.push(field.clone());
-            }
-            None => {}
-        }
-    }
-    for (r, field) in returned.iter().enumerate() {
-        if input.column_with_name(field.name()).is_none() {
-            layout.push(ColumnFrom::Plugin(r));
-            fields.push(field.clone());
-        }
-    }
-    (layout, Arc::new(Schema::new(fields)))
 }
 
 /// Which columns of which nodes a query reads.

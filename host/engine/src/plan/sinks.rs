@@ -4,12 +4,12 @@ use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 
-use super::dead_letters;
 use super::event_time::unmark;
 use super::operators::PlannedNodes;
+use super::{dead_letters, late};
 use crate::job::{Job, OutputMode, SinkConnector, SinkSpec, SourceConnector};
 use crate::sink;
-use crate::sql::Emits;
+use crate::sql::{Emits, Relation};
 use crate::{Error, Result};
 
 /// A sink and what comes to it.
@@ -91,14 +91,24 @@ fn refuse_shared_folder(job: &Job, sink: &SinkSpec) -> Result<()> {
     Ok(())
 }
 
-/// The columns of late rows: those that the node which names this sink is given. Several nodes may, if they agree.
+/// The columns of late rows: those that the node which names this sink is given, and [`late::schema`]'s. Several nodes
+/// may name it, if they agree.
 fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef> {
     let mut found: Option<SchemaRef> = None;
     for operator in &job.operators {
         let Some(late) = operator.late.as_ref().filter(|l| l.value == sink) else { continue };
         let node = nodes.get(&operator.name.value);
-        let schema = node.and_then(|n| stateful_input(&n.relation));
-        let schema = schema.ok_or_else(|| Error::internal(format!("`{}` has no input", operator.name.value)))?;
+        let inputs = node.and_then(|n| stateful_inputs(&n.relation));
+        let inputs = inputs.ok_or_else(|| Error::internal(format!("`{}` has no input", operator.name.value)))?;
+        let schema = late::schema(&inputs).map_err(|column| {
+            let name = &operator.name.value;
+            let message = format!(
+                "the late rows of `{name}` cannot have one column `{column}`: it is there with another meaning"
+            );
+            job.text
+                .error(late.span.clone(), message)
+                .with_help("give the column another name before this node: … AS other_name")
+        })?;
         match &found {
             Some(other) if unmark(other) != unmark(&schema) => {
                 let message = format!(
@@ -113,12 +123,11 @@ fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef>
     found.ok_or_else(|| Error::internal(format!("nobody sends late rows to `{sink}`")))
 }
 
-/// The schema of the rows that a node's stateful operator is given.
-pub(super) fn stateful_input(relation: &crate::sql::Relation) -> Option<SchemaRef> {
-    use crate::sql::Relation;
+/// The schemas of the rows that a node's stateful operator is given.
+fn stateful_inputs(relation: &Relation) -> Option<Vec<SchemaRef>> {
     match relation {
         Relation::Input { .. } | Relation::Union { .. } => None,
-        Relation::Transform { input, .. } => stateful_input(input),
-        Relation::Stateful { inputs, .. } => inputs.first().map(Relation::schema),
+        Relation::Transform { input, .. } => stateful_inputs(input),
+        Relation::Stateful { inputs, .. } => Some(inputs.iter().map(Relation::schema).collect()),
     }
 }

@@ -60,7 +60,7 @@ impl Committer {
         Ok(match pace {
             Pace::Threads => Self::Threads(Threads::start(steps)?),
             Pace::Stepped(schedule) => Self::Stepped(Stepped {
-                steps,
+                steps: Some(steps),
                 schedule,
                 computed: VecDeque::new(),
                 committed: Vec::new(),
@@ -157,7 +157,8 @@ impl Threads {
 
 /// The same steps on the loop's own thread, in the order of a schedule.
 pub(super) struct Stepped {
-    steps: Steps,
+    /// None once everything is done: nothing holds the checkpoint any more.
+    steps: Option<Steps>,
     schedule: Box<dyn FnMut() -> Turn + Send>,
     computed: VecDeque<Computed>,
     committed: Vec<Committed>,
@@ -180,14 +181,15 @@ impl Stepped {
     }
 
     fn turn(&mut self, turn: Turn) -> Result<()> {
+        let Some(steps) = &self.steps else { return Err(Error::internal("an epoch after the last one")) };
         let done = match turn {
             Turn::Compute => Ok(()),
             Turn::Commit => self.computed.pop_front().map_or(Ok(()), |computed| {
-                self.committed.push(self.steps.commit(computed)?);
+                self.committed.push(steps.commit(computed)?);
                 Ok(())
             }),
             Turn::Publish if self.committed.is_empty() => Ok(()),
-            Turn::Publish => self.steps.publish(std::mem::take(&mut self.committed)),
+            Turn::Publish => steps.publish(std::mem::take(&mut self.committed)),
         };
         // Nothing follows a failed step, as a thread that has failed does nothing more.
         if done.is_err() {
@@ -202,7 +204,9 @@ impl Stepped {
         while !self.computed.is_empty() {
             self.turn(Turn::Commit)?;
         }
-        self.turn(Turn::Publish)
+        self.turn(Turn::Publish)?;
+        self.steps = None;
+        Ok(())
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn compute(
     let began = Instant::now();
     let context =
         EpochContext { stateful: &plan.stateful, pairs: &epoch.pairs, watermark_nodes: plan.watermarks.len() };
-    let mut gather = Gather::new(epoch.epoch, plan, sinks);
+    let mut gather = Gather::new(epoch, plan, sinks);
 
     let mut readers: Vec<Reader<'_>> = Vec::new();
     for (number, (range, live)) in epoch.ranges.iter().zip(sources).enumerate() {
@@ -84,6 +84,7 @@ pub(super) fn compute(
         Ok((origin, output))
     };
     in_order(threads, chunks, work, |(origin, output)| {
+        faults.hit(point::CHUNK_BEFORE);
         gather.take_chunk(&origin, output)?;
         faults.hit(point::CHUNK);
         Ok(())

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::chunk::{ChunkOutput, Passed};
+use super::epoch::EpochPlan;
 use crate::job::OnError;
 use crate::operator::{Effects, Partial, Seen};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
-use crate::record::Counters;
+use crate::plan::late::{self, Place};
+use crate::record::{Counters, WatermarkPair};
 use crate::sink::Sink;
 use crate::{Error, ErrorKind, Result};
 
@@ -33,6 +36,8 @@ pub(super) struct Origin {
 pub(super) struct Gather<'a> {
     epoch: u64,
     plan: &'a Plan,
+    /// The watermarks of each stateful operator.
+    pairs: &'a [WatermarkPair],
     /// In the plan's order; last the dead letters.
     sinks: &'a mut [Box<dyn Sink>],
     /// Per stateful operator, in the order of the chunks.
@@ -46,10 +51,11 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    pub fn new(epoch: u64, plan: &'a Plan, sinks: &'a mut [Box<dyn Sink>]) -> Self {
+    pub fn new(epoch: &'a EpochPlan, plan: &'a Plan, sinks: &'a mut [Box<dyn Sink>]) -> Self {
         Self {
-            epoch,
+            epoch: epoch.epoch,
             plan,
+            pairs: &epoch.pairs,
             sinks,
             partials: plan.stateful.iter().map(|_| Vec::new()).collect(),
             seen: vec![Seen::default(); plan.watermarks.len()],
@@ -86,20 +92,20 @@ impl<'a> Gather<'a> {
         }
         let place = |row: u32| {
             let line = before + u64::from(positions.line(row as usize)) + 1;
-            (Some(source.clone()), origin.file.clone(), Some(line))
+            Place { source: Some(source.clone()), file: origin.file.clone(), line: Some(line) }
         };
         self.take_passed(passed, place, letters)
     }
 
     /// Takes what came of rows that a stateful operator gave.
     pub fn take_emitted(&mut self, passed: Passed) -> Result<()> {
-        self.take_passed(passed, |_| (None, None, None), Vec::new())
+        self.take_passed(passed, |_| Place::default(), Vec::new())
     }
 
     fn take_passed(
         &mut self,
         passed: Passed,
-        place: impl Fn(u32) -> (Option<Arc<str>>, Option<Arc<str>>, Option<u64>),
+        place: impl Fn(u32) -> Place,
         mut letters: Vec<DeadLetter>,
     ) -> Result<()> {
         let Passed { sinks, partials, effects } = passed;
@@ -111,7 +117,7 @@ impl<'a> Gather<'a> {
         }
         let Effects { rejects, late, partly_late, seen } = effects;
         for reject in rejects {
-            let (source, file, line) = place(reject.origin);
+            let Place { source, file, line } = place(reject.origin);
             letters.push(DeadLetter { node: reject.node, source, file, line, reason: reject.reason, row: reject.row });
         }
         letters.sort_by_key(|l| l.line);
@@ -120,10 +126,13 @@ impl<'a> Gather<'a> {
         }
         for rows in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            let operator = self.plan.stateful.iter().find(|s| node_of(&s.name) == &*rows.node);
-            if let Some(sink) = operator.and_then(|o| o.late) {
-                self.write(sink, &rows.rows.batch)?;
-            }
+            let operator = self.plan.stateful.iter().position(|s| node_of(&s.name) == &*rows.node);
+            let sink = operator.and_then(|o| Some((self.plan.stateful[o].late?, self.pairs[o].late)));
+            let Some((sink, watermark)) = sink else { continue };
+            let places: Vec<Place> = (0..rows.rows.len()).map(|i| place(rows.rows.origin(i))).collect();
+            let schema = &self.plan.sinks[sink].schema;
+            let batch = late::batch(schema, &rows.rows.batch, self.epoch, &rows.node, watermark, &places);
+            self.write(sink, &batch.map_err(does_not_fit)?)?;
         }
         for (node, rows) in partly_late {
             *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
@@ -143,7 +152,7 @@ impl<'a> Gather<'a> {
         } else {
             let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
-                .map_err(|e| Error::internal(format!("rows do not fit their sink: {e}")).caused_by(e))?
+                .map_err(does_not_fit)?
         };
         let name = &self.plan.sinks[sink].spec.name.value;
         *self.counters.rows_out.entry(name.clone()).or_default() += batch.num_rows() as u64;
@@ -176,6 +185,11 @@ impl<'a> Gather<'a> {
         let last = self.sinks.len() - 1;
         self.sinks[last].write(&batch)
     }
+}
+
+/// The plan has checked that they do.
+fn does_not_fit(e: ArrowError) -> Error {
+    Error::internal(format!("rows do not fit their sink: {e}")).caused_by(e)
 }
 
 /// The node that a stateful operator's state belongs to.

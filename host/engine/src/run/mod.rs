@@ -6,6 +6,7 @@ mod environment;
 mod epoch;
 mod gather;
 mod progress;
+mod query;
 mod recover;
 pub mod report;
 mod workers;
@@ -19,8 +20,10 @@ use std::time::{Duration, Instant};
 use millstream_plugin::{Runtime, RuntimeOptions};
 
 pub use environment::{Environment, OpenSource, Pace, Turn};
+pub use query::{Answer, QueryTable, query};
 pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
 
+use crate::checkpoint::Forget;
 use crate::fault::point;
 use crate::job::{Job, JobText, SinkConnector, SourceConnector, SourceSpec, Trigger};
 use crate::plan::{Plan, Plugins, plan};
@@ -109,15 +112,14 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
     // for a job that is wrong.
     let existing = !options.fresh && recover::is_there(&*storage)?;
-    let open = |job: &Job| recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer);
-    let early = if existing { Some(open(&job)?) } else { None };
+    let open = |job: &Job, forget: Option<Forget>| {
+        recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget)
+    };
+    let early = if existing { Some(open(&job, None)?) } else { None };
     let plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
-    if options.fresh {
-        recover::forget_published(&*storage, &plan, &folders)?;
-    }
     let (checkpoint, recovered) = match early {
         Some(opened) => opened,
-        None => open(&plan.job)?,
+        None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
     };
     let last = recovered.last.as_ref();
     if let Some(last) = last {
@@ -286,6 +288,7 @@ impl Engine {
                 self.nap(now, due);
                 continue;
             }
+            self.options.environment.faults.hit(point::PLAN_BEFORE);
             let ranges = self.plan_ranges(now)?;
             let decided = self.progress.decide(&self.plan, now);
             let has_input = ranges.iter().any(Option::is_some);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::report::Observer;
-use crate::checkpoint::{Checkpoint, Options, Recovered};
+use crate::checkpoint::{Checkpoint, Forget, Options, Recovered};
 use crate::job::{Job, SinkConnector};
 use crate::plan::Plan;
 use crate::record::EpochRecord;
@@ -54,6 +54,7 @@ pub(super) fn open(
     fresh: bool,
     environment: &Environment,
     observer: &dyn Observer,
+    forget: Option<Forget>,
 ) -> Result<(Checkpoint, Recovered)> {
     let Environment { folders, faults, .. } = environment;
     let options = Options {
@@ -63,6 +64,7 @@ pub(super) fn open(
         id: environment.checkpoint_id,
         faults: faults.clone(),
         snapshots: environment.snapshots,
+        forget,
         ..Options::default()
     };
     let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options)?;
@@ -84,16 +86,19 @@ pub(super) fn open(
     Ok((checkpoint, recovered))
 }
 
-/// Before a checkpoint is dropped: what its file sinks have published goes with it.
-pub(super) fn forget_published(storage: &dyn Storage, plan: &Plan, folders: &Folders) -> Result<()> {
-    // Where somebody owns it, opening it will say so.
-    let (Some(id), Ok(Some(_owned))) = (Checkpoint::id_in(storage), storage.lock("LOCK")) else { return Ok(()) };
-    for sink in &plan.sinks[..plan.job.sinks.len()] {
-        if let SinkConnector::File { path, .. } = &sink.spec.connector {
-            forget(&*folders(&path.value), &id).map_err(|e| e.context(format!("sink `{}`", sink.spec.name.value)))?;
-        }
-    }
-    Ok(())
+/// Takes away what a dropped checkpoint's file sinks have published.
+pub(super) fn forget_published(plan: &Plan, folders: &Folders) -> Forget {
+    let sinks = plan.sinks[..plan.job.sinks.len()].iter().filter_map(|sink| match &sink.spec.connector {
+        SinkConnector::File { path, .. } => Some((sink.spec.name.value.clone(), path.value.clone())),
+        _ => None,
+    });
+    let (sinks, folders): (Vec<(String, PathBuf)>, _) = (sinks.collect(), folders.clone());
+    Forget(Arc::new(move |id| {
+        let one = |(sink, path): &(String, PathBuf)| {
+            forget(&*folders(path), id).map_err(|e| e.context(format!("sink `{sink}`")))
+        };
+        sinks.iter().try_for_each(one)
+    }))
 }
 
 /// What a sink has of an epoch after the last one was committed by a record that is not there any more: damaged, or
@@ -128,8 +133,8 @@ pub(super) fn refuse_lost_epochs(plan: &Plan, recovered: &Recovered, folders: &F
 /// As [`refuse_lost_epochs`], for the dead letters: their file has no epoch in its name. It is looked at only where
 /// bytes at the log's end are no record, and there at its last line.
 pub(super) fn refuse_lost_letters(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
-    let (Some(tail), SinkConnector::File { path, .. }) = (&recovered.suspicious, &plan.job.dead_letters.connector)
-    else {
+    let tail = recovered.suspicious.as_ref().filter(|tail| !tail.short);
+    let (Some(tail), SinkConnector::File { path, .. }) = (tail, &plan.job.dead_letters.connector) else {
         return Ok(());
     };
     let (Some(folder), Some(name)) = (path.value.parent(), path.value.file_name().and_then(|n| n.to_str())) else {

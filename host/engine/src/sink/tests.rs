@@ -285,12 +285,21 @@ fn fault_points_come_in_order() {
     let context = SinkContext { faults: Faults::new(move |p| hook.lock().unwrap().push(p)), ..context(&disk) };
     let mut sink = build(&file_spec(CSV, OutputMode::Append), OutputMode::Append, schema(), &[], &context).unwrap();
     commit(&mut *sink, 0, &[rows(&(0..20_000).collect::<Vec<_>>())]).unwrap();
-    let aside = [point::ASIDE_BEFORE, point::ASIDE_WRITTEN, point::ASIDE_SYNCED, point::ASIDE_FOLDER_SYNCED];
-    let publish = [point::RENAME_BEFORE, point::RENAME_AFTER, point::PUBLISH_FOLDER_SYNCED];
-    assert_eq!(*passed.lock().unwrap(), [&aside[..], &publish[..]].concat());
-    passed.lock().unwrap().clear();
+    let of = |from: &str, to: &str| {
+        let place = |name| point::ALL.iter().position(|p| *p == name).unwrap();
+        point::ALL[place(from)..=place(to)].to_vec()
+    };
+    let (claim, sync) =
+        (of(point::CLAIM_BEFORE, point::CLAIM_AFTER), of(point::PUBLISH_FOLDER_BEFORE, point::PUBLISH_FOLDER_SYNCED));
+    let aside = of(point::ASIDE_BEFORE, point::ASIDE_FOLDER_SYNCED);
+    let rename = of(point::RENAME_BEFORE, point::RENAME_AFTER);
+    let take = || std::mem::take(&mut *passed.lock().unwrap());
+    assert_eq!(take(), [claim, aside, rename.clone(), sync.clone()].concat());
     commit(&mut *sink, 1, &[rows(&[1])]).unwrap();
-    assert_eq!(*passed.lock().unwrap(), publish);
+    assert_eq!(take(), [vec![point::INLINE_WRITTEN], rename, sync.clone()].concat());
+    let mut letters = build_dead_letters(&dead_letter_spec(), schema(), &context).unwrap();
+    commit(&mut *letters, 2, &[rows(&[1])]).unwrap();
+    assert_eq!(take(), [of(point::EXTEND_BEFORE, point::EXTEND_SYNCED), sync].concat());
 }
 
 #[test]

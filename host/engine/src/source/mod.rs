@@ -17,7 +17,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 pub use error::SourceError;
-pub use file::FileSource;
+pub use file::{FileSource, files_of};
 pub use generate::GenerateSource;
 
 use crate::error::Result;

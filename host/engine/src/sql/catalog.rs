@@ -48,6 +48,7 @@ impl Catalog {
             scalars.insert(name.to_owned(), WindowFunction::udf(name));
         }
         scalars.insert(WINDOW_TIME.to_owned(), WindowTime::udf());
+        scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
         let mut higher_order = HashMap::new();
         for f in datafusion_functions_nested::all_default_higher_order_functions() {
             higher_order.insert(f.name().to_owned(), f);

@@ -67,15 +67,11 @@ pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
             "group by window(…) instead",
         ),
         LogicalPlan::Join(_) => ("JOIN", "JOIN of streams is not supported yet", "join downstream of the sink"),
-        LogicalPlan::Union(_) => {
-            ("UNION", "UNION of streams is not supported yet", "use one source with a glob over all the files")
-        }
         LogicalPlan::Distinct(_) => (
             "DISTINCT",
             "DISTINCT ON is not supported",
             "use an operator with dedup = { keys = [\"…\"] }, which keeps the first row of each key",
         ),
-        LogicalPlan::Unnest(_) => ("unnest", "unnest is not supported yet", "use a flat-map plugin"),
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {
             ("SELECT", "a query must read FROM a source or an operator", "name one of the job's nodes in FROM")
         }

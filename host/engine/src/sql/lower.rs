@@ -19,9 +19,9 @@ use super::error::SqlText;
 use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
 use super::window::as_window_call;
-use super::{Emits, PlanContext, Relation};
+use super::{Emits, InputTable, MadeBy, PlanContext, Relation};
 use crate::job::OutputMode;
-use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Sort, Transform};
+use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Select, Sort, Transform};
 use crate::{Error, Result};
 
 /// Lowers one query.
@@ -60,6 +60,8 @@ impl<'a> Lowering<'a> {
                 Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Union(union) => self.union(union),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
@@ -71,6 +73,9 @@ impl<'a> Lowering<'a> {
         let name = scan.table_name.table();
         let table = self.context.tables.get(name);
         let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
+        if let Some(made) = &table.made_by {
+            return Ok(self.made(made, table, scan.projection.as_deref()));
+        }
         let Some(columns) = &scan.projection else {
             let schema = table.schema.clone();
             return Ok(Relation::Input { table: name.to_owned(), columns: None, schema, emits: table.emits });
@@ -78,6 +83,23 @@ impl<'a> Lowering<'a> {
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
         let schema = Arc::new(Schema::new(fields));
         Ok(Relation::Input { table: name.to_owned(), columns: Some(columns.clone()), schema, emits: table.emits })
+    }
+
+    /// The rows that a plugin in `FROM` makes of a node's.
+    fn made(&self, made: &MadeBy, table: &InputTable, columns: Option<&[usize]>) -> Relation {
+        let all: Vec<usize> = (0..table.schema.fields().len()).collect();
+        let columns = columns.unwrap_or(&all);
+        let wanted = columns.iter().map(|c| table.schema.field(*c).name().clone()).collect();
+        let operator = made.operator(&wanted);
+        let InputTable { schema, emits, .. } = made.input_table.as_ref();
+        let leaf = Relation::Input { table: made.input.clone(), columns: None, schema: schema.clone(), emits: *emits };
+        let given = operator.schema();
+        let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
+        let places = fields.iter().filter_map(|f| given.index_of(f.name()).ok()).collect();
+        let what = format!("flat-map by plugin {}", made.calls.plugin());
+        let made = transform(leaf, operator, given, Vec::new(), what);
+        let schema = Arc::new(Schema::new(fields));
+        transform(made, Select::new(places, schema.clone()), schema, Vec::new(), "pick columns".into())
     }
 
     fn projection(&self, projection: &Projection) -> Result<Relation> {
@@ -176,7 +198,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-fn transform(
+pub(super) fn transform(
     input: Relation,
     transform: impl Transform + 'static,
     schema: SchemaRef,

@@ -9,12 +9,16 @@ mod catalog;
 mod clause;
 mod error;
 mod event_time;
+mod json;
 mod lower;
 mod lower_aggregate;
 mod lower_distinct;
+mod lower_several;
 mod lower_time;
 mod parse;
 mod plugin;
+mod table_function;
+mod whole;
 mod window;
 mod window_names;
 mod wording;
@@ -29,13 +33,15 @@ pub use error::SqlText;
 pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
+pub use table_function::{MadeBy, TableCall};
+pub use whole::{Whole, over, split_order};
 
 use crate::Result;
 use crate::job::OutputMode;
 use crate::operator::{Stateful, Transform};
 
-/// The key of the field metadata that marks a column as event time; its value names the watermark's node, or is empty
-/// where there is event time without a watermark.
+/// The key of the field metadata that marks a column as event time; its value is `watermark`, or empty where there is
+/// event time without one. It says no node: what several inputs have in common stays when they are put together.
 pub const EVENT_TIME: &str = "millstream.event_time";
 
 /// What a relation's rows are, over the epochs.
@@ -56,6 +62,8 @@ pub struct InputTable {
     pub schema: SchemaRef,
     /// What its rows are.
     pub emits: Emits,
+    /// For a table that stands for the call of a plugin in `FROM`.
+    pub made_by: Option<MadeBy>,
 }
 
 /// A planned query: a tree whose leaves are the job's nodes.

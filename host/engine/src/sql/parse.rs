@@ -10,6 +10,7 @@ use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
 use super::error::SqlText;
+use super::table_function::{TableCall, rewrite_calls};
 use super::window_names::rewrite_windows;
 use crate::Result;
 
@@ -19,6 +20,8 @@ pub struct Parsed {
     pub(super) statement: Statement,
     /// The tables that it reads, each with the place in the query where it is first named.
     pub tables: Vec<(String, Range<usize>)>,
+    /// Calls of plugins in `FROM`.
+    pub calls: Vec<TableCall>,
 }
 
 /// Parses `text`, which must be one query.
@@ -35,6 +38,7 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
     let Statement::Query(query) = &mut statement else {
         return Err(text.refuse_all("an operator is a query: it begins with SELECT or WITH"));
     };
+    let calls = rewrite_calls(text, query)?;
     let mut names = Names::default();
     let _ = query.visit(&mut names);
     if names.recursive {
@@ -49,21 +53,24 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
         return Err(text.refuse_clause(clause, format!("{clause} is not supported")));
     }
     rewrite_windows(text, query)?;
-    let read = names.read.into_iter().filter(|name| !names.with.contains(name));
+    let mut read = names.read;
+    for call in &calls {
+        if names.with.contains(&call.input) {
+            let message = format!("`{}` takes the rows of a node, and `{}` is none", call.plugin, call.input);
+            return Err(text.refuse(call.at.clone(), message).with_help("make the WITH query an operator of its own"));
+        }
+        read.remove(&call.table);
+        read.insert(call.input.clone());
+    }
+    let read = read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
-    Ok(Parsed { statement, tables })
+    Ok(Parsed { statement, tables, calls })
 }
 
 fn refuse_set(text: &SqlText, operator: SetOperator) -> crate::Error {
     let clause = operator.to_string();
-    match operator {
-        SetOperator::Union => text
-            .refuse_clause(&clause, "UNION of streams is not supported yet")
-            .with_help("use one source with a glob over all the files"),
-        _ => text
-            .refuse_clause(&clause, format!("{clause} would have to remember every row for ever; it is not supported"))
-            .with_help("use WHERE, or a plugin"),
-    }
+    text.refuse_clause(&clause, format!("{clause} would have to remember every row for ever; it is not supported"))
+        .with_help("use WHERE, or a plugin")
 }
 
 /// Names of relations read, and of those that `WITH` makes.
@@ -78,6 +85,17 @@ struct Names {
 }
 
 impl Names {
+    /// Operations on sets, other than putting rows together.
+    fn sets(&mut self, body: &SetExpr) {
+        if let SetExpr::SetOperation { op, left, right, .. } = body {
+            if *op != SetOperator::Union {
+                self.set_operator.get_or_insert(*op);
+            }
+            self.sets(left);
+            self.sets(right);
+        }
+    }
+
     fn refuse<const N: usize>(&mut self, clauses: [(bool, &'static str); N]) {
         let found = clauses.into_iter().find(|(there, _)| *there);
         self.unknown = self.unknown.or(found.map(|(_, clause)| clause));
@@ -89,9 +107,7 @@ impl Visitor for Names {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.recursive |= query.with.as_ref().is_some_and(|w| w.recursive);
-        if let SetExpr::SetOperation { op, .. } = query.body.as_ref() {
-            self.set_operator.get_or_insert(*op);
-        }
+        self.sets(&query.body);
         self.refuse([
             (!query.locks.is_empty(), "FOR"),
             (query.for_clause.is_some(), "FOR"),
@@ -135,6 +151,6 @@ impl Visitor for Names {
 }
 
 /// Unquoted names are lower case.
-fn normalised(ident: &datafusion_sql::sqlparser::ast::Ident) -> String {
+pub(super) fn normalised(ident: &datafusion_sql::sqlparser::ast::Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }

@@ -15,7 +15,7 @@ use datafusion_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
-use millstream_plugin::{Bound, BoundMap, InputField, Limits, Mapped, Plugin, PluginKind};
+use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Limits, Mapped, Plugin, PluginKind};
 
 use crate::operator::aggregate::PluginAggregate;
 use crate::operator::{PluginCalls, ROW_COLUMN, reject_row};
@@ -78,6 +78,25 @@ impl PluginFunction {
                 signature: Signature::user_defined(Volatility::Immutable),
             }))
         })
+    }
+
+    /// As a table function over rows of `schema`.
+    ///
+    /// # Errors
+    /// It is no flat-map, or does not take these columns.
+    pub fn flat_map(&self, schema: &SchemaRef) -> crate::Result<BoundFlatMap> {
+        let inputs: Vec<InputField> =
+            schema.fields().iter().map(|field| InputField { field: field.clone(), constant: None }).collect();
+        let at = |e: Error| e.context(format!("plugin `{}`", self.name));
+        match self.plugin.bind(&self.config, &inputs, &self.limits).map_err(|e| at(e.into()))? {
+            Bound::FlatMap(bound) => Ok(bound),
+            _ => Err(at(Error::invalid("it is no flat-map, which makes rows of rows: FROM takes no other"))),
+        }
+    }
+
+    /// How it is called as an operator.
+    pub fn calls(&self) -> PluginCalls {
+        PluginCalls::new(self.node.clone(), self.name.clone())
     }
 
     fn bind(&self, fields: &[FieldRef], constants: &[Option<ArrayRef>]) -> Result<Bound> {

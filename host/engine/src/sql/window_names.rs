@@ -8,7 +8,7 @@
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr as Ast, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut,
+    Expr as Ast, GroupByExpr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut,
 };
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
@@ -34,13 +34,25 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let Query { body, order_by, .. } = query;
-        if let SetExpr::Select(select) = body.as_mut()
-            && let Err(error) = rewrite_select(self.text, select, order_by)
-        {
-            self.error = Some(error);
-            return ControlFlow::Break(());
+        match rewrite_body(self.text, body, order_by) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
         }
-        ControlFlow::Continue(())
+    }
+}
+
+/// Of several that are put together each has its own window; only one by itself can be ordered by it.
+fn rewrite_body(text: &SqlText, body: &mut SetExpr, order_by: &mut impl VisitMut) -> Result<()> {
+    match body {
+        SetExpr::Select(select) => rewrite_select(text, select, order_by),
+        SetExpr::SetOperation { left, right, .. } => {
+            rewrite_body(text, left, &mut None::<OrderBy>)?;
+            rewrite_body(text, right, &mut None::<OrderBy>)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -163,38 +163,3 @@ fn partitions_and_hashes_stay_what_they_are() {
     (0..16_000u32).for_each(|i| counts[partition_of(hash_key(&i.to_le_bytes()), 16)] += 1);
     assert!(counts.iter().all(|c| (850..1150).contains(c)), "{counts:?}");
 }
-
-/// `cargo test --release -p millstream-engine table_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "prints figures"]
-fn table_speed() {
-    const KEYS: u64 = 10_000_000;
-    let mut state = State::new(DEFAULT_PARTITIONS);
-    let timed = |what: &str, n: u64, f: &mut dyn FnMut()| {
-        let start = std::time::Instant::now();
-        f();
-        println!("{what}: {:?}, {:.1} ns each", start.elapsed(), start.elapsed().as_nanos() as f64 / n as f64);
-    };
-    let key = |i: u64| {
-        let mut key = *b"/page/0123456789abcd";
-        key[..8].copy_from_slice(&i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-        key
-    };
-    timed("put new", KEYS, &mut || (0..KEYS).for_each(|i| assert!(state.table_mut("t").put(0, &key(i), &[7; 10]))));
-    println!("memory {} MB, entries {} MB", state.table_mut("t").memory() >> 20, state.table_mut("t").bytes() >> 20);
-    let mut bytes = 0;
-    timed("take changes", KEYS, &mut || bytes = state.take_changes().bytes.len());
-    println!("change {} MB; memory {} MB", bytes >> 20, state.table_mut("t").memory() >> 20);
-    let some = KEYS / 100;
-    timed("update", some, &mut || {
-        (0..some).for_each(|i| assert!(!state.table_mut("t").put(0, &key(i * 97), &[8; 10])))
-    });
-    timed("take changes", some, &mut || bytes = state.take_changes().bytes.len());
-    println!("change {} KB", bytes >> 10);
-    let mut snapshots = Vec::new();
-    timed("snapshot", KEYS, &mut || snapshots = (0..16).map(|p| state.snapshot(p)).collect());
-    timed("restore", KEYS, &mut || {
-        let pieces: Vec<_> = snapshots.iter().map(|s| StateChange::pieces(s).unwrap()).collect();
-        assert_eq!(State::restore(16, &pieces).unwrap().table("t").unwrap().len(), KEYS as usize);
-    });
-}

@@ -86,8 +86,16 @@ fn locks(storage: &dyn Storage) {
     assert!(storage.lock("l/LOCK").unwrap().is_none(), "another handle of the same process is refused too");
     assert!(storage.exists("l/LOCK").unwrap());
     write(storage, "l/LOCK", b"who holds it");
+    assert!(held.is_held().unwrap());
     assert!(storage.lock("l/LOCK").unwrap().is_none(), "writing to the file does not let go of it");
     drop(held);
     let again = storage.lock("l/LOCK").unwrap();
     assert!(again.is_some() && storage.read("l/LOCK").unwrap() == b"who holds it");
+
+    // A lock whose file is taken away keeps nobody out, and knows it, also when it is there again.
+    storage.remove("l/LOCK").unwrap();
+    assert!(!again.as_ref().unwrap().is_held().unwrap());
+    let other = storage.lock("l/LOCK").unwrap().expect("it is another file");
+    assert!(other.is_held().unwrap() && !again.unwrap().is_held().unwrap());
+    assert!(storage.lock("l/LOCK").unwrap().is_none(), "the end of the old one changes nothing");
 }

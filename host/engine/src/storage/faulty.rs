@@ -55,7 +55,8 @@ struct Disk {
     durable: BTreeMap<String, usize>,
     /// Changes of names not yet synced.
     pending: Vec<Rename>,
-    locks: BTreeSet<String>,
+    /// The files that are locked: their numbers, since a name can be given to another file.
+    locks: BTreeSet<usize>,
     generation: u64,
     calls: u64,
     trace: Vec<String>,
@@ -412,15 +413,16 @@ impl Storage for FaultyStorage {
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let (mut disk, path) = self.call("lock", path)?;
         disk.make_folders(&path);
-        if !disk.names.contains_key(&path) {
+        let inode = disk.names.get(&path).copied().unwrap_or_else(|| {
             disk.files.push(Content::default());
             let inode = disk.files.len() - 1;
             disk.rename(None, Some((path.clone(), inode)));
-        }
-        if !disk.locks.insert(path.clone()) {
+            inode
+        });
+        if !disk.locks.insert(inode) {
             return Ok(None);
         }
-        Ok(Some(Box::new(FaultyLock { storage: self.clone(), path })))
+        Ok(Some(Box::new(FaultyLock { storage: self.clone(), inode, path })))
     }
 
     fn describe(&self) -> String {
@@ -483,16 +485,22 @@ impl WriteFile for FaultyFile {
 #[derive(Debug)]
 struct FaultyLock {
     storage: FaultyStorage,
+    inode: usize,
     path: String,
 }
 
-impl Lock for FaultyLock {}
+impl Lock for FaultyLock {
+    fn is_held(&self) -> io::Result<bool> {
+        let disk = self.storage.disk();
+        Ok(disk.generation == self.storage.generation && disk.names.get(&self.path) == Some(&self.inode))
+    }
+}
 
 impl Drop for FaultyLock {
     fn drop(&mut self) {
         let mut disk = self.storage.disk();
         if disk.generation == self.storage.generation {
-            disk.locks.remove(&self.path);
+            disk.locks.remove(&self.inode);
         }
     }
 }

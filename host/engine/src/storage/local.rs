@@ -107,7 +107,7 @@ impl Storage for LocalStorage {
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let file = self.open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(LocalLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(LocalLock { file, path: self.at(path) }))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(e),
         }
@@ -154,7 +154,28 @@ impl WriteFile for LocalFile {
 /// Held for as long as the file is open: the operating system lets go when the process dies.
 #[derive(Debug)]
 struct LocalLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
-impl Lock for LocalLock {}
+impl Lock for LocalLock {
+    fn is_held(&self) -> io::Result<bool> {
+        match fs::metadata(&self.path) {
+            Ok(there) => Ok(is_same(&there, &self.file.metadata()?)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Elsewhere a file that is open cannot be removed.
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}

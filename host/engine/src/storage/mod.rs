@@ -74,4 +74,8 @@ pub trait WriteFile: io::Write + Send {
 }
 
 /// A held lock.
-pub trait Lock: Send + Sync + fmt::Debug {}
+pub trait Lock: Send + Sync + fmt::Debug {
+    /// Whether its file is still the one at its path. If somebody has removed it, another process can lock the new
+    /// one: then this lock keeps nobody out any more.
+    fn is_held(&self) -> io::Result<bool>;
+}

@@ -10,7 +10,6 @@ mod filter;
 mod flat_map;
 mod loading;
 mod map;
-mod speed;
 mod traps;
 
 use std::path::{Path, PathBuf};

@@ -66,22 +66,10 @@ fn a_call_that_fails_ends_the_writing_and_loses_nothing() {
 
 #[test]
 fn the_process_dies_at_every_fault_point() {
-    let expected = undisturbed(24);
-    let points = [
-        point::RECORD_BEFORE,
-        point::RECORD_TORN,
-        point::RECORD_WRITTEN,
-        point::RECORD_SYNCED,
-        point::MARK_BEFORE,
-        point::MARK_AFTER,
-        point::SNAPSHOT_BEFORE,
-        point::SNAPSHOT_WRITTEN,
-        point::SNAPSHOT_RENAMED,
-        point::SEGMENT_CREATED,
-        point::GC_BEFORE,
-        point::GC_REMOVED,
-    ];
-    for (number, name) in points.into_iter().enumerate() {
+    let expected = undisturbed(25);
+    let of_sinks = ["plan.", "chunk.", "aside.", "claim.", "publish."];
+    let points = point::ALL.into_iter().filter(|name| !of_sinks.iter().any(|sink| name.starts_with(sink)));
+    for (number, name) in points.enumerate() {
         let mut passes = 0;
         for nth in 1u64.. {
             let mut run = Run::new();
@@ -92,7 +80,7 @@ fn the_process_dies_at_every_fault_point() {
                     panic!("died at {name}");
                 }
             });
-            if catch_unwind(AssertUnwindSafe(|| work(&mut run, 24).unwrap())).is_ok() {
+            if catch_unwind(AssertUnwindSafe(|| work(&mut run, 25).unwrap())).is_ok() {
                 break;
             }
             passes += 1;
@@ -101,12 +89,13 @@ fn the_process_dies_at_every_fault_point() {
             run.disk = run.disk.crash(SURVIVAL[(nth as usize + number) % 5]);
             let found = run.open().unwrap();
             assert!(found.damaged.is_empty(), "{:?}", found.damaged);
-            while run.committed < 24 {
+            while run.committed < 25 {
                 run.epoch(7).unwrap();
             }
             assert_eq!(run.after, expected.after);
         }
-        assert!(passes >= 2, "{name} was passed {passes} times");
+        let once = name.starts_with("create.") || name.starts_with("close.");
+        assert!(passes >= if once { 1 } else { 2 }, "{name} was passed {passes} times");
     }
 }
 

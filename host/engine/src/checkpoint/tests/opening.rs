@@ -161,7 +161,14 @@ fn the_epoch_before_the_last_can_always_be_opened() {
     let calls = run.disk.calls() - before;
     let (old, new) = (run.after.clone(), run.after[59].clone());
     for call in 1..=calls {
-        let mut run = Run { disk: disk_of(&files), options: options(), open: None, after: old.clone(), committed: 59 };
+        let mut run = Run {
+            disk: disk_of(&files),
+            options: options(),
+            open: None,
+            after: old.clone(),
+            committed: 59,
+            late: Vec::new(),
+        };
         run.disk.fail_at(run.disk.calls() + call, Fault::Death);
         drop(go_on(&mut run));
         run.open = None;
@@ -171,5 +178,35 @@ fn the_epoch_before_the_last_can_always_be_opened() {
         assert!(
             epoch == 58 || epoch == 59 && content(&found.state) != new || content(&found.state) == old[epoch as usize]
         );
+    }
+}
+
+#[test]
+fn a_zombie_whose_lock_was_taken_away_writes_nothing() {
+    let disk = FaultyStorage::new();
+    let folder = tempfile::tempdir().unwrap();
+    let local = LocalStorage::new(folder.path().join("checkpoint"));
+    for storage in [Arc::new(disk.clone()) as Arc<dyn Storage>, Arc::new(local)] {
+        let (mut zombie, mut found) = Checkpoint::open(storage.clone(), &options()).unwrap();
+        zombie.append(&record(0), &found.state.take_changes(), &inline(0)).unwrap();
+        zombie.append(&record(1), &found.state.take_changes(), &inline(1)).unwrap();
+        zombie.mark_published(0).unwrap();
+        // Somebody took it for dead and removed the lock; another job goes on.
+        storage.remove("LOCK").unwrap();
+        let (mut successor, mut taken_over) = Checkpoint::open(storage.clone(), &options()).unwrap();
+        assert_eq!(taken_over.last.unwrap().epoch, 1);
+        successor.append(&record(2), &taken_over.state.take_changes(), &inline(2)).unwrap();
+        let before = files(&*storage);
+        let refused = [
+            zombie.append(&record(2), &found.state.take_changes(), b"another").unwrap_err(),
+            zombie.write_snapshot(1, &[]).unwrap_err(),
+            zombie.close().unwrap_err(),
+        ];
+        for error in refused {
+            let error = Error::from(error);
+            assert!(error.message().contains("LOCK file was removed"), "{error}");
+        }
+        assert_eq!(files(&*storage), before);
+        successor.append(&record(3), &taken_over.state.take_changes(), &inline(3)).unwrap();
     }
 }

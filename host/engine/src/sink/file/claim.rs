@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::name::{Names, PRIVATE};
+use crate::fault::{Faults, point};
 use crate::sink::{Folders, SinkError};
 use crate::storage::Storage;
 
@@ -46,7 +47,7 @@ pub(super) fn make_folder(folders: &Folders, folder: &Path) -> Result<(), SinkEr
 }
 
 /// Takes the folder for the checkpoint of `names` and cleans up after its uncommitted epochs.
-pub(super) fn claim(storage: &dyn Storage, names: &Names, job: &str) -> Result<(), SinkError> {
+pub(super) fn claim(storage: &dyn Storage, names: &Names, job: &str, faults: &Faults) -> Result<(), SinkError> {
     let at = |path: &str| format!("{}/{path}", storage.describe());
     // Looking and taking must be one step. The lock is held no longer: other sinks of this job may share the folder.
     let lock = format!("{PRIVATE}/claim.lock");
@@ -75,20 +76,24 @@ pub(super) fn claim(storage: &dyn Storage, names: &Names, job: &str) -> Result<(
         for entry in list(&work)?.into_iter().filter(|e| names.is_left_over(&e.name)) {
             let path = format!("{work}/{}", entry.name);
             storage.remove(&path).map_err(SinkError::io("remove", at(&path)))?;
+            faults.hit(point::REMAINS_REMOVED);
         }
         return Ok(());
     }
+    faults.hit(point::CLAIM_BEFORE);
     let owner = Owner { checkpoint: names.checkpoint.clone(), job: job.to_owned() };
     let text = serde_json::to_vec(&owner).expect("two strings are JSON");
     let new = format!("{work}/owner.json.new");
     let mut file = storage.create(&new).map_err(SinkError::io("create", at(&new)))?;
     file.write_all(&text).map_err(SinkError::io("write", at(&new)))?;
     file.sync().map_err(SinkError::sync(at(&new)))?;
+    faults.hit(point::CLAIM_WRITTEN);
     storage.rename(&new, &sign).map_err(SinkError::io("rename", at(&new)))?;
     // From the inside out, so that the folders of later files aside are durable before these are.
     for folder in [work.as_str(), PRIVATE, ""] {
         storage.sync_folder(folder).map_err(SinkError::sync(at(folder)))?;
     }
+    faults.hit(point::CLAIM_AFTER);
     Ok(())
 }
 

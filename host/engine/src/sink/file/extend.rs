@@ -92,17 +92,22 @@ pub(super) fn run(placing: &Placing<'_>, from: u64) -> Result<(), SinkError> {
             return Err(placing.changed(format!("after byte {from} stand other lines than its own")));
         }
         Step::Write { keep, newline } => {
+            faults.hit(point::EXTEND_BEFORE);
             if (keep as u64) < len {
                 storage.truncate(target, keep as u64).map_err(SinkError::io("shorten", placing.at(target)))?;
             }
-            faults.hit(point::RENAME_BEFORE);
             let mut file = storage.append(target).map_err(SinkError::io("open", placing.at(target)))?;
             if newline {
                 file.write_all(b"\n").map_err(SinkError::io("write", placing.at(target)))?;
             }
-            file.write_all(lines).map_err(SinkError::io("write", placing.at(target)))?;
+            // In two halves, so that a test can stop between them.
+            let (half, rest) = lines.split_at(lines.len() / 2);
+            file.write_all(half).map_err(SinkError::io("write", placing.at(target)))?;
+            faults.hit(point::EXTEND_TORN);
+            file.write_all(rest).map_err(SinkError::io("write", placing.at(target)))?;
+            faults.hit(point::EXTEND_WRITTEN);
             file.sync().map_err(SinkError::sync(placing.at(target)))?;
-            faults.hit(point::RENAME_AFTER);
+            faults.hit(point::EXTEND_SYNCED);
         }
     }
     if matches!(output.held, Held::Aside { .. }) {
@@ -114,13 +119,13 @@ pub(super) fn run(placing: &Placing<'_>, from: u64) -> Result<(), SinkError> {
 
 /// The file aside is gone: the lines were added, durably, and only the user can have changed that.
 fn gone(placing: &Placing<'_>, from: u64, len: u64) -> Result<(), SinkError> {
-    if len < from {
+    let end = from.saturating_add(placing.output.len);
+    if len < end {
         return Ok(());
     }
     let content = placing.read(&placing.output.target)?;
-    let start = usize::try_from(from).unwrap_or(usize::MAX);
-    let end = start.saturating_add(usize::try_from(placing.output.len).unwrap_or(usize::MAX));
-    match content.get(start..end) {
+    let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+    match content.get(at(from)..at(end)) {
         Some(there) if placing.is_output(there) => Ok(()),
         _ => Err(placing.changed(format!("after byte {from} stand other lines than its own"))),
     }

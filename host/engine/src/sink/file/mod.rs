@@ -31,7 +31,7 @@ use self::hold::{Held as HeldBytes, Hold, Place};
 use self::name::Names;
 use super::{Payload, Prepared, Publish, Sink, SinkContext, SinkError};
 use crate::error::Result;
-use crate::fault::Faults;
+use crate::fault::{Faults, point};
 use crate::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileColumns, encoder, extension};
 use crate::job::FileFormat;
 use crate::record::{Held, OutputAction, OutputRecord};
@@ -149,7 +149,7 @@ impl FileSink {
         context: &SinkContext,
     ) -> Result<Self, SinkError> {
         let outlet = Outlet::new(sink, folder, format, context)?;
-        claim::claim(&*outlet.storage, &outlet.names, &context.job)?;
+        claim::claim(&*outlet.storage, &outlet.names, &context.job, &context.faults)?;
         let schema = if kind == Kind::ChangeLog { check::with_epoch(&schema) } else { schema };
         Self::new(outlet, format, kind, schema)
     }
@@ -175,6 +175,7 @@ impl FileSink {
                 from = entry.len;
             } else if outlet.names.is_left_over_of_file(name, &entry.name) {
                 outlet.storage.remove(&entry.name).map_err(SinkError::io("remove", outlet.at(&entry.name)))?;
+                outlet.faults.hit(point::REMAINS_REMOVED);
             }
         }
         Self::new(outlet, format, Kind::Lines { from }, schema)

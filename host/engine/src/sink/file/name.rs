@@ -5,11 +5,11 @@
 //! |---|---|
 //! | `part-<sink>-<checkpoint>-<epoch, 20 digits>[-<n>].<ending>` | an epoch's rows; `n` from 1 where it was split |
 //! | `snapshot-<sink>-<checkpoint>.<ending>` | the whole result |
-//! | `_millstream/<checkpoint>/<sink>.<n>.aside` | written, not yet published |
+//! | `_millstream/<checkpoint>/<sink>.<run>-<n>.aside` | written, not yet published; the run's first epoch |
 //! | `_millstream/<checkpoint>/<sink>.<epoch>.new` | being published out of the record |
 //! | `_millstream/<checkpoint>/<sink>.snapshot` | which epoch's snapshot is published |
 //! | `_millstream/<checkpoint>/owner.json` | whose folder it is |
-//! | `_<file>.<checkpoint>.<n>.aside` | beside a file that is extended (the dead letters) |
+//! | `_<file>.<checkpoint>.<run>-<n>.aside` | beside a file that is extended (the dead letters) |
 //!
 //! Sinks' and checkpoints' names have no dot, so the parts of a name can be told from each other. Sources pass over
 //! names that begin with `_`.

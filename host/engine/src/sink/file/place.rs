@@ -96,6 +96,7 @@ impl Placing<'_> {
             Held::Inline { .. } => {
                 let path = format!("{}/{}.{:020}.new", self.work()?, self.output.sink, self.epoch);
                 self.write_whole(&path, self.inline, true)?;
+                self.faults.hit(point::INLINE_WRITTEN);
                 path
             }
         };
@@ -151,6 +152,7 @@ impl Placing<'_> {
             let work = self.work()?;
             self.storage.sync_folder(&work).map_err(SinkError::sync(self.at(&work)))?;
         }
+        self.faults.hit(point::NOTE_WRITTEN);
         Ok(())
     }
 

@@ -29,9 +29,11 @@ impl Publish for FilePublisher {
         let Outlet { storage, faults, work, .. } = &*self.outlet;
         for aside in files {
             let Some(mut file) = aside.file.take() else { continue };
+            faults.hit(point::ASIDE_SYNC_BEFORE);
             file.sync().map_err(SinkError::sync(self.outlet.at(&aside.path)))?;
             faults.hit(point::ASIDE_SYNCED);
         }
+        faults.hit(point::ASIDE_FOLDER_BEFORE);
         storage.sync_folder(work).map_err(SinkError::sync(self.outlet.at(work)))?;
         faults.hit(point::ASIDE_FOLDER_SYNCED);
         Ok(())
@@ -53,6 +55,7 @@ impl Publish for FilePublisher {
     fn sync(&self) -> Result<()> {
         if self.dirty.swap(false, Ordering::Relaxed) {
             let Outlet { storage, faults, .. } = &*self.outlet;
+            faults.hit(point::PUBLISH_FOLDER_BEFORE);
             storage.sync_folder("").map_err(SinkError::sync(storage.describe()))?;
             faults.hit(point::PUBLISH_FOLDER_SYNCED);
         }
@@ -84,6 +87,7 @@ pub fn republish(output: &OutputRecord, epoch: u64, inline: &[u8], folders: &Fol
         return Err(own(placing.damaged(&format!("the record of epoch {epoch}"), "its digest is another")));
     }
     placing.run().map_err(own)?;
+    faults.hit(point::PUBLISH_FOLDER_BEFORE);
     storage.sync_folder("").map_err(|e| own(SinkError::sync(storage.describe())(e)))?;
     faults.hit(point::PUBLISH_FOLDER_SYNCED);
     Ok(())

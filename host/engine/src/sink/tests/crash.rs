@@ -8,6 +8,7 @@ use super::*;
 struct Committer {
     disk: Disk,
     log: Vec<(Vec<OutputRecord>, Vec<u8>)>,
+    /// Epochs that the log says are published: it learns of them with the next record.
     mark: usize,
     /// Epochs that are published between two marks.
     lag: usize,
@@ -16,16 +17,16 @@ struct Committer {
 impl Committer {
     /// Starts, or starts again, and runs all epochs.
     fn run(&mut self, kind: Kind, epochs: &[Vec<RecordBatch>]) -> Result<()> {
-        let context = context(&self.disk);
+        let context = SinkContext { first_epoch: self.log.len() as u64, ..context(&self.disk) };
         for (epoch, (outputs, inline)) in self.log.iter().enumerate().skip(self.mark) {
             for output in outputs {
                 republish(output, epoch as u64, inline, &context.folders, &context.faults)?;
             }
         }
-        self.mark = self.log.len();
+        let mut published = self.log.len();
         let mut sink = kind.build(&context)?;
         let publisher = sink.publisher();
-        for (epoch, batches) in epochs.iter().enumerate().skip(self.mark) {
+        for (epoch, batches) in epochs.iter().enumerate().skip(published) {
             for batch in batches {
                 sink.write(batch)?;
             }
@@ -40,13 +41,15 @@ impl Committer {
             if let Payload::Inline(bytes) = &prepared.payload {
                 inline.extend_from_slice(bytes);
             }
+            self.mark = published;
             self.log.push((prepared.outputs.clone(), inline));
             publisher.publish(epoch as u64, &prepared.outputs, prepared.payload)?;
-            if self.log.len() - self.mark >= self.lag || epoch + 1 == epochs.len() {
+            if self.log.len() - published >= self.lag || epoch + 1 == epochs.len() {
                 publisher.sync()?;
-                self.mark = self.log.len();
+                published = self.log.len();
             }
         }
+        self.mark = published;
         Ok(())
     }
 }

@@ -264,7 +264,11 @@ impl Storage for Disk {
 #[derive(Debug)]
 struct Held;
 
-impl Lock for Held {}
+impl Lock for Held {
+    fn is_held(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+}
 
 struct DiskFile {
     disk: Disk,

@@ -187,6 +187,16 @@ impl Source for FileSource {
     }
 }
 
+/// The files that `path` (absolute) names now, in the order in which a source reads them.
+///
+/// # Errors
+/// It leads nowhere, or cannot be looked at.
+pub fn files_of(path: &str) -> Result<Vec<PathBuf>> {
+    let names = Names { base: PathBuf::from("/") };
+    let found = Place::new(path)?.discover(&names, |_| true)?;
+    Ok(found.into_iter().map(|file| names.path(&file.path)).collect())
+}
+
 fn digest(name: &str) -> u128 {
     xxh3_128(name.as_bytes())
 }

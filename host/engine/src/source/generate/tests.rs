@@ -1,6 +1,6 @@
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;
 
 use super::math::{exp, ln};
@@ -112,59 +112,6 @@ fn options_that_cannot_be_are_refused() {
     assert!(AccessLogs::new(&GenerateSpec { mean_delay: -1, ..spec() }).is_err());
     assert!(GenerateSource::open(&GenerateSpec { rows_per_second: Some(0), ..spec() }).is_err());
     assert!(AccessLogs::new(&GenerateSpec { urls: 1, ..spec() }).is_ok());
-}
-
-/// Rows a second of one core: `cargo test --release --workspace --lib -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_making_and_decoding_rows() {
-    const ROWS: u64 = 20_000;
-    const TURNS: u64 = 100;
-    let measure = |what: &str, bytes: usize, turn: &dyn Fn(u64)| {
-        turn(0);
-        let started = std::time::Instant::now();
-        (0..TURNS).for_each(turn);
-        let seconds = started.elapsed().as_secs_f64() / (ROWS * TURNS) as f64;
-        let megabytes = bytes as f64 / ROWS as f64 / seconds / 1e6;
-        println!("{what}: {:.1}M rows/s, {megabytes:.0} MB/s", 1e-6 / seconds);
-    };
-    let logs = AccessLogs::new(&spec()).unwrap();
-    measure("generate", 0, &|turn| assert_eq!(logs.batch(turn * ROWS, (turn + 1) * ROWS).num_rows(), ROWS as usize));
-    let schema = AccessLogs::schema();
-    let value = std::sync::Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, false)]));
-    for (form, format) in [
-        (LogForm::Json, FileFormat::Json),
-        (LogForm::Csv, FileFormat::Csv { header: false, delimiter: b',' }),
-        (LogForm::Text, FileFormat::Text),
-    ] {
-        let mut text = Vec::new();
-        logs.write_lines(form, 0, ROWS, &mut text);
-        measure(&format!("write {format:?}"), text.len(), &|_| {
-            logs.write_lines(form, 0, ROWS, &mut Vec::with_capacity(4 << 20));
-        });
-        let length = text.len();
-        let content = RawContent::Lines { bytes: text.into(), before: 0, layout: None };
-        let chunk = RawChunk { file: 0, index: 0, content };
-        let schema = if format == FileFormat::Text { &value } else { &schema };
-        for columns in [&[0usize, 1, 2, 3, 4][..], &[0, 1]] {
-            for check in [Check::Declared, Check::Wanted] {
-                let columns = if format == FileFormat::Text { &[0][..] } else { columns };
-                let decoder = decoder(format, schema, columns, check).unwrap();
-                measure(&format!("decode {format:?} {columns:?} {check:?}"), length, &|_| {
-                    assert_eq!(decoder.decode(&chunk).unwrap().batch.num_rows(), ROWS as usize);
-                });
-            }
-        }
-        if format == FileFormat::Json {
-            let RawContent::Lines { bytes, .. } = &chunk.content else { unreachable!() };
-            measure("arrow-json, for comparison", length, &|_| {
-                let builder = arrow::json::ReaderBuilder::new(schema.clone()).with_batch_size(ROWS as usize);
-                let mut decoder = builder.build_decoder().unwrap();
-                decoder.decode(bytes).unwrap();
-                assert_eq!(decoder.flush().unwrap().unwrap().num_rows(), ROWS as usize);
-            });
-        }
-    }
 }
 
 proptest! {

@@ -266,37 +266,3 @@ fn a_type_without_row_form_is_refused_by_name() {
     assert!(e.message().contains("Union"), "{e}");
     assert_eq!(e.kind(), ErrorKind::Invalid);
 }
-
-/// `cargo test --release -p millstream-engine row_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "prints figures"]
-fn row_speed() {
-    const ROWS: usize = 65536;
-    let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..ROWS).map(|i| format!("/page/{:09}", i * 7))));
-    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS as i64));
-    let nullable: ArrayRef = Arc::new(Int64Array::from_iter((0..ROWS as i64).map(|i| (i % 9 > 0).then_some(i))));
-    let mut buffer = RowBuffer::new();
-    let mut hashes = Vec::new();
-    for (name, columns) in [
-        ("utf8(15), int64", vec![texts.clone(), numbers.clone()]),
-        ("utf8(15)", vec![texts.clone()]),
-        ("int64", vec![numbers.clone()]),
-        ("utf8(15), int64 with nulls", vec![texts, nullable]),
-    ] {
-        let types: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
-        let per_row = |f: &mut dyn FnMut()| {
-            f();
-            let best = (0..20).map(|_| {
-                let start = std::time::Instant::now();
-                f();
-                start.elapsed().as_nanos() as f64 / ROWS as f64
-            });
-            best.fold(f64::MAX, f64::min)
-        };
-        let encoding = per_row(&mut || encode(&columns, ROWS, Form::Key, &mut buffer).unwrap());
-        let hashing = per_row(&mut || buffer.hashes(&mut hashes));
-        let slices: Vec<&[u8]> = buffer.iter().collect();
-        let decoding = per_row(&mut || drop(decode(&slices, &types).unwrap()));
-        println!("{name}: encode {encoding:.1} ns/row, hash {hashing:.1}, decode {decoding:.1}");
-    }
-}

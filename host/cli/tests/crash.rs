@@ -1,0 +1,112 @@
+//! The program itself, killed (`kill -9`, or an abort) at fault points that `MILLSTREAM_FAULT` names, and started again:
+//! its sinks have what an undisturbed run gives. The engine's own tests have every point; this one has the program
+//! around it.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const JOB: &str = r#"
+name = "killed"
+checkpoint = "state"
+[source.rows]
+path = "data"
+format = "json"
+schema = { key = "utf8", ts = "timestamp", n = "int64" }
+max_files_per_epoch = 1
+event_time = "ts"
+watermark = "10s"
+[operator.windows]
+sql = "SELECT window.start, key, sum(n) AS n FROM rows GROUP BY window(ts, '20 seconds'), key"
+[operator.totals]
+sql = "SELECT key, count(*) AS n FROM rows GROUP BY key ORDER BY key"
+output_mode = "complete"
+[sink.windows]
+input = "windows"
+connector = "file"
+path = "out/windows"
+format = "json"
+[sink.totals]
+input = "totals"
+connector = "file"
+path = "out/totals"
+format = "csv"
+"#;
+
+/// A folder with the job and its input: six files, each with a line that is no row.
+fn laid_out(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{name}"));
+    drop(fs::remove_dir_all(&folder));
+    fs::create_dir_all(folder.join("data")).unwrap();
+    fs::write(folder.join("job.toml"), JOB).unwrap();
+    for file in 0..6u64 {
+        let row = |i: u64| {
+            let (key, ts) = (i * 7 % 5, 1_700_000_000 + file * 30 + i);
+            format!("{{\"key\":\"k{key}\",\"ts\":{ts},\"n\":{i}}}\n")
+        };
+        let rows: String = (0..30).map(row).collect();
+        fs::write(folder.join(format!("data/{file}.json")), rows + &format!("no row {file}\n")).unwrap();
+    }
+    folder
+}
+
+fn run(folder: &Path, fault: Option<&str>) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    program.arg("run").arg(folder.join("job.toml")).arg("--available-now");
+    program.env_remove("MILLSTREAM_FAULT");
+    if let Some(fault) = fault {
+        program.env("MILLSTREAM_FAULT", fault);
+    }
+    program.output().unwrap()
+}
+
+/// The published files and the dead letters; names without the checkpoint's random id.
+fn published(folder: &Path) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for sink in ["windows", "totals"] {
+        for entry in fs::read_dir(folder.join("out").join(sink)).unwrap().map(Result::unwrap) {
+            if entry.path().is_file() {
+                let name = entry.file_name().into_string().unwrap();
+                let parts: Vec<&str> = name.split(['-', '.']).filter(|part| part.len() != 16).collect();
+                files.insert(format!("{sink}/{}", parts.join("-")), fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+    files.insert("dead letters".into(), fs::read_to_string(folder.join("killed.dead-letters.jsonl")).unwrap());
+    files
+}
+
+#[test]
+fn the_program_that_was_killed_goes_on_where_it_was() {
+    let undisturbed = laid_out("undisturbed");
+    let ended = run(&undisturbed, None);
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let expected = published(&undisturbed);
+    assert!(expected.len() > 6 && expected["dead letters"].lines().count() == 6, "{expected:?}");
+
+    for (number, (fault, signal)) in [
+        ("plan.after:3:kill", 9),
+        ("record.torn:2:kill", 9),
+        ("record.write.after:4:abort", 6),
+        ("record.sync.after:6:kill", 9),
+        ("publish.rename.before:2:kill", 9),
+        ("publish.extend.torn:1:kill", 9),
+        ("mark.after:1:abort", 6),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = laid_out(&number.to_string());
+        let ended = run(&folder, Some(fault));
+        assert_eq!(ended.status.signal(), Some(signal), "{fault}: {}", String::from_utf8_lossy(&ended.stderr));
+        let ended = run(&folder, None);
+        assert!(ended.status.success(), "{fault}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(published(&folder), expected, "{fault}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    fs::remove_dir_all(undisturbed).unwrap();
+}

@@ -1,0 +1,117 @@
+//! Flat-map plugins as table functions: `FROM words(logs)` is the rows that the plugin `words` makes of node `logs`.
+//!
+//! The planner resolves tables by name only, so the call is replaced by a table of its own before planning; when the plan is
+//! lowered the table is the node with the plugin applied.
+
+use std::ops::{ControlFlow, Range};
+
+use datafusion_sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, VisitMut,
+    VisitorMut,
+};
+
+use super::InputTable;
+use super::error::SqlText;
+use super::parse::normalised;
+use super::plugin::PluginFunction;
+use crate::operator::{PluginCalls, PluginFlatMap, extended};
+use crate::{Error, ErrorKind, Result};
+
+/// A call in `FROM`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableCall {
+    /// The table that stands for it.
+    pub table: String,
+    /// The plugin.
+    pub plugin: String,
+    /// The node whose rows it takes.
+    pub input: String,
+    /// Where it stands in the query.
+    pub at: Range<usize>,
+}
+
+/// Replaces calls in `FROM` by tables.
+pub(super) fn rewrite_calls(text: &SqlText, query: &mut Query) -> Result<Vec<TableCall>> {
+    let mut rewriter = Rewriter { text, calls: Vec::new(), error: None };
+    let _ = query.visit(&mut rewriter);
+    rewriter.error.map_or(Ok(rewriter.calls), Err)
+}
+
+struct Rewriter<'a> {
+    text: &'a SqlText,
+    calls: Vec<TableCall>,
+    error: Option<Error>,
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let TableFactor::Table { name, args: args @ Some(_), alias, .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        let Some(called) = name.0.last().and_then(ObjectNamePart::as_ident).cloned() else {
+            return ControlFlow::Continue(());
+        };
+        let plugin = normalised(&called);
+        let given = args.take().map(|a| a.args).unwrap_or_default();
+        let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(input)))] = given.as_slice() else {
+            let message = format!("`{plugin}` in FROM takes the rows of one node, by its name");
+            let refused = self.text.refuse_clause(&called.value, message);
+            self.error =
+                Some(refused.with_help(format!("write FROM {plugin}(node); a query goes into a node of its own")));
+            return ControlFlow::Break(());
+        };
+        let input = normalised(input);
+        let table = format!("{plugin}({input})");
+        *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', table.clone()))]);
+        alias.get_or_insert_with(|| TableAlias { explicit: true, name: called.clone(), columns: Vec::new(), at: None });
+        let call = TableCall { table, plugin, input, at: self.text.find(&called.value) };
+        if !self.calls.iter().any(|c| c.table == call.table) {
+            self.calls.push(call);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What a table that stands for a call is made of.
+#[derive(Debug, Clone)]
+pub struct MadeBy {
+    pub(super) input: String,
+    pub(super) input_table: Box<InputTable>,
+    pub(super) calls: PluginCalls,
+    pub(super) bound: millstream_plugin::BoundFlatMap,
+}
+
+impl TableCall {
+    /// The table that stands for the call, over the rows of `input`.
+    ///
+    /// # Errors
+    /// The plugin is none that makes rows, or does not take these.
+    pub fn bind(&self, text: &SqlText, input: &InputTable, plugin: Option<&PluginFunction>) -> Result<InputTable> {
+        let refused = |message: String| text.refuse(self.at.clone(), message);
+        let Some(plugin) = plugin else {
+            return Err(refused(format!(
+                "`{}` in FROM is called as a function, and there is no such plugin",
+                self.plugin
+            ))
+            .with_help("declare it: [plugin.NAME] with the path of a flat-map plugin"));
+        };
+        let bound = plugin.flat_map(&input.schema).map_err(|e| match e.kind() {
+            ErrorKind::Plugin | ErrorKind::Invalid => refused(e.message().to_owned()),
+            _ => e,
+        })?;
+        let (_, schema) = extended(&input.schema, bound.output(), None);
+        let calls = plugin.calls();
+        let made_by = MadeBy { input: self.input.clone(), input_table: Box::new(input.clone()), calls, bound };
+        Ok(InputTable { schema, emits: input.emits, made_by: Some(made_by) })
+    }
+}
+
+impl MadeBy {
+    /// The plugin, giving the columns `wanted` of its input beside its own.
+    pub(super) fn operator(&self, wanted: &std::collections::BTreeSet<String>) -> PluginFlatMap {
+        let (layout, schema) = extended(&self.input_table.schema, self.bound.output(), Some(wanted));
+        PluginFlatMap::new(self.calls.clone(), self.bound.clone(), layout, schema)
+    }
+}

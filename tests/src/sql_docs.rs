@@ -1,0 +1,124 @@
+//! `docs/sql.md`: every example in it is run, and gives what stands there.
+//!
+//! A block ```` ```json NAME ```` is a table. A block ```` ```sql ```` is a one-off query over these tables; ```` ```sql refused
+//! [output mode] ```` is a job's query, over the same tables as streams. The ```` ```text ```` block behind it holds what comes
+//! out. `MILLSTREAM_WRITE_DOCS=1` writes what came out into the page: read it before you commit it.
+
+use std::path::PathBuf;
+
+use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use millstream_engine::job::Job;
+use millstream_engine::run::{QueryTable, RunOptions, check, query};
+
+use crate::scratch::Scratch;
+use crate::support::{here, runtime};
+
+/// A fenced block: what stands behind the fence, its text, and its lines in the page.
+#[derive(Debug, Clone)]
+struct Block {
+    kind: String,
+    text: String,
+    lines: std::ops::Range<usize>,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, usize)> = None;
+    for (number, line) in page.lines().enumerate() {
+        let Some(kind) = line.strip_prefix("```") else { continue };
+        match open.take() {
+            None => open = Some((kind.to_owned(), number + 1)),
+            Some((kind, from)) => {
+                let text = page.lines().skip(from).take(number - from).collect::<Vec<_>>().join("\n");
+                found.push(Block { kind, text, lines: from..number });
+            }
+        }
+    }
+    found
+}
+
+/// What the sources of the page are in a job.
+const SOURCES: &str = r#"
+name = "docs"
+[source.events]
+path = "events.jsonl"
+format = "json"
+schema = { id = "int64", user = "utf8", url = "utf8", ts = "timestamp", bytes = "int64", tags = "list<utf8>", info = "utf8" }
+event_time = "ts"
+watermark = "10 seconds"
+[source.purchases]
+path = "purchases.jsonl"
+format = "json"
+schema = { buyer = "utf8", at = "timestamp", amount = "float64" }
+event_time = "at"
+watermark = "10 seconds"
+"#;
+
+fn refused(scratch: &Scratch, sql: &str, mode: &str) -> String {
+    let mode = if mode.is_empty() { String::new() } else { format!("output_mode = \"{mode}\"\n") };
+    let text = format!("{SOURCES}[operator.x]\nsql = '''{sql}'''\n{mode}[sink.out]\ninput = \"x\"\n");
+    let job = Job::parse(&text, std::path::Path::new("job.toml"), scratch.path(), &[]);
+    match job.and_then(|job| check(job, Some(&runtime())).map(|_| ())) {
+        Ok(()) => "(it was not refused)".to_owned(),
+        Err(e) => {
+            let help = e.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
+            format!("{}{help}", e.message())
+        }
+    }
+}
+
+fn answer(scratch: &Scratch, sql: &str, tables: &[QueryTable]) -> String {
+    match query(sql, tables, scratch.path(), RunOptions::default()) {
+        Ok(answer) => in_order(&answer.batch, sql.to_uppercase().contains("ORDER BY")),
+        Err(e) => format!("error: {}", e.message()),
+    }
+}
+
+/// The rows as a table, in an order that does not depend on where they were kept.
+fn in_order(batch: &RecordBatch, ordered: bool) -> String {
+    let table = pretty_format_batches(std::slice::from_ref(batch)).unwrap().to_string();
+    let mut lines: Vec<&str> = table.lines().collect();
+    if !ordered && lines.len() > 4 {
+        let last = lines.len() - 1;
+        lines[3..last].sort_unstable();
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn every_example_gives_what_stands_there() {
+    let path: PathBuf = here().join("../docs/sql.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let blocks = blocks(&page);
+    let scratch = Scratch::new();
+    let mut tables = Vec::new();
+    for block in &blocks {
+        if let Some(name) = block.kind.strip_prefix("json ") {
+            let file = scratch.write(&format!("{name}.jsonl"), format!("{}\n", block.text));
+            tables.push(QueryTable { name: name.to_owned(), path: file, event_time: None });
+        }
+    }
+    let (mut wrong, mut examples) = (Vec::new(), 0);
+    let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
+    for pair in blocks.windows(2).rev() {
+        let (asked, told) = (&pair[0], &pair[1]);
+        let Some(how) = asked.kind.strip_prefix("sql") else { continue };
+        assert_eq!(told.kind, "text", "docs/sql.md, line {}: no answer behind the query", asked.lines.start);
+        let have = match how.trim().strip_prefix("refused") {
+            Some(mode) => refused(&scratch, &asked.text, mode.trim()),
+            None => answer(&scratch, &asked.text, &tables),
+        };
+        examples += 1;
+        if have != told.text {
+            wrong.push(format!("line {}: {}\ngives\n{have}\nand not\n{}", asked.lines.start, asked.text, told.text));
+            lines.splice(told.lines.clone(), have.lines().map(str::to_owned));
+        }
+    }
+    assert!(examples > 15, "only {examples} examples were found");
+    if std::env::var_os("MILLSTREAM_WRITE_DOCS").is_some() {
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        return;
+    }
+    assert!(wrong.is_empty(), "docs/sql.md: {}", wrong.join("\n\n"));
+}
