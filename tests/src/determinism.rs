@@ -172,8 +172,9 @@ fn published_bytes_do_not_depend_on_the_number_of_threads() {
         for i in 0..20_000 {
             let n = file * 20_000 + i;
             let x = f64::from(n * 7919 % 10_007) / 3.0 * 10f64.powi(n % 13 - 6);
+            let t = shown(START - 9 * 3600 + i64::from(n + n * 7919 % 97));
             text += &format!(
-                "{{\"k\":{},\"x\":{x},\"word\":\"{}{}\",\"pad\":\"{pad}\"}}\n",
+                "{{\"t\":\"{t}\",\"k\":{},\"x\":{x},\"word\":\"{}{}\",\"pad\":\"{pad}\"}}\n",
                 n % 101,
                 if n % 5000 == 7 { "poison " } else { "w" },
                 n % 977
@@ -191,8 +192,10 @@ checkpoint = "t{n}"
 [source.s]
 path = "in"
 format = "json"
-schema = {{ k = "int64", x = "float64", word = "utf8" }}
+schema = {{ t = "timestamp", k = "int64", x = "float64", word = "utf8" }}
 max_files_per_epoch = 2
+event_time = "t"
+watermark = "5 minutes"
 [plugin.keep]
 path = {plugin:?}
 [operator.kept]
@@ -202,6 +205,21 @@ with = {{ column = "word" }}
 [operator.x]
 sql = "SELECT k, sum(x) AS sum, avg(x) AS mean, stddev(x) AS sd, approx_percentile_cont(x, 0.9) AS p, first_value(word ORDER BY x) AS w, array_agg(word) AS words FROM kept GROUP BY k"
 output_mode = "update"
+[operator.sessions]
+sql = "SELECT session_window.start, k, sum(x) AS sum, array_agg(word) AS words FROM s GROUP BY session_window(t, '1 minute'), k"
+[operator.firsts]
+input = "s"
+dedup = {{ keys = ["k"], within = "100 seconds" }}
+[sink.sessions]
+input = "sessions"
+connector = "file"
+path = "sessions/{n}"
+format = "json"
+[sink.firsts]
+input = "firsts"
+connector = "file"
+path = "firsts/{n}"
+format = "json"
 [sink.groups]
 input = "x"
 connector = "file"
@@ -220,10 +238,12 @@ path = "letters/{n}"
         let ran = scratch.run_with(&job, threads(n)).unwrap();
         assert_eq!((ran.summary.rows_in, ran.summary.rejected), (80_000, 16));
         let letters = scratch.lines(&format!("letters/{n}"));
-        have.insert(n, (scratch.published(&format!("out/{n}")), scratch.published(&format!("rows/{n}")), letters));
+        let published = ["out", "rows", "sessions", "firsts"].map(|sink| scratch.published(&format!("{sink}/{n}")));
+        assert!(published.iter().all(|files| !files.is_empty()), "every sink has rows");
+        have.insert(n, (published, letters));
     }
-    assert_eq!(have[&1].0.len(), 2);
-    assert_eq!(have[&1].2[1]["line"], 5008);
+    assert_eq!(have[&1].0[0].len(), 2);
+    assert_eq!(have[&1].1[1]["line"], 5008);
     assert!(have[&2] == have[&1], "2 threads give other bytes than one");
     assert!(have[&5] == have[&1], "5 threads give other bytes than one");
 }

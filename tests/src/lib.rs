@@ -7,6 +7,7 @@
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
 //! | `edits` | what may change between two runs, and what is refused |
 //! | `event_time` | sessions, chains of windows and deduplication where a golden job cannot say it |
+//! | `flat` | that an epoch's cost does not grow with the state |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `layers` | that the engine's modules use lower layers only |
@@ -31,6 +32,8 @@ mod determinism;
 mod edits;
 #[cfg(test)]
 mod event_time;
+#[cfg(test)]
+mod flat;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

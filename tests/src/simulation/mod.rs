@@ -98,8 +98,8 @@ fn a_seed_gives_the_same_story_and_the_same_calls_to_the_disk_each_time() {
     }
 }
 
-/// Seeds of small jobs: windows with late rows and a change log; two snapshots.
-const SMALL: [u64; 2] = [1, 3];
+/// Seeds of small jobs: windows with late rows beside a snapshot; sessions; the first row of each key; a change log.
+const SMALL: [u64; 4] = [1, 6, 22, 72];
 
 #[test]
 fn a_disk_that_fails_at_any_call_loses_and_doubles_nothing() {

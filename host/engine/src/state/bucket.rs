@@ -29,7 +29,7 @@ const PLACE: u64 = (1 << TAG_SHIFT) - 1;
 const TOMBSTONE: u64 = PLACE;
 
 /// Keys looked up together.
-const WARM: usize = 32;
+pub(super) const WARM: usize = 32;
 
 /// Below this many dead bytes an arena is not rewritten.
 const COMPACT_FROM: usize = 4096;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::StateError;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, WARM};
 use super::table::hash_key;
 use super::varint::Cursor;
 
@@ -65,6 +65,28 @@ impl Partition {
             self.touched.push(number);
         }
         bucket
+    }
+
+    /// Calls `each` with the numbers of these keys, which are given by bucket and hash, in order; what a lookup of them
+    /// needs was brought into the processor's caches shortly before.
+    ///
+    /// # Errors
+    /// The first one of `each`.
+    pub fn try_for_each_warm<E>(
+        &mut self,
+        keys: impl ExactSizeIterator<Item = (i64, u64)> + Clone,
+        mut each: impl FnMut(&mut Self, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (len, mut keys) = (keys.len(), keys);
+        for from in (0..len).step_by(WARM) {
+            for (bucket, hash) in keys.by_ref().take(WARM) {
+                if let Some(bucket) = self.buckets.get(&bucket) {
+                    bucket.warm(&[hash]);
+                }
+            }
+            (from..len.min(from + WARM)).try_for_each(|i| each(self, i))?;
+        }
+        Ok(())
     }
 
     /// The bucket with this number, if it has keys.

@@ -1,5 +1,7 @@
 //! Which of an epoch's rows are new, and what is forgotten after it.
 
+use std::convert::Infallible;
+
 use rayon::prelude::*;
 
 use super::{Dedup, DedupPartial, Expiry};
@@ -57,15 +59,19 @@ fn remember_in(
     p: usize,
     partials: &[DedupPartial],
     keys: &mut Partition,
-    bucket: impl Fn(i64) -> i64,
+    bucket: impl Fn(i64) -> i64 + Copy,
 ) -> Vec<(u32, u32)> {
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
-        for i in partial.of_partition(p) {
+        let range = partial.of_partition(p);
+        let places = range.clone().map(|i| (bucket(partial.times[i]), partial.hashes[i]));
+        let Ok(()) = keys.try_for_each_warm(places, |keys, nth| {
+            let i = range.start + nth;
             if keys.put_hashed(bucket(partial.times[i]), partial.hashes[i], partial.keys.row(i), &[]) {
                 new.push((number as u32, partial.row[i]));
             }
-        }
+            Ok::<(), Infallible>(())
+        });
     }
     new
 }
@@ -89,18 +95,22 @@ fn remember_after(
     let length = (wait / SLOTS).max(1000);
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
-        for i in partial.of_partition(p) {
+        let range = partial.of_partition(p);
+        let places = range.clone().map(|i| (0, partial.hashes[i]));
+        keys.try_for_each_warm(places, |keys, nth| {
+            let i = range.start + nth;
             let (hash, key) = (partial.hashes[i], partial.keys.row(i));
             let until = keys.get_hashed(0, hash, key).map(stored_time).transpose()?;
             // What the last epoch's watermark has passed is forgotten, whether or not it is there still.
             if until.is_some_and(|until| !is_late(until, at.late)) {
-                continue;
+                return Ok(());
             }
             let until = partial.times[i] + wait;
             keys.put_hashed(0, hash, key, &until.to_le_bytes());
             timers.put_hashed(slot_of(until, length), hash, key, &[]);
             new.push((number as u32, partial.row[i]));
-        }
+            Ok::<(), Error>(())
+        })?;
     }
     for slot in passed(timers, at) {
         let due = timers.bucket(slot).into_iter().flat_map(|bucket| bucket.sorted());

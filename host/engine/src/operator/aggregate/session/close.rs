@@ -17,6 +17,9 @@ use crate::state::{Partition, Table, hash_key};
 use crate::time::window::SessionSpec;
 use crate::{Error, Result};
 
+/// Keys looked up together.
+const WARM: usize = 32;
+
 /// A session of a touched key, before what touches is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
@@ -98,6 +101,9 @@ impl GroupAggregate {
         let new = items.len();
         let mut stored: Vec<Stored<'_>> = Vec::new();
         for (key, bytes) in keys.iter().enumerate() {
+            if let (0, Some(open)) = (key % WARM, sessions.bucket(0)) {
+                open.warm(&groups.hashes[key..keys.len().min(key + WARM)]);
+            }
             for session in sessions.get_hashed(0, groups.hashes[key], bytes).into_iter().flat_map(read) {
                 let session = session?;
                 let (key, number) = (key as u32, stored.len() as u32);
