@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::{Job, Trigger, parse_instant};
 use millstream_engine::run::{RunOptions, Summary, run};
 use millstream_engine::sink::MemoryTables;
 use millstream_plugin::{Runtime, RuntimeOptions};
@@ -84,6 +84,11 @@ fn sorted(rows: Vec<Value>, tolerance: f64) -> Vec<String> {
     let digits = if tolerance > 0.0 { (-tolerance.log10()).round() as usize - 1 } else { 12 };
     let cell = |v: &Value| match v {
         Value::Number(n) if n.is_f64() => format!("{:.digits$}", n.as_f64().unwrap()),
+        // Whether zeros stand at an instant's end is nobody's business.
+        Value::String(text) if text.len() > 20 && text.ends_with("0Z") => match parse_instant(text) {
+            Some(_) => format!("{:?}", format!("{}Z", text.trim_end_matches('Z').trim_end_matches('0'))),
+            None => v.to_string(),
+        },
         other => other.to_string(),
     };
     let row = |v: &Value| {

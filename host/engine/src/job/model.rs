@@ -222,6 +222,8 @@ pub struct OperatorSpec {
     pub late: Option<Spanned<String>>,
     /// How several inputs' watermarks become one.
     pub watermark_policy: WatermarkPolicy,
+    /// Whether rows of a join may be kept for ever.
+    pub unbounded_state: bool,
 }
 
 /// How several inputs' watermarks become one.

@@ -11,7 +11,16 @@ use crate::error::Result;
 const PLUGIN: [&str; 3] = ["path", "limits", "with"];
 const LIMITS: [&str; 2] = ["memory", "time"];
 
-const SQL_NODE: [&str; 7] = ["sql", "output_mode", "event_time", "watermark", "idle_after", "late", "watermark_policy"];
+const SQL_NODE: [&str; 8] = [
+    "sql",
+    "output_mode",
+    "event_time",
+    "watermark",
+    "idle_after",
+    "late",
+    "watermark_policy",
+    "unbounded_state",
+];
 const PLUGIN_NODE: [&str; 10] = [
     "plugin",
     "input",
@@ -94,6 +103,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
         event_time: fields.event_time()?,
         late: fields.text("late")?,
         watermark_policy: fields.choice("watermark_policy", &policies)?.map(|policy| policy.value).unwrap_or_default(),
+        unbounded_state: fields.boolean("unbounded_state")?.unwrap_or(false),
     })
 }
 

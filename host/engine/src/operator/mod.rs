@@ -10,6 +10,7 @@ mod effects;
 mod event_time;
 mod expression;
 mod isolate;
+pub mod join;
 mod plugin;
 mod relational;
 mod rows;
@@ -29,6 +30,7 @@ pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use isolate::{Attempt, isolate};
+pub use join::JoinPartial;
 pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use rows::{Origin, Rows};
@@ -50,6 +52,8 @@ pub trait Transform: Send + Sync + Debug {
 pub enum Partial {
     /// Groups and their partial aggregate states.
     Groups(GroupPartial),
+    /// Rows of one side of a join.
+    Join(JoinPartial),
 }
 
 /// A stateful operator.

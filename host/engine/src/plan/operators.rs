@@ -163,6 +163,7 @@ impl Planner<'_> {
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
                     partitions: DEFAULT_PARTITIONS,
                     keep_columns: operator.late.is_some(),
+                    unbounded_state: operator.unbounded_state,
                 },
             )
         };

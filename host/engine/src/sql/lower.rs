@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, DFSchema, ScalarValue};
+use datafusion_common::{Column, DFSchema, JoinType, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -50,7 +50,13 @@ impl<'a> Lowering<'a> {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
             LogicalPlan::Projection(projection) => self.projection(projection),
+            LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Filter(filter) => {
+                if let LogicalPlan::Join(join) = filter.input.as_ref()
+                    && join.join_type == JoinType::Inner
+                {
+                    return self.join_where(join, filter);
+                }
                 let input = self.lower(&filter.input)?;
                 let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
                 let schema = input.schema();
@@ -280,6 +286,6 @@ impl NumberedRows {
     }
 }
 
-fn is_plugin_call(expr: &Expr) -> bool {
+pub(super) fn is_plugin_call(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(f) if (f.func.inner().as_ref() as &dyn Any).is::<PluginScalar>())
 }

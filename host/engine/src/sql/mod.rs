@@ -7,8 +7,10 @@
 mod catalog;
 mod clause;
 mod error;
+mod join_bounds;
 mod lower;
 mod lower_aggregate;
+mod lower_join;
 mod lower_several;
 mod parse;
 mod plugin;
@@ -168,6 +170,8 @@ pub struct PlanContext<'a> {
     pub partitions: u32,
     /// Whether rows keep columns that the query does not read: late rows go out with all of them.
     pub keep_columns: bool,
+    /// Whether rows of a join may be kept for ever.
+    pub unbounded_state: bool,
 }
 
 /// Plans a parsed query.

@@ -58,6 +58,7 @@ pub fn over(sql: &str, result: RecordBatch) -> Result<RecordBatch> {
         mode: None,
         partitions: DEFAULT_PARTITIONS,
         keep_columns: false,
+        unbounded_state: false,
     };
     let planned = plan(&text, parse(&text)?, &context)?;
     apply(&planned, result)

@@ -215,7 +215,7 @@ pub(super) fn window_spec(args: &[Expr]) -> Result<WindowSpec, String> {
 }
 
 /// A constant length of time, microseconds: `'10 minutes'` or `INTERVAL '10 minutes'`.
-fn duration(expr: &Expr) -> Result<i64, String> {
+pub(super) fn duration(expr: &Expr) -> Result<i64, String> {
     let value = match expr {
         Expr::Literal(value, _) => value,
         Expr::Cast(cast) => return duration(&cast.expr),

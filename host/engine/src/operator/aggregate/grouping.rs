@@ -7,7 +7,7 @@ const EMPTY: u32 = u32::MAX;
 
 /// Groups found so far: an open-addressing table over the rows that founded them.
 #[derive(Debug)]
-pub(super) struct Grouper {
+pub(in crate::operator) struct Grouper {
     /// Group ids by hash; a power of two, at most half full.
     slots: Vec<u32>,
     /// Per group: the hash it is found by.

@@ -13,7 +13,7 @@ mod built_in;
 mod close;
 mod emit;
 mod function;
-mod grouping;
+pub(super) mod grouping;
 mod partial;
 mod plugin;
 
@@ -188,7 +188,13 @@ impl Stateful for GroupAggregate {
     }
 
     fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<GroupPartial> = partials.into_iter().map(|Partial::Groups(g)| g).collect();
+        let partials: Vec<GroupPartial> = partials
+            .into_iter()
+            .filter_map(|p| match p {
+                Partial::Groups(groups) => Some(groups),
+                Partial::Join(_) => None,
+            })
+            .collect();
         self.merge_and_emit(&partials, tables[0], at)
     }
 
