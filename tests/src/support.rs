@@ -84,11 +84,8 @@ fn sorted(rows: Vec<Value>, tolerance: f64) -> Vec<String> {
     let digits = if tolerance > 0.0 { (-tolerance.log10()).round() as usize - 1 } else { 12 };
     let cell = |v: &Value| match v {
         Value::Number(n) if n.is_f64() => format!("{:.digits$}", n.as_f64().unwrap()),
-        // Whether zeros stand at an instant's end is nobody's business.
-        Value::String(text) if text.len() > 20 && text.ends_with("0Z") => match parse_instant(text) {
-            Some(_) => format!("{:?}", format!("{}Z", text.trim_end_matches('Z').trim_end_matches('0'))),
-            None => v.to_string(),
-        },
+        // Written with more zeros or fewer, it is the same instant.
+        Value::String(text) => parse_instant(text).map_or_else(|| v.to_string(), |at| format!("instant {at}")),
         other => other.to_string(),
     };
     let row = |v: &Value| {

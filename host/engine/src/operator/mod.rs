@@ -14,6 +14,7 @@ pub mod join;
 mod plugin;
 mod relational;
 mod rows;
+pub mod static_join;
 mod unnest;
 
 use std::fmt::Debug;

@@ -29,12 +29,14 @@ pub(super) struct Lowering<'a> {
     pub context: &'a PlanContext<'a>,
     /// The node's output mode is said already: to the outermost stateful operator.
     mode_taken: Cell<bool>,
+    /// A join's static side is being lowered.
+    pub fixed_allowed: Cell<bool>,
 }
 
 impl<'a> Lowering<'a> {
     /// Nothing is lowered yet.
     pub fn new(text: &'a SqlText, context: &'a PlanContext<'a>) -> Self {
-        Self { text, context, mode_taken: Cell::new(false) }
+        Self { text, context, mode_taken: Cell::new(false), fixed_allowed: Cell::new(false) }
     }
 
     /// The output mode of the next stateful operator, outermost first. Those below it append: nothing else could follow
@@ -77,6 +79,12 @@ impl<'a> Lowering<'a> {
         let name = scan.table_name.table();
         let table = self.context.tables.get(name);
         let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
+        let fixed = table.made_by.as_ref().map_or(&table.fixed, |made| &made.input_table.fixed);
+        if let Some(fixed) = fixed
+            && !self.fixed_allowed.get()
+        {
+            return Err(self.refuse_fixed_alone(fixed.name()));
+        }
         if let Some(made) = &table.made_by {
             return Ok(self.made(made, table, scan.projection.as_deref()));
         }
@@ -206,7 +214,7 @@ pub(super) fn transform(
     keys: Vec<Vec<usize>>,
     what: String,
 ) -> Relation {
-    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what }
+    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what, beside: None }
 }
 
 /// An expression as a person would write it.

@@ -55,6 +55,12 @@ impl Lowering<'_> {
     }
 
     pub(super) fn join(&self, join: &Join) -> Result<Relation> {
+        match (self.fixed_table(&join.left), self.fixed_table(&join.right)) {
+            (Some(left), Some(_)) => return Err(self.refuse_fixed_alone(left.name())),
+            (None, Some(table)) => return self.join_static(join, Side::Left, table),
+            (Some(table), None) => return self.join_static(join, Side::Right, table),
+            (None, None) => {}
+        }
         let kind = match join.join_type {
             JoinType::Inner => JoinKind::Inner,
             JoinType::Left => JoinKind::Left,
