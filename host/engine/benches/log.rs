@@ -110,6 +110,7 @@ fn record(epoch: u64) -> EpochRecord {
         job: "job".into(),
         plugins: BTreeMap::new(),
         stateful: BTreeMap::new(),
+        statics: Default::default(),
         finished: false,
     }
 }
