@@ -39,7 +39,7 @@ COMPARISONS = [
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=f"{ROOT}/target/release/millstream", help="default: %(default)s")
-    parser.add_argument("--spark", metavar="PYTHON", help="the Python of an environment with PySpark; without: no Spark")
+    parser.add_argument("--spark", metavar="PYTHON", help="Python of an environment with PySpark")
     parser.add_argument("--work", default=f"{ROOT}/target/bench", help="folder for data and results (%(default)s)")
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of each input (%(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="runs that count, after one that does not (%(default)s)")
