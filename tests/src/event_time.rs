@@ -244,7 +244,9 @@ connector = "memory"
     let row = |t: i64, user: &str, bytes: i64| json!({"t": at(t), "user": user, "bytes": bytes});
     let want = vec![row(0, "a", 1), row(2, "b", 4), row(1, "c", 64), row(32, "a", 128), row(21, "d", 1024)];
     assert_eq!(ran.rows("out"), want, "in the order of the input");
-    assert_eq!(ran.rows("late"), vec![row(20, "d", 512)]);
+    let mut late = ran.rows("late");
+    late.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|column, _| !column.starts_with('_')));
+    assert_eq!(late, vec![row(20, "d", 512)]);
 
     let forever = run(&scratch, "[operator.x]\nsql = \"SELECT DISTINCT user FROM s\"\nunbounded_state = true\n", "");
     assert_eq!(forever.rows("out"), ["a", "b", "c", "d"].map(|user| json!({"user": user})));
