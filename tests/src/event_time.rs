@@ -245,7 +245,7 @@ connector = "memory"
     let want = vec![row(0, "a", 1), row(2, "b", 4), row(1, "c", 64), row(32, "a", 128), row(21, "d", 1024)];
     assert_eq!(ran.rows("out"), want, "in the order of the input");
     let mut late = ran.rows("late");
-    late.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|key, _| !key.starts_with('_')));
+    late.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|column, _| !column.starts_with('_')));
     assert_eq!(late, vec![row(20, "d", 512)]);
 
     let forever = run(&scratch, "[operator.x]\nsql = \"SELECT DISTINCT user FROM s\"\nunbounded_state = true\n", "");

@@ -203,6 +203,14 @@ impl Planner<'_> {
             && relation.is_stateful()
             && observes_input.is_none()
         {
+            if tables.len() > 1 {
+                let message = format!("`{name}` reads several nodes: a join goes by the event times of its inputs");
+                return Err(self
+                    .job
+                    .text
+                    .error(spec.column.span.clone(), message)
+                    .with_help("name the event time on the sources, or on an operator before this one"));
+            }
             for input in tables.keys() {
                 event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
             }

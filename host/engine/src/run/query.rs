@@ -55,10 +55,10 @@ pub fn query(sql: &str, tables: &[QueryTable], base: &Path, mut options: RunOpti
     for table in tables {
         head += &source(table, base)?;
     }
-    // Quoted so that no character of the query means something else.
+    // Quoted so that no character of the query means something else. All there is has a bound.
     let job = |sql: &str, mode: &str| {
         let text = format!(
-            "{head}[operator.result]\nsql = '''\n{sql}'''\n{mode}[sink.answer]\ninput = \"result\"\nconnector = \"memory\"\n[dead_letters]\nconnector = \"memory\"\n"
+            "{head}[operator.result]\nsql = '''\n{sql}'''\nunbounded_state = true\n{mode}[sink.answer]\ninput = \"result\"\nconnector = \"memory\"\n[dead_letters]\nconnector = \"memory\"\n"
         );
         Job::parse(&text, Path::new("query"), base, &[])
     };
