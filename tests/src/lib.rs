@@ -10,7 +10,6 @@
 //! | `flat` | that an epoch's cost does not grow with the state |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
-//! | `joins` | joins, where golden jobs and the simulation do not say it |
 //! | `layers` | that the engine's modules use lower layers only |
 //! | `model` | what windows mean, as a slow program |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
@@ -39,8 +38,6 @@ mod flat;
 mod golden;
 #[cfg(test)]
 mod hostile;
-#[cfg(test)]
-mod joins;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
