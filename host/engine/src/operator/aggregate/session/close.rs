@@ -182,7 +182,8 @@ impl GroupAggregate {
         keys.dedup();
         let mut over: Vec<(Stored<'_>, &[u8])> = Vec::new();
         // What stays of a key's sessions: key, hash, value.
-        let (mut left, mut values): (Vec<(&[u8], u64, usize)>, Vec<u8>) = (Vec::new(), Vec::new());
+        let mut left: Vec<(&[u8], u64, usize)> = Vec::new();
+        let mut values: Vec<u8> = Vec::new();
         for key in keys {
             let hash = hash_key(key);
             let (before, written) = (over.len(), values.len());
