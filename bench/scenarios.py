@@ -31,7 +31,7 @@ def latency(args, ours):
 def state(args, ours):
     """A count over many keys: what an epoch writes for the keys that it touches, and how long a restart takes."""
     lines = [
-        "| keys | keys touched | written to the log | a key | snapshots written | epoch | start to first output | memory |",
+        "| keys | keys touched | written to log | a key | snapshots written | epoch | start to first output | memory |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for keys in map(int, args.keys.split(",")):

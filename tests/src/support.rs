@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::{Job, Trigger, parse_instant};
 use millstream_engine::run::{RunOptions, Summary, run};
 use millstream_engine::sink::MemoryTables;
 use millstream_plugin::{Runtime, RuntimeOptions};
@@ -84,6 +84,8 @@ fn sorted(rows: Vec<Value>, tolerance: f64) -> Vec<String> {
     let digits = if tolerance > 0.0 { (-tolerance.log10()).round() as usize - 1 } else { 12 };
     let cell = |v: &Value| match v {
         Value::Number(n) if n.is_f64() => format!("{:.digits$}", n.as_f64().unwrap()),
+        // Written with more zeros or fewer, it is the same instant.
+        Value::String(text) => parse_instant(text).map_or_else(|| v.to_string(), |at| format!("instant {at}")),
         other => other.to_string(),
     };
     let row = |v: &Value| {

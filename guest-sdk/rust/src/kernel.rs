@@ -8,11 +8,15 @@
 
 mod grouped;
 mod numbers;
+mod part;
+mod places;
 mod search;
 mod split;
+mod texts;
 
 pub use grouped::Groups;
 pub use numbers::{map_f64, map_i64, map_values, select, zip_f64, zip_i64, zip_values};
+pub use part::nth_part;
 pub use search::{contains, ends_with, equals, select_bytes, select_text, starts_with};
 
 #[cfg(test)]

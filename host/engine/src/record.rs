@@ -31,6 +31,21 @@ pub struct EpochRecord {
     pub stateful: BTreeMap<String, String>,
     /// The watermark was sent to the end of time: later input would be late, and is refused.
     pub finished: bool,
+    /// What the epoch joined with, per static source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statics: BTreeMap<String, StaticVersion>,
+}
+
+/// What was read of a static source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticVersion {
+    /// When, processing time, microseconds since 1970.
+    pub read: i64,
+    /// BLAKE3, hexadecimal, of the files' names, lengths and modification times.
+    pub digest: String,
+    /// Rows.
+    pub rows: u64,
 }
 
 /// The range of one source's offsets that an epoch reads.
@@ -100,6 +115,9 @@ pub struct Counters {
     pub rejected: BTreeMap<String, u64>,
     /// Entries of state after the epoch, per stateful node.
     pub state_rows: BTreeMap<String, u64>,
+    /// Static sources that could not be read again, and stayed as they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_refreshed: BTreeMap<String, u64>,
 }
 
 /// One output file of one epoch.

@@ -23,9 +23,7 @@ impl Map for NthWord {
     }
 
     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
-        let texts = batch.get(self.text);
-        let nth = |text| str::split(text, &*self.separator).nth(self.index);
-        Ok(Mapped::each(batch, |row| texts.get(row).and_then(nth)))
+        Ok(kernel::nth_part(&batch.get(self.text), &self.separator, self.index).into())
     }
 }
 

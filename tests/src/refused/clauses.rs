@@ -23,15 +23,6 @@ fn clauses_that_a_stream_cannot_do() {
             "ORDER BY",
             "complete",
         ),
-        query("JOIN", "SELECT a.id FROM events a JOIN events b ON a.id = b.id", "", "JOIN of streams", "JOIN", ""),
-        query(
-            "comma join",
-            "SELECT a.id FROM events a, events b",
-            "",
-            "JOIN of streams",
-            "SELECT a.id FROM events a, events b",
-            "",
-        ),
         query(
             "UNION of updates",
             "SELECT url, n FROM counts UNION ALL SELECT url, 1 FROM events",

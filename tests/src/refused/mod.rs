@@ -53,6 +53,7 @@ fn refuse(cases: Vec<Case>) {
     for case in cases {
         let scratch = Scratch::new();
         std::fs::create_dir(scratch.path().join("input")).unwrap();
+        scratch.write("users.json", "{\"id\":1,\"name\":\"a\"}\n");
         scratch.write("not-a-component.wasm", b"\0asm\x01\0\0\0");
         let text = if case.job.starts_with("name") { case.job } else { format!("{EVENTS}{}", case.job) };
         let refused = scratch.job(&text).and_then(|job| check(job, Some(&runtime())).map(|_| ()));

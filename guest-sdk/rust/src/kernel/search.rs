@@ -6,13 +6,11 @@
 
 use memchr::arch::all::packedpair::Pair;
 
+use super::places::{TURN, both};
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
     view::{BytesColumn, Utf8Column},
 };
-
-/// Places that are looked at a turn.
-const TURN: usize = 64;
 
 /// The rows that contain `needle`; every row contains the empty text, and null rows contain nothing.
 pub fn contains(column: &Utf8Column<'_>, needle: &str) -> Bitmap {
@@ -101,26 +99,6 @@ fn rows_with_hits(column: &BytesColumn<'_>, needle: &Needle<'_>) -> Bitmap {
         at = hits.add(place);
     }
     hits.found
-}
-
-/// The places where `xs` has `x` and `ys` has `y`.
-#[cfg(target_feature = "simd128")]
-fn both(xs: &[u8; TURN], x: u8, ys: &[u8; TURN], y: u8) -> u64 {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2, v128, v128_and};
-    let vector = |bytes: &[u8; TURN], k: usize| -> v128 {
-        let (words, _) = bytes.as_chunks::<8>();
-        u64x2(u64::from_le_bytes(words[k * 2]), u64::from_le_bytes(words[k * 2 + 1]))
-    };
-    let (x, y) = (u8x16_splat(x), u8x16_splat(y));
-    let places = |k| u8x16_bitmask(v128_and(u8x16_eq(vector(xs, k), x), u8x16_eq(vector(ys, k), y)));
-    u64::from(places(0)) | u64::from(places(1)) << 16 | u64::from(places(2)) << 32 | u64::from(places(3)) << 48
-}
-
-/// The places where `xs` has `x` and `ys` has `y`.
-#[cfg(not(target_feature = "simd128"))]
-fn both(xs: &[u8; TURN], x: u8, ys: &[u8; TURN], y: u8) -> u64 {
-    let places = xs.iter().zip(ys).enumerate();
-    places.fold(0, |all, (k, (a, b))| all | u64::from((*a == x) & (*b == y)) << k)
 }
 
 /// The rows that have a hit, as hits are found from the front to the back.

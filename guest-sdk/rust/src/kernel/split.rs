@@ -1,20 +1,15 @@
 //! Splitting a column of text into words, for flat-maps: straight into the output's buffers.
 //!
-//! The separator is looked for in the whole buffer, across rows; the end of a row ends a word too. Short words are
-//! copied 16 bytes at a time, length and all, into a buffer with room to spare, since a call to copy a handful of
-//! bytes costs more than the bytes do.
+//! The separator is looked for in the whole buffer, across rows; the end of a row ends a word too.
 
 use memchr::memmem::Finder;
 
+use super::texts::Texts;
 use crate::{
-    contract::columns::{BytesArray, Column, Values},
     operator::{Expanded, Expander},
     reject::Rejects,
     view::{BytesColumn, Utf8Column},
 };
-
-/// Bytes copied at a time, whatever a word's length.
-const BLOCK: usize = 16;
 
 impl Expander {
     /// One row for each part of the text between separators. As Spark's `split` has it, two separators side by side
@@ -22,25 +17,35 @@ impl Expander {
     /// word; null gives no row at all. The empty separator does not split.
     pub fn split(self, column: &Utf8Column<'_>, separator: &str) -> Expanded {
         let column = column.as_bytes();
+        let data = &column.data()[..column.offsets()[column.len()] as usize];
+        // `resume` is how far the first row was dealt with before, in bytes.
+        let start = column.offsets()[0] as usize + self.resume.unwrap_or(0) as usize;
         match separator.as_bytes() {
-            [] => self.split_with(&column, 1, |_| None),
-            [byte] => self.split_with(&column, 1, |data| memchr::memchr(*byte, data)),
+            [] => self.split_with(&column, data, start, 1, |_| usize::MAX),
+            [byte] => {
+                let next = |from: usize| memchr::memchr(*byte, &data[from..]).map_or(usize::MAX, |hit| from + hit);
+                self.split_with(&column, data, start, 1, next)
+            }
             separator => {
                 let finder = Finder::new(separator);
-                self.split_with(&column, separator.len(), |data| finder.find(data))
+                let next = |from: usize| finder.find(&data[from..]).map_or(usize::MAX, |hit| from + hit);
+                self.split_with(&column, data, start, separator.len(), next)
             }
         }
     }
 
-    fn split_with(self, column: &BytesColumn<'_>, separator: usize, find: impl Fn(&[u8]) -> Option<usize>) -> Expanded {
+    fn split_with(
+        self,
+        column: &BytesColumn<'_>,
+        data: &[u8],
+        start: usize,
+        separator: usize,
+        next: impl Fn(usize) -> usize,
+    ) -> Expanded {
         let (offsets, rows) = (column.offsets(), column.len());
-        let data = &column.data()[..offsets[rows] as usize];
         let validity = column.validity();
-        let next = |from: usize| find(&data[from..]).map_or(usize::MAX, |hit| from + hit);
-
         let mut words = Words::with_capacity(data.len().min(self.max_bytes), self.max_rows.min(data.len() / 4 + rows));
-        // `resume` is how far the first row was dealt with before, in bytes.
-        let mut at = offsets[0] as usize + self.resume.unwrap_or(0) as usize;
+        let mut at = start;
         let mut hit = next(at);
         for row in 0..rows {
             let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
@@ -53,7 +58,9 @@ impl Expander {
                 hit = next(at);
             }
             loop {
-                if words.parents.len() >= self.max_rows || (words.at >= self.max_bytes && !words.parents.is_empty()) {
+                if words.parents.len() >= self.max_rows
+                    || (words.texts.bytes() >= self.max_bytes && !words.parents.is_empty())
+                {
                     return words.expanded(row, (at > start).then_some((at - start) as u64));
                 }
                 if hit.saturating_add(separator) > end {
@@ -72,40 +79,23 @@ impl Expander {
 /// The output as it grows.
 struct Words {
     parents: Vec<u32>,
-    offsets: Vec<i32>,
-    /// Longer than what is written by at least a block.
-    data: Vec<u8>,
-    at: usize,
+    texts: Texts,
 }
 
 impl Words {
     fn with_capacity(bytes: usize, rows: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        Self { parents: Vec::with_capacity(rows), offsets, data: vec![0; bytes + BLOCK], at: 0 }
+        Self { parents: Vec::with_capacity(rows), texts: Texts::with_capacity(rows, bytes) }
     }
 
     fn push(&mut self, row: usize, data: &[u8], start: usize, end: usize) {
-        let len = end - start;
-        if self.at + len + BLOCK > self.data.len() {
-            self.data.resize((self.data.len() * 2).max(self.at + len + BLOCK), 0);
-        }
-        match data.get(start..start + BLOCK) {
-            Some(block) if len <= BLOCK => self.data[self.at..self.at + BLOCK].copy_from_slice(block),
-            _ => self.data[self.at..self.at + len].copy_from_slice(&data[start..end]),
-        }
-        self.at += len;
-        // Fits: a call's output is at most its bound and one row longer, and a row comes from a column of 2 GiB.
-        self.offsets.push(self.at as i32);
+        self.texts.push(data, start, end);
         self.parents.push(row as u32);
     }
 
-    fn expanded(mut self, consumed: usize, resume: Option<u64>) -> Expanded {
-        self.data.truncate(self.at);
-        let values = Values::Utf8(BytesArray { offsets: self.offsets, data: self.data });
+    fn expanded(self, consumed: usize, resume: Option<u64>) -> Expanded {
         Expanded {
             parents: self.parents,
-            columns: vec![Column { values, validity: None }],
+            columns: vec![self.texts.column(None)],
             rejects: Rejects::new(),
             consumed: consumed as u32,
             resume,

@@ -87,6 +87,31 @@ fn splitting_the_whole_buffer_is_splitting_row_by_row_however_often_it_stops() {
 }
 
 #[test]
+fn the_nth_part_is_what_split_says() {
+    let mut dice = Dice::new(7);
+    for turn in 0..200 {
+        let rows = [0, 1, 2, 20, 65][turn % 5];
+        let (mut texts, mut column) = texts(&mut dice, rows, turn % 2 == 0);
+        if turn % 3 == 0 {
+            // Longer than what is looked at a turn.
+            texts = texts.into_iter().map(|text| text.map(|text| text.repeat(30))).collect();
+            let mut builder = Utf8Builder::default();
+            texts.iter().for_each(|text| builder.push_option(text.as_deref()));
+            column = builder.finish();
+        }
+        let view = Utf8::view(&column, rows).unwrap();
+        for separator in ["a", " ", "ü", "ab", "x"] {
+            for index in [0, 1, 2, 9] {
+                let naive: Vec<_> = texts.iter().map(|text| text.as_ref()?.split(separator).nth(index)).collect();
+                let found = nth_part(&view, separator, index);
+                let found: Vec<_> = Utf8::view(&found, rows).unwrap().iter().collect();
+                assert_eq!(found, naive, "part {index} of {texts:?} by {separator:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_pushed_one_by_one_come_once_however_often_it_stops() {
     let mut dice = Dice::new(3);
     for turn in 0..100 {

@@ -122,6 +122,15 @@ pub struct SourceSpec {
     pub connector: SourceConnector,
     /// Event time and watermark.
     pub event_time: Option<EventTimeSpec>,
+    /// It stands still, to be joined with streams; none = it is a stream.
+    pub fixed: Option<StaticSpec>,
+}
+
+/// `static = true` on a source: it is read as a whole at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaticSpec {
+    /// After how long it is read again, microseconds of processing time.
+    pub refresh: Option<i64>,
 }
 
 /// What a source reads.

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::fields::{Fields, string};
-use super::model::{FileFormat, FileSourceSpec, GenerateSpec, SourceConnector, SourceSpec, Spanned};
+use super::model::{FileFormat, FileSourceSpec, GenerateSpec, SourceConnector, SourceSpec, Spanned, StaticSpec};
 use super::tree::Value;
 use super::{absolute, value};
 use crate::error::Result;
 
-const FILE: [&str; 11] = [
+const FILE: [&str; 13] = [
     "connector",
     "path",
     "format",
@@ -20,6 +20,8 @@ const FILE: [&str; 11] = [
     "event_time",
     "watermark",
     "idle_after",
+    "static",
+    "refresh",
 ];
 
 const GENERATE: [&str; 13] = [
@@ -58,7 +60,36 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>, base: &Path) -> R
             SourceConnector::Generate(generate(fields)?)
         }
     };
-    Ok(SourceSpec { name, connector, event_time: fields.event_time()? })
+    Ok(SourceSpec { name, connector, event_time: fields.event_time()?, fixed: fixed(fields)? })
+}
+
+/// `static` and `refresh`.
+fn fixed(fields: &Fields<'_>) -> Result<Option<StaticSpec>> {
+    let is_static = fields.boolean("static")?.unwrap_or(false);
+    let refresh = fields.micros("refresh")?;
+    let at = |key: &str| fields.get(key).map_or(0..0, |entry| entry.key_span.clone());
+    if !is_static {
+        if refresh.is_some() {
+            return Err(fields
+                .job
+                .error(at("refresh"), "`refresh` needs `static = true` beside it")
+                .with_help("a stream's new files are found by themselves"));
+        }
+        return Ok(None);
+    }
+    for (key, why) in [
+        ("event_time", "a static source has no event time: it stands still"),
+        ("max_files_per_epoch", "a static source is read as a whole, not in epochs"),
+        ("max_bytes_per_epoch", "a static source is read as a whole, not in epochs"),
+    ] {
+        if fields.get(key).is_some() {
+            return Err(fields.job.error(at(key), why).with_help(format!("leave `{key}` out, or `static`")));
+        }
+    }
+    if refresh.is_some_and(|r| r <= 0) {
+        return Err(fields.job.error(at("refresh"), "`refresh` must be greater than zero"));
+    }
+    Ok(Some(StaticSpec { refresh }))
 }
 
 fn elsewhere<'a>(keys: &[&'a str], with: &'a str) -> Vec<(&'a str, &'a str)> {

@@ -12,9 +12,11 @@ mod event_time;
 mod expression;
 mod grouping;
 mod isolate;
+pub mod join;
 mod plugin;
 mod relational;
 mod rows;
+pub mod static_join;
 mod unnest;
 
 use std::fmt::Debug;
@@ -32,6 +34,7 @@ pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use isolate::{Attempt, isolate};
+pub use join::JoinPartial;
 pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use rows::{Origin, Rows};
@@ -55,6 +58,8 @@ pub enum Partial {
     Groups(GroupPartial),
     /// The first rows of their keys.
     Firsts(DedupPartial),
+    /// Rows of one side of a join.
+    Join(JoinPartial),
 }
 
 impl Partial {
@@ -71,6 +76,14 @@ impl Partial {
         match self {
             Self::Firsts(firsts) => Ok(firsts),
             other => Err(Error::internal(format!("a deduplication was given {other:?}"))),
+        }
+    }
+
+    /// What one side of a join left.
+    fn join(self) -> Result<JoinPartial> {
+        match self {
+            Self::Join(rows) => Ok(rows),
+            other => Err(Error::internal(format!("a join was given {other:?}"))),
         }
     }
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::event_time;
 use super::node::{PlannedNode, Use};
-use super::operators::Planner;
+use super::operators::{Planner, refuse_fixed};
 use crate::job::{OperatorSpec, OutputMode, Spanned, suggest};
 use crate::operator::{Dedup, Expiry, Expressions};
 use crate::sql::{EVENT_TIME, Emits, Relation, last_time_of};
@@ -27,6 +27,9 @@ impl Planner<'_> {
         let from = self.input(&input.value)?;
         let (mut schema, mut watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let text = &self.job.text;
+        if from.fixed.is_some() {
+            return Err(refuse_fixed(text, input));
+        }
         if emits != Emits::Rows {
             let message = "a dedup cannot follow a node whose rows replace earlier ones";
             return Err(text.error(input.span.clone(), message).with_help("use append mode for the aggregation"));
@@ -111,6 +114,7 @@ impl Planner<'_> {
             schema,
             uses: vec![Use { input: input.value.clone(), reads, passes_on: true }],
             plugin_reads: None,
+            fixed: None,
             keys: Some(names.into_iter().map(str::to_owned).collect()),
         })
     }

@@ -28,7 +28,8 @@ impl Plan {
                 SourceConnector::File(file) => format!("{} files {}", format_name(&file.format), file.path.value),
                 SourceConnector::Generate(_) => "generated access-log rows".to_owned(),
             };
-            out += &format!("\nsource {}: {what}\n", node.name);
+            let kind = if source.fixed.is_some() { "static source" } else { "source" };
+            out += &format!("\n{kind} {}: {what}\n", node.name);
             out += &format!("  columns    {}\n", columns(&node.schema));
             out += &self.event_time(node);
         }

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::event_time;
 use super::operators::PlannedNodes;
-use super::{Plan, PlannedSink, PlannedSource, PlannedStateful, Plugins, project};
+use super::{Plan, PlannedSink, PlannedSource, PlannedStateful, PlannedStatic, Plugins, project};
 use crate::job::Job;
 use crate::operator::{ObserveEventTime, Select, Transform};
 use crate::sql::Relation;
@@ -60,7 +60,7 @@ pub(super) fn connect(
     for operator in &mut stateful {
         renumber(&mut operator.flow, last);
     }
-    let mut sources = Vec::new();
+    let (mut sources, mut statics) = (Vec::new(), Vec::new());
     for (spec, node) in job.sources.iter().zip(&nodes.nodes) {
         let mut flow = flows.remove(&node.name).unwrap_or_default();
         renumber(&mut flow, last);
@@ -69,11 +69,15 @@ pub(super) fn connect(
         }
         let names = node.schema.fields().iter().map(|f| f.name().clone()).collect();
         let (_, columns) = project(&schemas[&node.name], Some(&names));
+        if let Some(table) = &node.fixed {
+            statics.push(PlannedStatic { spec: spec.clone(), columns, table: table.clone() });
+            continue;
+        }
         sources.push(PlannedSource { spec: spec.clone(), columns, flow });
     }
     nodes.nodes.extend(operators);
     let PlannedNodes { nodes, watermarks } = nodes;
-    Ok(Plan { job, plugins, sources, stateful, sinks, watermarks: watermarks.nodes, nodes })
+    Ok(Plan { job, plugins, sources, statics, stateful, sinks, watermarks: watermarks.nodes, nodes })
 }
 
 fn renumber(flow: &mut Flow, last: usize) {

@@ -28,6 +28,7 @@ pub use sinks::PlannedSink;
 
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
+use crate::operator::static_join::StaticTable;
 use crate::sql::{self, Parsed, SqlText};
 use crate::time::watermark::{Derived, WatermarkRule};
 use crate::{Error, Result};
@@ -38,8 +39,10 @@ pub struct Plan {
     pub job: Job,
     /// The plugins it uses.
     pub plugins: Plugins,
-    /// Sources, in the job file's order.
+    /// Sources that are streams, in the job file's order.
     pub sources: Vec<PlannedSource>,
+    /// Sources that stand still, in the job file's order.
+    pub statics: Vec<PlannedStatic>,
     /// Stateful operators, inputs before their users.
     pub stateful: Vec<PlannedStateful>,
     /// Sinks, in the job file's order; last the dead letters.
@@ -57,6 +60,16 @@ pub struct PlannedSource {
     pub columns: Vec<usize>,
     /// Where its rows go.
     pub flow: Flow,
+}
+
+/// A source that stands still.
+pub struct PlannedStatic {
+    /// What the job says of it.
+    pub spec: SourceSpec,
+    /// The columns to decode, by their place in the source's schema.
+    pub columns: Vec<usize>,
+    /// Where its rows are put.
+    pub table: Arc<StaticTable>,
 }
 
 /// A stateful operator and what happens to the rows that come out of it.

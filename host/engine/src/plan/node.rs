@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::SchemaRef;
 
 use crate::operator::Transform;
+use crate::operator::static_join::StaticTable;
 use crate::sql::{Emits, Relation};
 use crate::time::watermark::Derived;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct PlannedNode {
     pub uses: Vec<Use>,
     /// What a plugin reads, for people and to see whether it stays the same: names of columns.
     pub plugin_reads: Option<Vec<String>>,
+    /// The rows of a static source.
+    pub fixed: Option<Arc<StaticTable>>,
     /// Names of the columns that make a row's key, where rows replace each other; none where the key is not all there.
     pub keys: Option<Vec<String>>,
 }
@@ -51,6 +54,6 @@ impl PlannedNode {
     /// The relation with `transform` applied to what comes out.
     pub(super) fn then(relation: Relation, transform: Arc<dyn Transform>, schema: SchemaRef, what: &str) -> Relation {
         let keys = relation.keys().to_vec();
-        Relation::Transform { input: Box::new(relation), transform, schema, keys, what: what.to_owned() }
+        Relation::Transform { input: Box::new(relation), transform, schema, keys, what: what.to_owned(), beside: None }
     }
 }

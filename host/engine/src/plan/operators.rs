@@ -10,10 +10,11 @@ use super::event_time::{self, WatermarkNodes};
 use super::node::{PlannedNode, Use};
 use super::{Plugins, Queries, project};
 use crate::format::normalise_schema;
-use crate::job::{Job, Logic, OperatorSpec, OutputMode, Spanned, suggest};
+use crate::job::{Job, JobText, Logic, OperatorSpec, OutputMode, Spanned, suggest};
 use crate::operator::aggregate::{
     AggregateCall, GroupAggregate, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey,
 };
+use crate::operator::static_join::StaticTable;
 use crate::operator::{
     Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended,
 };
@@ -63,10 +64,11 @@ pub(super) fn plan_nodes(
             observes: None,
             observes_input: None,
             watermark: Derived::None,
-            schema,
             uses: Vec::new(),
             plugin_reads: None,
+            fixed: source.fixed.map(|_| Arc::new(StaticTable::new(name.as_str().into(), schema.clone()))),
             keys: None,
+            schema,
         };
         let node = match &source.event_time {
             Some(spec) => planner.observe_output(node, spec)?,
@@ -143,7 +145,12 @@ impl Planner<'_> {
         let mut tables = BTreeMap::new();
         for (input, _) in &parsed.tables {
             let node = self.input(input)?;
-            let table = InputTable { schema: node.schema.clone(), emits: node.emits(), made_by: None };
+            let table = InputTable {
+                schema: node.schema.clone(),
+                emits: node.emits(),
+                made_by: None,
+                fixed: node.fixed.clone(),
+            };
             tables.insert(input.clone(), table);
         }
         let functions = self.plugins.functions(&name);
@@ -196,6 +203,14 @@ impl Planner<'_> {
             && relation.is_stateful()
             && observes_input.is_none()
         {
+            if tables.len() > 1 {
+                let message = format!("`{name}` reads several nodes: a join goes by the event times of its inputs");
+                return Err(self
+                    .job
+                    .text
+                    .error(spec.column.span.clone(), message)
+                    .with_help("name the event time on the sources, or on an operator before this one"));
+            }
             for input in tables.keys() {
                 event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
             }
@@ -242,6 +257,7 @@ impl Planner<'_> {
             schema,
             uses,
             plugin_reads: None,
+            fixed: None,
             keys,
         })
     }
@@ -264,6 +280,9 @@ impl Planner<'_> {
         };
         let name: Arc<str> = operator.name.value.as_str().into();
         let from = self.input(&input.value)?;
+        if from.fixed.is_some() {
+            return Err(refuse_fixed(&self.job.text, input));
+        }
         let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
         let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
@@ -329,6 +348,7 @@ impl Planner<'_> {
             schema,
             uses: vec![Use { input: input.value.clone(), reads: (!reads_all).then_some(read), passes_on }],
             plugin_reads: Some(reads),
+            fixed: None,
             keys,
         })
     }
@@ -402,6 +422,12 @@ impl Planner<'_> {
     }
 }
 
+/// A static source stands still: nothing takes its rows.
+pub(super) fn refuse_fixed(text: &JobText, name: &Spanned<String>) -> Error {
+    text.error(name.span.clone(), format!("`{}` is a static source: it gives no rows of its own", name.value))
+        .with_help("join a stream with it in SQL, or leave `static` out of it")
+}
+
 /// Which columns of which nodes a query reads.
 fn leaves(relation: &Relation, uses: &mut Vec<Use>) {
     match relation {
@@ -409,7 +435,10 @@ fn leaves(relation: &Relation, uses: &mut Vec<Use>) {
             let names = || schema.fields().iter().map(|f| f.name().clone()).collect();
             uses.push(Use { input: table.clone(), reads: columns.as_ref().map(|_| names()), passes_on: false });
         }
-        Relation::Transform { input, .. } => leaves(input, uses),
+        Relation::Transform { input, beside, .. } => {
+            leaves(input, uses);
+            beside.iter().for_each(|beside| leaves(beside, uses));
+        }
         Relation::Union { inputs, .. } | Relation::Stateful { inputs, .. } => {
             inputs.iter().for_each(|input| leaves(input, uses));
         }

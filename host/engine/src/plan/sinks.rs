@@ -5,7 +5,7 @@ use std::path::Path;
 use arrow::datatypes::SchemaRef;
 
 use super::event_time::unmark;
-use super::operators::PlannedNodes;
+use super::operators::{PlannedNodes, refuse_fixed};
 use super::{dead_letters, late};
 use crate::job::{Job, OutputMode, SinkConnector, SinkSpec, SourceConnector};
 use crate::sink;
@@ -31,6 +31,9 @@ pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedS
         let sink = match &spec.input {
             Some(input) => {
                 let node = nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone()))?;
+                if node.fixed.is_some() {
+                    return Err(refuse_fixed(&job.text, input));
+                }
                 let mode = match node.emits() {
                     Emits::Rows => OutputMode::Append,
                     Emits::Updates => OutputMode::Update,

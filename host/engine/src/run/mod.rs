@@ -9,6 +9,7 @@ mod progress;
 mod query;
 mod recover;
 pub mod report;
+mod statics;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use commit::{Committer, Computed, Wanted, locked};
 use epoch::{EpochPlan, LiveSource, compute, table_names};
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
+use statics::{Statics, read_all};
 
 /// How a job is run. [`RunOptions::default`] is what the program does without options, but silent.
 pub struct RunOptions {
@@ -81,7 +83,10 @@ const NAP: i64 = 20_000;
 
 /// Checks `job` as [`run`] does, without running it.
 pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
-    check_with(job, runtime, &Environment::default().sources)
+    let Environment { sources, clock, .. } = Environment::default();
+    let plan = check_with(job, runtime, &sources)?;
+    read_all(&plan, &sources, clock.now())?;
+    Ok(plan)
 }
 
 fn check_with(job: Job, runtime: Option<&Runtime>, sources: &OpenSource) -> Result<Plan> {
@@ -135,6 +140,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         resumed_from,
     });
 
+    let statics = read_all(&plan, &options.environment.sources, options.environment.clock.now())?;
     let state = recovered.state;
     let all_there_is = options.trigger.unwrap_or(plan.job.trigger) == Trigger::AvailableNow;
     let sources = live_sources(&plan, &state, all_there_is, &options.environment.sources)?;
@@ -167,6 +173,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         sources,
         sinks,
         state,
+        statics,
         progress,
         committer,
         wanted,
@@ -258,6 +265,7 @@ struct Engine {
     sources: Vec<LiveSource>,
     sinks: Vec<Box<dyn Sink>>,
     state: State,
+    statics: Statics,
     progress: Progress,
     committer: Committer,
     wanted: Wanted,
@@ -343,8 +351,10 @@ impl Engine {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
         self.options.environment.faults.hit(point::PLANNED);
+        let Environment { sources, .. } = &self.options.environment;
+        let not_refreshed = self.statics.refresh(&self.plan, sources, now, &*self.options.observer);
         let planned = EpochPlan { epoch, ranges, pairs: decided.pairs.clone() };
-        let result = compute(
+        let mut result = compute(
             &self.plan,
             &planned,
             &self.sources,
@@ -363,6 +373,7 @@ impl Engine {
             }
         }
         self.progress.advance(&self.plan, &decided, &result.seen, now);
+        result.counters.not_refreshed = not_refreshed;
         let names = self.plan.sources.iter().map(|s| s.spec.name.value.clone());
         let record = EpochRecord {
             epoch,
@@ -376,6 +387,7 @@ impl Engine {
             plugins: self.plugins.clone(),
             stateful: self.fingerprints.clone(),
             finished,
+            statics: self.statics.versions.clone(),
         };
         let report = self.report(&record, result.took);
         let change = self.state.take_changes();

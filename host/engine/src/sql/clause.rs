@@ -66,7 +66,6 @@ pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
             "OVER needs all rows of its partition, and a stream's rows never end",
             "group by window(…) instead",
         ),
-        LogicalPlan::Join(_) => ("JOIN", "JOIN of streams is not supported yet", "join downstream of the sink"),
         LogicalPlan::Distinct(_) => (
             "DISTINCT",
             "DISTINCT ON is not supported",

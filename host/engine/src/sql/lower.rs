@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, DFSchema, ScalarValue};
+use datafusion_common::{Column, DFSchema, JoinType, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Distinct, Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -30,12 +30,14 @@ pub(super) struct Lowering<'a> {
     pub context: &'a PlanContext<'a>,
     /// The node's output mode is said already: to the outermost stateful operator.
     mode_taken: Cell<bool>,
+    /// A join's static side is being lowered.
+    pub fixed_allowed: Cell<bool>,
 }
 
 impl<'a> Lowering<'a> {
     /// Nothing is lowered yet.
     pub fn new(text: &'a SqlText, context: &'a PlanContext<'a>) -> Self {
-        Self { text, context, mode_taken: Cell::new(false) }
+        Self { text, context, mode_taken: Cell::new(false), fixed_allowed: Cell::new(false) }
     }
 
     /// The output mode of the next stateful operator, outermost first. Those below it append: nothing else could follow
@@ -51,7 +53,13 @@ impl<'a> Lowering<'a> {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.lower(&alias.input),
             LogicalPlan::Projection(projection) => self.projection(projection),
+            LogicalPlan::Join(join) => self.join(join),
             LogicalPlan::Filter(filter) => {
+                if let LogicalPlan::Join(join) = filter.input.as_ref()
+                    && join.join_type == JoinType::Inner
+                {
+                    return self.join_where(join, filter);
+                }
                 let input = self.lower(&filter.input)?;
                 let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
                 let schema = input.schema();
@@ -73,6 +81,12 @@ impl<'a> Lowering<'a> {
         let name = scan.table_name.table();
         let table = self.context.tables.get(name);
         let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
+        let fixed = table.made_by.as_ref().map_or(&table.fixed, |made| &made.input_table.fixed);
+        if let Some(fixed) = fixed
+            && !self.fixed_allowed.get()
+        {
+            return Err(self.refuse_fixed_alone(fixed.name()));
+        }
         if let Some(made) = &table.made_by {
             return Ok(self.made(made, table, scan.projection.as_deref()));
         }
@@ -205,7 +219,7 @@ pub(super) fn transform(
     keys: Vec<Vec<usize>>,
     what: String,
 ) -> Relation {
-    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what }
+    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what, beside: None }
 }
 
 /// An expression as a person would write it.
@@ -285,6 +299,6 @@ impl NumberedRows {
     }
 }
 
-fn is_plugin_call(expr: &Expr) -> bool {
+pub(super) fn is_plugin_call(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(f) if (f.func.inner().as_ref() as &dyn Any).is::<PluginScalar>())
 }

@@ -9,11 +9,14 @@ mod catalog;
 mod clause;
 mod error;
 mod event_time;
+mod join_bounds;
 mod json;
 mod lower;
 mod lower_aggregate;
 mod lower_distinct;
+mod lower_join;
 mod lower_several;
+mod lower_static;
 mod lower_time;
 mod parse;
 mod plugin;
@@ -38,6 +41,7 @@ pub use whole::{Whole, over, split_order};
 
 use crate::Result;
 use crate::job::OutputMode;
+use crate::operator::static_join::StaticTable;
 use crate::operator::{Stateful, Transform};
 
 /// The key of the field metadata that marks a column as event time; its value is `watermark`, or empty where there is
@@ -64,6 +68,8 @@ pub struct InputTable {
     pub emits: Emits,
     /// For a table that stands for the call of a plugin in `FROM`.
     pub made_by: Option<MadeBy>,
+    /// For a static source: its rows.
+    pub fixed: Option<Arc<StaticTable>>,
 }
 
 /// A planned query: a tree whose leaves are the job's nodes.
@@ -92,6 +98,8 @@ pub enum Relation {
         keys: Vec<Vec<usize>>,
         /// For people: what it does.
         what: String,
+        /// The rows of a static source that it takes beside its input.
+        beside: Option<Box<Relation>>,
     },
     /// The rows of several relations, in no order.
     Union {

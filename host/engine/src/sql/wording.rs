@@ -77,7 +77,11 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             Reworded::new(format!("there is no column `{}`", field.name), suggest::choices(&field.name, names))
         }
         SchemaError::AmbiguousReference { field } => {
-            Reworded::new(format!("`{}` may mean two columns", field.name), NAME_IT)
+            let help = format!(
+                "say whose it is, with the table's name before it: a_table.{}; or give one another name: … AS other_name",
+                field.name
+            );
+            Reworded::new(format!("`{}` may mean two columns", field.name), help)
         }
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
             Reworded::new(format!("two columns are named `{name}`"), NAME_IT)

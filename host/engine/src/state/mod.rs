@@ -15,7 +15,7 @@ mod change;
 mod partition;
 pub mod row;
 mod table;
-mod varint;
+pub(crate) mod varint;
 
 #[cfg(test)]
 pub(crate) mod tests;

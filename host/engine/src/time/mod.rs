@@ -1,6 +1,7 @@
-//! Event-time arithmetic: windows and slices, watermarks, triggers. Pure: nothing here reads a clock or a file,
+//! Event-time arithmetic: windows and slices, watermarks, what a join can match, triggers. Pure: nothing here reads a clock or a file,
 //! so that a run can be replayed from what its epochs logged. Times are microseconds since 1970-01-01T00:00:00Z.
 
+pub mod reach;
 pub mod trigger;
 pub mod watermark;
 pub mod window;

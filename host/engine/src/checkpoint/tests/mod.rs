@@ -36,6 +36,7 @@ pub(super) fn content(state: &State) -> Content {
 
 pub(super) fn record(epoch: u64) -> EpochRecord {
     EpochRecord {
+        statics: std::collections::BTreeMap::new(),
         epoch,
         started: 1_000_000 * epoch as i64,
         ranges: BTreeMap::new(),

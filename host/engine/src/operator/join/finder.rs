@@ -1,0 +1,232 @@
+//! An epoch's new rows of one partition by key, and which rows they match: stored ones of the other side, and each other.
+
+use std::ops::{ControlFlow, Range};
+
+use super::entry;
+use super::output::{Mark, Output, RowRef};
+use super::partial::JoinPartial;
+use super::{StreamJoin, of_bucket};
+use crate::operator::grouping::Grouper;
+use crate::state::{Bucket, Partition};
+use crate::time::reach::Side;
+use crate::{Error, Result};
+
+/// Groups whose places in memory are fetched together.
+const WARM: usize = 32;
+
+/// New rows of one side.
+#[derive(Debug, Default)]
+pub(super) struct NewRows<'a> {
+    pub times: Vec<i64>,
+    pub columns: Vec<&'a [u8]>,
+    group_of: Vec<u32>,
+    /// Rows of group `g` are `rows[starts[g]..starts[g + 1]]`, by time.
+    starts: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl NewRows<'_> {
+    /// The rows of group `g`, by time; rows of one time in the order in which they came.
+    pub fn of_group(&self, g: usize) -> &[u32] {
+        &self.rows[self.starts[g] as usize..self.starts[g + 1] as usize]
+    }
+
+    /// Puts rows in order of `groups` groups.
+    fn arrange(&mut self, groups: usize) {
+        self.starts = vec![0; groups + 1];
+        for g in &self.group_of {
+            self.starts[*g as usize + 1] += 1;
+        }
+        for g in 0..groups {
+            self.starts[g + 1] += self.starts[g];
+        }
+        let mut next = self.starts.clone();
+        self.rows = vec![0; self.group_of.len()];
+        for (row, g) in self.group_of.iter().enumerate() {
+            self.rows[next[*g as usize] as usize] = row as u32;
+            next[*g as usize] += 1;
+        }
+        for g in 0..groups {
+            let rows = &mut self.rows[self.starts[g] as usize..self.starts[g + 1] as usize];
+            if rows.len() > 1 {
+                rows.sort_unstable_by_key(|row| (self.times[*row as usize], *row));
+            }
+        }
+    }
+
+    /// Those of `rows`, which are in order of time, whose time is in `from..=to`.
+    fn between<'r>(&self, rows: &'r [u32], from: i64, to: i64) -> &'r [u32] {
+        if let [one] = rows {
+            let time = self.times[*one as usize];
+            return if from <= time && time <= to { rows } else { &[] };
+        }
+        let start = rows.partition_point(|r| self.times[*r as usize] < from);
+        let end = rows.partition_point(|r| self.times[*r as usize] <= to);
+        &rows[start..end.max(start)]
+    }
+}
+
+/// An epoch's new rows of one partition.
+#[derive(Debug)]
+pub(super) struct Fresh<'a> {
+    pub keys: Vec<&'a [u8]>,
+    pub hashes: Vec<u64>,
+    has_null: Vec<bool>,
+    pub left: NewRows<'a>,
+    pub right: NewRows<'a>,
+}
+
+impl<'a> Fresh<'a> {
+    /// The rows of partition `p`.
+    pub fn gather(partials: &'a [JoinPartial], p: usize) -> Self {
+        let rows = partials.iter().map(|partial| partial.of_partition(p).len()).sum();
+        let mut groups = Grouper::new(rows);
+        let (mut left, mut right) = (NewRows::default(), NewRows::default());
+        let (mut keys, mut has_null): (Vec<&[u8]>, Vec<bool>) = (Vec::new(), Vec::new());
+        for partial in partials {
+            let side = if partial.side == Side::Left { &mut left } else { &mut right };
+            for row in partial.of_partition(p) {
+                let row = *row as usize;
+                let key = partial.keys.row(row);
+                let group = groups.group(0, partial.hashes[row], |g| keys[g as usize] == key);
+                if group as usize == keys.len() {
+                    keys.push(key);
+                    has_null.push(partial.has_null.as_ref().is_some_and(|n| n[row]));
+                }
+                side.group_of.push(group);
+                side.times.push(partial.times[row]);
+                side.columns.push(partial.columns.row(row));
+            }
+        }
+        left.arrange(keys.len());
+        right.arrange(keys.len());
+        Self { keys, hashes: groups.hashes, has_null, left, right }
+    }
+
+    pub fn of_side(&self, side: Side) -> &NewRows<'a> {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+}
+
+/// The stored rows of both sides, by slot.
+struct Slots<'a> {
+    left: Vec<(i64, &'a Bucket)>,
+    right: Vec<(i64, &'a Bucket)>,
+}
+
+impl<'a> Slots<'a> {
+    fn of(partition: &'a Partition) -> Self {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for (number, bucket) in partition.buckets() {
+            let (slot, side) = of_bucket(number);
+            if side == Side::Left { &mut left } else { &mut right }.push((slot, bucket));
+        }
+        Self { left, right }
+    }
+
+    /// The slots from `slots.0` to `slots.1` of `side`.
+    fn between(&self, side: Side, slots: (i64, i64)) -> &[(i64, &'a Bucket)] {
+        let all = if side == Side::Left { &self.left } else { &self.right };
+        let start = all.partition_point(|(slot, _)| *slot < slots.0);
+        let end = all.partition_point(|(slot, _)| *slot <= slots.1);
+        &all[start..end.max(start)]
+    }
+}
+
+impl StreamJoin {
+    /// Finds every pair in which one row at least is new.
+    pub(super) fn find<'a>(&self, fresh: &Fresh<'a>, stored: &'a Partition, output: &mut Output<'a, '_>) -> Result<()> {
+        let slots = Slots::of(stored);
+        for from in (0..fresh.keys.len()).step_by(WARM) {
+            let block = from..(from + WARM).min(fresh.keys.len());
+            // New rows of the one side look for stored ones of the other.
+            for side in [Side::Right, Side::Left] {
+                self.warm(fresh, side, block.clone(), &slots);
+            }
+            for group in block {
+                if fresh.has_null[group] {
+                    continue;
+                }
+                for side in [Side::Right, Side::Left] {
+                    self.find_stored(fresh, side, group, &slots, output)?;
+                }
+                self.find_new(fresh, group, output)?;
+            }
+        }
+        output.flush()
+    }
+
+    /// The slots in which partners of a group's new rows of `side` may be.
+    fn slots_of(&self, new: &NewRows<'_>, side: Side, group: usize) -> Option<(i64, i64)> {
+        let rows = new.of_group(group);
+        let (first, last) = (*rows.first()?, *rows.last()?);
+        let expiry = |row: u32| self.parts.reach.partners_expire(side, new.times[row as usize]);
+        let (from, to) = (expiry(first), expiry(last));
+        Some((self.grid.slot_of(*from.start().min(to.start())), self.grid.slot_of(*from.end().max(to.end()))))
+    }
+
+    /// Fetches the places of a block of keys, so that waiting for memory overlaps.
+    fn warm(&self, fresh: &Fresh<'_>, side: Side, block: Range<usize>, slots: &Slots<'_>) {
+        let new = fresh.of_side(side);
+        let wanted = block.clone().filter_map(|g| self.slots_of(new, side, g));
+        let Some(wanted) = wanted.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return };
+        for (_, bucket) in slots.between(side.other(), wanted) {
+            bucket.warm(&fresh.hashes[block.clone()]);
+        }
+    }
+
+    fn find_stored<'a>(
+        &self,
+        fresh: &Fresh<'a>,
+        side: Side,
+        group: usize,
+        slots: &Slots<'a>,
+        output: &mut Output<'a, '_>,
+    ) -> Result<()> {
+        let new = fresh.of_side(side);
+        let Some(wanted) = self.slots_of(new, side, group) else { return Ok(()) };
+        let (rows, other) = (new.of_group(group), side.other());
+        let reach = &self.parts.reach;
+        for (slot, bucket) in slots.between(other, wanted) {
+            let mut failed: Option<Error> = None;
+            let read = entry::rows(bucket, fresh.hashes[group], fresh.keys[group], |stored| {
+                let partners = reach.partners(other, stored.time);
+                for row in new.between(rows, *partners.start(), *partners.end()) {
+                    let mark = Mark { group: group as u32, slot: *slot, chunk: stored.chunk, at: stored.flag_at };
+                    let there = (RowRef::Stored(mark, stored.matched), stored.columns);
+                    let here = (RowRef::New(*row), new.columns[*row as usize]);
+                    let (left, right) = if side == Side::Right { (there, here) } else { (here, there) };
+                    if let Err(e) = output.pair(left, right) {
+                        failed = Some(e);
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+            read.map_err(|e| self.named(e))?;
+            if let Some(e) = failed {
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    fn find_new<'a>(&self, fresh: &Fresh<'a>, group: usize, output: &mut Output<'a, '_>) -> Result<()> {
+        let (left, right) = (&fresh.left, &fresh.right);
+        let rows = right.of_group(group);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for l in left.of_group(group) {
+            let partners = self.parts.reach.partners(Side::Left, left.times[*l as usize]);
+            for r in right.between(rows, *partners.start(), *partners.end()) {
+                let here = (RowRef::New(*l), left.columns[*l as usize]);
+                output.pair(here, (RowRef::New(*r), right.columns[*r as usize]))?;
+            }
+        }
+        Ok(())
+    }
+}

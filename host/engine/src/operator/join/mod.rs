@@ -1,0 +1,228 @@
+//! Stream–stream joins on equal keys and event times that are near each other.
+//!
+//! A chunk's rows are encoded and put in order of partitions ([`StreamJoin::partial`], any core). At the epoch's end,
+//! partitions in parallel, new rows are matched with those stored of the other side and with each other, each pair once;
+//! then they are stored themselves ([`StreamJoin::close`]).
+//!
+//! # State
+//! A row lies in the bucket of its *slot*: a piece of time in which its expiry lies, the greatest event time of the other
+//! side that could still match it. So a row looks for partners in the few slots that its own time allows, and slots that
+//! the watermark has passed are dropped whole. Rows of an outer side also have a *timer*, in a finer grid, by which those
+//! without a match are found in the epoch in which they expire. Under a key in a slot lies the list of its rows, long ones
+//! in chunks ([`entry`]), so that what an epoch writes is in proportion to the rows that it adds.
+//!
+//! What always holds: a row in state that has expired matches no row that is not late, so it does not matter when it goes.
+
+mod close;
+mod entry;
+mod finder;
+mod output;
+mod partial;
+mod store;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+use super::expression::Expressions;
+use super::{Effects, Partial, Rows, Stateful};
+use crate::record::WatermarkPair;
+use crate::state::Table;
+use crate::state::row::check_type;
+use crate::time::reach::{Reach, Side};
+use crate::{Error, Result};
+
+pub use partial::JoinPartial;
+
+/// Which rows come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Pairs.
+    Inner,
+    /// Pairs, and rows of the left side without a match.
+    Left,
+    /// Pairs, and rows of the right side without a match.
+    Right,
+    /// Pairs, and rows of both sides without a match.
+    Full,
+    /// Rows of the left side that have a match, once.
+    LeftSemi,
+}
+
+impl JoinKind {
+    /// Whether rows of `side` come out without a match.
+    pub fn is_outer(self, side: Side) -> bool {
+        match side {
+            Side::Left => matches!(self, Self::Left | Self::Full),
+            Side::Right => matches!(self, Self::Right | Self::Full),
+        }
+    }
+
+    /// Whether it matters if a row of `side` had a match before.
+    fn notes_matches(self, side: Side) -> bool {
+        self.is_outer(side) || (self == Self::LeftSemi && side == Side::Left)
+    }
+}
+
+/// One side of a join.
+#[derive(Debug, Clone)]
+pub struct JoinInput {
+    /// The columns of its rows.
+    pub schema: SchemaRef,
+    /// The keys.
+    pub keys: Expressions,
+    /// The event time, one timestamp in microseconds; none = it has none that counts.
+    pub time: Option<Expressions>,
+}
+
+/// The parts of a [`StreamJoin`].
+#[derive(Debug)]
+pub struct StreamJoinParts {
+    /// The node's name.
+    pub name: Arc<str>,
+    /// Which rows come out.
+    pub kind: JoinKind,
+    /// The left side.
+    pub left: JoinInput,
+    /// The right side.
+    pub right: JoinInput,
+    /// Which event times match.
+    pub reach: Reach,
+    /// A further condition, over the columns of the left and the right side.
+    pub condition: Option<Expressions>,
+    /// What the condition is over.
+    pub pair: SchemaRef,
+    /// What comes out: the columns of the left side, then, but for a semi-join, those of the right one.
+    pub schema: SchemaRef,
+    /// Partitions of the state.
+    pub partitions: u32,
+}
+
+/// A join of two streams.
+#[derive(Debug)]
+pub struct StreamJoin {
+    parts: StreamJoinParts,
+    grid: Grid,
+    left_types: Vec<DataType>,
+    right_types: Vec<DataType>,
+}
+
+/// How time is cut into slots and timers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Grid {
+    /// Width of a slot.
+    slot: i64,
+    /// Width of a timer's bucket; a slot is a multiple of it.
+    timer: i64,
+}
+
+/// Timers per slot.
+const TIMERS: i64 = 128;
+/// The narrowest slot: many slots with few rows each are slow.
+const NARROWEST: i64 = 1_000_000;
+/// What lies here does not expire.
+const NEVER: i64 = i64::MAX / 4;
+
+impl Grid {
+    /// For rows that wait for partners over `span`.
+    fn new(span: Option<i64>) -> Self {
+        let timer = (span.unwrap_or(0) / 8).clamp(NARROWEST, 1 << 60) / TIMERS;
+        Self { slot: timer * TIMERS, timer }
+    }
+
+    fn slot_of(&self, expiry: i64) -> i64 {
+        if expiry == i64::MAX { NEVER } else { expiry.div_euclid(self.slot) }
+    }
+
+    fn timer_of(&self, expiry: i64) -> i64 {
+        if expiry == i64::MAX { NEVER } else { expiry.div_euclid(self.timer) }
+    }
+}
+
+/// The bucket of a slot or a timer: both sides' lie in one table.
+fn bucket(number: i64, side: Side) -> i64 {
+    number * 2 + i64::from(side == Side::Right)
+}
+
+/// The slot or timer of a bucket, and the side.
+fn of_bucket(bucket: i64) -> (i64, Side) {
+    (bucket.div_euclid(2), if bucket.rem_euclid(2) == 0 { Side::Left } else { Side::Right })
+}
+
+impl StreamJoin {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// A column that cannot be kept.
+    pub fn new(parts: StreamJoinParts) -> Result<Self> {
+        let types = |input: &JoinInput| -> Result<Vec<DataType>> {
+            let types: Vec<DataType> = input.schema.fields().iter().map(|f| f.data_type().clone()).collect();
+            for data_type in &types {
+                check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{}`", parts.name)))?;
+            }
+            Ok(types)
+        };
+        let (left_types, right_types) = (types(&parts.left)?, types(&parts.right)?);
+        let grid = Grid::new(parts.reach.span());
+        Ok(Self { parts, grid, left_types, right_types })
+    }
+
+    fn input(&self, side: Side) -> &JoinInput {
+        match side {
+            Side::Left => &self.parts.left,
+            Side::Right => &self.parts.right,
+        }
+    }
+
+    fn types(&self, side: Side) -> &[DataType] {
+        match side {
+            Side::Left => &self.left_types,
+            Side::Right => &self.right_types,
+        }
+    }
+
+    fn has_timers(&self) -> bool {
+        self.parts.kind.is_outer(Side::Left) || self.parts.kind.is_outer(Side::Right)
+    }
+
+    fn named(&self, e: impl Into<Error>) -> Error {
+        e.into().context(format!("operator `{}`", self.parts.name))
+    }
+}
+
+impl Stateful for StreamJoin {
+    fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
+        let side = if input == 0 { Side::Left } else { Side::Right };
+        Ok(self.encode(side, rows, at, effects)?.map(Partial::Join))
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        if self.has_timers() { &["", "timers"] } else { &[""] }
+    }
+
+    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+        let partials: Vec<JoinPartial> = partials.into_iter().map(Partial::join).collect::<Result<_>>()?;
+        self.match_and_store(&partials, tables, at)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.parts.schema.clone()
+    }
+
+    fn fingerprint(&self) -> String {
+        let StreamJoinParts { kind, left, right, reach, condition, .. } = &self.parts;
+        let side = |input: &JoinInput| {
+            let columns = input.schema.fields().iter().map(|f| format!("{}: {}", f.name(), f.data_type()));
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let time = input.time.as_ref().map_or("none".to_owned(), Expressions::describe);
+            format!("({columns}) by {} at {time}", input.keys.describe())
+        };
+        let condition = condition.as_ref().map_or(String::new(), |c| format!(" where {}", c.describe()));
+        format!("{kind:?} join of {} and {}, {reach:?}{condition}", side(left), side(right))
+    }
+
+    fn waits_for_watermark(&self) -> bool {
+        true
+    }
+}

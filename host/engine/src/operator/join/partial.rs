@@ -1,0 +1,167 @@
+//! A chunk's rows of one side, encoded and in order of partitions: late rows and rows without a time are sent away.
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
+use arrow::buffer::NullBuffer;
+use arrow::compute::filter;
+use arrow::datatypes::TimestampMicrosecondType;
+
+use super::StreamJoin;
+use crate::operator::expression::Expressions;
+use crate::operator::rows::arrow_failed;
+use crate::operator::{Effects, LateRows, Rows};
+use crate::record::WatermarkPair;
+use crate::state::row::{Form, RowBuffer, encode};
+use crate::state::{hash_key, partition_of};
+use crate::time::in_range;
+use crate::time::reach::Side;
+use crate::time::watermark::is_late;
+use crate::{Error, Result};
+
+/// The rows of one side of a chunk.
+#[derive(Debug)]
+pub struct JoinPartial {
+    pub(super) side: Side,
+    /// Rows of partition `p` are `order[offsets[p]..offsets[p + 1]]`.
+    pub(super) offsets: Vec<u32>,
+    pub(super) order: Vec<u32>,
+    pub(super) hashes: Vec<u64>,
+    pub(super) keys: RowBuffer,
+    /// Rows whose key has a null: they match nothing.
+    pub(super) has_null: Option<Vec<bool>>,
+    pub(super) times: Vec<i64>,
+    pub(super) columns: RowBuffer,
+}
+
+impl JoinPartial {
+    /// The rows of partition `p`, in the order in which they came.
+    pub(super) fn of_partition(&self, p: usize) -> &[u32] {
+        &self.order[self.offsets[p] as usize..self.offsets[p + 1] as usize]
+    }
+}
+
+impl StreamJoin {
+    pub(super) fn encode(
+        &self,
+        side: Side,
+        rows: Rows,
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Option<JoinPartial>> {
+        let input = self.input(side);
+        let (rows, times) = match &input.time {
+            Some(time) => {
+                let (rows, times) = self.usable_times(rows, time, effects)?;
+                self.in_time(rows, times, at, effects)?
+            }
+            None => {
+                let times = vec![0; rows.len()];
+                (rows, times)
+            }
+        };
+        let (keys, rejected) = input.keys.evaluate(&rows.batch).map_err(|e| self.named(e))?;
+        // Rows whose key fails, and rows that can neither match nor come out without a match, go no further.
+        let has_null = NullBuffer::union_many(
+            keys.iter().map(|k| k.logical_nulls()).collect::<Vec<_>>().iter().map(Option::as_ref),
+        );
+        let mut kept: Option<Vec<bool>> = None;
+        if !self.parts.kind.is_outer(side)
+            && let Some(nulls) = has_null.as_ref().filter(|n| n.null_count() > 0)
+        {
+            kept = Some(nulls.iter().collect());
+        }
+        for reject in rejected {
+            let row = reject.row as usize;
+            effects.reject(&self.parts.name, &rows, row, reject.reason);
+            kept.get_or_insert_with(|| vec![true; rows.len()])[row] = false;
+        }
+        let (rows, times, keys, has_null) = match kept {
+            None => (rows, times, keys, has_null),
+            Some(kept) => {
+                let mask = BooleanArray::from(kept.clone());
+                let keys = keys.iter().map(|k| filter(k, &mask).map_err(arrow_failed)).collect::<Result<_>>()?;
+                let times = times.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(t, _)| *t).collect();
+                let nulls = has_null.map(|n| n.iter().zip(&kept).filter(|(_, k)| **k).map(|(n, _)| n).collect());
+                (rows.filter(&mask)?, times, keys, nulls)
+            }
+        };
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        self.in_partitions(side, &rows, times, &keys, has_null).map(Some)
+    }
+
+    fn in_partitions(
+        &self,
+        side: Side,
+        rows: &Rows,
+        times: Vec<i64>,
+        key_columns: &[ArrayRef],
+        has_null: Option<NullBuffer>,
+    ) -> Result<JoinPartial> {
+        let n = rows.len();
+        let (mut keys, mut columns) = (RowBuffer::new(), RowBuffer::new());
+        encode(key_columns, n, Form::Key, &mut keys).map_err(|e| self.named(e))?;
+        encode(rows.batch.columns(), n, Form::Value, &mut columns).map_err(|e| self.named(e))?;
+        let hashes: Vec<u64> = keys.iter().map(hash_key).collect();
+        let partitions = self.parts.partitions as usize;
+        let mut offsets = vec![0u32; partitions + 1];
+        for hash in &hashes {
+            offsets[partition_of(*hash, partitions) + 1] += 1;
+        }
+        for p in 0..partitions {
+            offsets[p + 1] += offsets[p];
+        }
+        let mut next = offsets.clone();
+        let mut order = vec![0u32; n];
+        for (row, hash) in hashes.iter().enumerate() {
+            let place = &mut next[partition_of(*hash, partitions)];
+            order[*place as usize] = row as u32;
+            *place += 1;
+        }
+        let has_null = has_null.filter(|n| n.null_count() > 0).map(|n| n.iter().map(|valid| !valid).collect());
+        Ok(JoinPartial { side, offsets, order, hashes, keys, has_null, times, columns })
+    }
+
+    /// The rows that have an event time, and their times; the others become dead letters.
+    fn usable_times(&self, rows: Rows, time: &Expressions, effects: &mut Effects) -> Result<(Rows, Vec<i64>)> {
+        let (values, rejected) = time.evaluate(&rows.batch).map_err(|e| self.named(e))?;
+        let times: &PrimitiveArray<TimestampMicrosecondType> = values[0]
+            .as_primitive_opt()
+            .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values[0].data_type())))?;
+        let mut rejected = rejected.into_iter().peekable();
+        let (mut unusable, mut usable) = (Vec::new(), Vec::with_capacity(times.len()));
+        for (row, time) in times.iter().enumerate() {
+            let why = match (rejected.next_if(|r| r.row as usize == row), time) {
+                (Some(failed), _) => failed.reason,
+                (None, Some(time)) if in_range(time) => {
+                    usable.push(time);
+                    continue;
+                }
+                (None, Some(_)) => "its event time is out of range".to_owned(),
+                (None, None) => "its event time is null: no row of the other side can be near it".to_owned(),
+            };
+            effects.reject(&self.parts.name, &rows, row, why);
+            unusable.push(row as u32);
+        }
+        Ok((rows.without(&unusable)?, usable))
+    }
+
+    /// The rows that are not late, and their times.
+    fn in_time(
+        &self,
+        rows: Rows,
+        times: Vec<i64>,
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<(Rows, Vec<i64>)> {
+        let late: Vec<bool> = times.iter().map(|t| is_late(*t, at.late)).collect();
+        if !late.contains(&true) {
+            return Ok((rows, times));
+        }
+        let times = times.iter().zip(&late).filter(|(_, late)| !**late).map(|(t, _)| *t).collect();
+        let late = BooleanArray::from(late);
+        let gone = rows.clone().filter(&late)?;
+        effects.late.push(LateRows { node: self.parts.name.clone(), rows: gone });
+        Ok((rows.filter(&arrow::compute::not(&late).map_err(arrow_failed)?)?, times))
+    }
+}

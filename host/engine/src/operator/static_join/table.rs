@@ -1,0 +1,152 @@
+//! The rows of a static side: read as a whole, replaced as a whole, and found by key.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::operator::expression::Expressions;
+use crate::operator::{Effects, Rows, Transform};
+use crate::state::row::{Form, RowBuffer, encode};
+use crate::state::{Bucket, hash_key};
+use crate::{Error, ErrorKind, Result};
+
+/// The rows of a static source, as they were last read. Shared by all who join with it.
+#[derive(Debug)]
+pub struct StaticTable {
+    /// The source's name.
+    name: Arc<str>,
+    schema: SchemaRef,
+    current: Mutex<Option<Arc<Version>>>,
+}
+
+/// What was read at one time.
+#[derive(Debug)]
+pub struct Version {
+    /// Counted from 0 in each run.
+    pub number: u64,
+    /// The rows.
+    pub batch: RecordBatch,
+}
+
+impl StaticTable {
+    /// Nothing is read yet.
+    pub fn new(name: Arc<str>, schema: SchemaRef) -> Self {
+        Self { name, schema, current: Mutex::new(None) }
+    }
+
+    /// The source's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// Puts `batch` in the place of what was there.
+    ///
+    /// # Errors
+    /// Its columns are others.
+    pub fn replace(&self, batch: RecordBatch) -> Result<()> {
+        let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
+        if types(&batch.schema()) != types(&self.schema) {
+            return Err(Error::internal(format!("`{}` was read with other columns than were planned", self.name)));
+        }
+        let mut current = self.lock()?;
+        let number = current.as_ref().map_or(0, |c| c.number + 1);
+        *current = Some(Arc::new(Version { number, batch }));
+        Ok(())
+    }
+
+    /// The rows as they are now.
+    ///
+    /// # Errors
+    /// None were read.
+    pub fn current(&self) -> Result<Arc<Version>> {
+        self.lock()?.clone().ok_or_else(|| Error::internal(format!("`{}` was not read", self.name)))
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Arc<Version>>>> {
+        self.current.lock().map_err(|_| Error::internal("another thread of this job panicked"))
+    }
+}
+
+/// The rows of one version as one join sees them, by key.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub version: u64,
+    pub columns: Vec<ArrayRef>,
+    /// Per key the number of its list.
+    keys: Bucket,
+    /// Rows of list `l` are `rows[starts[l]..starts[l + 1]]`.
+    starts: Vec<u32>,
+    rows: Vec<u32>,
+}
+
+impl Index {
+    /// The rows of `version` that come out of `steps`, by `keys`. Rows with a null among the keys match nothing.
+    pub fn build(name: &str, version: &Version, steps: &[Arc<dyn Transform>], keys: &Expressions) -> Result<Self> {
+        let mut effects = Effects::default();
+        let mut rows = Rows::new(version.batch.clone());
+        for step in steps {
+            rows = step.apply(rows, &mut effects)?;
+        }
+        let (key_columns, rejected) = keys.evaluate(&rows.batch)?;
+        let reason = effects.rejects.into_iter().map(|r| r.reason).chain(rejected.into_iter().map(|r| r.reason)).next();
+        if let Some(reason) = reason {
+            return Err(Error::new(ErrorKind::Data, format!("a row of the static source `{name}` fails: {reason}")));
+        }
+        let n = rows.len();
+        let nulls: Vec<Option<NullBuffer>> = key_columns.iter().map(|k| k.logical_nulls()).collect();
+        let null = NullBuffer::union_many(nulls.iter().map(Option::as_ref));
+        let mut encoded = RowBuffer::new();
+        encode(&key_columns, n, Form::Key, &mut encoded)?;
+        let (mut keys, mut list_of, mut lists) = (Bucket::default(), vec![None; n], 0u32);
+        for (row, key) in encoded.iter().enumerate() {
+            if null.as_ref().is_some_and(|n| n.is_null(row)) {
+                continue;
+            }
+            let hash = hash_key(key);
+            let list = keys.get_hashed(hash, key).map(number);
+            list_of[row] = Some(list.unwrap_or_else(|| {
+                keys.put_hashed(hash, key, &lists.to_le_bytes());
+                lists += 1;
+                lists - 1
+            }));
+        }
+        let mut starts = vec![0u32; lists as usize + 1];
+        list_of.iter().flatten().for_each(|l| starts[*l as usize + 1] += 1);
+        for l in 0..lists as usize {
+            starts[l + 1] += starts[l];
+        }
+        let (mut next, mut in_lists) = (starts.clone(), vec![0u32; starts[lists as usize] as usize]);
+        for (row, list) in (0u32..).zip(&list_of) {
+            if let Some(list) = list {
+                in_lists[next[*list as usize] as usize] = row;
+                next[*list as usize] += 1;
+            }
+        }
+        Ok(Self { version: version.number, columns: rows.batch.columns().to_vec(), keys, starts, rows: in_lists })
+    }
+
+    /// The rows of `key`, in the order in which they were read.
+    pub fn find(&self, key: &[u8]) -> &[u32] {
+        match self.keys.get_hashed(hash_key(key), key).map(number) {
+            Some(list) => &self.rows[self.starts[list as usize] as usize..self.starts[list as usize + 1] as usize],
+            None => &[],
+        }
+    }
+
+    /// Column `at`, at `rows`.
+    pub fn take(&self, at: usize, rows: &UInt32Array) -> Result<ArrayRef> {
+        arrow::compute::take(&self.columns[at], rows, None).map_err(crate::operator::rows::arrow_failed)
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_le_bytes)
+}

@@ -1,0 +1,120 @@
+//! Static sources: read as a whole at start, and again when their refresh is due. What cannot be read at start is refused;
+//! later the old rows stay, and it is said.
+
+use std::collections::BTreeMap;
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+
+use super::environment::OpenSource;
+use super::report::Observer;
+use crate::job::JobText;
+use crate::plan::{Plan, PlannedStatic};
+use crate::record::{SourceRange, StaticVersion};
+use crate::{Error, ErrorKind, Result};
+
+/// Reads all static sources for the first time.
+///
+/// # Errors
+/// One of them cannot be read, or has no file.
+pub(super) fn read_all(plan: &Plan, open: &OpenSource, now: i64) -> Result<Statics> {
+    let mut statics = Statics { versions: BTreeMap::new(), tried: BTreeMap::new() };
+    for planned in &plan.statics {
+        let name = &planned.spec.name;
+        let version = read(planned, &plan.job.text, open, now).map_err(|e| {
+            let e = e.context(format!("static source `{}`", name.value));
+            if e.location().is_some() { e } else { e.at(plan.job.text.at(name.span.clone())) }
+        })?;
+        statics.versions.insert(name.value.clone(), version);
+        statics.tried.insert(name.value.clone(), now);
+    }
+    Ok(statics)
+}
+
+/// What the static sources' rows are at present.
+#[derive(Debug, Default)]
+pub(super) struct Statics {
+    /// Per source.
+    pub versions: BTreeMap<String, StaticVersion>,
+    /// When they were last read, or tried to be.
+    tried: BTreeMap<String, i64>,
+}
+
+impl Statics {
+    /// At an epoch's start: reads those again whose refresh is due. Returns those that could not be read.
+    pub fn refresh(
+        &mut self,
+        plan: &Plan,
+        open: &OpenSource,
+        now: i64,
+        observer: &dyn Observer,
+    ) -> BTreeMap<String, u64> {
+        let mut failed = BTreeMap::new();
+        for planned in &plan.statics {
+            let name = &planned.spec.name.value;
+            let Some(refresh) = planned.spec.fixed.and_then(|fixed| fixed.refresh) else { continue };
+            let tried = self.tried.entry(name.clone()).or_insert(now);
+            if now.saturating_sub(*tried) < refresh {
+                continue;
+            }
+            *tried = now;
+            match read(planned, &plan.job.text, open, now) {
+                Ok(version) => drop(self.versions.insert(name.clone(), version)),
+                Err(e) => {
+                    observer
+                        .message(&format!("static source `{name}` could not be read again, its old rows stay: {e}"));
+                    failed.insert(name.clone(), 1);
+                }
+            }
+        }
+        failed
+    }
+}
+
+/// Reads a source as a whole, and puts its rows in the place of what was there.
+fn read(planned: &PlannedStatic, text: &JobText, open: &OpenSource, now: i64) -> Result<StaticVersion> {
+    let mut source = open(&planned.spec, text)?;
+    source.stop_discovery()?;
+    let mut ranges = Vec::new();
+    while let Some(range) = source.plan(now)? {
+        ranges.push(range);
+    }
+    if ranges.is_empty() {
+        return Err(Error::new(ErrorKind::Invalid, "there is no file")
+            .with_help("a static source is read at start: its files must be there by then"));
+    }
+    let decoder = source.decoder(&planned.columns)?;
+    let mut batches: Vec<RecordBatch> = Vec::new();
+    for range in &ranges {
+        let (mut file, mut lines) = (0, 0);
+        for chunk in source.read(range)? {
+            let chunk = chunk?;
+            if chunk.file != file {
+                (file, lines) = (chunk.file, 0);
+            }
+            let decoded = decoder.decode(&chunk)?;
+            if let Some(bad) = decoded.bad.first() {
+                let place = source.file_name(range, chunk.file);
+                let message = format!("{place}, line {}: {}", lines + u64::from(bad.line) + 1, bad.reason);
+                return Err(Error::new(ErrorKind::Data, message)
+                    .with_help("a static source is taken as a whole: mend the row, or declare its column as utf8"));
+            }
+            lines += decoded.lines;
+            batches.push(decoded.batch);
+        }
+    }
+    let schema = planned.table.schema();
+    let failed = |e: arrow::error::ArrowError| Error::internal(format!("static rows: {e}")).caused_by(e);
+    let whole = match batches.first() {
+        Some(first) => concat_batches(&first.schema(), &batches).map_err(failed)?,
+        None => RecordBatch::new_empty(schema),
+    };
+    let rows = whole.num_rows() as u64;
+    planned.table.replace(whole)?;
+    Ok(StaticVersion { read: now, digest: digest(&ranges), rows })
+}
+
+fn digest(ranges: &[SourceRange]) -> String {
+    let text = serde_json::to_vec(ranges).unwrap_or_default();
+    blake3::hash(&text).to_hex().to_string()
+}

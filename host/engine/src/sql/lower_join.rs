@@ -1,0 +1,451 @@
+//! A join of the logical plan to a join of streams: which parts of its condition are keys, which bound the event times,
+//! which look at one side only; and what would keep rows for ever is refused.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_common::{Column, DFSchema, JoinType, NullEquality};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join};
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
+use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion_functions::core::expr_fn::get_field;
+use datafusion_physical_expr::create_physical_expr;
+use datafusion_physical_expr::expressions::cast;
+
+use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
+use super::lower::{Lowering, is_plugin_call, shown, transform};
+use super::{EVENT_TIME, Emits, Relation};
+use crate::format::{timestamp, type_name};
+use crate::job::OutputMode;
+use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
+use crate::operator::{Expressions, Filter};
+use crate::time::reach::{Reach, Side};
+use crate::{Error, Result};
+
+/// A join's condition, taken apart.
+pub(super) struct Condition {
+    /// Pairs of keys.
+    pub keys: Vec<(Expr, Expr)>,
+    /// What looks at one side only, and may be asked before the join.
+    pub left_only: Vec<Expr>,
+    pub right_only: Vec<Expr>,
+    /// All else, and the equalities that are keys.
+    pub parts: Vec<Expr>,
+}
+
+impl Lowering<'_> {
+    /// `WHERE` over an inner join is a further condition of it.
+    pub(super) fn join_where(&self, join: &Join, filter: &LogicalFilter) -> Result<Relation> {
+        let (within, above): (Vec<Expr>, Vec<Expr>) =
+            split_conjunction_owned(filter.predicate.clone()).into_iter().partition(|e| !calls_plugin(e));
+        let all = join.filter.clone().into_iter().chain(within);
+        let joined = self.join(&Join { filter: conjunction(all), ..join.clone() })?;
+        match conjunction(above) {
+            None => Ok(joined),
+            Some(predicate) => {
+                let (schema, keys) = (joined.schema(), joined.keys().to_vec());
+                let what = format!("filter {}", predicate.human_display());
+                let predicate = self.expressions(&[predicate], &join.schema)?;
+                Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
+            }
+        }
+    }
+
+    pub(super) fn join(&self, join: &Join) -> Result<Relation> {
+        match (self.fixed_table(&join.left), self.fixed_table(&join.right)) {
+            (Some(left), Some(_)) => return Err(self.refuse_fixed_alone(left.name())),
+            (None, Some(table)) => return self.join_static(join, Side::Left, table),
+            (Some(table), None) => return self.join_static(join, Side::Right, table),
+            (None, None) => {}
+        }
+        let kind = match join.join_type {
+            JoinType::Inner => JoinKind::Inner,
+            JoinType::Left => JoinKind::Left,
+            JoinType::Right => JoinKind::Right,
+            JoinType::Full => JoinKind::Full,
+            JoinType::LeftSemi => JoinKind::LeftSemi,
+            other => return Err(self.refuse_kind(other)),
+        };
+        let condition = self.take_apart(join, kind)?;
+        self.join_streams(join, kind, condition)
+    }
+
+    fn refuse_kind(&self, kind: JoinType) -> Error {
+        let (message, help) = match kind {
+            JoinType::RightSemi => {
+                ("RIGHT SEMI JOIN is not supported", "write the sides the other way round: LEFT SEMI JOIN")
+            }
+            _ => (
+                "that a row has no match is known only when nothing more can come: ANTI joins are not supported",
+                "use LEFT JOIN, and WHERE right_column IS NULL",
+            ),
+        };
+        self.text.refuse(self.text.find_any(&["RIGHT SEMI JOIN", "ANTI JOIN", "JOIN"]), message).with_help(help)
+    }
+
+    /// Where the query says that it joins.
+    pub(super) fn join_place(&self) -> std::ops::Range<usize> {
+        self.text.find_any(&["JOIN", ","])
+    }
+
+    /// The parts of a join's condition.
+    pub(super) fn take_apart(&self, join: &Join, kind: JoinKind) -> Result<Condition> {
+        let (left, right) = (join.left.schema(), join.right.schema());
+        let equal = |(a, b): &(Expr, Expr)| {
+            let equality = BinaryExpr::new(Box::new(a.clone()), Operator::Eq, Box::new(b.clone()));
+            Expr::BinaryExpr(equality)
+        };
+        let mut all: Vec<Expr> = join.on.iter().map(equal).collect();
+        all.extend(join.filter.iter().flat_map(|f| split_conjunction_owned(f.clone())));
+        if join.null_equality == NullEquality::NullEqualsNull {
+            let message = "a join on IS NOT DISTINCT FROM is not supported: keys that are null match nothing";
+            return Err(self
+                .text
+                .refuse(self.join_place(), message)
+                .with_help("write =, with coalesce(…) on both sides"));
+        }
+        let mut condition =
+            Condition { keys: Vec::new(), left_only: Vec::new(), right_only: Vec::new(), parts: Vec::new() };
+        for part in all {
+            if calls_plugin(&part) {
+                let message = "a plugin in a join's condition would be asked about pairs of rows, which have no place to be set aside";
+                let help = "call it in a query of its own before the join, or in WHERE after it";
+                return Err(self.text.refuse(self.join_place(), message).with_help(help));
+            }
+            if let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = &part
+                && let Some(pair) = find_valid_equijoin_key_pair(a, b, left, right).map_err(|e| self.text.error(e))?
+            {
+                self.check_key_types(&pair, left, right)?;
+                condition.keys.push(pair);
+                condition.parts.push(part);
+                continue;
+            }
+            let of = |schema: &DFSchema| part.column_refs().iter().all(|c| schema.is_column_from_schema(c));
+            if of(left) && !kind.is_outer(Side::Left) {
+                condition.left_only.push(part);
+            } else if of(right) && !kind.is_outer(Side::Right) {
+                condition.right_only.push(part);
+            } else {
+                condition.parts.push(part);
+            }
+        }
+        Ok(condition)
+    }
+
+    /// Keys of different kinds would be compared as texts, or not at all.
+    fn check_key_types(&self, (a, b): &(Expr, Expr), left: &DFSchema, right: &DFSchema) -> Result<()> {
+        let (a, b) = (without_casts(a), without_casts(b));
+        let failed = |e| self.text.error(e);
+        let types = (a.get_type(left).map_err(failed)?, b.get_type(right).map_err(failed)?);
+        if class(&types.0) == class(&types.1) {
+            return Ok(());
+        }
+        let message = format!(
+            "mismatched key types: `{}` is {}, `{}` is {}",
+            shown(a),
+            type_name(&types.0),
+            shown(b),
+            type_name(&types.1)
+        );
+        let place = self.text.find_any(&[&a.to_string(), &b.to_string(), &shown(a), &shown(b)]);
+        Err(self.text.refuse(place, message).with_help(format!("CAST one of them: CAST({} AS …)", shown(a))))
+    }
+
+    /// `input` without the rows for which `parts` do not hold.
+    pub(super) fn filtered(&self, input: Relation, parts: Vec<Expr>, schema: &DFSchema) -> Result<Relation> {
+        let Some(predicate) = conjunction(parts) else { return Ok(input) };
+        let what = format!("filter {}", predicate.human_display());
+        let predicate = self.expressions(&[predicate], schema)?;
+        let (rows, keys) = (input.schema(), input.keys().to_vec());
+        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, what))
+    }
+
+    fn join_streams(&self, join: &Join, kind: JoinKind, condition: Condition) -> Result<Relation> {
+        self.refuse_mode()?;
+        let (left, right) = (join.left.schema(), join.right.schema());
+        let inputs = [self.join_input(&join.left)?, self.join_input(&join.right)?];
+        let Condition { keys, left_only, right_only, parts } = condition;
+        if keys.is_empty() {
+            let message =
+                "a join of streams needs a key: an equality between a column of the one side and one of the other";
+            return Err(self.text.refuse(self.join_place(), message).with_help(
+                "write JOIN … ON a.key = b.key AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute'",
+            ));
+        }
+        let [left_rows, right_rows] = inputs;
+        let times = [time_columns(&left_rows.schema()), time_columns(&right_rows.schema())];
+        let chosen = choose(&parts, (left, &times[0]), (right, &times[1]));
+        self.refuse_unbounded(kind, chosen.as_ref(), [left, right])?;
+
+        // What the reach says need not be asked again; a window that both lie in is no key either, if there is another.
+        let (said, reach) = match &chosen {
+            Some(chosen) => (chosen.bounds.said.clone(), chosen.bounds.reach),
+            None => (vec![false; parts.len()], Reach::between(None, None)),
+        };
+        let said_by_reach = |a: &Expr, b: &Expr| {
+            parts.iter().zip(&said).any(|(part, said)| {
+                let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = part else { return false };
+                *said && ((**left == *a && **right == *b) || (**left == *b && **right == *a))
+            })
+        };
+        let narrowed: Vec<&(Expr, Expr)> = keys.iter().filter(|(a, b)| !said_by_reach(a, b)).collect();
+        let by: Vec<(Expr, Expr)> =
+            if narrowed.is_empty() { keys.clone() } else { narrowed.into_iter().cloned().collect() };
+        let is_key = |part: &Expr| {
+            let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return false };
+            keys.iter().any(|(x, y)| (x == &**a && y == &**b) || (x == &**b && y == &**a))
+        };
+        let rest =
+            parts.iter().zip(&said).filter(|(part, said)| !**said && !is_key(part)).map(|(part, _)| part.clone());
+        let rest = conjunction(rest);
+
+        let what = describe(kind, &by, chosen.as_ref(), rest.as_ref());
+        let pair = left.join(right).map_err(|e| self.text.error(e))?;
+        let rest = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
+        let left_rows = self.filtered(left_rows, left_only, left)?;
+        let right_rows = self.filtered(right_rows, right_only, right)?;
+        let input = |rows: &Relation, keys: Vec<Expr>, schema: &DFSchema, time: Option<TimeColumn>| -> Result<_> {
+            let time = time.map(|t| self.join_time(t, schema)).transpose()?;
+            Ok(JoinInput { schema: rows.schema(), keys: self.expressions(&keys, schema)?, time })
+        };
+        let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = by.into_iter().unzip();
+        // Without bounds on both sides nothing can be said of when rows come out.
+        let waits = reach.longest_wait();
+        let marks = chosen.as_ref().filter(|_| waits.is_some()).map(|c| (c.left.at, c.right.at));
+        let schema = join_schema(join, kind, &left_rows.schema(), &right_rows.schema(), marks);
+        let pair_schema: SchemaRef = Arc::new(Schema::new(
+            left_rows.schema().fields().iter().chain(right_rows.schema().fields()).cloned().collect::<Vec<_>>(),
+        ));
+        let operator = StreamJoin::new(StreamJoinParts {
+            name: self.context.node.clone(),
+            kind,
+            left: input(&left_rows, left_keys, left, chosen.as_ref().map(|c| c.left))?,
+            right: input(&right_rows, right_keys, right, chosen.as_ref().map(|c| c.right))?,
+            reach,
+            condition: rest,
+            pair: pair_schema,
+            schema,
+            partitions: self.context.partitions,
+        })?;
+        Ok(Relation::Stateful {
+            inputs: vec![left_rows, right_rows],
+            operator: Arc::new(operator),
+            mode: OutputMode::Append,
+            keys: Vec::new(),
+            waits: waits.unwrap_or(0),
+            what,
+        })
+    }
+
+    /// A join gives rows that stand, and nothing else.
+    fn refuse_mode(&self) -> Result<()> {
+        let mode = match self.take_mode() {
+            OutputMode::Append => return Ok(()),
+            OutputMode::Update => "update",
+            OutputMode::Complete => "complete",
+        };
+        let message = format!("a join gives each row once, in append mode; {mode} mode is of aggregations");
+        let help = "leave output_mode out; aggregate in an operator of its own, over this one";
+        Err(self.text.refuse(self.join_place(), message).with_help(help))
+    }
+
+    fn join_input(&self, plan: &LogicalPlan) -> Result<Relation> {
+        let input = self.lower(plan)?;
+        let mode = match input.emits() {
+            Emits::Rows => return Ok(input),
+            Emits::Updates => "update",
+            Emits::Snapshot => "complete",
+        };
+        let message = format!("a join cannot follow a node in {mode} mode, whose rows replace earlier ones");
+        Err(self.text.refuse(self.join_place(), message).with_help("use append mode for the aggregation"))
+    }
+
+    /// The event time of a side's rows.
+    fn join_time(&self, time: TimeColumn, schema: &DFSchema) -> Result<Expressions> {
+        let failed = |e| self.text.error(e);
+        let column = Expr::Column(Column::from(schema.qualified_field(time.at)));
+        // A window is passed by the watermark at its end.
+        let expr = if time.is_window { get_field(column, "end") } else { column };
+        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        let mut time = create_physical_expr(&expr, schema, &props, &planning).map_err(failed)?;
+        if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
+            time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
+        }
+        Ok(Expressions::new(vec![time], false))
+    }
+
+    /// Rows that nothing lets go of are kept for ever.
+    fn refuse_unbounded(&self, kind: JoinKind, chosen: Option<&Chosen>, sides: [&DFSchema; 2]) -> Result<()> {
+        let allowed = self.context.unbounded_state;
+        let place = self.join_place();
+        let Some(Chosen { left, right, bounds }) = chosen else {
+            let outer = kind.is_outer(Side::Left) || kind.is_outer(Side::Right);
+            if allowed && !outer {
+                return Ok(());
+            }
+            let without = sides.iter().find(|s| time_columns(s.inner()).is_empty());
+            let which = without.map_or("one side".to_owned(), |s| side_name(s));
+            let message = if outer && allowed {
+                format!("rows without a match would never come out: `{which}` has no event time with a watermark")
+            } else {
+                format!("rows would be kept for ever: `{which}` has no event time with a watermark")
+            };
+            return Err(self.text.refuse(place, message).with_help(
+                "add `event_time = \"…\"` and `watermark = \"1 minute\"` to the source, and to the join how near the times must be: … AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute'",
+            ));
+        };
+        let name = |schema: &DFSchema, time: &TimeColumn| {
+            let column = Column::from(schema.qualified_field(time.at));
+            let end = if time.is_window { "['end']" } else { "" };
+            format!("{}{end}", column.flat_name())
+        };
+        let (l, r) = (name(sides[0], left), name(sides[1], right));
+        let (least, most) = (bounds.reach.least(), bounds.reach.most());
+        // What is missing, which side's rows wait because of it, and what would do.
+        let missing = match (least, most) {
+            (Some(_), Some(_)) => return Ok(()),
+            (None, None) => format!("BETWEEN {l} AND {l} + INTERVAL '1 minute'"),
+            (Some(_), None) => format!("<= {l} + INTERVAL '1 minute'"),
+            (None, Some(_)) => format!(">= {l} - INTERVAL '1 minute'"),
+        };
+        let never = |side: Side, bound: Option<i64>| bound.is_none() && kind.is_outer(side);
+        let waits_for_ever = never(Side::Left, most) || never(Side::Right, least);
+        if allowed && !waits_for_ever {
+            return Ok(());
+        }
+        let bound = match (least, most) {
+            (Some(_), None) => format!("nothing says how much later `{r}` may be than `{l}`"),
+            (None, Some(_)) => format!("nothing says how much earlier `{r}` may be than `{l}`"),
+            _ => format!("nothing says how near `{l}` and `{r}` must be"),
+        };
+        let of = match (least, most) {
+            (Some(_), None) => format!("rows of `{}`", side_name(sides[0])),
+            (None, Some(_)) => format!("rows of `{}`", side_name(sides[1])),
+            _ => "rows of both sides".to_owned(),
+        };
+        if allowed {
+            let message = format!("{of} without a match would never come out: {bound}");
+            return Err(self.text.refuse(place, message).with_help(format!("add to ON: AND {r} {missing}")));
+        }
+        let message = format!("{of} would be kept for ever: {bound}");
+        let help = format!("add to ON: AND {r} {missing}; or set unbounded_state = true on this operator");
+        Err(self.text.refuse(place, message).with_help(help))
+    }
+}
+
+/// The event times by which rows match.
+struct Chosen {
+    left: TimeColumn,
+    right: TimeColumn,
+    bounds: Bounds,
+}
+
+/// The columns of event time that are bounded best.
+fn choose(parts: &[Expr], left: (&DFSchema, &[TimeColumn]), right: (&DFSchema, &[TimeColumn])) -> Option<Chosen> {
+    let mut best: Option<(usize, Chosen)> = None;
+    for l in left.1 {
+        for r in right.1 {
+            let of = |schema, column| TimeOf { schema, column };
+            let bounds = bounds(parts, of(left.0, *l), of(right.0, *r));
+            let bounded = usize::from(bounds.reach.least().is_some()) + usize::from(bounds.reach.most().is_some());
+            if best.as_ref().is_none_or(|(n, _)| bounded > *n) {
+                best = Some((bounded, Chosen { left: *l, right: *r, bounds }));
+            }
+        }
+    }
+    best.map(|(_, chosen)| chosen)
+}
+
+/// The columns that are event time with a watermark.
+fn time_columns(schema: &SchemaRef) -> Vec<TimeColumn> {
+    let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
+    let columns = schema.fields().iter().enumerate().filter(|(_, f)| marked(f));
+    columns.map(|(at, f)| TimeColumn { at, is_window: matches!(f.data_type(), DataType::Struct(_)) }).collect()
+}
+
+/// What comes out. `marks` are the columns by which rows matched: only of these it can be said how late they come out.
+fn join_schema(
+    join: &Join,
+    kind: JoinKind,
+    left: &SchemaRef,
+    right: &SchemaRef,
+    marks: Option<(usize, usize)>,
+) -> SchemaRef {
+    let right = if kind == JoinKind::LeftSemi { &[][..] } else { right.fields() };
+    let fields = left.fields().iter().chain(right).enumerate().map(|(at, field)| {
+        let keep = marks.is_some_and(|(l, r)| at == l || at == left.fields().len() + r);
+        let mut metadata = field.metadata().clone();
+        if !keep {
+            metadata.remove(EVENT_TIME);
+        }
+        let nullable = join.schema.field(at).is_nullable();
+        Arc::new(Field::clone(field).with_nullable(nullable).with_metadata(metadata))
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn describe(kind: JoinKind, keys: &[(Expr, Expr)], chosen: Option<&Chosen>, rest: Option<&Expr>) -> String {
+    let kind = match kind {
+        JoinKind::Inner => "inner",
+        JoinKind::Left => "left",
+        JoinKind::Right => "right",
+        JoinKind::Full => "full",
+        JoinKind::LeftSemi => "left semi",
+    };
+    let keys: Vec<String> = keys.iter().map(|(a, b)| format!("{a} = {b}")).collect();
+    let length = |us: i64| {
+        let text = humantime::format_duration(std::time::Duration::from_micros(us.unsigned_abs())).to_string();
+        if us < 0 { format!("-{text}") } else { text }
+    };
+    let bound = |b: Option<i64>| b.map_or("any time".to_owned(), length);
+    let near = chosen.map_or(String::new(), |c| {
+        let reach = &c.bounds.reach;
+        let window = reach.window().map_or(String::new(), |w| format!(", in one window of {}", length(w.size())));
+        format!(", the right one {} to {} later{window}", bound(reach.least()), bound(reach.most()))
+    });
+    let rest = rest.map_or(String::new(), |rest| format!(", where {}", rest.human_display()));
+    format!("{kind} join on {}{near}{rest}", keys.join(", "))
+}
+
+fn side_name(schema: &DFSchema) -> String {
+    let names: Vec<&str> = schema.iter().filter_map(|(q, _)| q.map(|q| q.table())).collect();
+    match names.split_first() {
+        Some((first, others)) if others.iter().all(|n| n == first) => (*first).to_owned(),
+        _ => "one side".to_owned(),
+    }
+}
+
+fn calls_plugin(expr: &Expr) -> bool {
+    let mut found = false;
+    let walked = expr.apply(|e| {
+        found |= is_plugin_call(e);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    walked.is_err() || found
+}
+
+fn without_casts(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(cast) => without_casts(&cast.expr),
+        Expr::Alias(alias) => without_casts(&alias.expr),
+        other => other,
+    }
+}
+
+/// Types of one class are compared as they are meant.
+fn class(data_type: &DataType) -> String {
+    match data_type {
+        t if t.is_numeric() => "number".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "bytes".to_owned()
+        }
+        DataType::Timestamp(..) => "time".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Dictionary(_, values) => class(values),
+        other => other.to_string(),
+    }
+}

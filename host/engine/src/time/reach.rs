@@ -1,0 +1,156 @@
+//! Which event times of a join's two sides can match, and so how long a row has to be kept for the other side.
+
+use std::ops::RangeInclusive;
+
+use super::window::WindowSpec;
+
+/// One of a join's two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The first one.
+    Left,
+    /// The second one.
+    Right,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
+/// Times match where `least <= right - left <= most` and, with windows, both lie in the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Microseconds; none = without bound.
+    least: Option<i64>,
+    most: Option<i64>,
+    window: Option<WindowSpec>,
+}
+
+impl Reach {
+    /// Between two bounds.
+    pub fn between(least: Option<i64>, most: Option<i64>) -> Self {
+        Self { least, most, window: None }
+    }
+
+    /// In the same tumbling window, and between two bounds.
+    pub fn in_window(window: WindowSpec, least: Option<i64>, most: Option<i64>) -> Self {
+        let across = window.size() - 1;
+        let least = least.map_or(-across, |l| l.max(-across));
+        let most = most.map_or(across, |m| m.min(across));
+        Self { least: Some(least), most: Some(most), window: Some(window) }
+    }
+
+    /// The least of `right - left`.
+    pub fn least(&self) -> Option<i64> {
+        self.least
+    }
+
+    /// The greatest of `right - left`.
+    pub fn most(&self) -> Option<i64> {
+        self.most
+    }
+
+    /// The windows that both must lie in.
+    pub fn window(&self) -> Option<WindowSpec> {
+        self.window
+    }
+
+    /// How much later than its own event time a row may come out, when rows come out no earlier than their match.
+    pub fn longest_wait(&self) -> Option<i64> {
+        Some(self.most?.max(self.least?.saturating_neg()).max(0))
+    }
+
+    /// From the least to the greatest difference; none where that is without end.
+    pub fn span(&self) -> Option<i64> {
+        Some(self.most?.saturating_sub(self.least?).max(0))
+    }
+
+    /// The times of the other side that match time `t` of `side`; empty where none can.
+    #[inline]
+    pub fn partners(&self, side: Side, t: i64) -> RangeInclusive<i64> {
+        let (mut from, mut to) = match side {
+            Side::Left => (
+                self.least.map_or(i64::MIN, |l| t.saturating_add(l)),
+                self.most.map_or(i64::MAX, |m| t.saturating_add(m)),
+            ),
+            Side::Right => (
+                self.most.map_or(i64::MIN, |m| t.saturating_sub(m)),
+                self.least.map_or(i64::MAX, |l| t.saturating_sub(l)),
+            ),
+        };
+        if let Some(window) = self.window {
+            let start = window.last_start(t);
+            from = from.max(start);
+            to = to.min(start + window.size() - 1);
+        }
+        from..=to
+    }
+
+    /// The greatest time of the other side that matches time `t` of `side`: when the watermark is there, nothing will.
+    #[inline]
+    pub fn expiry(&self, side: Side, t: i64) -> i64 {
+        *self.partners(side, t).end()
+    }
+
+    /// When those rows of the other side expire that match time `t` of `side`; it is empty where none can match.
+    #[inline]
+    pub fn partners_expire(&self, side: Side, t: i64) -> RangeInclusive<i64> {
+        let partners = self.partners(side, t);
+        if partners.is_empty() {
+            return partners;
+        }
+        // The expiry grows with the time, and so bounds go over to bounds.
+        let bound = |t: i64| if t == i64::MIN || t == i64::MAX { t } else { self.expiry(side.other(), t) };
+        let (from, to) = (bound(*partners.start()), bound(*partners.end()));
+        if from == i64::MAX { from..=from } else { from..=to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reach() -> impl Strategy<Value = Reach> {
+        let bound = || prop_oneof![Just(None), (-50i64..50).prop_map(Some)];
+        let window = prop_oneof![
+            Just(None),
+            (1i64..40, -20i64..20).prop_map(|(size, offset)| WindowSpec::new(size, size, offset).ok())
+        ];
+        (bound(), bound(), window).prop_map(|(least, most, window)| match window {
+            Some(window) => Reach::in_window(window, least, most),
+            None => Reach::between(least, most),
+        })
+    }
+
+    fn matches(reach: &Reach, left: i64, right: i64) -> bool {
+        let between = reach.least.is_none_or(|l| right - left >= l) && reach.most.is_none_or(|m| right - left <= m);
+        between && reach.window.is_none_or(|w| w.last_start(left) == w.last_start(right))
+    }
+
+    proptest! {
+        #[test]
+        fn partners_are_the_times_that_match(reach in reach(), left in -200i64..200, right in -200i64..200) {
+            let want = matches(&reach, left, right);
+            prop_assert_eq!(reach.partners(Side::Left, left).contains(&right), want);
+            prop_assert_eq!(reach.partners(Side::Right, right).contains(&left), want);
+            if want {
+                prop_assert!(reach.expiry(Side::Left, left) >= right);
+                prop_assert!(reach.expiry(Side::Right, right) >= left);
+                prop_assert!(reach.partners_expire(Side::Right, right).contains(&reach.expiry(Side::Left, left)));
+                prop_assert!(reach.partners_expire(Side::Left, left).contains(&reach.expiry(Side::Right, right)));
+                if let Some(wait) = reach.longest_wait() {
+                    prop_assert!((left - right).abs() <= wait);
+                }
+            }
+        }
+    }
+}
