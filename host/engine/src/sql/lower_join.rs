@@ -286,6 +286,15 @@ impl Lowering<'_> {
             if allowed && !outer {
                 return Ok(());
             }
+            // A query that says nothing of the times does not read them: they are looked for in the tables.
+            let streams = || self.context.tables.values().filter(|t| t.fixed.is_none());
+            if streams().all(|t| !time_columns(&t.schema).is_empty()) {
+                let message =
+                    "rows would be kept for ever: nothing says how near the event times of both sides must be";
+                return Err(self.text.refuse(place, message).with_help(
+                    "add to ON: AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute', with the event times of both; or set unbounded_state = true on this operator",
+                ));
+            }
             let without = sides.iter().find(|s| time_columns(s.inner()).is_empty());
             let which = without.map_or("one side".to_owned(), |s| side_name(s));
             let message = if outer && allowed {
