@@ -79,8 +79,7 @@ pub(super) fn recognise_bins(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 /// The function for `expr`, under its name.
 fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
-    let Some((name, args)) = called(expr) else { return Ok(None) };
-    let Some(time) = args.get(1) else { return Ok(None) };
+    let Some((spec, time)) = cut(expr) else { return Ok(None) };
     // Of a length that is a text the planner makes a finer time of the column.
     let time = match time {
         Expr::Cast(cast) if is_time(cast.field.data_type()) => cast.expr.as_ref(),
@@ -89,8 +88,6 @@ fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     if time.get_type(schema)? != timestamp() {
         return Ok(None);
     }
-    let spec = if name == "date_trunc" { truncation(&args[0]) } else { bins(&args[0], args.get(2)) };
-    let Some(spec) = spec else { return Ok(None) };
     // Volatile, so that no rule of the optimizer takes it for a common expression and computes it elsewhere.
     let bin = Bin { spec, signature: Signature::any(1, Volatility::Volatile) };
     let call = Arc::new(ScalarUDF::new_from_impl(bin)).call(vec![time.clone()]);
@@ -100,6 +97,14 @@ fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
 
 fn is_time(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(..))
+}
+
+/// The windows that a call of `date_bin` or `date_trunc` cuts time into, and the time that is cut.
+pub(super) fn cut(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
+    let (name, args) = called(expr)?;
+    let time = args.get(1)?;
+    let spec = if name == "date_trunc" { truncation(&args[0]) } else { bins(&args[0], args.get(2)) };
+    Some((spec?, time))
 }
 
 fn called(expr: &Expr) -> Option<(&str, &[Expr])> {

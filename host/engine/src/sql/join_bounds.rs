@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, ScalarValue};
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::window::duration;
+use super::bin::cut;
 use crate::time::reach::Reach;
 use crate::time::window::WindowSpec;
 
@@ -179,38 +179,7 @@ fn same_column(part: &Expr, left: TimeOf<'_>, right: TimeOf<'_>) -> bool {
 /// The tumbling windows that both event times must lie in together: `date_bin(…) = date_bin(…)`.
 fn same_window(part: &Expr, left: TimeOf<'_>, right: TimeOf<'_>) -> Option<WindowSpec> {
     let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return None };
-    let (of_a, of_b) = (bin(a)?, bin(b)?);
+    let (of_a, of_b) = (cut(a)?, cut(b)?);
     let both = (left.is(of_a.1) && right.is(of_b.1)) || (left.is(of_b.1) && right.is(of_a.1));
     (both && of_a.0 == of_b.0).then_some(of_a.0)
-}
-
-/// The windows that `date_bin` and `date_trunc` cut time into, and the time that is cut.
-fn bin(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
-    let Expr::ScalarFunction(f) = expr else { return None };
-    let (size, offset) = match (f.func.name(), f.args.as_slice()) {
-        ("date_bin", [Expr::Literal(size, _), _]) => (length(size).or_else(|| duration(&f.args[0]).ok())?, 0),
-        ("date_bin", [Expr::Literal(size, _), _, Expr::Literal(origin, _)]) => (length(size)?, instant(origin)?),
-        ("date_trunc", [Expr::Literal(unit, _), _]) => {
-            const SECOND: i64 = 1_000_000;
-            match unit.try_as_str()??.to_ascii_lowercase().as_str() {
-                "second" => (SECOND, 0),
-                "minute" => (60 * SECOND, 0),
-                "hour" => (3600 * SECOND, 0),
-                "day" => (86_400 * SECOND, 0),
-                _ => return None,
-            }
-        }
-        _ => return None,
-    };
-    Some((WindowSpec::new(size, size, offset.checked_rem(size)?).ok()?, &f.args[1]))
-}
-
-fn instant(value: &ScalarValue) -> Option<i64> {
-    match value {
-        ScalarValue::TimestampSecond(Some(t), _) => t.checked_mul(1_000_000),
-        ScalarValue::TimestampMillisecond(Some(t), _) => t.checked_mul(1000),
-        ScalarValue::TimestampMicrosecond(Some(t), _) => Some(*t),
-        ScalarValue::TimestampNanosecond(Some(t), _) if t % 1000 == 0 => Some(t / 1000),
-        _ => None,
-    }
 }
