@@ -16,6 +16,7 @@ mod function;
 mod partial;
 mod plugin;
 mod session;
+mod words;
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
 use super::expression::Expressions;
-use super::{Effects, Partial, Rows, Stateful};
+use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
@@ -246,6 +247,10 @@ impl Stateful for GroupAggregate {
             aggregates.join(", "),
             list(&self.state_fields)
         )
+    }
+
+    fn in_words(&self) -> InWords {
+        GroupAggregate::in_words(self)
     }
 
     fn waits_for_watermark(&self) -> bool {
