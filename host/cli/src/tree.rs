@@ -5,11 +5,11 @@ use millstream_engine::plan::{Branch, Explained, Fact};
 /// Columns of a line; what has no blank in it may be longer.
 const WIDTH: usize = 112;
 /// Columns of what a fact is about.
-const ABOUT: usize = 12;
+const ABOUT: usize = 13;
 
 /// The trees of `plan`; with the facts if they are wanted.
 pub(crate) fn draw(plan: &Explained, facts: bool) -> String {
-    let mut out = format!("job {}\n", plan.job);
+    let mut out = format!("job {}, from its sinks down to its sources\n", plan.job);
     for tree in &plan.trees {
         out.push('\n');
         branch(tree, "", "", facts, &mut out);
@@ -52,7 +52,7 @@ fn wrapped(items: &[String], room: usize) -> Vec<String> {
         if !fits(&line, &item) {
             lines.push(std::mem::take(&mut line));
         }
-        let words: Vec<&str> = if columns(&item) <= room { vec![&item] } else { item.split(' ').collect() };
+        let words = if columns(&item) <= room { vec![item.as_str()] } else { words(&item) };
         for word in words {
             if !fits(&line, word) {
                 lines.push(std::mem::take(&mut line));
@@ -65,6 +65,19 @@ fn wrapped(items: &[String], room: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// The pieces at whose ends a line may end: a number stays with its unit.
+fn words(text: &str) -> Vec<&str> {
+    let (mut words, mut from) = (Vec::new(), 0);
+    for (at, _) in text.match_indices(' ') {
+        if !text[from..at].ends_with(|c: char| c.is_ascii_digit()) {
+            words.push(&text[from..at]);
+            from = at + 1;
+        }
+    }
+    words.push(&text[from..]);
+    words
 }
 
 fn columns(text: &str) -> usize {
@@ -99,15 +112,18 @@ mod tests {
         };
         let tree = Branch { inputs: vec![join], ..leaf("sink") };
         let plan = Explained { job: "j".into(), trees: vec![tree] };
-        assert_eq!(draw(&plan, false), "job j\n\nsink\n└─ join\n   ├─ left\n   │  └─ x\n   └─ y (above)\n");
-        let told = "   │  columns     a int64, b utf8\n   │    state     one row\n";
+        assert_eq!(
+            draw(&plan, false),
+            "job j, from its sinks down to its sources\n\nsink\n└─ join\n   ├─ left\n   │  └─ x\n   └─ y (above)\n"
+        );
+        let told = "   │  columns      a int64, b utf8\n   │    state      one row\n";
         assert_eq!(draw(&plan, true), draw(&plan, false).replace("join\n", &format!("join\n{told}")));
     }
 
     #[test]
     fn lines_end_behind_items_and_long_items_at_blanks() {
-        let items = ["a int64", "b utf8", "one two three four"].map(str::to_owned);
-        assert_eq!(wrapped(&items, 15), ["a int64,", "b utf8,", "one two three", "four"]);
-        assert_eq!(wrapped(&items, 16), ["a int64, b utf8,", "one two three", "four"]);
+        let items = ["a int64", "b utf8", "one two 3 minutes four"].map(str::to_owned);
+        assert_eq!(wrapped(&items, 15), ["a int64,", "b utf8,", "one two", "3 minutes four"]);
+        assert_eq!(wrapped(&items, 16), ["a int64, b utf8,", "one two", "3 minutes four"]);
     }
 }

@@ -16,10 +16,12 @@ pub struct InWords {
 /// One kind of entry in the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// What an entry is: `one row`.
-    pub what: String,
-    /// The columns by which there is one; names may be the planner's. None = one entry in all.
-    pub per: Vec<String>,
+    /// What it is: `one row`.
+    pub what: &'static str,
+    /// How it goes on before the keys: `per`.
+    pub by: &'static str,
+    /// The columns by which it is kept; names may be the planner's. None = one entry in all.
+    pub keys: Vec<String>,
     /// How long it is kept.
     pub until: Until,
 }

@@ -109,15 +109,16 @@ impl Reach {
             Side::Left => self.most,
             Side::Right => self.least.map(i64::saturating_neg),
         }?;
-        let end =
-            self.window.map(|w| format!("has reached the end of the {} window of its {time}", in_words(w.size())));
+        let end = self
+            .window
+            .map(|w| format!("has reached the end of the {} window that the row's {time} is in", in_words(w.size())));
         if self.window.is_some_and(|w| most >= w.size() - 1) {
             return end;
         }
         let bound = match most {
-            0 => format!("has reached its {time}"),
-            1.. => format!("is {} past its {time}", in_words(most)),
-            _ => format!("is no more than {} before its {time}", in_words(most)),
+            0 => format!("has reached the row's {time}"),
+            1.. => format!("is {} past the row's {time}", in_words(most)),
+            _ => format!("is no more than {} before the row's {time}", in_words(most)),
         };
         Some(end.map_or(bound.clone(), |end| format!("{bound}, or {end}")))
     }

@@ -8,9 +8,7 @@ impl Dedup {
     pub(super) fn in_words(&self) -> InWords {
         let (until, time) = match &self.expiry {
             Expiry::Never => (Until::Never(UNBOUNDED), None),
-            Expiry::AtEventTime { time } => {
-                (Until::Watermark(format!("has reached its {}", time.in_words())), Some(time))
-            }
+            Expiry::AtEventTime { time } => (Until::Watermark(format!("has reached {}", time.in_words())), Some(time)),
             Expiry::After { time, wait: 0 } => {
                 (Until::Watermark(format!("has reached the {} of the first row", time.in_words())), Some(time))
             }
@@ -19,11 +17,11 @@ impl Dedup {
                 (Until::Watermark(until), Some(time))
             }
         };
-        let per = self.keys.iter().map(|at| self.schema.field(*at).name().clone()).collect();
+        let keys: Vec<String> = self.keys.iter().map(|at| self.schema.field(*at).name().clone()).collect();
         InWords {
-            emits: "the first row of its keys, in the epoch in which it comes".to_owned(),
-            keeps: vec![Kept { what: "one entry".to_owned(), per, until }],
-            late: time.map(|time| format!("a row whose {} the watermark had reached", time.in_words())),
+            emits: format!("the first row of each ({}), in the epoch in which it comes", keys.join(", ")),
+            keeps: vec![Kept { what: "one entry", by: "per", keys, until }],
+            late: time.map(|time| format!("a row whose {} the watermark has reached", time.in_words())),
         }
     }
 }

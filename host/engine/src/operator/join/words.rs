@@ -20,20 +20,21 @@ impl StreamJoin {
         if !alone.is_empty() {
             emits += &format!("; {alone} that had no match, with nulls, when it is dropped");
         }
-        let kept = |side: Side, name: &str| {
+        let kept = |side: Side, what: &'static str| {
             let input = self.input(side);
             let until = input.time.as_ref().and_then(|t| self.parts.reach.expiry_in_words(side, &t.in_words()));
             Kept {
-                what: format!("rows of the {name} side"),
-                per: vec![input.keys.in_words()],
+                what,
+                by: "by",
+                keys: vec![input.keys.in_words()],
                 until: until.map_or(Until::Never(UNBOUNDED), Until::Watermark),
             }
         };
         let timed = self.parts.left.time.is_some() || self.parts.right.time.is_some();
         InWords {
             emits,
-            keeps: vec![kept(Side::Left, "left"), kept(Side::Right, "right")],
-            late: timed.then(|| "a row whose event time the watermark had reached".to_owned()),
+            keeps: vec![kept(Side::Left, "rows of the left side"), kept(Side::Right, "rows of the right side")],
+            late: timed.then(|| "a row whose event time the watermark has reached".to_owned()),
         }
     }
 }

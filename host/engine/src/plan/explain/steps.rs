@@ -8,6 +8,9 @@ use crate::operator::{Kept, Stateful, Until};
 use crate::plan::PlannedNode;
 use crate::sql::{Relation, Step, readable};
 
+/// The role of a static source.
+const STATIC: &str = "static";
+
 impl<'a> Explainer<'a> {
     /// Adds the steps of `relation` to `facts`; returns what they take their rows from.
     pub fn relation(&mut self, node: &'a PlannedNode, relation: &'a Relation, facts: &mut Vec<Fact>) -> Vec<Branch> {
@@ -24,7 +27,7 @@ impl<'a> Explainer<'a> {
                 match beside {
                     None => self.relation(node, input, facts),
                     Some(beside) => {
-                        vec![self.side(node, "stream", input), self.side(node, "static", beside)]
+                        vec![self.side(node, "stream", input), self.side(node, STATIC, beside)]
                     }
                 }
             }
@@ -49,7 +52,8 @@ impl<'a> Explainer<'a> {
         let mut inputs = self.relation(node, relation, &mut facts);
         if facts.is_empty() && inputs.len() == 1 {
             let below = inputs.swap_remove(0);
-            let title = if role.is_empty() { below.title } else { format!("{role}: {}", below.title) };
+            let says_so = role.is_empty() || (role == STATIC && below.title.starts_with(STATIC));
+            let title = if says_so { below.title } else { format!("{role}: {}", below.title) };
             return Branch { title, ..below };
         }
         let title = if role.is_empty() { "one input".to_owned() } else { format!("{role} side") };
@@ -60,10 +64,10 @@ impl<'a> Explainer<'a> {
         let Some(planned) = self.plan.stateful.iter().find(|s| Arc::ptr_eq(&s.operator, operator)) else { return };
         let words = operator.in_words();
         let by = watermark(self.plan, &node.name, &planned.watermark);
-        facts.push(Fact::detail("emits", &words.emits));
         if by.is_some() && planned.watermark != node.watermark {
             facts.extend(by.iter().map(|by| Fact::detail("watermark", by)));
         }
+        facts.push(Fact::detail("emits", &words.emits));
         for kept in &words.keeps {
             facts.push(Fact::detail("state", said(kept, by.is_some())));
         }
@@ -79,8 +83,8 @@ impl<'a> Explainer<'a> {
 
 /// What is kept, by what, and until when.
 fn said(kept: &Kept, has_watermark: bool) -> String {
-    let keys: Vec<String> = kept.per.iter().map(|key| readable(key)).collect();
-    let keys = if keys.is_empty() { String::new() } else { format!(" per ({})", keys.join(", ")) };
+    let keys: Vec<String> = kept.keys.iter().map(|key| readable(key)).collect();
+    let keys = if keys.is_empty() { String::new() } else { format!(" {} ({})", kept.by, keys.join(", ")) };
     let what = format!("{}{keys}", kept.what);
     match &kept.until {
         Until::Never(why) => format!("{what}, kept for ever: {why}"),

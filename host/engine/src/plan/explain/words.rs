@@ -85,14 +85,14 @@ fn of(plan: &Plan, derived: &Derived) -> String {
             };
             let (last, others) = inputs.split_last().expect("it has several inputs");
             let others: Vec<String> = others.iter().map(inner).collect();
-            format!("the {which} of {} and {}", others.join(", "), inner(last))
+            format!("the {which} of those of {} and {}", others.join(", "), inner(last))
         }
         Derived::HeldBack { input, by } => {
             let input = match input.as_ref() {
                 Derived::Node(number) => format!("that of {}", plan.watermarks[*number].name),
                 input => of(plan, input),
             };
-            format!("{input}, less {}", in_words(*by))
+            format!("{input}, less {}: a join's longest wait", in_words(*by))
         }
     }
 }
