@@ -251,3 +251,32 @@ connector = "memory"
     let forever = run(&scratch, "[operator.x]\nsql = \"SELECT DISTINCT user FROM s\"\nunbounded_state = true\n", "");
     assert_eq!(forever.rows("out"), ["a", "b", "c", "d"].map(|user| json!({"user": user})));
 }
+
+#[test]
+fn late_rows_of_a_query_with_several_stateful_operators() {
+    let scratch = Scratch::new();
+    events(&scratch, &[&[(0, "a", 1), (0, "a", 1), (1, "b", 2)], &[(100, "a", 4)], &[(101, "a", 8)], &[(90, "c", 16)]]);
+    let operators = r#"
+[operator.x]
+sql = """
+SELECT window.start AS start, count(*) AS users, sum(times) AS rows
+FROM (SELECT window, user, count(*) AS times FROM s GROUP BY window(t, '1 minute'), user) GROUP BY window
+UNION ALL
+SELECT t, bytes, 0 FROM (SELECT DISTINCT t, user, bytes FROM s)
+"""
+late = "late"
+[sink.late]
+connector = "memory"
+"#;
+    let ran = run(&scratch, operators, "");
+    let row = |t: i64, users: i64, rows: i64| json!({"start": at(t), "users": users, "rows": rows});
+    // The window of the first minute, and every row but the second and the late one.
+    let want = vec![row(0, 2, 3), row(0, 1, 0), row(1, 2, 0), row(100, 4, 0), row(101, 8, 0)];
+    assert_same_rows("both branches", ran.rows("out"), want, 0.0);
+    // Late for the deduplication only, since its minute is still open.
+    let late = ran.rows("late");
+    assert_eq!(late.len(), 1, "{late:?}");
+    let said = ["t", "user", "bytes", "_node", "_line", "_reason", "times"].map(|column| late[0][column].clone());
+    let reason = "late: the watermark was 2026-03-01T09:01:30Z";
+    assert_eq!(said, [json!(at(90)), json!("c"), json!(16), json!("x"), json!(1), json!(reason), Value::Null]);
+}

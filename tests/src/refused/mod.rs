@@ -2,6 +2,7 @@
 //! at which bytes of the job file, and how to mend it.
 
 mod clauses;
+mod joins;
 mod keyed;
 mod names;
 mod plugins;

@@ -145,6 +145,21 @@ fn aggregations_and_windows_that_have_no_meaning() {
             "timestamp",
         ),
         query(
+            "event time set twice",
+            "SELECT url, ts FROM events",
+            "event_time = \"ts\"\nwatermark = \"5 minutes\"",
+            "event time is set twice: the rows of `events`, which `x` reads, go by `ts` and its watermark",
+            "ts",
+            "name them once",
+        ),
+        job(
+            "event time after a window",
+            "[operator.a]\nsql = \"SELECT window, max(ts) AS last FROM events GROUP BY window(ts, '1 minute')\"\n[operator.x]\nsql = \"SELECT count(*) AS n FROM a GROUP BY window(last, '1 minute')\"\nevent_time = \"last\"\nwatermark = \"1s\"\n[sink.out]\ninput = \"x\"",
+            "the rows of `a`, which `x` reads, go by `window` and its watermark",
+            "last",
+            "name them once",
+        ),
+        query(
             "event time of no column",
             "SELECT url, ts FROM events",
             "event_time = \"time\"",

@@ -85,6 +85,11 @@ pub(super) fn mark(schema: &SchemaRef, at: usize, has_watermark: bool) -> Schema
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// Whether `field` is event time with a watermark.
+pub(super) fn has_watermark(field: &Field) -> bool {
+    field.metadata().get(EVENT_TIME).is_some_and(|mark| !mark.is_empty())
+}
+
 /// `schema` with the marks of `other`, column by column.
 pub(super) fn as_marked(schema: &SchemaRef, other: &SchemaRef) -> SchemaRef {
     let marked =

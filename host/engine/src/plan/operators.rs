@@ -133,10 +133,32 @@ impl Planner<'_> {
                 .error(late.span.clone(), message)
                 .with_help("`late` belongs on the operator that aggregates"));
         }
-        match &operator.event_time {
-            Some(spec) if !stateful => self.observe_output(node, spec),
-            _ => Ok(node),
+        let Some(spec) = &operator.event_time else { return Ok(node) };
+        let node = if stateful { node } else { self.observe_output(node, spec)? };
+        self.refuse_second(operator, spec)?;
+        Ok(node)
+    }
+
+    /// Rows that have a watermark keep it: by another one, what the first has let go of would come again.
+    fn refuse_second(&self, operator: &OperatorSpec, spec: &crate::job::EventTimeSpec) -> Result<()> {
+        let inputs = match &operator.logic {
+            Logic::Sql(_) => self.queries[&operator.name.value].1.tables.iter().map(|(t, _)| t.as_str()).collect(),
+            Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => vec![input.value.as_str()],
+        };
+        for input in inputs {
+            let node = self.input(input)?;
+            let Some(field) = node.schema.fields().iter().find(|f| event_time::has_watermark(f)) else { continue };
+            let (operator, column) = (&operator.name.value, field.name());
+            let message = format!(
+                "event time is set twice: the rows of `{input}`, which `{operator}` reads, go by `{column}` and its watermark"
+            );
+            return Err(self
+                .job
+                .text
+                .error(spec.column.span.clone(), message)
+                .with_help("leave event_time and watermark out here, or out of what it reads, and name them once"));
         }
+        Ok(())
     }
 
     fn sql(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {

@@ -94,15 +94,15 @@ fn refuse_shared_folder(job: &Job, sink: &SinkSpec) -> Result<()> {
     Ok(())
 }
 
-/// The columns of late rows: those that the node which names this sink is given, and [`late::schema`]'s. Several nodes
-/// may name it, if they agree.
+/// The columns of late rows: those that the stateful operators of the node which names this sink are given, and
+/// [`late::schema`]'s. Several nodes may name it, if they agree.
 fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef> {
     let mut found: Option<SchemaRef> = None;
     for operator in &job.operators {
         let Some(late) = operator.late.as_ref().filter(|l| l.value == sink) else { continue };
         let node = nodes.get(&operator.name.value);
-        let inputs = node.and_then(|n| stateful_inputs(&n.relation));
-        let inputs = inputs.ok_or_else(|| Error::internal(format!("`{}` has no input", operator.name.value)))?;
+        let mut inputs = Vec::new();
+        node.iter().for_each(|node| stateful_inputs(&node.relation, &mut inputs));
         let schema = late::schema(&inputs).map_err(|column| {
             let name = &operator.name.value;
             let message = format!(
@@ -126,11 +126,15 @@ fn late_schema(job: &Job, nodes: &PlannedNodes, sink: &str) -> Result<SchemaRef>
     found.ok_or_else(|| Error::internal(format!("nobody sends late rows to `{sink}`")))
 }
 
-/// The schemas of the rows that a node's stateful operator is given.
-fn stateful_inputs(relation: &Relation) -> Option<Vec<SchemaRef>> {
+/// The schemas of the rows that a node's stateful operators are given.
+fn stateful_inputs(relation: &Relation, found: &mut Vec<SchemaRef>) {
     match relation {
-        Relation::Input { .. } | Relation::Union { .. } => None,
-        Relation::Transform { input, .. } => stateful_inputs(input),
-        Relation::Stateful { inputs, .. } => Some(inputs.iter().map(Relation::schema).collect()),
+        Relation::Input { .. } => {}
+        Relation::Transform { input, .. } => stateful_inputs(input, found),
+        Relation::Union { inputs, .. } => inputs.iter().for_each(|input| stateful_inputs(input, found)),
+        Relation::Stateful { inputs, .. } => {
+            found.extend(inputs.iter().map(Relation::schema));
+            inputs.iter().for_each(|input| stateful_inputs(input, found));
+        }
     }
 }

@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::Result;
 use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
-use crate::operator::{Effects, Partial, Rows};
+use crate::operator::{Effects, LateRows, Partial, Rows};
 use crate::plan::{Flow, Next, PlannedStateful};
 use crate::record::WatermarkPair;
 
@@ -30,6 +30,9 @@ pub(super) struct Passed {
     pub sinks: Vec<(usize, RecordBatch)>,
     /// Condensed rows that reached stateful operators, in order.
     pub partials: Vec<(usize, Partial)>,
+    /// Rows that came too late, each with the stateful operator that they were too late for.
+    pub late: Vec<(usize, LateRows)>,
+    /// All else; its late rows have moved to `late`.
     pub effects: Effects,
 }
 
@@ -66,7 +69,7 @@ pub(super) fn process(
 /// Takes rows through a flow.
 pub(super) fn pass(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
     let effects = Effects::new(context.watermark_nodes);
-    let mut passed = Passed { sinks: Vec::new(), partials: Vec::new(), effects };
+    let mut passed = Passed { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects };
     drive(flow, rows, context, &mut passed)?;
     Ok(passed)
 }
@@ -88,6 +91,7 @@ fn drive(flow: &Flow, rows: Rows, context: EpochContext<'_>, passed: &mut Passed
                 if let Some(partial) = stateful.operator.partial(*input, rows.clone(), at, &mut passed.effects)? {
                     passed.partials.push((*operator, partial));
                 }
+                passed.late.extend(passed.effects.late.drain(..).map(|late| (*operator, late)));
             }
         }
     }

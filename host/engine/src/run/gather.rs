@@ -108,14 +108,14 @@ impl<'a> Gather<'a> {
         place: impl Fn(u32) -> Place,
         mut letters: Vec<DeadLetter>,
     ) -> Result<()> {
-        let Passed { sinks, partials, effects } = passed;
+        let Passed { sinks, partials, late, effects } = passed;
         for (sink, batch) in sinks {
             self.write(sink, &batch)?;
         }
         for (operator, partial) in partials {
             self.partials[operator].push(partial);
         }
-        let Effects { rejects, late, partly_late, seen } = effects;
+        let Effects { rejects, late: _, partly_late, seen } = effects;
         for reject in rejects {
             let Place { source, file, line } = place(reject.origin);
             letters.push(DeadLetter { node: reject.node, source, file, line, reason: reject.reason, row: reject.row });
@@ -124,11 +124,10 @@ impl<'a> Gather<'a> {
         for letter in letters {
             self.letter(letter)?;
         }
-        for rows in late {
+        for (operator, rows) in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            let operator = self.plan.stateful.iter().position(|s| node_of(&s.name) == &*rows.node);
-            let sink = operator.and_then(|o| Some((self.plan.stateful[o].late?, self.pairs[o].late)));
-            let Some((sink, watermark)) = sink else { continue };
+            let Some(sink) = self.plan.stateful[operator].late else { continue };
+            let watermark = self.pairs[operator].late;
             let places: Vec<Place> = (0..rows.rows.len()).map(|i| place(rows.rows.origin(i))).collect();
             let schema = &self.plan.sinks[sink].schema;
             let batch = late::batch(schema, &rows.rows.batch, self.epoch, &rows.node, watermark, &places);
@@ -190,9 +189,4 @@ impl<'a> Gather<'a> {
 /// The plan has checked that they do.
 fn does_not_fit(e: ArrowError) -> Error {
     Error::internal(format!("rows do not fit their sink: {e}")).caused_by(e)
-}
-
-/// The node that a stateful operator's state belongs to.
-fn node_of(state: &str) -> &str {
-    state.split('/').next().unwrap_or(state)
 }

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{DFSchema, Result, ScalarValue, exec_err};
 use datafusion_expr::logical_plan::Aggregate;
@@ -80,11 +80,6 @@ pub(super) fn recognise_bins(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// The function for `expr`, under its name.
 fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     let Some((spec, time)) = cut(expr) else { return Ok(None) };
-    // Of a length that is a text the planner makes a finer time of the column.
-    let time = match time {
-        Expr::Cast(cast) if is_time(cast.field.data_type()) => cast.expr.as_ref(),
-        other => other,
-    };
     if time.get_type(schema)? != timestamp() {
         return Ok(None);
     }
@@ -95,14 +90,22 @@ fn recognised(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     Ok(Some(call.cast_to(&expr.get_type(schema)?, schema)?.alias_qualified(qualifier, name)))
 }
 
-fn is_time(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Timestamp(..))
+/// `time` without the finer unit that the planner gives it beside a length that is a text: the same instants.
+fn in_its_own_unit(time: &Expr) -> &Expr {
+    let same = |zone: &Option<Arc<str>>| zone.as_deref().is_none_or(|zone| zone == UTC);
+    match time {
+        Expr::Cast(cast) => match cast.field.data_type() {
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) if same(zone) => &cast.expr,
+            _ => time,
+        },
+        _ => time,
+    }
 }
 
 /// The windows that a call of `date_bin` or `date_trunc` cuts time into, and the time that is cut.
 pub(super) fn cut(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
     let (name, args) = called(expr)?;
-    let time = args.get(1)?;
+    let time = in_its_own_unit(args.get(1)?);
     let spec = if name == "date_trunc" { truncation(&args[0]) } else { bins(&args[0], args.get(2)) };
     Some((spec?, time))
 }
@@ -167,7 +170,7 @@ pub(super) fn as_bin(expr: &Expr) -> Option<(WindowSpec, &Expr)> {
 /// A call that cuts event time into pieces of no fixed length: its name, and what differs.
 pub(super) fn uneven_bin<'e>(expr: &'e Expr, times: &EventTimes<'_>) -> Option<(&'e str, &'static str)> {
     let (name, args) = called(expr)?;
-    times.mark(args.get(1)?)?;
+    times.mark(in_its_own_unit(args.get(1)?))?;
     let Expr::Literal(length, _) = &args[0] else { return None };
     let year = length.try_as_str().flatten().is_some_and(|unit| unit.eq_ignore_ascii_case("year"));
     Some((name, if year { "years" } else { "months" }))

@@ -20,12 +20,12 @@ use super::lower::{Lowering, filter_step, is_plugin_call, transform};
 use super::shown::{shown, shown_of};
 use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
+use crate::Result;
 use crate::format::{timestamp, type_name};
 use crate::job::OutputMode;
 use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
 use crate::operator::{Expressions, Filter};
 use crate::time::reach::{Reach, Side};
-use crate::{Error, Result};
 
 /// A join's condition, taken apart.
 pub(super) struct Condition {
@@ -75,24 +75,6 @@ impl Lowering<'_> {
         self.join_streams(join, kind, condition)
     }
 
-    fn refuse_kind(&self, kind: JoinType) -> Error {
-        let (message, help) = match kind {
-            JoinType::RightSemi => {
-                ("RIGHT SEMI JOIN is not supported", "write the sides the other way round: LEFT SEMI JOIN")
-            }
-            _ => (
-                "that a row has no match is known only when nothing more can come: ANTI joins are not supported",
-                "use LEFT JOIN, and WHERE right_column IS NULL",
-            ),
-        };
-        self.text.refuse(self.text.find_any(&["RIGHT SEMI JOIN", "ANTI JOIN", "JOIN"]), message).with_help(help)
-    }
-
-    /// Where the query says that it joins.
-    pub(super) fn join_place(&self) -> std::ops::Range<usize> {
-        self.text.find_any(&["JOIN", ","])
-    }
-
     /// The parts of a join's condition.
     pub(super) fn take_apart(&self, join: &Join, kind: JoinKind) -> Result<Condition> {
         let (left, right) = (join.left.schema(), join.right.schema());
@@ -103,11 +85,7 @@ impl Lowering<'_> {
         let mut all: Vec<Expr> = join.on.iter().map(equal).collect();
         all.extend(join.filter.iter().flat_map(|f| split_conjunction_owned(f.clone())));
         if join.null_equality == NullEquality::NullEqualsNull {
-            let message = "a join on IS NOT DISTINCT FROM is not supported: keys that are null match nothing";
-            return Err(self
-                .text
-                .refuse(self.join_place(), message)
-                .with_help("write =, with coalesce(…) on both sides"));
+            return Err(self.refuse_null_safe());
         }
         let mut condition =
             Condition { keys: Vec::new(), left_only: Vec::new(), right_only: Vec::new(), parts: Vec::new() };
@@ -171,16 +149,12 @@ impl Lowering<'_> {
         let inputs = [self.join_input(&join.left)?, self.join_input(&join.right)?];
         let Condition { keys, left_only, right_only, parts } = condition;
         if keys.is_empty() {
-            let message =
-                "a join of streams needs a key: an equality between a column of the one side and one of the other";
-            return Err(self.text.refuse(self.join_place(), message).with_help(
-                "write JOIN … ON a.key = b.key AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute'",
-            ));
+            return Err(self.refuse_keyless(&parts));
         }
         let [left_rows, right_rows] = inputs;
         let times = [time_columns(&left_rows.schema()), time_columns(&right_rows.schema())];
         let chosen = choose(&parts, (left, &times[0]), (right, &times[1]));
-        self.refuse_unbounded(kind, chosen.as_ref(), [left, right])?;
+        self.refuse_unbounded(kind, chosen.as_ref(), join)?;
 
         // What the reach says need not be asked again; a window that both lie in is no key either, if there is another.
         let (said, reach) = match &chosen {
@@ -242,18 +216,6 @@ impl Lowering<'_> {
         })
     }
 
-    /// A join gives rows that stand, and nothing else.
-    fn refuse_mode(&self) -> Result<()> {
-        let mode = match self.take_mode() {
-            OutputMode::Append => return Ok(()),
-            OutputMode::Update => "update",
-            OutputMode::Complete => "complete",
-        };
-        let message = format!("a join gives each row once, in append mode; {mode} mode is of aggregations");
-        let help = "leave output_mode out; aggregate in an operator of its own, over this one";
-        Err(self.text.refuse(self.join_place(), message).with_help(help))
-    }
-
     fn join_input(&self, plan: &LogicalPlan) -> Result<Relation> {
         let input = self.lower(plan)?;
         let mode = match input.emits() {
@@ -278,80 +240,13 @@ impl Lowering<'_> {
         }
         Ok(Expressions::new(vec![time], false))
     }
-
-    /// Rows that nothing lets go of are kept for ever.
-    fn refuse_unbounded(&self, kind: JoinKind, chosen: Option<&Chosen>, sides: [&DFSchema; 2]) -> Result<()> {
-        let allowed = self.context.unbounded_state;
-        let place = self.join_place();
-        let Some(Chosen { left, right, bounds }) = chosen else {
-            let outer = kind.is_outer(Side::Left) || kind.is_outer(Side::Right);
-            if allowed && !outer {
-                return Ok(());
-            }
-            // A query that says nothing of the times does not read them: they are looked for in the tables.
-            let streams = || self.context.tables.values().filter(|t| t.fixed.is_none());
-            if streams().all(|t| !time_columns(&t.schema).is_empty()) {
-                let message =
-                    "rows would be kept for ever: nothing says how near the event times of both sides must be";
-                return Err(self.text.refuse(place, message).with_help(
-                    "add to ON: AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute', with the event times of both; or set unbounded_state = true on this operator",
-                ));
-            }
-            let without = sides.iter().find(|s| time_columns(s.inner()).is_empty());
-            let which = without.map_or("one side".to_owned(), |s| side_name(s));
-            let message = if outer && allowed {
-                format!("rows without a match would never come out: `{which}` has no event time with a watermark")
-            } else {
-                format!("rows would be kept for ever: `{which}` has no event time with a watermark")
-            };
-            return Err(self.text.refuse(place, message).with_help(
-                "add `event_time = \"…\"` and `watermark = \"1 minute\"` to the source, and to the join how near the times must be: … AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute'",
-            ));
-        };
-        let name = |schema: &DFSchema, time: &TimeColumn| {
-            let column = Column::from(schema.qualified_field(time.at));
-            let end = if time.is_window { "['end']" } else { "" };
-            format!("{}{end}", column.flat_name())
-        };
-        let (l, r) = (name(sides[0], left), name(sides[1], right));
-        let (least, most) = (bounds.reach.least(), bounds.reach.most());
-        // What is missing, which side's rows wait because of it, and what would do.
-        let missing = match (least, most) {
-            (Some(_), Some(_)) => return Ok(()),
-            (None, None) => format!("BETWEEN {l} AND {l} + INTERVAL '1 minute'"),
-            (Some(_), None) => format!("<= {l} + INTERVAL '1 minute'"),
-            (None, Some(_)) => format!(">= {l} - INTERVAL '1 minute'"),
-        };
-        let never = |side: Side, bound: Option<i64>| bound.is_none() && kind.is_outer(side);
-        let waits_for_ever = never(Side::Left, most) || never(Side::Right, least);
-        if allowed && !waits_for_ever {
-            return Ok(());
-        }
-        let bound = match (least, most) {
-            (Some(_), None) => format!("nothing says how much later `{r}` may be than `{l}`"),
-            (None, Some(_)) => format!("nothing says how much earlier `{r}` may be than `{l}`"),
-            _ => format!("nothing says how near `{l}` and `{r}` must be"),
-        };
-        let of = match (least, most) {
-            (Some(_), None) => format!("rows of `{}`", side_name(sides[0])),
-            (None, Some(_)) => format!("rows of `{}`", side_name(sides[1])),
-            _ => "rows of both sides".to_owned(),
-        };
-        if allowed {
-            let message = format!("{of} without a match would never come out: {bound}");
-            return Err(self.text.refuse(place, message).with_help(format!("add to ON: AND {r} {missing}")));
-        }
-        let message = format!("{of} would be kept for ever: {bound}");
-        let help = format!("add to ON: AND {r} {missing}; or set unbounded_state = true on this operator");
-        Err(self.text.refuse(place, message).with_help(help))
-    }
 }
 
 /// The event times by which rows match.
-struct Chosen {
-    left: TimeColumn,
-    right: TimeColumn,
-    bounds: Bounds,
+pub(super) struct Chosen {
+    pub left: TimeColumn,
+    pub right: TimeColumn,
+    pub bounds: Bounds,
 }
 
 /// The columns of event time that are bounded best.
@@ -371,7 +266,7 @@ fn choose(parts: &[Expr], left: (&DFSchema, &[TimeColumn]), right: (&DFSchema, &
 }
 
 /// The columns that are event time with a watermark.
-fn time_columns(schema: &SchemaRef) -> Vec<TimeColumn> {
+pub(super) fn time_columns(schema: &SchemaRef) -> Vec<TimeColumn> {
     let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
     let columns = schema.fields().iter().enumerate().filter(|(_, f)| marked(f));
     columns.map(|(at, f)| TimeColumn { at, is_window: matches!(f.data_type(), DataType::Struct(_)) }).collect()
@@ -425,14 +320,6 @@ fn join_step(
 pub(super) fn on(keys: &[(Expr, Expr)], pair: &DFSchema) -> Vec<String> {
     let equal = |(a, b): &(Expr, Expr)| format!("{} = {}", shown_of(a, pair), shown_of(b, pair));
     vec![format!("on {}", keys.iter().map(equal).collect::<Vec<_>>().join(" and "))]
-}
-
-fn side_name(schema: &DFSchema) -> String {
-    let names: Vec<&str> = schema.iter().filter_map(|(q, _)| q.map(|q| q.table())).collect();
-    match names.split_first() {
-        Some((first, others)) if others.iter().all(|n| n == first) => (*first).to_owned(),
-        _ => "one side".to_owned(),
-    }
 }
 
 fn calls_plugin(expr: &Expr) -> bool {

@@ -10,6 +10,7 @@ mod clause;
 mod error;
 mod event_time;
 mod join_bounds;
+mod join_refusals;
 mod json;
 mod lower;
 mod lower_aggregate;
