@@ -359,7 +359,8 @@ impl Planner<'_> {
                 if by.is_empty() {
                     by.push("nothing: all rows are one group".to_owned());
                 }
-                let step = Step { with: by, computes: step("").with, ..step("group by") };
+                let step =
+                    Step { with: by, computes: vec![format!("plugin {}", plugin_name.value)], ..step("group by") };
                 self.plugin_aggregate(operator, leaf, aggregate, &input_schema, group_by, step)?
             }
         };

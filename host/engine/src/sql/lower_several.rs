@@ -68,14 +68,8 @@ impl Lowering<'_> {
         let keys = keys.collect();
         let null = unnest.options.null_handling;
         let (keep_null, keep_empty) = (null != NullHandling::Drop, null == NullHandling::PreserveAndExpandEmpty);
-        let step = Step::new("unnest", unnest.exec_columns.iter().map(|c| unnested(&c.name)).collect());
+        let step = Step::new("unnest", unnest.exec_columns.iter().map(|c| readable(&c.name)).collect());
         let operator = Unnest::new(columns, schema.clone(), keep_null, keep_empty);
         Ok(transform(input, operator, schema, keys, step))
     }
-}
-
-/// The planner wraps the name of what is taken apart.
-fn unnested(name: &str) -> String {
-    let inner = name.strip_prefix("__unnest_placeholder(").and_then(|n| n.strip_suffix(')')).unwrap_or(name);
-    readable(&format!("({inner})")).trim_start_matches('(').trim_end_matches(')').to_owned()
 }

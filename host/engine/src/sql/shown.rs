@@ -135,6 +135,13 @@ pub(crate) fn readable(name: &str) -> String {
             return window.to_owned();
         }
     }
+    // What is to be taken apart, and with a depth what came of it.
+    if let Some(inner) = name.strip_prefix("__unnest_placeholder(").and_then(|rest| rest.strip_suffix(')')) {
+        return match inner.rsplit_once(",depth=") {
+            Some((of, _)) => format!("unnest({})", without_tables(&plain_literals(of))),
+            None => without_tables(&plain_literals(inner)),
+        };
+    }
     without_tables(&plain_literals(name))
 }
 
@@ -187,6 +194,9 @@ fn without_tables(name: &str) -> String {
             out.push_str(&word);
             word.clear();
             out.push(c);
+            if c == ',' && !quoted && letters.peek() != Some(&' ') {
+                out.push(' ');
+            }
         }
     }
     out + &word
@@ -214,13 +224,15 @@ mod tests {
         for (name, said) in [
             ("count(Int64(1))", "count(*)"),
             ("sum(logs.bytes)", "sum(bytes)"),
-            ("round(t.x,Float64(1.5))", "round(x,1.5)"),
+            ("round(t.x,Float64(1.5))", "round(x, 1.5)"),
             ("window(logs.timestamp,Utf8(\"10 minutes\"))", "window"),
-            ("nth(t.line,Utf8(\"a.b c.d\"))", "nth(line,'a.b c.d')"),
+            ("nth(t.line,Utf8(\"a.b c.d\"))", "nth(line, 'a.b c.d')"),
             (
                 "date_bin(IntervalMonthDayNano(\"IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 600000000000 }\"),logs.ts)",
-                "date_bin(INTERVAL '10 minutes',ts)",
+                "date_bin(INTERVAL '10 minutes', ts)",
             ),
+            ("__unnest_placeholder(t.tags)", "tags"),
+            ("__unnest_placeholder(t.tags,depth=1)", "unnest(tags)"),
             ("dotted.name", "dotted.name"),
         ] {
             assert_eq!(readable(name), said);

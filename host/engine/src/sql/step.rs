@@ -15,7 +15,7 @@ use super::shown::shown_of;
 pub struct Step {
     /// In a word or two: `filter`, `group by`. Empty: nothing that a person would want to know.
     pub does: &'static str,
-    /// With what: expressions as in SQL, or words.
+    /// With what: expressions as in SQL, or words. Empty where it is a plugin that does it.
     pub with: Vec<String>,
     /// What an aggregation computes for each group.
     pub computes: Vec<String>,
@@ -84,5 +84,5 @@ pub(crate) fn names(reads: &[usize], fields: &[FieldRef]) -> Vec<String> {
 /// The step of a plugin that takes whole rows.
 pub(crate) fn by_plugin(does: &'static str, plugin: &str, reads: Vec<String>) -> Step {
     let plugins = vec![PluginUse { plugin: plugin.to_owned(), reads }];
-    Step { does, with: vec![format!("by plugin {plugin}")], computes: Vec::new(), plugins }
+    Step { does, plugins, ..Step::default() }
 }

@@ -109,9 +109,9 @@ impl Reach {
             Side::Left => self.most,
             Side::Right => self.least.map(i64::saturating_neg),
         }?;
-        let end = self
-            .window
-            .map(|w| format!("has reached the end of the {} window that the row's {time} is in", in_words(w.size())));
+        let end = self.window.map(|w| {
+            format!("has reached the end of the window of {} that the row's {time} is in", in_words(w.size()))
+        });
         if self.window.is_some_and(|w| most >= w.size() - 1) {
             return end;
         }

@@ -11,6 +11,10 @@ pub fn in_words(us: i64) -> String {
         (1000, "ms"),
         (1, "µs"),
     ];
+    // To the last instant of a window.
+    if us > 0 && us % 1_000_000 == 999_999 {
+        return format!("{} − 1 µs", in_words(us + 1));
+    }
     let mut rest = us.unsigned_abs();
     let mut words = Vec::new();
     for (length, name) in UNITS {
@@ -38,5 +42,6 @@ mod tests {
             ["0 seconds", "1 µs", "1 minute", "1 minute 30 seconds", "1 hour 30 minutes", "1 second 250 µs", "10 days"];
         assert_eq!(said.map(in_words)[..7], want);
         assert_eq!(in_words(said[7]), "2 weeks");
+        assert_eq!(in_words(599_999_999), "10 minutes − 1 µs");
     }
 }

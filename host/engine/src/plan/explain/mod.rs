@@ -96,7 +96,7 @@ impl Plan {
         for node in self.nodes.iter().rev() {
             if !explainer.told.contains(node.name.as_str()) {
                 let mut tree = explainer.node(&node.name);
-                tree.facts.push(Fact::text("unused", "nothing takes its rows"));
+                tree.title += " (nothing takes its rows)";
                 trees.push(tree);
             }
         }
@@ -118,7 +118,11 @@ impl Explainer<'_> {
         let mut branch = Branch { inputs, ..Branch::default() };
         branch.title = format!("sink {}: {what}, {}", sink.spec.name.value, mode_name(sink.mode));
         if sink.mode == OutputMode::Update && !sink.keys.is_empty() {
-            branch.facts.push(Fact::text("replaces", format!("the row of the same ({})", sink.keys.join(", "))));
+            let keys = sink.keys.join(", ");
+            branch.facts.push(match &sink.spec.connector {
+                SinkConnector::Memory => Fact::text("replaces", format!("the row of the same ({keys})")),
+                _ => Fact::text("replaces", format!("nothing: of the rows of one ({keys}) the last one counts")),
+            });
         }
         branch
     }

@@ -33,7 +33,8 @@ impl<'a> Explainer<'a> {
             }
             Relation::Union { inputs, .. } => {
                 facts.push(Fact::text("union", format!("all rows of its {} inputs", inputs.len())));
-                inputs.iter().map(|input| self.side(node, "", input)).collect()
+                let numbered = inputs.iter().enumerate();
+                numbered.map(|(at, input)| self.side(node, &format!("input {}", at + 1), input)).collect()
             }
             Relation::Stateful { inputs, operator, step, .. } => {
                 tell(step, facts);
@@ -52,11 +53,12 @@ impl<'a> Explainer<'a> {
         let mut inputs = self.relation(node, relation, &mut facts);
         if facts.is_empty() && inputs.len() == 1 {
             let below = inputs.swap_remove(0);
-            let says_so = role.is_empty() || (role == STATIC && below.title.starts_with(STATIC));
+            // A static source says itself that it is one.
+            let says_so = role == STATIC && below.title.starts_with(STATIC);
             let title = if says_so { below.title } else { format!("{role}: {}", below.title) };
             return Branch { title, ..below };
         }
-        let title = if role.is_empty() { "one input".to_owned() } else { format!("{role} side") };
+        let title = if role.starts_with("input") { role.to_owned() } else { format!("{role} side") };
         Branch { title, facts, inputs, is_again: false }
     }
 
@@ -94,14 +96,20 @@ fn said(kept: &Kept, has_watermark: bool) -> String {
 }
 
 fn tell(step: &Step, facts: &mut Vec<Fact>) {
-    if !step.does.is_empty() {
-        facts.push(Fact::list(step.does, step.with.clone()));
+    if step.does.is_empty() {
+        return;
     }
+    let calls = step.plugins.iter().map(|call| {
+        let reads = if call.reads.is_empty() { "no column".to_owned() } else { call.reads.join(", ") };
+        format!("{} reads {reads}", call.plugin)
+    });
+    if step.with.is_empty() {
+        facts.extend(calls.map(|call| Fact::text(step.does, format!("plugin {call}"))));
+        return;
+    }
+    facts.push(Fact::list(step.does, step.with.clone()));
     if !step.computes.is_empty() {
         facts.push(Fact { is_detail: true, ..Fact::list("computes", step.computes.clone()) });
     }
-    for call in &step.plugins {
-        let reads = if call.reads.is_empty() { "no column".to_owned() } else { call.reads.join(", ") };
-        facts.push(Fact::detail("plugin", format!("{} reads {reads}", call.plugin)));
-    }
+    facts.extend(calls.map(|call| Fact::detail("plugin", call)));
 }

@@ -46,8 +46,7 @@ pub(super) fn format_name(format: &FileFormat) -> &'static str {
 
 /// What the watermark of rows of `node` is. None where there is none.
 pub(super) fn watermark(plan: &Plan, node: &str, derived: &Derived) -> Option<String> {
-    // Rows of nodes without a watermark hold nothing back and pass nothing on.
-    if derived.nodes().iter().all(|number| plan.watermarks[*number].rule.is_none()) {
+    if !exists(plan, derived) {
         return None;
     }
     Some(match derived {
@@ -70,6 +69,11 @@ pub(super) fn own(plan: &Plan, number: usize, whose: &str) -> String {
     }
 }
 
+/// Whether there is a watermark: nodes that have none hold nothing back and pass nothing on.
+fn exists(plan: &Plan, derived: &Derived) -> bool {
+    derived.nodes().iter().any(|number| plan.watermarks[*number].rule.is_some())
+}
+
 fn of(plan: &Plan, derived: &Derived) -> String {
     match derived {
         Derived::None => "none".to_owned(),
@@ -83,9 +87,14 @@ fn of(plan: &Plan, derived: &Derived) -> String {
                 Derived::Combined { .. } => format!("({})", of(plan, input)),
                 input => of(plan, input),
             };
-            let (last, others) = inputs.split_last().expect("it has several inputs");
-            let others: Vec<String> = others.iter().map(inner).collect();
-            format!("the {which} of those of {} and {}", others.join(", "), inner(last))
+            let names: Vec<String> = inputs.iter().filter(|input| exists(plan, input)).map(inner).collect();
+            match names.split_last() {
+                Some((last, others)) if !others.is_empty() => {
+                    format!("the {which} of those of {} and {last}", others.join(", "))
+                }
+                Some((only, _)) => format!("that of {only}"),
+                None => "none".to_owned(),
+            }
         }
         Derived::HeldBack { input, by } => {
             let input = match input.as_ref() {
