@@ -76,9 +76,9 @@ fn plugins_that_do_not_fit() {
             "",
         ),
         job(
-            "DISTINCT in a plugin's call",
-            "[plugin.agg]\npath = \"PLUGINS/sum-and-max\"\n[operator.x]\nsql = \"SELECT url, agg(DISTINCT bytes) AS b FROM events GROUP BY url\"\noutput_mode = \"complete\"\n[sink.out]\ninput = \"x\"",
-            "DISTINCT inside a call of the plugin `agg`",
+            "ORDER BY in a plugin's call",
+            "[plugin.agg]\npath = \"PLUGINS/sum-and-max\"\n[operator.x]\nsql = \"SELECT url, agg(bytes ORDER BY ts) AS b FROM events GROUP BY url\"\noutput_mode = \"complete\"\n[sink.out]\ninput = \"x\"",
+            "ORDER BY inside a call of the plugin `agg`",
             "agg",
             "",
         ),

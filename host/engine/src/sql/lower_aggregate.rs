@@ -23,7 +23,9 @@ use super::step::{PluginUse, Step, arguments};
 use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
-use crate::operator::aggregate::{AggregateCall, BuiltIn, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey};
+use crate::operator::aggregate::{
+    AggregateCall, AggregateFunction, BuiltIn, Distinct, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey,
+};
 use crate::{Error, Result};
 
 impl Lowering<'_> {
@@ -143,11 +145,9 @@ impl Lowering<'_> {
             .downcast_ref::<PluginAggregateFunction>()
             .ok_or_else(|| Error::internal("an aggregate that is no plugin's"))?;
         let name = call.func.name();
-        for (said, what) in [
-            (call.params.distinct, "DISTINCT"),
-            (!call.params.order_by.is_empty(), "ORDER BY"),
-            (call.params.null_treatment.is_some(), "IGNORE NULLS"),
-        ] {
+        for (said, what) in
+            [(!call.params.order_by.is_empty(), "ORDER BY"), (call.params.null_treatment.is_some(), "IGNORE NULLS")]
+        {
             if said {
                 let message = format!("{what} inside a call of the plugin `{name}` is not supported");
                 return Err(self.text.refuse_clause(name, message));
@@ -170,8 +170,10 @@ impl Lowering<'_> {
         });
         let function = plugin.bind(&fields, constants.collect()).map_err(|e| self.text.error(e))?;
         let filter = call.params.filter.as_deref().map(physical).transpose()?;
+        let arguments = function.arguments().clone();
+        let function: Arc<dyn AggregateFunction> = Arc::new(function);
         Ok(AggregateCall {
-            function: Arc::new(function),
+            function: if call.params.distinct { Arc::new(Distinct::new(function, &arguments)) } else { function },
             args: Expressions::new(args, numbered),
             filter: filter.map(|f| Expressions::new(vec![f], numbered)),
         })

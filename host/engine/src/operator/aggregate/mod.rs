@@ -11,6 +11,7 @@
 
 mod built_in;
 mod close;
+mod distinct;
 mod emit;
 mod function;
 mod partial;
@@ -24,6 +25,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 pub use built_in::BuiltIn;
+pub use distinct::Distinct;
 pub use function::{AggregateFunction, FunctionError};
 pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;

@@ -26,6 +26,11 @@ impl PluginAggregate {
     pub fn new(plugin: Arc<str>, bound: BoundAggregate, arguments: SchemaRef) -> Self {
         Self { plugin, bound, arguments }
     }
+
+    /// What it is called with.
+    pub fn arguments(&self) -> &Fields {
+        self.arguments.fields()
+    }
 }
 
 impl AggregateFunction for PluginAggregate {

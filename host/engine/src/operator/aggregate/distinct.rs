@@ -1,0 +1,258 @@
+//! `DISTINCT` inside an aggregate: each combination of arguments counts once per group.
+//!
+//! A state is the list of a group's combinations, in the order in which they came; the aggregate itself is computed from
+//! them when the group comes out. It is called on new combinations as they come all the same, and the result thrown
+//! away: a row that makes a plugin fail has to be found while it can still be told from the others.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+
+use super::function::{AggregateFunction, FunctionError};
+use crate::Error;
+use crate::operator::grouping::group_rows;
+use crate::operator::isolate::Attempt;
+use crate::operator::rows::arrow_failed;
+use crate::state::row::{Form, RowBuffer, encode};
+
+/// Combinations that the aggregate is given at once, beyond those of one group.
+const AT_ONCE: usize = 1 << 16;
+
+/// An aggregate over distinct arguments.
+#[derive(Debug)]
+pub struct Distinct {
+    of: Arc<dyn AggregateFunction>,
+    item: FieldRef,
+    arguments: Fields,
+    state_fields: Fields,
+}
+
+impl Distinct {
+    /// The aggregate `of` over distinct combinations of `arguments`.
+    pub fn new(of: Arc<dyn AggregateFunction>, arguments: &Fields) -> Self {
+        let item = Arc::new(Field::new_list_field(DataType::Struct(arguments.clone()), false));
+        let state = Field::new("distinct", DataType::List(item.clone()), false);
+        Self { of, item, arguments: arguments.clone(), state_fields: vec![state].into() }
+    }
+
+    /// One state per group of the first of equal combinations among `rows`; `groups` has the group of each.
+    fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError> {
+        let mut keys = RowBuffer::new();
+        encode(args, groups.len(), Form::Key, &mut keys).map_err(Error::from)?;
+        let of_group: Vec<i64> = groups.iter().map(|g| i64::from(*g)).collect();
+        let mut firsts = group_rows(&of_group, &keys).founders;
+        // A stable sort: within a group they stay in the order in which they came.
+        firsts.sort_by_key(|row| groups[*row as usize]);
+        let mut lengths = vec![0; n];
+        firsts.iter().for_each(|row| lengths[groups[*row as usize] as usize] += 1);
+        let firsts = UInt32Array::from(firsts);
+        let columns = args.iter().map(|column| take(column, &firsts, None)).collect::<Result<Vec<_>, _>>();
+        let combinations = StructArray::try_new_with_length(
+            self.arguments.clone(),
+            columns.map_err(arrow_failed)?,
+            None,
+            firsts.len(),
+        );
+        let combinations = Arc::new(combinations.map_err(arrow_failed)?);
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(ListArray::try_new(self.item.clone(), offsets, combinations, None).map_err(arrow_failed)?)
+    }
+}
+
+/// The combinations in `states`, and the group of each, where state `i` belongs to group `group(i)`.
+fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>, Vec<ArrayRef>) {
+    let lists = states[0].as_list::<i32>();
+    let (from, to) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
+    let groups = (0..lists.len()).flat_map(|i| std::iter::repeat_n(group(i), lists.value_length(i) as usize));
+    let columns = lists.values().as_struct().slice(from as usize, (to - from) as usize).columns().to_vec();
+    (groups.collect(), columns)
+}
+
+impl AggregateFunction for Distinct {
+    fn state_fields(&self) -> &Fields {
+        &self.state_fields
+    }
+
+    fn describe(&self) -> String {
+        format!("distinct {}", self.of.describe())
+    }
+
+    fn may_reject(&self) -> bool {
+        self.of.may_reject()
+    }
+
+    fn partial(
+        &self,
+        groups: &[u32],
+        n: usize,
+        args: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+        attempt: Attempt,
+    ) -> Result<Vec<ArrayRef>, FunctionError> {
+        let states = match filter {
+            None => self.states(groups, n, args)?,
+            Some(filter) => {
+                let counts = |row: usize| filter.is_valid(row) && filter.value(row);
+                let rows = UInt32Array::from_iter_values((0..groups.len()).filter(|r| counts(*r)).map(|r| r as u32));
+                let groups: Vec<u32> = rows.values().iter().map(|row| groups[*row as usize]).collect();
+                let args = args.iter().map(|column| take(column, &rows, None)).collect::<Result<Vec<_>, _>>();
+                self.states(&groups, n, &args.map_err(arrow_failed)?)?
+            }
+        };
+        let states: Vec<ArrayRef> = vec![Arc::new(states)];
+        if self.of.may_reject() {
+            let (groups, args) = combinations(&states, |i| i as u32);
+            self.of.partial(&groups, n, &args, None, attempt)?;
+        }
+        Ok(states)
+    }
+
+    fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        let (groups, args) = combinations(states, |i| groups[i]);
+        Ok(vec![Arc::new(self.states(&groups, n, &args)?)])
+    }
+
+    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        let (groups, args) = combinations(states, |i| i as u32);
+        let n = states[0].len() as u32;
+        let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
+        let mut part_of: Vec<u32> = Vec::new();
+        // Each part goes from one group to another; one that does not end with its part goes on in the next.
+        let (mut row, mut group) = (0, 0);
+        loop {
+            let to = groups.len().min(row + AT_ONCE);
+            let (first, last) = (group, if to == groups.len() { n } else { groups[to - 1] + 1 });
+            let local: Vec<u32> = groups[row..to].iter().map(|g| g - first).collect();
+            let args: Vec<ArrayRef> = args.iter().map(|column| column.slice(row, to - row)).collect();
+            parts.push(self.of.partial(&local, (last - first) as usize, &args, None, Attempt::First)?);
+            part_of.extend(first..last);
+            if to == groups.len() {
+                break;
+            }
+            (row, group) = (to, groups[to].min(last));
+        }
+        if parts.len() == 1 {
+            return self.of.finish(&parts.swap_remove(0));
+        }
+        let columns = (0..self.of.state_fields().len()).map(|c| {
+            let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[c].as_ref()).collect();
+            concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
+        });
+        let merged = self.of.merge(&part_of, n as usize, &columns.collect::<Result<Vec<_>, _>>()?)?;
+        self.of.finish(&merged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use arrow::array::{Int64Array, UInt64Array};
+    use arrow::datatypes::Int64Type;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The sum of its argument, and how many values it was given.
+    #[derive(Debug)]
+    struct SumAndCount(Fields);
+
+    fn grouped(groups: &[u32], n: usize, columns: &[Vec<i64>; 2]) -> Vec<ArrayRef> {
+        let mut sums = vec![[0; 2]; n];
+        for (row, group) in groups.iter().enumerate() {
+            (0..2).for_each(|c| sums[*group as usize][c] += columns[c][row]);
+        }
+        (0..2).map(|c| Arc::new(Int64Array::from_iter_values(sums.iter().map(|s| s[c]))) as ArrayRef).collect()
+    }
+
+    fn values(column: &ArrayRef) -> Vec<i64> {
+        column.as_primitive::<Int64Type>().values().to_vec()
+    }
+
+    impl AggregateFunction for SumAndCount {
+        fn state_fields(&self) -> &Fields {
+            &self.0
+        }
+
+        fn describe(&self) -> String {
+            "sum and count".to_owned()
+        }
+
+        fn partial(
+            &self,
+            groups: &[u32],
+            n: usize,
+            args: &[ArrayRef],
+            _: Option<&BooleanArray>,
+            _: Attempt,
+        ) -> Result<Vec<ArrayRef>, FunctionError> {
+            Ok(grouped(groups, n, &[values(&args[0]), vec![1; groups.len()]]))
+        }
+
+        fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+            Ok(grouped(groups, n, &[values(&states[0]), values(&states[1])]))
+        }
+
+        fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+            let [sums, counts] = [values(&states[0]), values(&states[1])];
+            let packed = sums.iter().zip(&counts).map(|(s, c)| (s * 1_000_000 + c) as u64);
+            Ok(vec![Arc::new(UInt64Array::from_iter_values(packed))])
+        }
+    }
+
+    fn distinct() -> Distinct {
+        let column = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
+        let of = SumAndCount(vec![column("sum"), column("count")].into());
+        Distinct::new(Arc::new(of), &vec![column("x")].into())
+    }
+
+    /// Rows `(group, value, counts)` in chunks, as the operator puts them together.
+    fn answer(chunks: &[Vec<(u32, i64, bool)>], n: usize) -> Vec<u64> {
+        let distinct = distinct();
+        let states: Vec<ArrayRef> = chunks
+            .iter()
+            .map(|rows| {
+                let groups: Vec<u32> = rows.iter().map(|r| r.0).collect();
+                let args: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.1)))];
+                let filter = BooleanArray::from(rows.iter().map(|r| r.2).collect::<Vec<_>>());
+                distinct.partial(&groups, n, &args, Some(&filter), Attempt::First).unwrap().swap_remove(0)
+            })
+            .collect();
+        let pieces: Vec<&dyn Array> = states.iter().map(AsRef::as_ref).collect();
+        let groups: Vec<u32> = (0..chunks.len()).flat_map(|_| 0..n as u32).collect();
+        let merged = distinct.merge(&groups, n, &[concat(&pieces).unwrap()]).unwrap();
+        let finished = distinct.finish(&merged).unwrap();
+        finished[0].as_primitive::<arrow::datatypes::UInt64Type>().values().to_vec()
+    }
+
+    fn naive(chunks: &[Vec<(u32, i64, bool)>], n: usize) -> Vec<u64> {
+        let mut sets: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+        for (group, value, _) in chunks.iter().flatten().filter(|r| r.2) {
+            sets.entry(*group).or_default().insert(*value);
+        }
+        let of = |g: u32| sets.get(&g).map_or(0, |set| (set.iter().sum::<i64>() * 1_000_000 + set.len() as i64) as u64);
+        (0..n as u32).map(of).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn each_combination_counts_once(
+            chunks in prop::collection::vec(prop::collection::vec((0u32..5, 0i64..6, any::<bool>()), 0..20), 1..5),
+        ) {
+            prop_assert_eq!(answer(&chunks, 5), naive(&chunks, 5));
+        }
+    }
+
+    #[test]
+    fn groups_of_more_combinations_than_are_given_at_once() {
+        let rows = |group: u32, n: usize| (0..n).map(move |i| (group, i as i64 % 70_000, true));
+        // Groups that end before, at and behind the end of a part, and empty ones between them.
+        let chunk: Vec<_> =
+            rows(1, 10).chain(rows(3, AT_ONCE - 10)).chain(rows(4, 150_000)).chain(rows(6, 3)).collect();
+        let chunks = [chunk];
+        assert_eq!(answer(&chunks, 8), naive(&chunks, 8));
+    }
+}
