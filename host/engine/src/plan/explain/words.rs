@@ -101,7 +101,9 @@ fn of(plan: &Plan, derived: &Derived) -> String {
                 Derived::Node(number) => format!("that of {}", plan.watermarks[*number].name),
                 input => of(plan, input),
             };
-            format!("{input}, less {}: a join's longest wait", in_words(*by))
+            let by = in_words(*by);
+            let by = if by.contains('−') { format!("({by})") } else { by };
+            format!("{input}, less {by}: a join's longest wait")
         }
     }
 }
