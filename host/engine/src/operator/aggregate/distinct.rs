@@ -177,6 +177,10 @@ mod tests {
     }
 
     impl AggregateFunction for SumAndCount {
+        fn reads(&self) -> &[usize] {
+            &[]
+        }
+
         fn state_fields(&self) -> &Fields {
             &self.0
         }
