@@ -21,6 +21,8 @@ mod lower_static;
 mod lower_time;
 mod parse;
 mod plugin;
+mod shown;
+mod step;
 mod table_function;
 mod whole;
 mod window;
@@ -37,6 +39,9 @@ pub use error::SqlText;
 pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
+pub(crate) use shown::readable;
+pub(crate) use step::by_plugin;
+pub use step::{PluginUse, Step};
 pub use table_function::{MadeBy, TableCall};
 pub use whole::{Whole, over, split_order};
 
@@ -98,7 +103,7 @@ pub enum Relation {
         /// Per key of the aggregation below, the output columns that carry it.
         keys: Vec<Vec<usize>>,
         /// For people: what it does.
-        what: String,
+        step: Step,
         /// The rows of a static source that it takes beside its input.
         beside: Option<Box<Relation>>,
     },
@@ -122,7 +127,7 @@ pub enum Relation {
         /// How much later than they came rows may come out: what follows has a watermark that is so much behind.
         waits: i64,
         /// For people: what it does.
-        what: String,
+        step: Step,
     },
 }
 
