@@ -1,13 +1,14 @@
 //! A join of the logical plan to a join of streams: which parts of its condition are keys, which bound the event times,
 //! which look at one side only; and what would keep rows for ever is refused.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, JoinType, NullEquality};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join};
+use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join, Projection};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
@@ -52,6 +53,33 @@ impl Lowering<'_> {
                 Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
             }
         }
+    }
+
+    /// `filter` on the other side of the columns that the planner puts between it and an inner join, where what nobody
+    /// reads is left out and what is computed twice becomes a column.
+    pub(super) fn below_projection(&self, filter: &LogicalFilter) -> Result<Option<LogicalPlan>> {
+        let LogicalPlan::Projection(projection) = filter.input.as_ref() else { return Ok(None) };
+        let inner = matches!(&*projection.input, LogicalPlan::Join(join) if join.join_type == JoinType::Inner);
+        if !inner || projection.expr.iter().any(calls_plugin) {
+            return Ok(None);
+        }
+        let named = projection.schema.columns().into_iter().map(|c| c.flat_name());
+        let computed: BTreeMap<String, &Expr> = named.zip(&projection.expr).collect();
+        let in_its_place = |e: Expr| match &e {
+            Expr::Column(c) => match computed.get(&c.flat_name()) {
+                Some(of) => Ok(Transformed::yes((*of).clone().unalias())),
+                None => Ok(Transformed::no(e)),
+            },
+            _ => Ok(Transformed::no(e)),
+        };
+        let predicate = filter.predicate.clone().transform_up(in_its_place);
+        let swapped = predicate
+            .and_then(|predicate| LogicalFilter::try_new(predicate.data, projection.input.clone()))
+            .and_then(|filter| {
+                let filter = Arc::new(LogicalPlan::Filter(filter));
+                Projection::try_new_with_schema(projection.expr.clone(), filter, projection.schema.clone())
+            });
+        swapped.map(|swapped| Some(LogicalPlan::Projection(swapped))).map_err(|e| self.text.error(e))
     }
 
     pub(super) fn join(&self, join: &Join) -> Result<Relation> {
