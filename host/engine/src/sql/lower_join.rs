@@ -11,16 +11,16 @@ use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join, Projection};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
-use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
-use super::lower::{Lowering, is_plugin_call, shown, transform};
+use super::lower::{Lowering, is_plugin_call, transform};
 use super::{EVENT_TIME, Emits, Relation};
 use crate::Result;
-use crate::format::{timestamp, type_name};
+use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
 use crate::operator::{Expressions, Filter};
@@ -124,7 +124,6 @@ impl Lowering<'_> {
             if let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = &part
                 && let Some(pair) = find_valid_equijoin_key_pair(a, b, left, right).map_err(|e| self.text.error(e))?
             {
-                self.check_key_types(&pair, left, right)?;
                 condition.keys.push(pair);
                 condition.parts.push(part);
                 continue;
@@ -139,25 +138,6 @@ impl Lowering<'_> {
             }
         }
         Ok(condition)
-    }
-
-    /// Keys of different kinds would be compared as texts, or not at all.
-    fn check_key_types(&self, (a, b): &(Expr, Expr), left: &DFSchema, right: &DFSchema) -> Result<()> {
-        let (a, b) = (without_casts(a), without_casts(b));
-        let failed = |e| self.text.error(e);
-        let types = (a.get_type(left).map_err(failed)?, b.get_type(right).map_err(failed)?);
-        if class(&types.0) == class(&types.1) {
-            return Ok(());
-        }
-        let message = format!(
-            "mismatched key types: `{}` is {}, `{}` is {}",
-            shown(a),
-            type_name(&types.0),
-            shown(b),
-            type_name(&types.1)
-        );
-        let place = self.text.find_any(&[&a.to_string(), &b.to_string(), &shown(a), &shown(b)]);
-        Err(self.text.refuse(place, message).with_help(format!("CAST one of them: CAST({} AS …)", shown(a))))
     }
 
     /// `input` without the rows for which `parts` do not hold.
@@ -349,27 +329,4 @@ fn calls_plugin(expr: &Expr) -> bool {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     walked.is_err() || found
-}
-
-fn without_casts(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Cast(cast) => without_casts(&cast.expr),
-        Expr::Alias(alias) => without_casts(&alias.expr),
-        other => other,
-    }
-}
-
-/// Types of one class are compared as they are meant.
-fn class(data_type: &DataType) -> String {
-    match data_type {
-        t if t.is_numeric() => "number".to_owned(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            "bytes".to_owned()
-        }
-        DataType::Timestamp(..) => "time".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Dictionary(_, values) => class(values),
-        other => other.to_string(),
-    }
 }
