@@ -6,12 +6,16 @@
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual two thousand.
 
 mod compare;
+mod join;
 mod keyed;
 mod model;
+mod pairs;
+mod query;
 mod random;
 mod scenario;
 mod source;
 mod time;
+mod watermark;
 mod world;
 
 use std::collections::BTreeSet;
