@@ -18,6 +18,7 @@ import subprocess
 import sys
 from statistics import median
 
+import nexmark
 import scenarios
 from measure import Failed
 from sides import Millstream, Spark, wait_for_idle
@@ -25,6 +26,7 @@ from sides import Millstream, Spark, wait_for_idle
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 ENDINGS = {"json": "json", "text": "log", "csv": "csv"}
+NEXMARK = "nexmark"
 
 # What is compared: a title, the files' form, our jobs (the first one is the base of the others), Spark's.
 COMPARISONS = [
@@ -33,6 +35,7 @@ COMPARISONS = [
     ("text", "text", ["text-sql", "text-wasm"], "text"),
     ("csv", "csv", ["csv-sql", "csv-wasm"], "csv"),
     ("csv-counts", "csv", ["csv-counts"], "csv_counts"),
+    ("q8", NEXMARK, ["q8"], "q8"),
 ]
 
 
@@ -46,30 +49,41 @@ def arguments():
     parser.add_argument("--cores", type=int, default=2, help="Spark's local[N] and shuffle partitions (%(default)s)")
     parser.add_argument("--seconds", type=int, default=30, help="how long the latency job runs (%(default)s)")
     parser.add_argument("--keys", default="1000000,10000000", help="sizes of state (%(default)s)")
+    parser.add_argument("--behind", default="10000,1000000", help="keys behind which epochs are timed (%(default)s)")
+    parser.add_argument("--stream", type=int, default=50_000_000, help="rows of the stream whose state is flat (%(default)s)")
     parser.add_argument("--only", help="some of: " + ", ".join([c[0] for c in COMPARISONS] + list(scenarios.ALL)))
     parser.add_argument("--out", help="file for the tables; default: standard output")
     return parser.parse_args()
 
 
 def generate(args, form):
-    """The input, made once for its number of rows; the glob of its files."""
+    """The input, made once for its number of rows: what a job has to be told to read it."""
     folder = f"{args.work}/data-{args.rows}/{form}"
     if not os.path.exists(f"{folder}.done"):
         shutil.rmtree(folder, ignore_errors=True)
+        make(args, form, folder)
+        open(f"{folder}.done", "w").close()
+    if form == NEXMARK:
+        return [f"source.{kind}.path={folder}/{kind}/*.json" for kind in ("person", "auction")]
+    return [f"source.logs.path={folder}/*.{ENDINGS[form]}"]
+
+
+def make(args, form, folder):
+    if form == NEXMARK:
+        nexmark.write(folder, args.rows)
+    else:
         options = ["--rows", args.rows, "--files", 50, "--format", form, "--urls", 2000, "--seed", 42]
         command = [args.program, "generate", "access-logs", "--out", folder, *map(str, options)]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        open(f"{folder}.done", "w").close()
-    return f"{folder}/*.{ENDINGS[form]}"
 
 
 def compare(args, ours, comparison):
     """Rows of the table for one comparison: all sides in turns, the first turn not counted."""
     title, form, jobs, spark_job = comparison
-    data = generate(args, form)
+    inputs = generate(args, form)
     for job in jobs:
-        ours.check(job.split()[0], f"source.logs.path={data}")
-    folder = os.path.dirname(os.path.dirname(data))
+        ours.check(job.split()[0], *inputs)
+    folder = f"{args.work}/data-{args.rows}"
     spark = Spark(args.spark, spark_job, folder, args.work, args.cores) if args.spark else None
     costs = {job: [] for job in jobs + (["Spark"] if spark else [])}
     wait_for_idle()
@@ -78,7 +92,7 @@ def compare(args, ours, comparison):
             if side == "Spark":
                 cost, rows = spark.run()
             else:
-                cost, rows = ours.run(side.split()[0], data, one_core=side.endswith("on one core"))
+                cost, rows = ours.run(side.split()[0], inputs, one_core=side.endswith("on one core"))
             # Spark counts rows after what it could push into its CSV reader.
             if side != "Spark" and rows != args.rows:
                 raise Failed(f"{side} read {rows} rows of {args.rows}")

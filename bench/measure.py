@@ -83,15 +83,20 @@ class Failed(Exception):
     """A process ended with an error; the text is what it said."""
 
 
-def run(command, may_fail=False, stop_after=None):
+def run(command, may_fail=False, stop_after=None, on_line=None):
     """Runs `command` to its end, or interrupts it after so many seconds: its cost and its standard error's lines.
+    `on_line` is told of each line as it comes, with the process's pid.
 
     One process without children of its own: the kernel's own figures, which miss no peak."""
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if stop_after:
         threading.Timer(stop_after, lambda: process.send_signal(2)).start()
-    lines = [(time.monotonic() - started, line.rstrip("\n")) for line in process.stderr]
+    lines = []
+    for line in process.stderr:
+        lines.append((time.monotonic() - started, line.rstrip("\n")))
+        if on_line:
+            on_line(process.pid, lines[-1][1])
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)

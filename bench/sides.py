@@ -27,10 +27,10 @@ class Millstream:
         changes = [argument for change in sets for argument in ("--set", change)]
         return [*prefix, self.program, "run", f"{HERE}/jobs/{job}.toml", "--progress", "json", *changes, *arguments]
 
-    def run(self, job, data, one_core=False):
-        """One run from nothing: its cost, and how many rows it read."""
+    def run(self, job, inputs, one_core=False):
+        """One run from nothing, `inputs` being changes to the job that name its files: its cost, and how many rows it read."""
         prefix = ("taskset", "-c", "0") if one_core else ()
-        cost, lines = run(self.command(job, sets=[f"source.logs.path={data}"], prefix=prefix))
+        cost, lines = run(self.command(job, sets=inputs, prefix=prefix))
         return cost, summary(lines)["rows_in"]
 
     def check(self, job, *changes):

@@ -44,6 +44,19 @@ def csv_counts(spark, data):
     return read(spark, data, "csv", LOGS, header=True).groupBy("url").count(), "complete"
 
 
+def q8(spark, data):
+    def rows(kind, schema):
+        reader = spark.readStream.format("json").option("maxFilesPerTrigger", FILES_PER_TRIGGER).schema(schema)
+        return reader.load(f"{data}/nexmark/{kind}").withWatermark("dateTime", "1 second")
+
+    window = F.window("dateTime", "10 seconds")
+    person = rows("person", "id long, name string, dateTime timestamp").select("id", "name", window.alias("came"))
+    seller = rows("auction", "seller long, dateTime timestamp").select("seller", window.alias("opened"))
+    seller = seller.dropDuplicates(["seller", "opened"])
+    joined = person.join(seller, (F.col("id") == F.col("seller")) & (F.col("came") == F.col("opened")))
+    return joined.select("id", "name", F.col("came.start").alias("start")), "append"
+
+
 def run(spark, job, data, work):
     """One run: its rows in, its seconds from the query's start to its end, its epochs."""
     shutil.rmtree(work, ignore_errors=True)

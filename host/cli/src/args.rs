@@ -23,7 +23,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a job until its input ends, or until it is stopped.
     Run(RunArgs),
-    /// Check a job and explain it: its graph, schemas, what each plugin reads and may do. Runs nothing.
+    /// Check a job, and show or explain its plan. Runs nothing.
     Check(CheckArgs),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
@@ -74,14 +74,24 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
+Without --explain the plan is shown by its nodes only: each sink, below it where its rows
+come from. With it, of each node: its columns and their types, its event time and its
+watermark, what it does step by step, which columns each plugin reads; what its state is
+kept by and when it is dropped, when rows come out, and where late rows go.
+
 Examples:
   millstream check job.toml
+  millstream check --explain job.toml
   millstream check job.toml --set trigger=once
 
 Exit codes: 0 the job can run, 2 it must be mended: the message points at the line.")]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
+
+    /// Say of each node what it gives, does and keeps.
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 #[derive(Debug, ClapArgs)]

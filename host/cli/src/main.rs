@@ -11,6 +11,7 @@ mod faults;
 mod progress;
 mod stop;
 mod text;
+mod tree;
 
 use std::process::ExitCode;
 

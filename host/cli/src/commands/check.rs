@@ -5,11 +5,12 @@ use millstream_engine::{Result, run};
 
 use super::{print, runtime};
 use crate::args::CheckArgs;
+use crate::tree;
 
-/// Checks the job and prints what it would do.
+/// Checks the job and shows its plan.
 pub(crate) fn check(args: &CheckArgs) -> Result<()> {
     let job = Job::load(&args.job.file, &args.job.set)?;
     let runtime = if job.plugins.is_empty() { None } else { Some(runtime(|line| eprintln!("{line}"))?) };
     let plan = run::check(job, runtime.as_ref())?;
-    print(&plan.explain().to_string())
+    print(&tree::draw(&plan.explain(), args.explain))
 }

@@ -96,6 +96,7 @@ impl Job {
                 .choice("on_error", &[("dead-letter", OnError::DeadLetter), ("fail", OnError::Fail)])?
                 .map_or(OnError::DeadLetter, |on_error| on_error.value),
             final_watermark: root.boolean("final_watermark")?.unwrap_or(false),
+            base: base_folder.to_path_buf(),
             checkpoint: checkpoint(&root, base_folder)?,
             dead_letters: dead_letters(&root, &name, base_folder)?,
             content_digest: digest(&entries),

@@ -16,6 +16,8 @@ pub struct Job {
     pub name: String,
     /// The file it came from and its text.
     pub text: JobText,
+    /// The folder that relative paths in it count from, absolute.
+    pub base: PathBuf,
     /// The folder of the checkpoint; none = a temporary one.
     pub checkpoint: Option<PathBuf>,
     /// When epochs run.

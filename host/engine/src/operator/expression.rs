@@ -72,6 +72,19 @@ impl Expressions {
         self.exprs.iter().map(unplaced).collect::<Vec<_>>().join(", ")
     }
 
+    /// What they compute, for people.
+    pub fn in_words(&self) -> String {
+        let words = |expr: &Arc<dyn PhysicalExpr>| {
+            let text = unplaced(expr).replace("@0", "");
+            // A window's time is its end.
+            match text.strip_prefix("get_field(").and_then(|t| t.strip_suffix(", end)")) {
+                Some(of) => format!("{of}.end"),
+                None => text,
+            }
+        };
+        self.exprs.iter().map(words).collect::<Vec<_>>().join(", ")
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.exprs.len()

@@ -18,6 +18,7 @@ mod relational;
 mod rows;
 pub mod static_join;
 mod unnest;
+mod words;
 
 use std::fmt::Debug;
 
@@ -39,6 +40,7 @@ pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatM
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use rows::{Origin, Rows};
 pub use unnest::{Unnest, UnnestColumn};
+pub use words::{InWords, Kept, Until};
 
 /// A stateless operator.
 pub trait Transform: Send + Sync + Debug {
@@ -110,6 +112,9 @@ pub trait Stateful: Send + Sync + Debug {
 
     /// What must stay the same for stored state to be usable: keys, window, aggregates and their state types.
     fn fingerprint(&self) -> String;
+
+    /// When rows come out, what is kept and until when, what is late.
+    fn in_words(&self) -> InWords;
 
     /// Whether an epoch without input can do something because a watermark has moved.
     fn waits_for_watermark(&self) -> bool;

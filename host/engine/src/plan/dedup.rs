@@ -10,7 +10,7 @@ use super::node::{PlannedNode, Use};
 use super::operators::{Planner, refuse_fixed};
 use crate::job::{OperatorSpec, OutputMode, Spanned, suggest};
 use crate::operator::{Dedup, Expiry, Expressions};
-use crate::sql::{EVENT_TIME, Emits, Relation, last_time_of};
+use crate::sql::{EVENT_TIME, Emits, Relation, Step, last_time_of};
 use crate::state::DEFAULT_PARTITIONS;
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
@@ -55,7 +55,7 @@ impl Planner<'_> {
         }
         let marked = |at: &usize| schema.field(*at).metadata().get(EVENT_TIME).is_some_and(|node| !node.is_empty());
         let time = (0..schema.fields().len()).find(marked);
-        let (expiry, what) = match time {
+        let expiry = match time {
             Some(at) if places.contains(&at) => {
                 if let Some(within) = within {
                     let message = format!(
@@ -66,19 +66,14 @@ impl Planner<'_> {
                         "a row is then the same as others of its own time only: leave `within` out, or the event time";
                     return Err(text.error(within.span.clone(), message).with_help(help));
                 }
-                (
-                    Expiry::AtEventTime { time: column(&schema, at)? },
-                    "until the watermark passes their event time".to_owned(),
-                )
+                Expiry::AtEventTime { time: column(&schema, at)? }
             }
             Some(at) => {
                 let delay = watermark.longest(&|number| self.done.watermarks.nodes[number].rule.map(|rule| rule.delay));
                 let wait = within.map_or(delay, |within| within.value);
-                let span = humantime::format_duration(std::time::Duration::from_micros(wait.unsigned_abs()));
-                let what = format!("until the watermark passes their event time and {span}");
-                (Expiry::After { time: column(&schema, at)?, wait }, what)
+                Expiry::After { time: column(&schema, at)?, wait }
             }
-            None if operator.unbounded_state => (Expiry::Never, "for ever".to_owned()),
+            None if operator.unbounded_state => Expiry::Never,
             None => {
                 let message = format!(
                     "a dedup needs event time with a watermark, or it would remember every row for ever; `{}` has none",
@@ -90,7 +85,7 @@ impl Planner<'_> {
             }
         };
         let names: Vec<&str> = keys.iter().map(|key| key.value.as_str()).collect();
-        let what = format!("first row of each {}, remembered {what}", names.join(", "));
+        let step = Step::new("dedup", vec![format!("by {}", names.join(", "))]);
         let mut reads: BTreeSet<String> = keys.iter().map(|key| key.value.clone()).collect();
         reads.extend(time.map(|at| schema.field(at).name().clone()));
         let leaf = Relation::Input { table: input.value.clone(), columns: None, schema: schema.clone(), emits };
@@ -101,7 +96,7 @@ impl Planner<'_> {
             mode: OutputMode::Append,
             keys: places.iter().map(|at| vec![*at]).collect(),
             waits: 0,
-            what,
+            step,
         };
         // Late rows go out with all their columns.
         let reads = operator.late.is_none().then_some(reads);

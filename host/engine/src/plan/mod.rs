@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 
-pub use explain::Explained;
+pub use explain::{Branch, Explained, Fact};
 pub use flow::{Flow, Next};
 pub use node::{PlannedNode, Use};
 pub use plugins::Plugins;

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::operator::Transform;
 use crate::operator::static_join::StaticTable;
-use crate::sql::{Emits, Relation};
+use crate::sql::{Emits, Relation, Step};
 use crate::time::watermark::Derived;
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl PlannedNode {
     }
 
     /// The relation with `transform` applied to what comes out.
-    pub(super) fn then(relation: Relation, transform: Arc<dyn Transform>, schema: SchemaRef, what: &str) -> Relation {
+    pub(super) fn then(relation: Relation, transform: Arc<dyn Transform>, schema: SchemaRef, step: Step) -> Relation {
         let keys = relation.keys().to_vec();
-        Relation::Transform { input: Box::new(relation), transform, schema, keys, what: what.to_owned(), beside: None }
+        Relation::Transform { input: Box::new(relation), transform, schema, keys, step, beside: None }
     }
 }

@@ -18,7 +18,7 @@ use crate::operator::static_join::StaticTable;
 use crate::operator::{
     Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended,
 };
-use crate::sql::{self, Emits, InputTable, PlanContext, Relation};
+use crate::sql::{self, Emits, InputTable, PlanContext, Relation, Step, by_plugin};
 use crate::state::DEFAULT_PARTITIONS;
 use crate::time::watermark::Derived;
 use crate::{Error, ErrorKind, Result};
@@ -245,7 +245,7 @@ impl Planner<'_> {
             (relation, schema)
         } else {
             let normalise = Arc::new(Normalise::new(normal.clone()));
-            (PlannedNode::then(relation, normalise, normal.clone(), "bring types into the job's own"), normal)
+            (PlannedNode::then(relation, normalise, normal.clone(), Step::default()), normal)
         };
         let schema = normal;
         self.unique_names(&schema, &operator.name)?;
@@ -325,36 +325,43 @@ impl Planner<'_> {
         let bound = bind(&input_schema)?;
         let calls = PluginCalls::new(name.clone(), plugin_name.value.as_str().into());
         let reads: Vec<String> = bound.reads().iter().map(|c| input_schema.field(*c).name().clone()).collect();
+        let step = |does| by_plugin(does, &plugin_name.value, reads.clone());
         let wanted = self.in_use.get(&operator.name.value);
         let mut passes_on = true;
         let relation = match bound {
-            Bound::Filter(filter) => {
-                let what = format!("filter by plugin {}", plugin_name.value);
-                PlannedNode::then(leaf, Arc::new(PluginFilter::new(calls, filter)), input_schema.clone(), &what)
-            }
+            Bound::Filter(filter) => PlannedNode::then(
+                leaf,
+                Arc::new(PluginFilter::new(calls, filter)),
+                input_schema.clone(),
+                step("filter"),
+            ),
             Bound::Map(map) => {
                 let (layout, schema) = extended(&input_schema, map.output(), wanted);
-                let what = format!("map by plugin {}", plugin_name.value);
                 PlannedNode::then(
                     leaf,
                     Arc::new(PluginMap::new(calls, map, layout, schema.clone())) as Arc<dyn Transform>,
                     schema,
-                    &what,
+                    step("map"),
                 )
             }
             Bound::FlatMap(flat_map) => {
                 let (layout, schema) = extended(&input_schema, flat_map.output(), wanted);
-                let what = format!("flat-map by plugin {}", plugin_name.value);
                 PlannedNode::then(
                     leaf,
                     Arc::new(PluginFlatMap::new(calls, flat_map, layout, schema.clone())),
                     schema,
-                    &what,
+                    step("flat-map"),
                 )
             }
             Bound::Aggregate(aggregate) => {
                 passes_on = false;
-                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, group_by)?
+                let mut by: Vec<String> = group_by.iter().map(|g| g.value.clone()).collect();
+                if by.is_empty() {
+                    by.push("nothing: all rows are one group".to_owned());
+                }
+                let step =
+                    Step { with: by, computes: vec![format!("plugin {}", plugin_name.value)], ..step("group by") };
+                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, group_by, step)?
             }
         };
         let read: BTreeSet<String> = reads.iter().cloned().chain(group_by.iter().map(|g| g.value.clone())).collect();
@@ -383,6 +390,7 @@ impl Planner<'_> {
         aggregate: millstream_plugin::BoundAggregate,
         input: &SchemaRef,
         group_by: &[Spanned<String>],
+        step: Step,
     ) -> Result<Relation> {
         let text = &self.job.text;
         let mode = match &operator.output_mode {
@@ -433,14 +441,7 @@ impl Planner<'_> {
             partitions: DEFAULT_PARTITIONS,
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();
-        Ok(Relation::Stateful {
-            inputs: vec![leaf],
-            operator: Arc::new(operator),
-            mode,
-            keys,
-            waits: 0,
-            what: "aggregate by plugin".into(),
-        })
+        Ok(Relation::Stateful { inputs: vec![leaf], operator: Arc::new(operator), mode, keys, waits: 0, step })
     }
 }
 

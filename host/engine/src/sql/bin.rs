@@ -19,7 +19,7 @@ use datafusion_expr::{
 };
 
 use super::event_time::EventTimes;
-use super::lower::shown;
+use super::shown::{readable, shown_of};
 use super::window::duration;
 use crate::format::{UTC, timestamp};
 use crate::time::window::WindowSpec;
@@ -177,9 +177,9 @@ pub(super) fn uneven_bin<'e>(expr: &'e Expr, times: &EventTimes<'_>) -> Option<(
 }
 
 /// A grouping expression as a person would write it.
-pub(super) fn shown_group(expr: &Expr) -> String {
+pub(super) fn shown_group(expr: &Expr, schema: &DFSchema) -> String {
     match (as_bin(expr), expr) {
-        (Some(_), Expr::Alias(alias)) => shown(&Expr::Column(datafusion_common::Column::new_unqualified(&alias.name))),
-        _ => shown(expr),
+        (Some(_), Expr::Alias(alias)) => readable(&alias.name),
+        _ => shown_of(expr, schema),
     }
 }

@@ -10,7 +10,7 @@ use datafusion_expr::utils::{find_valid_equijoin_key_pair, split_conjunction};
 use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::SqlText;
-use super::lower::shown;
+use super::shown::shown;
 use crate::format::type_name;
 use crate::{Error, Result};
 

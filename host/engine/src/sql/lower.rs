@@ -18,6 +18,8 @@ use super::clause::refuse_node;
 use super::error::SqlText;
 use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
+use super::shown::{all_shown, shown_of};
+use super::step::{Step, by_plugin, names};
 use super::window::as_window_call;
 use super::{Emits, InputTable, MadeBy, PlanContext, Relation};
 use crate::job::OutputMode;
@@ -67,8 +69,8 @@ impl<'a> Lowering<'a> {
                 let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
                 let schema = input.schema();
                 let keys = input.keys().to_vec();
-                let what = format!("filter {}", filter.predicate.human_display());
-                Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
+                let step = filter_step(&filter.predicate, filter.input.schema());
+                Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, step))
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Union(union) => self.union(union),
@@ -113,10 +115,11 @@ impl<'a> Lowering<'a> {
         let given = operator.schema();
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
         let places = fields.iter().filter_map(|f| given.index_of(f.name()).ok()).collect();
-        let what = format!("flat-map by plugin {}", made.calls.plugin());
-        let made = transform(leaf, operator, given, Vec::new(), what);
+        let reads = names(made.bound.reads(), made.input_table.schema.fields());
+        let step = by_plugin("flat-map", made.calls.plugin(), reads);
+        let made = transform(leaf, operator, given, Vec::new(), step);
         let schema = Arc::new(Schema::new(fields));
-        transform(made, Select::new(places, schema.clone()), schema, Vec::new(), "pick columns".into())
+        transform(made, Select::new(places, schema.clone()), schema, Vec::new(), Step::default())
     }
 
     fn projection(&self, projection: &Projection) -> Result<Relation> {
@@ -134,9 +137,9 @@ impl<'a> Lowering<'a> {
             carrying.filter(|(_, c)| c.is_some_and(|c| key.contains(&c))).map(|(at, _)| at).collect()
         });
         let keys = keys.collect();
-        let shown: Vec<String> = projection.expr.iter().map(shown).collect();
+        let step = Step::new("project", all_shown(&projection.expr, from)).calling(&projection.expr, from);
         let project = Project::new(self.context.node.clone(), columns, schema.clone());
-        Ok(transform(input, project, schema, keys, format!("project {}", shown.join(", "))))
+        Ok(transform(input, project, schema, keys, step))
     }
 
     fn sort(&self, sort: &LogicalSort) -> Result<Relation> {
@@ -146,11 +149,15 @@ impl<'a> Lowering<'a> {
         let by = self.expressions(&exprs, sort.input.schema())?;
         let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
         let options = sort.expr.iter().map(option).collect();
-        let shown: Vec<String> =
-            sort.expr.iter().map(|s| format!("{}{}", shown(&s.expr), if s.asc { "" } else { " descending" })).collect();
+        let from = sort.input.schema();
+        let direction = |s: &datafusion_expr::SortExpr| if s.asc { "" } else { " descending" };
+        let mut by_words: Vec<String> =
+            sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
+        by_words.extend(sort.fetch.map(|n| format!("of which the first {n} rows")));
+        let step = Step::new("order by", by_words).calling(&exprs, from);
         let (schema, keys) = (input.schema(), input.keys().to_vec());
         let operator = Sort::new(self.context.node.clone(), by, options, sort.fetch);
-        Ok(transform(input, operator, schema, keys, format!("order by {}", shown.join(", "))))
+        Ok(transform(input, operator, schema, keys, step))
     }
 
     fn limit(&self, limit: &LogicalLimit) -> Result<Relation> {
@@ -162,7 +169,7 @@ impl<'a> Lowering<'a> {
         let (schema, keys) = (input.schema(), input.keys().to_vec());
         let skipped = if skip == 0 { String::new() } else { format!(" after skipping {skip}") };
         let what = fetch.map_or_else(|| format!("all rows{skipped}"), |f| format!("at most {f} rows{skipped}"));
-        Ok(transform(input, Limit { skip, fetch }, schema, keys, what))
+        Ok(transform(input, Limit { skip, fetch }, schema, keys, Step::new("limit", vec![what])))
     }
 
     fn needs_whole_result(&self, input: &Relation, clause: &str, why: &str) -> Result<()> {
@@ -220,37 +227,15 @@ pub(super) fn transform(
     transform: impl Transform + 'static,
     schema: SchemaRef,
     keys: Vec<Vec<usize>>,
-    what: String,
+    step: Step,
 ) -> Relation {
-    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, what, beside: None }
+    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, step, beside: None }
 }
 
-/// An expression as a person would write it.
-pub(super) fn shown(expr: &Expr) -> String {
-    match expr {
-        // Of two names the outer one counts; the inner one is the planner's.
-        Expr::Alias(alias) => match alias.expr.as_ref() {
-            Expr::Alias(inner) => format!("{} AS {}", shown(&inner.expr), alias.name),
-            Expr::Column(column) if column.name == alias.name => column.name.clone(),
-            inner => format!("{} AS {}", shown(inner), alias.name),
-        },
-        Expr::Column(column) => column.name.clone(),
-        other => plain_literals(&other.human_display().to_string()),
-    }
-}
-
-/// `Utf8("a")` is 'a' and `Int64(1)` is 1 to who wrote them.
-fn plain_literals(text: &str) -> String {
-    let mut text = text.replace("count(Int64(1))", "count(*)");
-    for (open, close, quote) in [("Utf8(\"", "\")", "'"), ("Int64(", ")", ""), ("Float64(", ")", "")] {
-        while let Some(start) = text.find(open) {
-            let from = start + open.len();
-            let Some(len) = text[from..].find(close) else { break };
-            let value = format!("{quote}{}{quote}", &text[from..from + len]);
-            text.replace_range(start..from + len + close.len(), &value);
-        }
-    }
-    text
+/// What a filter does.
+pub(super) fn filter_step(predicate: &Expr, schema: &DFSchema) -> Step {
+    let predicate = std::slice::from_ref(predicate);
+    Step::new("filter", all_shown(predicate, schema)).calling(predicate, schema)
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.

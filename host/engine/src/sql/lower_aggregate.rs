@@ -15,9 +15,11 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
-use super::lower::{Lowering, NumberedRows, shown};
+use super::lower::{Lowering, NumberedRows};
 use super::lower_time::TimeGrouping;
 use super::plugin::PluginAggregateFunction;
+use super::shown::shown_of;
+use super::step::{PluginUse, Step, arguments};
 use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
@@ -49,7 +51,7 @@ impl Lowering<'_> {
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
         let (mut by, mut computed) = (Vec::new(), Vec::new());
         for (at, expr) in aggregate.group_expr.iter().enumerate() {
-            by.push(shown_group(expr));
+            by.push(shown_group(expr, schema));
             if let Expr::GroupingSet(_) = expr {
                 return Err(self
                     .text
@@ -83,9 +85,15 @@ impl Lowering<'_> {
         }
 
         let mut aggregates = Vec::new();
+        let mut plugins = Vec::new();
         for expr in &aggregate.aggr_expr {
-            computed.push(shown(expr));
-            aggregates.push(self.aggregate_call(expr, schema)?);
+            computed.push(shown_of(expr, schema));
+            let call = self.aggregate_call(expr, schema)?;
+            if let Some(plugin) = plugin_call(expr) {
+                let reads = arguments(call.function.reads(), &plugin.params.args, schema);
+                plugins.push(PluginUse { plugin: plugin.func.name().to_owned(), reads });
+            }
+            aggregates.push(call);
         }
         let marks: Vec<Option<String>> =
             (0..aggregate.group_expr.len()).map(|at| mark.clone().filter(|_| time_at == Some(at))).collect();
@@ -102,10 +110,13 @@ impl Lowering<'_> {
         };
         let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();
         let operator = Arc::new(GroupAggregate::new(parts)?);
-        let by =
-            if by.is_empty() { "one group of all rows".to_owned() } else { format!("groups by {}", by.join(", ")) };
-        let what = format!("{by}: {}", computed.join(", "));
-        Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, what })
+        if by.is_empty() {
+            by.push("nothing: all rows are one group".to_owned());
+        }
+        let exprs = [aggregate.group_expr.as_slice(), &aggregate.aggr_expr].concat();
+        let mut step = Step { does: "group by", with: by, computes: computed, plugins }.calling(&exprs, schema);
+        step.plugins.dedup();
+        Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, step })
     }
 
     fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {

@@ -8,6 +8,8 @@ use datafusion_expr::{Expr, LogicalPlan};
 use super::event_time::EventTimes;
 use super::lower::Lowering;
 use super::lower_time::As;
+use super::shown::shown_of;
+use super::step::Step;
 use super::{Emits, Relation};
 use crate::Result;
 use crate::job::OutputMode;
@@ -42,13 +44,10 @@ impl Lowering<'_> {
             }
         };
         let keys: Vec<usize> = (0..schema.fields().len()).collect();
-        let what = match &expiry {
-            Expiry::Never => "distinct rows, remembered for ever".to_owned(),
-            _ => "distinct rows, remembered until the watermark passes their event time".to_owned(),
-        };
+        let step = Step::new("distinct", columns.iter().map(|c| shown_of(c, from)).collect());
         let name = self.context.node.clone();
         let operator = Arc::new(Dedup::new(name, keys.clone(), expiry, schema, self.context.partitions)?);
         let keys = keys.into_iter().map(|key| vec![key]).collect();
-        Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Append, keys, waits: 0, what })
+        Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Append, keys, waits: 0, step })
     }
 }

@@ -17,7 +17,9 @@ use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
-use super::lower::{Lowering, is_plugin_call, transform};
+use super::lower::{Lowering, filter_step, is_plugin_call, transform};
+use super::shown::shown_of;
+use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
 use crate::Result;
 use crate::format::timestamp;
@@ -48,9 +50,9 @@ impl Lowering<'_> {
             None => Ok(joined),
             Some(predicate) => {
                 let (schema, keys) = (joined.schema(), joined.keys().to_vec());
-                let what = format!("filter {}", predicate.human_display());
+                let step = filter_step(&predicate, &join.schema);
                 let predicate = self.expressions(&[predicate], &join.schema)?;
-                Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, what))
+                Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, step))
             }
         }
     }
@@ -143,10 +145,10 @@ impl Lowering<'_> {
     /// `input` without the rows for which `parts` do not hold.
     pub(super) fn filtered(&self, input: Relation, parts: Vec<Expr>, schema: &DFSchema) -> Result<Relation> {
         let Some(predicate) = conjunction(parts) else { return Ok(input) };
-        let what = format!("filter {}", predicate.human_display());
+        let step = filter_step(&predicate, schema);
         let predicate = self.expressions(&[predicate], schema)?;
         let (rows, keys) = (input.schema(), input.keys().to_vec());
-        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, what))
+        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, step))
     }
 
     fn join_streams(&self, join: &Join, kind: JoinKind, condition: Condition) -> Result<Relation> {
@@ -184,8 +186,8 @@ impl Lowering<'_> {
             parts.iter().zip(&said).filter(|(part, said)| !**said && !is_key(part)).map(|(part, _)| part.clone());
         let rest = conjunction(rest);
 
-        let what = describe(kind, &by, chosen.as_ref(), rest.as_ref());
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
+        let step = join_step(kind, &by, chosen.as_ref(), rest.as_ref(), (&pair, left.fields().len()));
         let rest = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
         let left_rows = self.filtered(left_rows, left_only, left)?;
         let right_rows = self.filtered(right_rows, right_only, right)?;
@@ -218,7 +220,7 @@ impl Lowering<'_> {
             mode: OutputMode::Append,
             keys: Vec::new(),
             waits: waits.unwrap_or(0),
-            what,
+            step,
         })
     }
 
@@ -299,27 +301,33 @@ fn join_schema(
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-fn describe(kind: JoinKind, keys: &[(Expr, Expr)], chosen: Option<&Chosen>, rest: Option<&Expr>) -> String {
-    let kind = match kind {
-        JoinKind::Inner => "inner",
-        JoinKind::Left => "left",
-        JoinKind::Right => "right",
-        JoinKind::Full => "full",
-        JoinKind::LeftSemi => "left semi",
-    };
-    let keys: Vec<String> = keys.iter().map(|(a, b)| format!("{a} = {b}")).collect();
-    let length = |us: i64| {
-        let text = humantime::format_duration(std::time::Duration::from_micros(us.unsigned_abs())).to_string();
-        if us < 0 { format!("-{text}") } else { text }
-    };
-    let bound = |b: Option<i64>| b.map_or("any time".to_owned(), length);
-    let near = chosen.map_or(String::new(), |c| {
-        let reach = &c.bounds.reach;
-        let window = reach.window().map_or(String::new(), |w| format!(", in one window of {}", length(w.size())));
-        format!(", the right one {} to {} later{window}", bound(reach.least()), bound(reach.most()))
-    });
-    let rest = rest.map_or(String::new(), |rest| format!(", where {}", rest.human_display()));
-    format!("{kind} join on {}{near}{rest}", keys.join(", "))
+/// What the join does: its kind, keys, reach in time, and what else it asks.
+fn join_step(
+    kind: JoinKind,
+    keys: &[(Expr, Expr)],
+    chosen: Option<&Chosen>,
+    rest: Option<&Expr>,
+    (pair, left_columns): (&DFSchema, usize),
+) -> Step {
+    let mut with = vec![kind.name().to_owned()];
+    with.extend(on(keys, pair));
+    if let Some(Chosen { left, right, bounds }) = chosen {
+        // The left side's columns come first in a pair.
+        let right = TimeColumn { at: left_columns + right.at, ..*right };
+        let name = |time: &TimeColumn| {
+            let end = if time.is_window { ".end" } else { "" };
+            format!("{}{end}", shown_of(&Expr::Column(Column::from(pair.qualified_field(time.at))), pair))
+        };
+        with.extend(bounds.reach.in_words(&name(left), &name(&right)));
+    }
+    with.extend(rest.map(|rest| format!("and {}", shown_of(rest, pair))));
+    Step::new("join", with)
+}
+
+/// The keys of a join.
+pub(super) fn on(keys: &[(Expr, Expr)], pair: &DFSchema) -> Vec<String> {
+    let equal = |(a, b): &(Expr, Expr)| format!("{} = {}", shown_of(a, pair), shown_of(b, pair));
+    vec![format!("on {}", keys.iter().map(equal).collect::<Vec<_>>().join(" and "))]
 }
 
 fn calls_plugin(expr: &Expr) -> bool {

@@ -5,6 +5,8 @@ use datafusion_common::NullHandling;
 use datafusion_expr::logical_plan::{Union, Unnest as LogicalUnnest};
 
 use super::lower::{Lowering, transform};
+use super::shown::readable;
+use super::step::Step;
 use super::{Emits, Relation};
 use crate::operator::{Select, Unnest, UnnestColumn};
 use crate::{Error, Result};
@@ -26,13 +28,8 @@ impl Lowering<'_> {
             inputs.push(if same {
                 input
             } else {
-                transform(
-                    input,
-                    Select::new(columns, schema.clone()),
-                    schema.clone(),
-                    Vec::new(),
-                    "as the others".into(),
-                )
+                let select = Select::new(columns, schema.clone());
+                transform(input, select, schema.clone(), Vec::new(), Step::default())
             });
         }
         Ok(Relation::Union { inputs, schema })
@@ -71,9 +68,8 @@ impl Lowering<'_> {
         let keys = keys.collect();
         let null = unnest.options.null_handling;
         let (keep_null, keep_empty) = (null != NullHandling::Drop, null == NullHandling::PreserveAndExpandEmpty);
-        let names: Vec<&str> = unnest.exec_columns.iter().map(|c| c.name.as_str()).collect();
-        let what = format!("unnest {}", names.join(", "));
+        let step = Step::new("unnest", unnest.exec_columns.iter().map(|c| readable(&c.name)).collect());
         let operator = Unnest::new(columns, schema.clone(), keep_null, keep_empty);
-        Ok(transform(input, operator, schema, keys, what))
+        Ok(transform(input, operator, schema, keys, step))
     }
 }

@@ -9,6 +9,9 @@ use datafusion_expr::utils::conjunction;
 use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
 use super::lower::Lowering;
+use super::lower_join::on;
+use super::shown::shown_of;
+use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
 use crate::operator::static_join::{StaticJoin, StaticJoinParts, StaticTable};
 use crate::operator::{Select, Transform};
@@ -80,12 +83,11 @@ impl Lowering<'_> {
             condition.keys.iter().any(|(x, y)| (x == &**a && y == &**b) || (x == &**b && y == &**a))
         };
         let rest = conjunction(condition.parts.iter().filter(|part| !is_key(part)).cloned());
-        let shown: Vec<String> = condition.keys.iter().map(|(a, b)| format!("{a} = {b}")).collect();
-        let rest_shown = rest.as_ref().map_or(String::new(), |rest| format!(", where {}", rest.human_display()));
-        let kind = if is_outer { "keeping rows without a match" } else { "inner" };
-        let what = format!("join with static {} on {}{rest_shown}, {kind}", table.name(), shown.join(", "));
-
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
+        let mut with = vec![format!("{}, with static {}", kind.name(), table.name())];
+        with.extend(on(&condition.keys, &pair));
+        with.extend(rest.as_ref().map(|rest| format!("and {}", shown_of(rest, &pair))));
+        let step = Step::new("join", with);
         let condition = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
         let both = match stream {
             Side::Left => [input.schema(), fixed.schema()],
@@ -120,7 +122,7 @@ impl Lowering<'_> {
             transform: Arc::new(transform),
             schema,
             keys,
-            what,
+            step,
             beside: Some(Box::new(fixed)),
         })
     }

@@ -22,6 +22,8 @@ mod lower_static;
 mod lower_time;
 mod parse;
 mod plugin;
+mod shown;
+mod step;
 mod table_function;
 mod whole;
 mod window;
@@ -38,6 +40,9 @@ pub use error::SqlText;
 pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
+pub(crate) use shown::readable;
+pub(crate) use step::by_plugin;
+pub use step::{PluginUse, Step};
 pub use table_function::{MadeBy, TableCall};
 pub use whole::{Whole, over, split_order};
 
@@ -99,7 +104,7 @@ pub enum Relation {
         /// Per key of the aggregation below, the output columns that carry it.
         keys: Vec<Vec<usize>>,
         /// For people: what it does.
-        what: String,
+        step: Step,
         /// The rows of a static source that it takes beside its input.
         beside: Option<Box<Relation>>,
     },
@@ -123,7 +128,7 @@ pub enum Relation {
         /// How much later than they came rows may come out: what follows has a watermark that is so much behind.
         waits: i64,
         /// For people: what it does.
-        what: String,
+        step: Step,
     },
 }
 

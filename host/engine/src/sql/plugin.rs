@@ -169,6 +169,11 @@ fn visible<T>(fields: &[FieldRef], args: &[T]) -> usize {
 }
 
 impl PluginScalar {
+    /// Which of the arguments it reads, by their places.
+    pub fn reads(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<Vec<usize>> {
+        self.bound(fields, constants).map(|bound| bound.reads().to_vec())
+    }
+
     fn bound(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<BoundMap> {
         let key: BindingKey =
             fields.iter().zip(constants).map(|(f, c)| (f.data_type().clone(), f.is_nullable(), c.clone())).collect();

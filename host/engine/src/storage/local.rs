@@ -158,6 +158,14 @@ struct LocalLock {
     path: PathBuf,
 }
 
+impl Drop for LocalLock {
+    /// Closing the file would do, but for a child process that is being started: until it runs its program it has the
+    /// file open too.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 impl Lock for LocalLock {
     fn is_held(&self) -> io::Result<bool> {
         match fs::metadata(&self.path) {

@@ -5,6 +5,9 @@ pub mod reach;
 pub mod trigger;
 pub mod watermark;
 pub mod window;
+mod words;
+
+pub use words::in_words;
 
 /// Event times beyond this many microseconds from 1970 (about 146,000 years) are refused, so that window arithmetic
 /// cannot overflow.

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::in_words;
 use super::window::WindowSpec;
 
 /// One of a join's two sides.
@@ -70,6 +71,56 @@ impl Reach {
     /// From the least to the greatest difference; none where that is without end.
     pub fn span(&self) -> Option<i64> {
         Some(self.most?.saturating_sub(self.least?).max(0))
+    }
+
+    /// What it says of the times `left` and `right`; none if it says nothing.
+    pub fn in_words(&self, left: &str, right: &str) -> Option<String> {
+        let across = self.window.map(|w| w.size() - 1);
+        // What lies in one window is no further apart than its ends.
+        let least = self.least.filter(|l| across.is_none_or(|a| *l > -a));
+        let most = self.most.filter(|m| across.is_none_or(|a| *m < a));
+        let near = match (least, most) {
+            (None, None) => None,
+            (Some(0), Some(0)) => Some(format!("{right} at {left}")),
+            (Some(0), Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", in_words(m))),
+            (Some(l), Some(0)) if l < 0 => Some(format!("{right} at most {} before {left}", in_words(l))),
+            (Some(l), Some(m)) if l > 0 => Some(format!("{right} {} to {} after {left}", in_words(l), in_words(m))),
+            (Some(l), Some(m)) if m < 0 => Some(format!("{right} {} to {} before {left}", in_words(m), in_words(l))),
+            (Some(l), Some(m)) => {
+                Some(format!("{right} from {} before {left} to {} after it", in_words(l), in_words(m)))
+            }
+            (Some(0), None) => Some(format!("{right} not before {left}")),
+            (Some(l), None) if l > 0 => Some(format!("{right} at least {} after {left}", in_words(l))),
+            (Some(l), None) => Some(format!("{right} at most {} before {left}", in_words(l))),
+            (None, Some(0)) => Some(format!("{right} not after {left}")),
+            (None, Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", in_words(m))),
+            (None, Some(m)) => Some(format!("{right} at least {} before {left}", in_words(m))),
+        };
+        let window = self.window.map(|w| format!("{left} and {right} in one window of {}", in_words(w.size())));
+        match (near, window) {
+            (Some(near), Some(window)) => Some(format!("{near}, {window}")),
+            (near, window) => near.or(window),
+        }
+    }
+
+    /// When a row of `side`, whose time is called `time`, is kept no longer: the watermark …; none = never.
+    pub fn expiry_in_words(&self, side: Side, time: &str) -> Option<String> {
+        let most = match side {
+            Side::Left => self.most,
+            Side::Right => self.least.map(i64::saturating_neg),
+        }?;
+        let end = self.window.map(|w| {
+            format!("has reached the end of the window of {} that the row's {time} is in", in_words(w.size()))
+        });
+        if self.window.is_some_and(|w| most >= w.size() - 1) {
+            return end;
+        }
+        let bound = match most {
+            0 => format!("has reached the row's {time}"),
+            1.. => format!("is {} past the row's {time}", in_words(most)),
+            _ => format!("is no more than {} before the row's {time}", in_words(most)),
+        };
+        Some(end.map_or(bound.clone(), |end| format!("{bound}, or {end}")))
     }
 
     /// The times of the other side that match time `t` of `side`; empty where none can.

@@ -155,10 +155,10 @@ fn json_row(line: &str) -> Option<Option<Vec<Option<String>>>> {
         }),
         get("flag").map(|v| v.as_bool().map(|b| b.to_string())),
         get("items").map(|v| {
-            let items = v
-                .as_array()?
-                .iter()
-                .map(|i| if i.is_null() { Some("null".into()) } else { i.as_i64().map(|n| n.to_string()) });
+            // Inside nested values a number in a string is a number.
+            let integer = |i: &Value| i.as_i64().or_else(|| i.as_str()?.parse().ok()).map(|n| n.to_string());
+            let items = v.as_array()?.iter();
+            let items = items.map(|i| if i.is_null() { Some("null".into()) } else { integer(i) });
             items.collect::<Option<Vec<_>>>().map(|items| items.join(","))
         }),
     ]

@@ -80,6 +80,10 @@ fn wide(groups: &[u32]) -> Vec<usize> {
 }
 
 impl AggregateFunction for BuiltIn {
+    fn reads(&self) -> &[usize] {
+        &[]
+    }
+
     fn state_fields(&self) -> &Fields {
         &self.state_fields
     }

@@ -72,6 +72,10 @@ fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>,
 }
 
 impl AggregateFunction for Distinct {
+    fn reads(&self) -> &[usize] {
+        self.of.reads()
+    }
+
     fn state_fields(&self) -> &Fields {
         &self.state_fields
     }
@@ -173,6 +177,10 @@ mod tests {
     }
 
     impl AggregateFunction for SumAndCount {
+        fn reads(&self) -> &[usize] {
+            &[]
+        }
+
         fn state_fields(&self) -> &Fields {
             &self.0
         }

@@ -41,6 +41,9 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// Name and what else decides what a stored state means.
     fn describe(&self) -> String;
 
+    /// Which of its arguments are handed to a plugin, by their places; none if it calls none.
+    fn reads(&self) -> &[usize];
+
     /// Whether rows can make `partial` fail, so that they have to be found.
     fn may_reject(&self) -> bool {
         false

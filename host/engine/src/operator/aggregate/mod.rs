@@ -17,6 +17,7 @@ mod function;
 mod partial;
 mod plugin;
 mod session;
+mod words;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
 use super::expression::Expressions;
-use super::{Effects, Partial, Rows, Stateful};
+use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
@@ -248,6 +249,10 @@ impl Stateful for GroupAggregate {
             aggregates.join(", "),
             list(&self.state_fields)
         )
+    }
+
+    fn in_words(&self) -> InWords {
+        GroupAggregate::in_words(self)
     }
 
     fn waits_for_watermark(&self) -> bool {

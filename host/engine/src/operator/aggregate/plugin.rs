@@ -47,6 +47,10 @@ impl AggregateFunction for PluginAggregate {
         )
     }
 
+    fn reads(&self) -> &[usize] {
+        self.bound.reads()
+    }
+
     fn may_reject(&self) -> bool {
         true
     }

@@ -12,6 +12,7 @@
 
 mod close;
 mod partial;
+mod words;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use arrow::record_batch::RecordBatch;
 pub use partial::DedupPartial;
 
 use super::rows::arrow_failed;
-use super::{Effects, Expressions, Partial, Rows, Stateful};
+use super::{Effects, Expressions, InWords, Partial, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
@@ -107,6 +108,10 @@ impl Stateful for Dedup {
         }
         let keys: Vec<String> = keys.iter().map(|(name, data_type)| format!("{name}: {data_type}")).collect();
         format!("dedup by ({}), remembered {expiry}", keys.join(", "))
+    }
+
+    fn in_words(&self) -> InWords {
+        Dedup::in_words(self)
     }
 
     fn waits_for_watermark(&self) -> bool {

@@ -168,13 +168,15 @@ impl StreamJoin {
         Some((self.grid.slot_of(*from.start().min(to.start())), self.grid.slot_of(*from.end().max(to.end()))))
     }
 
-    /// Fetches the places of a block of keys, so that waiting for memory overlaps.
+    /// Fetches the places of a block of keys, so that waiting for memory overlaps. Each key's own slots only: those of
+    /// all together may be many more.
     fn warm(&self, fresh: &Fresh<'_>, side: Side, block: Range<usize>, slots: &Slots<'_>) {
         let new = fresh.of_side(side);
-        let wanted = block.clone().filter_map(|g| self.slots_of(new, side, g));
-        let Some(wanted) = wanted.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return };
-        for (_, bucket) in slots.between(side.other(), wanted) {
-            bucket.warm(&fresh.hashes[block.clone()]);
+        for group in block {
+            let Some(wanted) = self.slots_of(new, side, group) else { continue };
+            for (_, bucket) in slots.between(side.other(), wanted) {
+                bucket.warm(&fresh.hashes[group..=group]);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod finder;
 mod output;
 mod partial;
 mod store;
+mod words;
 
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::expression::Expressions;
-use super::{Effects, Partial, Rows, Stateful};
+use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
@@ -51,6 +52,17 @@ pub enum JoinKind {
 }
 
 impl JoinKind {
+    /// As it is called in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inner => "inner",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Full => "full",
+            Self::LeftSemi => "left semi",
+        }
+    }
+
     /// Whether rows of `side` come out without a match.
     pub fn is_outer(self, side: Side) -> bool {
         match side {
@@ -220,6 +232,10 @@ impl Stateful for StreamJoin {
         };
         let condition = condition.as_ref().map_or(String::new(), |c| format!(" where {}", c.describe()));
         format!("{kind:?} join of {} and {}, {reach:?}{condition}", side(left), side(right))
+    }
+
+    fn in_words(&self) -> InWords {
+        StreamJoin::in_words(self)
     }
 
     fn waits_for_watermark(&self) -> bool {

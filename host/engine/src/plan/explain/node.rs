@@ -1,0 +1,84 @@
+//! Sources and operators in words.
+
+use super::words::{columns, event_time, format_name, mode_name, own, watermark};
+use super::{Branch, Explainer, Fact};
+use crate::job::{Logic, SourceConnector, SourceSpec};
+use crate::plan::PlannedNode;
+use crate::sql::Emits;
+use crate::time::in_words;
+
+impl<'a> Explainer<'a> {
+    /// The node of this name, with all below it; its name alone if it was described before.
+    pub fn node(&mut self, name: &str) -> Branch {
+        let plan = self.plan;
+        let Some(at) = plan.nodes.iter().position(|n| n.name == name) else { return Branch::default() };
+        let node = &plan.nodes[at];
+        let source = plan.job.sources.get(at);
+        if !self.told.insert(&node.name) {
+            let kind = match source {
+                Some(source) if source.fixed.is_some() => "static source",
+                Some(_) => "source",
+                None => "operator",
+            };
+            return Branch { title: format!("{kind} {name}"), is_again: true, ..Branch::default() };
+        }
+        match source {
+            Some(source) => self.source(source, node),
+            None => self.operator(node),
+        }
+    }
+
+    fn source(&self, source: &SourceSpec, node: &PlannedNode) -> Branch {
+        let what = match &source.connector {
+            SourceConnector::File(file) => {
+                let path = self.relative(std::path::Path::new(&file.path.value));
+                format!("{} files {path}", format_name(&file.format))
+            }
+            SourceConnector::Generate(_) => "generated access-log rows".to_owned(),
+        };
+        let mut facts = vec![Fact::list("columns", columns(&node.schema))];
+        if let Some((number, column)) = node.observes {
+            facts.push(Fact::text("event time", node.schema.field(column).name()));
+            facts.push(Fact::text("watermark", own(self.plan, number, "")));
+        }
+        let Some(fixed) = source.fixed else {
+            return Branch { title: format!("source {}: {what}", node.name), facts, ..Branch::default() };
+        };
+        let read = match fixed.refresh {
+            None => "as a whole, once at the start".to_owned(),
+            Some(refresh) => format!("as a whole, at the start and again every {}", in_words(refresh)),
+        };
+        facts.push(Fact::text("read", read));
+        Branch { title: format!("static source {}: {what}", node.name), facts, ..Branch::default() }
+    }
+
+    fn operator(&mut self, node: &'a PlannedNode) -> Branch {
+        let plan = self.plan;
+        let spec = plan.job.operators.iter().find(|o| o.name.value == node.name);
+        let kind = match spec.map(|spec| &spec.logic) {
+            Some(Logic::Plugin { plugin, .. }) => format!("plugin {}", plugin.value),
+            Some(Logic::Dedup { .. }) => "dedup".to_owned(),
+            _ => "SQL".to_owned(),
+        };
+        let mode = match node.emits() {
+            Emits::Rows if !node.relation.is_stateful() => String::new(),
+            Emits::Rows => ", append".to_owned(),
+            Emits::Updates => format!(", {}", mode_name(crate::job::OutputMode::Update)),
+            Emits::Snapshot => format!(", {}", mode_name(crate::job::OutputMode::Complete)),
+        };
+        let mut facts = vec![Fact::list("columns", columns(&node.schema))];
+        facts.extend(event_time(&node.schema).map(|time| Fact::text("event time", time)));
+        let of_rows = match node.observes_input {
+            // On a stateful node event time is that of its input.
+            Some((number, _)) => Some(own(plan, number, " of its input")),
+            None => watermark(plan, &node.name, &node.watermark),
+        };
+        match of_rows {
+            Some(text) => facts.push(Fact::text("watermark", text)),
+            None if node.relation.is_stateful() => facts.push(Fact::text("watermark", "none")),
+            None => {}
+        }
+        let inputs = self.relation(node, &node.relation, &mut facts);
+        Branch { title: format!("operator {}: {kind}{mode}", node.name), facts, inputs, is_again: false }
+    }
+}
