@@ -31,6 +31,14 @@ fn clauses_that_a_stream_cannot_do() {
             "UNION",
             "append mode",
         ),
+        query(
+            "UNION of unlike queries",
+            "SELECT id FROM events UNION ALL SELECT id, ts FROM events",
+            "",
+            "as many columns as each other",
+            "SELECT id FROM events UNION ALL SELECT id, ts FROM events",
+            "NULL AS name",
+        ),
         query("INTERSECT", "SELECT id FROM events INTERSECT SELECT id FROM events", "", "INTERSECT", "INTERSECT", ""),
         query(
             "DISTINCT",

@@ -31,6 +31,14 @@ fn aggregations_and_windows_that_have_no_meaning() {
             "window(ts, …)",
         ),
         query(
+            "window over an expression",
+            &by_window("window(ts + INTERVAL '1 hour', '1 minute')"),
+            "",
+            "window over `ts + INTERVAL '1 hour'`, which is not the event time",
+            "window",
+            "window(ts, …)",
+        ),
+        query(
             "the same in update mode",
             &by_window("window(other, '1 minute')"),
             "output_mode = \"update\"",

@@ -64,6 +64,16 @@ impl SqlText {
 
     /// Where the words of `clause` first stand in the query, whatever the case and the white space between them.
     pub fn find(&self, clause: &str) -> Range<usize> {
+        self.find_before(clause, |_| true)
+    }
+
+    /// Where the function `name` is first called.
+    pub fn find_call(&self, name: &str) -> Range<usize> {
+        self.find_before(name, |behind| behind.trim_start().starts_with('('))
+    }
+
+    /// Where the words of `clause` first stand before something of which `fits` is true.
+    fn find_before(&self, clause: &str, fits: impl Fn(&str) -> bool) -> Range<usize> {
         let sql = self.sql().to_ascii_lowercase();
         let words: Vec<String> = clause.to_ascii_lowercase().split(' ').map(str::to_owned).collect();
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -78,7 +88,7 @@ impl SqlText {
                 end += gap + word.len();
                 found
             });
-            if follows && !sql[end..].chars().next().is_some_and(is_word) {
+            if follows && !sql[end..].chars().next().is_some_and(is_word) && fits(&sql[end..]) {
                 return at..end;
             }
         }

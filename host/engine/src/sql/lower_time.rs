@@ -13,6 +13,7 @@ use datafusion_physical_expr::expressions::cast;
 use super::bin::as_bin;
 use super::event_time::EventTimes;
 use super::lower::Lowering;
+use super::shown::shown;
 use super::window::{SESSION_WINDOW, WindowTime, as_window_call, is_window_type, session_spec, window_spec};
 use crate::Result;
 use crate::format::timestamp;
@@ -60,7 +61,7 @@ impl Lowering<'_> {
                         "a session cannot be emitted in update mode: what came out may become part of a longer one";
                     return Err(self
                         .text
-                        .refuse_clause(name, message)
+                        .refuse(self.text.find_call(name), message)
                         .with_help("set output_mode = \"append\" or \"complete\""));
                 }
                 TimeKey::Session { spec, time }
@@ -97,14 +98,13 @@ impl Lowering<'_> {
         if mode == OutputMode::Complete {
             return Ok(());
         }
-        let (_, field) = time.to_field(times.from).map_err(|e| self.text.error(e))?;
-        let refused = |message: String| self.text.refuse_clause(name, message);
+        let shown_time = shown(time);
+        let refused = |message: String| self.text.refuse(self.text.find_call(name), message);
         match times.mark(time) {
             Some(watermark) if !watermark.is_empty() || mode == OutputMode::Update => return Ok(()),
             Some(_) => {
                 let message = format!(
-                    "append mode emits a window when the watermark passes its end, and `{}` has no watermark",
-                    field.name()
+                    "append mode emits a window when the watermark passes its end, and `{shown_time}` has no watermark"
                 );
                 return Err(refused(message)
                     .with_help("add `watermark = \"1 minute\"` (how late rows may come) beside `event_time`"));
@@ -121,22 +121,22 @@ impl Lowering<'_> {
             || tables.find_map(|t| EventTimes { from: times.from, rows: &t.schema }.column().map(str::to_owned));
         if let Some(event_time) = times.column().map(str::to_owned).or_else(in_tables) {
             let message = format!(
-                "{name} over `{}`, which is not the event time: that is `{event_time}`, and the watermark speaks of it",
-                field.name()
+                "{name} over `{shown_time}`, which is not the event time: that is `{event_time}`, and the watermark speaks of it"
             );
-            let help = format!("write {name}({event_time}, …), or make `{}` the event_time", field.name());
+            let help = match time {
+                Expr::Column(_) => format!("write {name}({event_time}, …), or make `{shown_time}` the event_time"),
+                _ => format!("write {name}({event_time}, …)"),
+            };
             return Err(refused(message).with_help(help));
         }
         if mode == OutputMode::Update {
             return Ok(());
         }
         let message = format!(
-            "append mode emits a window when the watermark passes its end, and `{}` is no event time",
-            field.name()
+            "append mode emits a window when the watermark passes its end, and `{shown_time}` is no event time"
         );
         Err(refused(message).with_help(format!(
-            "add `event_time = \"{}\"` and `watermark = \"1 minute\"` to the source, or set output_mode = \"complete\"",
-            field.name()
+            "add `event_time = \"{shown_time}\"` and `watermark = \"1 minute\"` to the source, or set output_mode = \"complete\""
         )))
     }
 

@@ -42,6 +42,12 @@ pub(super) fn reword(error: &DataFusionError, plugins: &BTreeMap<String, PluginF
     if let Some(name) = between(text, "Invalid function '", "'") {
         return unknown_function(name, between(text, "Did you mean '", "'"), plugins);
     }
+    if text.starts_with("UNION queries have different number of columns") {
+        return Reworded::new(
+            "the queries of a UNION must give as many columns as each other",
+            "write the same columns in the same order, NULL AS name where one is missing",
+        );
+    }
     if text.starts_with("Projections require unique expression names") {
         let name = between(text, "expression \"", "\"").map_or(text, unqualified);
         return Reworded::new(format!("two columns are named `{name}`"), NAME_IT);
