@@ -10,6 +10,7 @@
 //! | `flat` | that an epoch's cost does not grow with the state |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
+//! | `joins` | joins of streams where a golden job cannot say it |
 //! | `layers` | that the engine's modules use lower layers only |
 //! | `model` | what windows mean, as a slow program |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
@@ -22,6 +23,7 @@
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
 //! | `sql` | what queries give where a golden job cannot say it |
 //! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
+//! | `static_joins` | joins with tables that stand still, change, and break |
 //! | `support` | running a job and reading its rows |
 
 #[cfg(test)]
@@ -38,6 +40,8 @@ mod flat;
 mod golden;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod joins;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
@@ -62,5 +66,7 @@ mod spark;
 mod sql;
 #[cfg(test)]
 mod sql_docs;
+#[cfg(test)]
+mod static_joins;
 #[cfg(test)]
 mod support;

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::model::{Mode, Row, Watermark};
-use super::scenario::Pipeline;
-use super::world::World;
+use super::join::Join;
+use super::model::{Mode, Row};
+use super::pairs::{Joined, Joining};
+use super::query::Question;
+use super::scenario::{Scenario, Stream};
+use super::watermark::Watermark;
+use super::world::{Planned, World};
 
 /// Rows by epoch, each as text, sorted.
 type ByEpoch = BTreeMap<usize, Vec<String>>;
 
-/// What a source's sinks must hold.
+/// What sinks must hold.
 #[derive(Debug, Default)]
 struct Expected {
     parts: BTreeMap<String, ByEpoch>,
@@ -20,34 +24,71 @@ struct Expected {
     letters: Vec<(usize, String, u64)>,
 }
 
+impl Expected {
+    fn part(&mut self, sink: &str, epoch: usize, rows: Vec<Value>) {
+        let rows = texts(rows);
+        let parts = self.parts.entry(sink.to_owned()).or_default();
+        if !rows.is_empty() {
+            parts.insert(epoch, rows);
+        }
+    }
+
+    /// Late rows say whence, when and for which node; those of no source know no place.
+    fn late(&mut self, sink: &str, epoch: usize, node: &str, late: Vec<(Row, Value)>) {
+        let told = |(row, mut shown): (Row, Value)| {
+            shown["_epoch"] = epoch.into();
+            shown["_node"] = node.into();
+            // A source's files lie in a folder of its name.
+            if let Some(source) = row.file.split('/').nth(1) {
+                shown["_source"] = source.into();
+                shown["_file"] = row.file.as_str().into();
+                shown["_line"] = row.line.into();
+            }
+            shown
+        };
+        self.part(sink, epoch, late.into_iter().map(told).collect());
+    }
+
+    fn reject(&mut self, epoch: usize, rejected: Vec<(String, u64)>) {
+        self.letters.extend(rejected.into_iter().map(|(file, line)| (epoch, file, line)));
+    }
+}
+
 /// Compares everything; the first difference.
 pub fn compare(world: &World) -> Result<(), String> {
+    let Scenario { streams, questions, join } = &world.scenario;
     let epochs = world.ledger.lock().unwrap().epochs.clone();
-    let published = world.published_now();
-    let mut letters = Vec::new();
-    for (number, pipeline) in world.pipelines.iter().enumerate() {
-        let files: Vec<Vec<usize>> = epochs.iter().map(|e| e[number].clone()).collect();
-        let mut read: Vec<usize> = files.concat();
+    for (number, stream) in streams.iter().enumerate() {
+        let mut read: Vec<usize> = epochs.iter().flat_map(|e| e.files[number].iter().copied()).collect();
         read.sort_unstable();
-        if read != (0..pipeline.files.len()).collect::<Vec<_>>() {
-            return Err(format!("{}: each file is read once, and it was {read:?}", pipeline.source));
+        if read != (0..stream.files.len()).collect::<Vec<_>>() {
+            return Err(format!("{}: each file is read once, and it was {read:?}", stream.name));
         }
-        let want = expected(pipeline, &files)?;
-        for (sink, want) in &want.parts {
-            let have = parts(&published, sink);
-            let numbers: std::collections::BTreeSet<_> = want.keys().chain(have.keys()).collect();
-            for epoch in numbers {
-                same(&format!("sink {sink}, epoch {epoch}"), have.get(epoch), want.get(epoch))?;
-            }
-        }
-        for (sink, want) in &want.snapshots {
-            let folder = format!("out/{sink}/snapshot-");
-            let have = published.iter().find(|(path, _)| path.starts_with(&folder)).map(|(_, bytes)| lines(bytes));
-            same(&format!("snapshot {sink}"), have.map(texts).as_ref(), Some(want))?;
-        }
-        letters.extend(want.letters);
     }
-    letters.sort();
+    let mut expected = Expected::default();
+    for (number, stream) in streams.iter().enumerate() {
+        expect_stream(&mut expected, stream, number, &epochs);
+    }
+    for question in questions {
+        expect_answer(&mut expected, question, streams, &epochs)?;
+    }
+    if let Some(join) = join {
+        expect_joined(&mut expected, join, streams, &epochs)?;
+    }
+    let published = world.published_now();
+    for (sink, want) in &expected.parts {
+        let have = parts(&published, sink);
+        let numbers: std::collections::BTreeSet<_> = want.keys().chain(have.keys()).collect();
+        for epoch in numbers {
+            same(&format!("sink {sink}, epoch {epoch}"), have.get(epoch), want.get(epoch))?;
+        }
+    }
+    for (sink, want) in &expected.snapshots {
+        let folder = format!("out/{sink}/snapshot-");
+        let have = published.iter().find(|(path, _)| path.starts_with(&folder)).map(|(_, bytes)| lines(bytes));
+        same(&format!("snapshot {sink}"), have.map(texts).as_ref(), Some(want))?;
+    }
+    expected.letters.sort();
     let file = published.iter().find(|(path, _)| path.ends_with(".jsonl"));
     let mut have: Vec<(usize, String, u64)> = file.map_or(Vec::new(), |(_, bytes)| {
         let place = |l: &Value| {
@@ -56,70 +97,91 @@ pub fn compare(world: &World) -> Result<(), String> {
         lines(bytes).iter().map(place).collect()
     });
     have.sort();
-    if have == letters { Ok(()) } else { Err(format!("dead letters: {have:?}\nmust be: {letters:?}")) }
+    let letters = &expected.letters;
+    if have == *letters { Ok(()) } else { Err(format!("dead letters: {have:?}\nmust be: {letters:?}")) }
 }
 
-fn expected(pipeline: &Pipeline, epochs: &[Vec<usize>]) -> Result<Expected, String> {
-    let Pipeline { source, query, .. } = pipeline;
-    let mut expected = Expected::default();
-    let mut watermark = Watermark::new(pipeline.delay);
-    let mut stateful = query.model(pipeline.delay);
-    let mut part = |sink: &str, epoch: usize, rows: Vec<Value>| {
-        let rows = texts(rows);
-        let parts = expected.parts.entry(format!("{sink}_{source}")).or_default();
-        if !rows.is_empty() {
-            parts.insert(epoch, rows);
+fn expect_stream(expected: &mut Expected, stream: &Stream, number: usize, epochs: &[Planned]) {
+    for (epoch, planned) in epochs.iter().enumerate() {
+        for file in planned.files[number].iter().map(|n| &stream.files[*n]) {
+            expected.reject(epoch, file.malformed.iter().map(|line| (file.name.clone(), *line)).collect());
         }
-    };
-    let (mut letters, mut snapshot) = (Vec::new(), Vec::new());
-    for (epoch, files) in epochs.iter().enumerate() {
-        let files: Vec<_> = files.iter().map(|n| &pipeline.files[*n]).collect();
-        for file in &files {
-            letters.extend(file.malformed.iter().map(|line| (epoch, file.name.clone(), *line)));
+        if stream.raw {
+            let rows = stream.rows(&planned.files[number]).iter().map(Row::shown).collect();
+            expected.part(&format!("raw_{}", stream.name), epoch, rows);
         }
-        let rows: Vec<Row> = files.iter().flat_map(|file| file.rows.iter().cloned()).collect();
-        let (late, close) = watermark.epoch(&rows);
-        if pipeline.raw {
-            part("raw", epoch, rows.iter().map(Row::shown).collect());
+    }
+}
+
+fn expect_answer(
+    expected: &mut Expected,
+    question: &Question,
+    streams: &[Stream],
+    epochs: &[Planned],
+) -> Result<(), String> {
+    let Question { name, of, greatest, except, query, .. } = question;
+    let sources: Vec<&Stream> = of.iter().map(|n| &streams[*n]).collect();
+    let mut watermark = Watermark::of(&sources, *greatest);
+    let mut stateful = question.model(streams);
+    let mut snapshot = Vec::new();
+    for (epoch, planned) in epochs.iter().enumerate() {
+        let mut rows: Vec<Vec<Row>> = of.iter().map(|n| streams[*n].rows(&planned.files[*n])).collect();
+        let (late, close) = watermark.epoch(planned.now, &rows);
+        if let (Some(last), Some(except)) = (rows.last_mut(), except) {
+            last.retain(|row| row.url != *except);
         }
-        let rows: Vec<Row> = rows.into_iter().filter(|r| query.without.is_none_or(|url| r.url != url)).collect();
+        let mut rows = rows.concat();
+        if question.shows_all() {
+            expected.part("both", epoch, rows.iter().map(Row::shown).collect());
+        }
+        rows.retain(|row| query.without.is_none_or(|url| row.url != url));
         let out = stateful.epoch(&rows, late, close);
-        letters.extend(out.rejected.into_iter().map(|(file, line)| (epoch, file, line)));
-        if pipeline.has_late() {
-            let told = |(row, shown): &(Row, Value)| {
-                let mut shown = shown.clone();
-                for (key, value) in [
-                    ("_epoch", epoch.into()),
-                    ("_node", format!("q_{source}").into()),
-                    ("_source", source.as_str().into()),
-                    ("_file", row.file.as_str().into()),
-                    ("_line", row.line.into()),
-                ] {
-                    shown[key] = value;
-                }
-                shown
-            };
-            part("late", epoch, out.late.iter().map(told).collect());
+        expected.reject(epoch, out.rejected);
+        if let Some(node) = query.late_node() {
+            expected.late(&format!("late_{name}"), epoch, &format!("{node}_{name}"), out.late);
         }
         if let Some(least) = query.having {
             let enough = out.rows.iter().filter(|row| row["n"].as_i64().unwrap() >= least);
             let narrow = enough.map(|row| serde_json::json!({"url": row["url"], "n": row["n"]}));
-            part("h", epoch, narrow.map(|row| with_epoch(row, epoch, query.mode)).collect());
+            let narrow = narrow.map(|row| with_epoch(row, epoch, query.mode)).collect();
+            expected.part(&format!("h_{name}"), epoch, narrow);
         }
         if query.mode == Mode::Complete {
             snapshot = out.rows;
         } else {
-            part("q", epoch, out.rows.into_iter().map(|row| with_epoch(row, epoch, query.mode)).collect());
+            let rows = out.rows.into_iter().map(|row| with_epoch(row, epoch, query.mode)).collect();
+            expected.part(&format!("q_{name}"), epoch, rows);
         }
     }
     if query.closes() && watermark.would_move() {
-        return Err(format!("{source}: the watermark has moved, and no epoch closed what it passed"));
+        return Err(format!("{name}: the watermark has moved, and no epoch closed what it passed"));
     }
     if query.mode == Mode::Complete {
-        expected.snapshots.insert(format!("q_{source}"), texts(snapshot));
+        expected.snapshots.insert(format!("q_{name}"), texts(snapshot));
     }
-    expected.letters = letters;
-    Ok(expected)
+    Ok(())
+}
+
+fn expect_joined(expected: &mut Expected, join: &Join, streams: &[Stream], epochs: &[Planned]) -> Result<(), String> {
+    let sources = join.sides.map(|n| &streams[n]);
+    let (mut watermark, mut of_left) = (Watermark::of(&sources, join.greatest), Watermark::of(&sources[..1], false));
+    let mut joining = Joining::new(join);
+    let in_one = join.counted.is_some_and(|counted| counted.in_one);
+    for (epoch, planned) in epochs.iter().enumerate() {
+        let rows = join.sides.map(|n| streams[n].rows(&planned.files[n]));
+        let (both, left) = (watermark.epoch(planned.now, &rows), of_left.epoch(planned.now, &rows[..1]));
+        let Joined { out, counted } = joining.epoch(rows, both, left);
+        expected.reject(epoch, out.rejected);
+        expected.late("late_joined", epoch, if in_one { "counted" } else { "joined" }, out.late);
+        if !in_one {
+            expected.part("joined", epoch, out.rows);
+        }
+        expected.part("counted", epoch, counted);
+    }
+    if watermark.would_move() {
+        return Err("joined: the watermark has moved, and no epoch closed what it passed".to_owned());
+    }
+    Ok(())
 }
 
 /// A change log's rows carry their epoch.

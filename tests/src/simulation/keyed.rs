@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::model::{Emitted, Mode, Row, object};
+use super::model::{Emitted, Ended, Mode, Row, object};
 use super::time::shown;
 
 /// A session: start, end, rows, and the bytes there are.
@@ -121,7 +121,7 @@ impl Firsts {
     }
 }
 
-/// Windows over the rows of other windows, which end at `end`; they count these and add up what these counted.
+/// Windows over the rows of other windows; they count these and add up what these counted.
 #[derive(Debug)]
 pub struct Chain {
     pub size: i64,
@@ -133,14 +133,13 @@ impl Chain {
         Self { size, state: BTreeMap::new() }
     }
 
-    /// `windows`: end and count of each.
-    pub fn epoch(&mut self, windows: &[(i64, i64)], late: i64, close: i64) -> Emitted {
-        for (end, n) in windows {
+    pub fn epoch(&mut self, windows: &[Ended], late: i64, close: i64) -> Emitted {
+        for Ended { end, rows, .. } in windows {
             // The last instant in it.
             let start = (end - 1).div_euclid(self.size) * self.size;
             if start + self.size > late {
                 let entry = self.state.entry(start).or_default();
-                (entry.0, entry.1) = (entry.0 + 1, entry.1 + n);
+                (entry.0, entry.1) = (entry.0 + 1, entry.1 + rows);
             }
         }
         let open = self.state.split_off(&(close.saturating_sub(self.size).saturating_add(1)));

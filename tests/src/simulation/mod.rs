@@ -6,12 +6,16 @@
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual two thousand.
 
 mod compare;
+mod join;
 mod keyed;
 mod model;
+mod pairs;
+mod query;
 mod random;
 mod scenario;
 mod source;
 mod time;
+mod watermark;
 mod world;
 
 use std::collections::BTreeSet;
@@ -98,8 +102,9 @@ fn a_seed_gives_the_same_story_and_the_same_calls_to_the_disk_each_time() {
     }
 }
 
-/// Seeds of small jobs: windows with late rows beside a snapshot; sessions; the first row of each key; a change log.
-const SMALL: [u64; 4] = [1, 6, 22, 91];
+/// Seeds of small jobs: sessions and a semi-join of windows; a change log and an outer join; a snapshot and the first rows
+/// of a union; windows with late rows, and a full join with windows behind it.
+const SMALL: [u64; 4] = [134, 209, 283, 307];
 
 #[test]
 fn a_disk_that_fails_at_any_call_loses_and_doubles_nothing() {

@@ -1,8 +1,8 @@
 //! What a query means, as a slow program that holds everything in lists and shares nothing with the engine: groups here,
-//! what else keeps state in [`super::keyed`].
+//! what else keeps state in [`super::keyed`] and [`super::pairs`].
 //!
-//! Epoch N judges lateness by W(N−1) and closes state by W(N), where W(N) is the greatest event time of the epochs before
-//! N minus the delay. Times are microseconds since 1970; rows that come out are JSON objects.
+//! Epoch N judges lateness by W(N−1) and closes state by W(N), which come from [`super::watermark`]. Times are
+//! microseconds since 1970; rows that come out are JSON objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,37 +43,19 @@ pub struct Emitted {
     pub rows: Vec<Value>,
     /// Each with what the operator was given of it.
     pub late: Vec<(Row, Value)>,
-    /// Of windows that are over: when they ended, and how many rows they had.
-    pub ended: Vec<(i64, i64)>,
+    /// Windows that are over.
+    pub ended: Vec<Ended>,
     /// Rows that cannot be used, by file and line.
     pub rejected: Vec<(String, u64)>,
 }
 
-/// How far a source's event time has come.
+/// A group's window that is over.
 #[derive(Debug)]
-pub struct Watermark {
-    delay: i64,
-    greatest: Option<i64>,
-    late: i64,
-    close: i64,
-}
-
-impl Watermark {
-    pub fn new(delay: i64) -> Self {
-        Self { delay, greatest: None, late: NEVER, close: NEVER }
-    }
-
-    /// W(N−1) and W(N) of the next epoch, which has these rows.
-    pub fn epoch(&mut self, rows: &[Row]) -> (i64, i64) {
-        (self.late, self.close) = (self.close, self.close.max(self.greatest.map_or(NEVER, |g| g - self.delay)));
-        self.greatest = self.greatest.max(rows.iter().filter_map(|r| r.time).max());
-        (self.late, self.close)
-    }
-
-    /// Whether another epoch would close more than the last one.
-    pub fn would_move(&self) -> bool {
-        self.greatest.is_some_and(|g| g - self.delay > self.close)
-    }
+pub struct Ended {
+    pub end: i64,
+    pub url: String,
+    /// Rows it had.
+    pub rows: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +140,11 @@ impl Groups {
             Mode::Complete => self.state.keys().cloned().collect(),
         };
         out.rows = emitted.iter().map(|key| self.row(key)).collect();
-        out.ended = done.iter().map(|key| (key.0 + size, self.state[key].rows)).collect();
-        done.iter().for_each(|key| drop(self.state.remove(key)));
+        let ended = |(start, url): (i64, String)| {
+            let rows = self.state.remove(&(start, url.clone())).map_or(0, |group| group.rows);
+            Ended { end: start + size, url, rows }
+        };
+        out.ended = done.into_iter().map(ended).collect();
         out
     }
 }
@@ -181,7 +166,7 @@ impl Stateful {
             Self::Firsts(firsts) => firsts.epoch(rows, late, close),
             Self::Chain(groups, chain) => {
                 let first = groups.epoch(rows, late, close);
-                Emitted { rejected: first.rejected, ..chain.epoch(&first.ended, late, close) }
+                Emitted { rejected: first.rejected, late: first.late, ..chain.epoch(&first.ended, late, close) }
             }
         }
     }

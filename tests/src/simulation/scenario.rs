@@ -1,96 +1,33 @@
-//! What is simulated: files of rows, late, early, malformed, and queries over them, all from a seed.
+//! What is simulated: files of rows, late, early, malformed, and what is asked of them, all from a seed.
 
 use std::fmt::Write as _;
 
-use super::keyed::{Chain, Firsts, Sessions};
-use super::model::{Groups, Mode, Row, Stateful};
+use super::join::Join;
+use super::model::Row;
+use super::query::{Query, Question, sink};
 use super::random::Random;
 use super::time::{NOON, SECOND, shown};
 
-/// One source with what is asked of it.
+/// A job.
 #[derive(Debug)]
-pub struct Pipeline {
-    pub source: String,
+pub struct Scenario {
+    pub streams: Vec<Stream>,
+    pub questions: Vec<Question>,
+    pub join: Option<Join>,
+}
+
+/// A source.
+#[derive(Debug)]
+pub struct Stream {
+    pub name: String,
     pub files: Vec<File>,
     pub max_files: u64,
     /// How long the watermark waits.
     pub delay: i64,
-    pub query: Query,
-    /// A file sink takes the source's rows as they are.
+    /// After how long without a row it holds no other source back.
+    pub idle_after: Option<i64>,
+    /// A file sink takes its rows as they are.
     pub raw: bool,
-}
-
-/// What happens to a source's rows.
-#[derive(Debug, Clone, Copy)]
-pub struct Query {
-    pub kind: Kind,
-    /// Length and slide of the windows.
-    pub window: Option<(i64, i64)>,
-    pub mode: Mode,
-    /// Rows of this url are not wanted.
-    pub without: Option<&'static str>,
-    /// A second query takes the groups of at least so many rows.
-    pub having: Option<i64>,
-}
-
-/// What a query keeps state for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Groups by url, in windows or not.
-    Groups,
-    /// Groups by url and session.
-    Sessions { gap: i64 },
-    /// `SELECT DISTINCT` of url and time.
-    Distinct,
-    /// A node that passes the first row of each url, or of each url and time.
-    Firsts { with_time: bool, within: Option<i64> },
-    /// Windows of this size over the windows, in one query or in two.
-    Chain { size: i64, in_one: bool },
-}
-
-impl Kind {
-    /// From numbers of its own: what else a seed draws does not move.
-    fn draw(random: &mut Random, windowed: bool, mode: &mut Mode) -> Self {
-        let kind = match random.below(10) {
-            0 | 1 => Self::Sessions { gap: random.between(1, 40) * SECOND },
-            2 => Self::Distinct,
-            3 => Self::Firsts { with_time: true, within: None },
-            4 => Self::Firsts { with_time: false, within: random.one_in(2).then(|| random.between(0, 90) * SECOND) },
-            5 if windowed => Self::Chain { size: random.between(1, 24) * 5 * SECOND, in_one: random.one_in(2) },
-            _ => Self::Groups,
-        };
-        match kind {
-            Self::Groups => {}
-            Self::Sessions { .. } if *mode == Mode::Complete => {}
-            _ => *mode = Mode::Append,
-        }
-        kind
-    }
-}
-
-impl Query {
-    /// What it means, behind a watermark with this delay.
-    pub fn model(&self, delay: i64) -> Stateful {
-        match self.kind {
-            Kind::Groups => Stateful::Groups(Groups::new(self.window, self.mode)),
-            Kind::Sessions { gap } => Stateful::Sessions(Sessions::new(gap, self.mode)),
-            Kind::Distinct => Stateful::Firsts(Firsts::new(true, true, 0)),
-            Kind::Firsts { with_time, within } => {
-                Stateful::Firsts(Firsts::new(with_time, false, within.unwrap_or(delay)))
-            }
-            Kind::Chain { size, .. } => Stateful::Chain(Groups::new(self.window, Mode::Append), Chain::new(size)),
-        }
-    }
-
-    /// Whether a watermark that moves changes anything.
-    pub fn closes(&self) -> bool {
-        self.mode != Mode::Complete && (self.kind != Kind::Groups || self.window.is_some())
-    }
-
-    /// Whether what comes out has been counted.
-    fn counts(&self) -> bool {
-        matches!(self.kind, Kind::Groups | Kind::Sessions { .. })
-    }
 }
 
 /// A file of the input.
@@ -107,126 +44,73 @@ pub struct File {
 
 const URLS: [&str; 4] = ["/", "/a", "/b", "/c"];
 
-impl Pipeline {
-    pub fn new(number: usize, random: &mut Random) -> Self {
-        let source = format!("s{number}");
-        let windowed = !random.one_in(4);
-        let mut mode = match random.below(6) {
-            0..=2 if windowed => Mode::Append,
-            3 => Mode::Complete,
-            _ => Mode::Update,
-        };
-        let slide = random.between(1, 8) * 5 * SECOND;
-        let size = slide * random.between(1, 4) - if random.one_in(4) { SECOND } else { 0 };
-        let mut kinds = Random::new(random.clone().next());
-        let kind = Kind::draw(&mut kinds, windowed, &mut mode);
-        let mut query = Query {
-            kind,
-            window: windowed.then_some((size.max(slide), slide)),
-            mode,
-            without: random.one_in(3).then_some("/b"),
-            having: (mode != Mode::Complete && random.one_in(3)).then(|| random.between(1, 4)),
-        };
-        query.having = query.having.filter(|_| query.counts());
+impl Scenario {
+    /// A source or two, each with a query of its own; in two jobs of three a query over both, or over one of them twice.
+    pub fn new(seed: u64, random: &mut Random) -> Self {
+        let (mut streams, mut questions) = (Vec::new(), Vec::new());
+        for number in 0..1 + random.below(2) as usize {
+            let query = Query::new(random);
+            let stream = Stream::new(number, random);
+            questions.push(Question::of_one(number, &stream, query));
+            streams.push(stream);
+        }
+        // From numbers of its own: what else a seed draws does not move.
+        let mut random = Random::new(seed ^ 0x4A01_4A01);
+        let mut join = None;
+        match random.below(6) {
+            0 | 1 => {}
+            2 => questions.push(Question::of_several(&mut streams, &mut random)),
+            _ => join = Some(Join::new(&streams, &mut random)),
+        }
+        Self { streams, questions, join }
+    }
+
+    /// The job file.
+    pub fn job(&self) -> String {
+        let mut text = "name = \"simulated\"\ncheckpoint = \"state\"\n".to_owned();
+        text.extend(self.streams.iter().map(Stream::job));
+        text.extend(self.questions.iter().map(|q| q.job(&self.streams)));
+        text.extend(self.join.iter().map(|j| j.job(&self.streams)));
+        text
+    }
+}
+
+impl Stream {
+    fn new(number: usize, random: &mut Random) -> Self {
+        let name = format!("s{number}");
         let (step, spread) = (random.between(1, 60) * SECOND, random.between(1, 90) * SECOND);
         let most = if random.one_in(3) { 25 } else { 9 };
-        let files = (0..random.between(1, most)).map(|n| File::new(&source, n, step, spread, random)).collect();
+        let files = (0..random.between(1, most)).map(|n| File::new(&name, n, step, spread, random)).collect();
         Self {
             files,
-            source,
+            name,
             max_files: random.between(1, 4) as u64,
             delay: random.between(0, 60) * SECOND,
-            query,
+            idle_after: None,
             raw: random.one_in(3),
         }
     }
 
-    /// Its part of the job file.
-    pub fn job(&self) -> String {
-        let Self { source, max_files, delay, query, .. } = self;
-        let seconds = |micros: i64| format!("{}ms", micros / 1000);
+    fn job(&self) -> String {
+        let Self { name, max_files, delay, .. } = self;
         let mut text = format!(
-            "[source.{source}]\npath = \"in/{source}\"\nformat = \"json\"\nmax_files_per_epoch = {max_files}\n\
-             schema = {{ url = \"utf8\", t = \"timestamp\", bytes = \"int64\" }}\nevent_time = \"t\"\nwatermark = \"{}\"\n",
-            seconds(*delay)
+            "[source.{name}]\npath = \"in/{name}\"\nformat = \"json\"\nmax_files_per_epoch = {max_files}\n\
+             schema = {{ url = \"utf8\", t = \"timestamp\", bytes = \"int64\" }}\nevent_time = \"t\"\nwatermark = \"{}ms\"\n",
+            delay / 1000
         );
-        let filter = query.without.map_or(String::new(), |url| format!(" WHERE url <> '{url}'"));
-        let windows = |(size, slide): (i64, i64)| format!("window(t, '{}', '{}')", seconds(size), seconds(slide));
-        let sql = match (query.kind, query.window) {
-            (Kind::Sessions { gap }, _) => format!(
-                "SELECT session_window.start, session_window.end, url, count(*) AS n, sum(bytes) AS total, max(bytes) AS most \
-                 FROM {source}{filter} GROUP BY session_window(t, '{}'), url",
-                seconds(gap)
-            ),
-            (Kind::Distinct, _) => format!("SELECT DISTINCT url, t FROM {source}{filter}"),
-            (Kind::Firsts { .. }, _) => format!("SELECT url, t, bytes FROM {source}{filter}"),
-            (Kind::Chain { size, in_one }, Some(first)) => {
-                let first =
-                    format!("SELECT window, url, count(*) AS n FROM {source}{filter} GROUP BY {}, url", windows(first));
-                let inner = if in_one {
-                    format!("({first})")
-                } else {
-                    write!(text, "[operator.i_{source}]\nsql = \"{first}\"\n").unwrap();
-                    format!("i_{source}")
-                };
-                format!(
-                    "SELECT window.start, count(*) AS groups, sum(n) AS n FROM {inner} GROUP BY window(window, '{}')",
-                    seconds(size)
-                )
-            }
-            (_, Some((size, slide))) => format!(
-                "SELECT window.start, url, count(*) AS n, sum(bytes) AS total, min(bytes) AS least, max(bytes) AS most \
-                 FROM {source}{filter} GROUP BY window(t, '{}', '{}'), url",
-                seconds(size),
-                seconds(slide)
-            ),
-            (_, None) => format!("SELECT url, count(*) AS n, sum(bytes) AS total FROM {source}{filter} GROUP BY url"),
-        };
-        let mode = match query.mode {
-            Mode::Append => "append",
-            Mode::Update => "update",
-            Mode::Complete => "complete",
-        };
-        let late = if self.has_late() { format!("late = \"late_{source}\"\n") } else { String::new() };
-        if let Kind::Firsts { with_time, within } = query.kind {
-            let keys = if with_time { "\"url\", \"t\"" } else { "\"url\"" };
-            let within = within.map_or(String::new(), |within| format!(", within = \"{}\"", seconds(within)));
-            let dedup = format!("dedup = {{ keys = [{keys}]{within} }}");
-            write!(text, "[operator.i_{source}]\nsql = \"{sql}\"\n").unwrap();
-            write!(text, "[operator.q_{source}]\ninput = \"i_{source}\"\n{dedup}\n{late}").unwrap();
-        } else {
-            write!(text, "[operator.q_{source}]\nsql = \"{sql}\"\noutput_mode = \"{mode}\"\n{late}").unwrap();
-        }
-        let changelog = if query.mode == Mode::Update { "changelog = true\n" } else { "" };
-        text += &sink(&format!("q_{source}"), &format!("q_{source}"), changelog);
-        if let Some(least) = query.having {
-            write!(text, "[operator.h_{source}]\nsql = \"SELECT url, n FROM q_{source} WHERE n >= {least}\"\n")
-                .unwrap();
-            text += &sink(&format!("h_{source}"), &format!("h_{source}"), changelog);
+        if let Some(after) = self.idle_after {
+            writeln!(text, "idle_after = \"{}ms\"", after / 1000).unwrap();
         }
         if self.raw {
-            text += &sink(&format!("raw_{source}"), source, "");
-        }
-        if self.has_late() {
-            write!(
-                text,
-                "[sink.late_{source}]\nconnector = \"file\"\npath = \"out/late_{source}\"\nformat = \"json\"\n"
-            )
-            .unwrap();
+            text += &sink(&format!("raw_{name}"), name, "");
         }
         text
     }
 
-    /// Whether rows can be late.
-    pub fn has_late(&self) -> bool {
-        self.query.closes() && !matches!(self.query.kind, Kind::Chain { .. })
+    /// The rows of these files.
+    pub fn rows(&self, files: &[usize]) -> Vec<Row> {
+        files.iter().flat_map(|n| self.files[*n].rows.iter().cloned()).collect()
     }
-}
-
-fn sink(name: &str, input: &str, more: &str) -> String {
-    format!(
-        "[sink.{name}]\ninput = \"{input}\"\nconnector = \"file\"\npath = \"out/{name}\"\nformat = \"json\"\n{more}"
-    )
 }
 
 impl File {
@@ -274,10 +158,4 @@ impl File {
             line,
         }
     }
-}
-
-/// The whole job.
-pub fn job(pipelines: &[Pipeline]) -> String {
-    let head = "name = \"simulated\"\ncheckpoint = \"state\"\n".to_owned();
-    head + &pipelines.iter().map(Pipeline::job).collect::<String>()
 }

@@ -28,6 +28,8 @@ pub struct Feed {
     pub random: Random,
     /// What was planned since the loop last began an epoch: which files.
     pub planned: Option<Vec<usize>>,
+    /// Processing time of the last look.
+    pub looked: i64,
 }
 
 /// Asks for an end once nothing has come for so many looks.
@@ -59,9 +61,10 @@ impl Source for SimulatedSource {
         self.schema.clone()
     }
 
-    fn plan(&mut self, _now: i64) -> Result<Option<SourceRange>> {
+    fn plan(&mut self, now: i64) -> Result<Option<SourceRange>> {
         let shared = self.feed.clone();
         let mut feed = shared.lock().unwrap();
+        feed.looked = now;
         if !self.stopped && feed.random.one_in(2) {
             feed.visible = (feed.visible + 1 + feed.random.below(3) as usize).min(feed.files.len());
         }

@@ -18,7 +18,7 @@ use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::random::Random;
-use super::scenario::{self, Pipeline};
+use super::scenario::Scenario;
 use super::source::{Feed, SimulatedSource};
 
 /// The folder in which the job file would stand.
@@ -47,8 +47,14 @@ impl Clock for JumpingClock {
     }
 }
 
-/// One epoch as it was planned: per source the files that it reads.
-pub type Planned = Vec<Vec<usize>>;
+/// One epoch as it was planned.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Processing time at its beginning.
+    pub now: i64,
+    /// Per source the files that it reads.
+    pub files: Vec<Vec<usize>>,
+}
 
 /// What is known of the job's epochs.
 #[derive(Debug, Default)]
@@ -150,7 +156,7 @@ struct Damage {
 /// Everything about one simulated job.
 pub struct World {
     seed: u64,
-    pub pipelines: Vec<Pipeline>,
+    pub scenario: Scenario,
     pub text: String,
     pub disk: FaultyStorage,
     pub ledger: Arc<Mutex<Ledger>>,
@@ -173,23 +179,24 @@ pub struct World {
 impl World {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let pipelines: Vec<_> = (0..1 + random.below(2) as usize).map(|n| Pipeline::new(n, &mut random)).collect();
-        let feeds = pipelines.iter().map(|pipeline| {
+        let scenario = Scenario::new(seed, &mut random);
+        let feeds = scenario.streams.iter().map(|stream| {
             let feed = Feed {
-                files: Arc::new(pipeline.files.clone()),
+                files: Arc::new(stream.files.clone()),
                 visible: 0,
                 fails_after: None,
                 idle: 0,
                 random: random.fork(),
                 planned: None,
+                looked: 0,
             };
-            (pipeline.source.clone(), Arc::new(Mutex::new(feed)))
+            (stream.name.clone(), Arc::new(Mutex::new(feed)))
         });
         Self {
             seed,
             feeds: feeds.collect(),
-            text: scenario::job(&pipelines),
-            pipelines,
+            text: scenario.job(),
+            scenario,
             disk: FaultyStorage::new(),
             ledger: Arc::default(),
             clock: Arc::new(JumpingClock(Mutex::new((super::time::NOON, random.fork())))),
@@ -363,13 +370,15 @@ impl World {
     fn faults(&self, trouble: Trouble, stop: &Stop) -> Faults {
         let (ledger, disk, stop) = (self.ledger.clone(), self.disk.clone(), stop.clone());
         let killed = self.killed.clone();
-        let feeds: Vec<_> = self.pipelines.iter().map(|p| self.feeds[&p.source].clone()).collect();
+        let feeds: Vec<_> = self.scenario.streams.iter().map(|s| self.feeds[&s.name].clone()).collect();
         let passed = Mutex::new((0, 0));
         Faults::new(move |name| {
             let mut passed = passed.lock().unwrap();
             if name == point::PLANNED {
                 let files = feeds.iter().map(|f| f.lock().unwrap().planned.take().unwrap_or_default());
-                ledger.lock().unwrap().epochs.push(files.collect());
+                let files = files.collect();
+                let now = feeds[0].lock().unwrap().looked;
+                ledger.lock().unwrap().epochs.push(Planned { now, files });
                 passed.1 += 1;
                 if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
                     stop.request();

@@ -110,7 +110,7 @@ fn read(planned: &PlannedStatic, text: &JobText, open: &OpenSource, now: i64) ->
         None => RecordBatch::new_empty(schema),
     };
     let rows = whole.num_rows() as u64;
-    planned.table.replace(whole)?;
+    planned.table.replace(&whole)?;
     Ok(StaticVersion { read: now, digest: digest(&ranges), rows })
 }
 

@@ -62,6 +62,9 @@ impl<'a> Lowering<'a> {
                 {
                     return self.join_where(join, filter);
                 }
+                if let Some(swapped) = self.below_projection(filter)? {
+                    return self.lower(&swapped);
+                }
                 let input = self.lower(&filter.input)?;
                 let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
                 let schema = input.schema();

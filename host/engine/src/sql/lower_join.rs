@@ -1,27 +1,28 @@
 //! A join of the logical plan to a join of streams: which parts of its condition are keys, which bound the event times,
 //! which look at one side only; and what would keep rows for ever is refused.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, JoinType, NullEquality};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join};
+use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join, Projection};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
-use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
 use super::lower::{Lowering, filter_step, is_plugin_call, transform};
-use super::shown::{shown, shown_of};
+use super::shown::shown_of;
 use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
 use crate::Result;
-use crate::format::{timestamp, type_name};
+use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
 use crate::operator::{Expressions, Filter};
@@ -54,6 +55,33 @@ impl Lowering<'_> {
                 Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, step))
             }
         }
+    }
+
+    /// `filter` on the other side of the columns that the planner puts between it and an inner join, where what nobody
+    /// reads is left out and what is computed twice becomes a column.
+    pub(super) fn below_projection(&self, filter: &LogicalFilter) -> Result<Option<LogicalPlan>> {
+        let LogicalPlan::Projection(projection) = filter.input.as_ref() else { return Ok(None) };
+        let inner = matches!(&*projection.input, LogicalPlan::Join(join) if join.join_type == JoinType::Inner);
+        if !inner || projection.expr.iter().any(calls_plugin) {
+            return Ok(None);
+        }
+        let named = projection.schema.columns().into_iter().map(|c| c.flat_name());
+        let computed: BTreeMap<String, &Expr> = named.zip(&projection.expr).collect();
+        let in_its_place = |e: Expr| match &e {
+            Expr::Column(c) => match computed.get(&c.flat_name()) {
+                Some(of) => Ok(Transformed::yes((*of).clone().unalias())),
+                None => Ok(Transformed::no(e)),
+            },
+            _ => Ok(Transformed::no(e)),
+        };
+        let predicate = filter.predicate.clone().transform_up(in_its_place);
+        let swapped = predicate
+            .and_then(|predicate| LogicalFilter::try_new(predicate.data, projection.input.clone()))
+            .and_then(|filter| {
+                let filter = Arc::new(LogicalPlan::Filter(filter));
+                Projection::try_new_with_schema(projection.expr.clone(), filter, projection.schema.clone())
+            });
+        swapped.map(|swapped| Some(LogicalPlan::Projection(swapped))).map_err(|e| self.text.error(e))
     }
 
     pub(super) fn join(&self, join: &Join) -> Result<Relation> {
@@ -98,7 +126,6 @@ impl Lowering<'_> {
             if let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = &part
                 && let Some(pair) = find_valid_equijoin_key_pair(a, b, left, right).map_err(|e| self.text.error(e))?
             {
-                self.check_key_types(&pair, left, right)?;
                 condition.keys.push(pair);
                 condition.parts.push(part);
                 continue;
@@ -113,25 +140,6 @@ impl Lowering<'_> {
             }
         }
         Ok(condition)
-    }
-
-    /// Keys of different kinds would be compared as texts, or not at all.
-    fn check_key_types(&self, (a, b): &(Expr, Expr), left: &DFSchema, right: &DFSchema) -> Result<()> {
-        let (a, b) = (without_casts(a), without_casts(b));
-        let failed = |e| self.text.error(e);
-        let types = (a.get_type(left).map_err(failed)?, b.get_type(right).map_err(failed)?);
-        if class(&types.0) == class(&types.1) {
-            return Ok(());
-        }
-        let message = format!(
-            "mismatched key types: `{}` is {}, `{}` is {}",
-            shown(a),
-            type_name(&types.0),
-            shown(b),
-            type_name(&types.1)
-        );
-        let place = self.text.find_any(&[&a.to_string(), &b.to_string(), &shown(a), &shown(b)]);
-        Err(self.text.refuse(place, message).with_help(format!("CAST one of them: CAST({} AS …)", shown(a))))
     }
 
     /// `input` without the rows for which `parts` do not hold.
@@ -329,27 +337,4 @@ fn calls_plugin(expr: &Expr) -> bool {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     walked.is_err() || found
-}
-
-fn without_casts(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Cast(cast) => without_casts(&cast.expr),
-        Expr::Alias(alias) => without_casts(&alias.expr),
-        other => other,
-    }
-}
-
-/// Types of one class are compared as they are meant.
-fn class(data_type: &DataType) -> String {
-    match data_type {
-        t if t.is_numeric() => "number".to_owned(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            "bytes".to_owned()
-        }
-        DataType::Timestamp(..) => "time".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Dictionary(_, values) => class(values),
-        other => other.to_string(),
-    }
 }

@@ -10,6 +10,7 @@ mod clause;
 mod error;
 mod event_time;
 mod join_bounds;
+mod join_keys;
 mod join_refusals;
 mod json;
 mod lower;
@@ -198,6 +199,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     let provider = catalog::Catalog::new(context.tables, context.plugins);
     let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error_with(e, context.plugins))?;
     clause::refuse_expressions(text, &logical)?;
+    join_keys::refuse_mismatched(text, &logical)?;
     let optimized = catalog::optimize(logical, context.keep_columns).map_err(|e| text.error(e))?;
     lower::Lowering::new(text, context).lower(&optimized)
 }

@@ -150,13 +150,11 @@ impl Reach {
         *self.partners(side, t).end()
     }
 
-    /// When those rows of the other side expire that match time `t` of `side`; it is empty where none can match.
+    /// When those rows of the other side expire that match time `t` of `side`. Both bounds grow with `t`, also where no
+    /// time matches `t`: those of the first and the last of some times hold for all of these.
     #[inline]
     pub fn partners_expire(&self, side: Side, t: i64) -> RangeInclusive<i64> {
         let partners = self.partners(side, t);
-        if partners.is_empty() {
-            return partners;
-        }
         // The expiry grows with the time, and so bounds go over to bounds.
         let bound = |t: i64| if t == i64::MIN || t == i64::MAX { t } else { self.expiry(side.other(), t) };
         let (from, to) = (bound(*partners.start()), bound(*partners.end()));
@@ -200,6 +198,20 @@ mod tests {
                 prop_assert!(reach.partners_expire(Side::Left, left).contains(&reach.expiry(Side::Right, right)));
                 if let Some(wait) = reach.longest_wait() {
                     prop_assert!((left - right).abs() <= wait);
+                }
+            }
+        }
+
+        #[test]
+        fn of_several_times_the_first_and_the_last_say_when_partners_expire(
+            reach in reach(), mut times in proptest::collection::vec(-200i64..200, 1..6), other in -200i64..200,
+        ) {
+            times.sort_unstable();
+            let (first, last) = (times[0], times[times.len() - 1]);
+            for side in [Side::Left, Side::Right] {
+                let (from, to) = (reach.partners_expire(side, first), reach.partners_expire(side, last));
+                if times.iter().any(|t| reach.partners(side, *t).contains(&other)) {
+                    prop_assert!((*from.start()..=*to.end()).contains(&reach.expiry(side.other(), other)));
                 }
             }
         }

@@ -11,9 +11,9 @@ use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-pub use table::{StaticTable, Version};
+pub use table::StaticTable;
 
-use self::table::Index;
+use self::table::{Index, Lookup, locked};
 use super::expression::Expressions;
 use super::rows::arrow_failed;
 use super::{Effects, Origin, Rows, Transform};
@@ -50,28 +50,26 @@ pub struct StaticJoinParts {
 #[derive(Debug)]
 pub struct StaticJoin {
     parts: StaticJoinParts,
-    index: Mutex<Option<Arc<Index>>>,
+    lookup: Arc<Lookup>,
 }
 
 impl StaticJoin {
     /// Puts the parts together.
-    pub fn new(parts: StaticJoinParts) -> Self {
-        Self { parts, index: Mutex::new(None) }
+    pub fn new(mut parts: StaticJoinParts) -> Self {
+        let lookup = Arc::new(Lookup {
+            name: parts.name.clone(),
+            steps: std::mem::take(&mut parts.steps),
+            keys: parts.table_keys.clone(),
+            index: Mutex::new(None),
+        });
+        parts.table.add(&lookup);
+        Self { parts, lookup }
     }
 
     /// The index of the table as it is now.
     fn index(&self) -> Result<Arc<Index>> {
-        let version = self.parts.table.current()?;
-        let mut index = self.index.lock().map_err(|_| Error::internal("another thread of this job panicked"))?;
-        match &*index {
-            Some(index) if index.version == version.number => Ok(index.clone()),
-            _ => {
-                let built = Index::build(self.parts.table.name(), &version, &self.parts.steps, &self.parts.table_keys);
-                let built = Arc::new(built.map_err(|e| e.context(format!("operator `{}`", self.parts.name)))?);
-                *index = Some(built.clone());
-                Ok(built)
-            }
-        }
+        let index = locked(&self.lookup.index)?.clone();
+        index.ok_or_else(|| Error::internal(format!("`{}` was not read", self.parts.table.name())))
     }
 
     /// The columns of the left and the right side, for rows of the stream and of the table; none = null.

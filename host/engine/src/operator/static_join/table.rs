@@ -1,6 +1,6 @@
 //! The rows of a static side: read as a whole, replaced as a whole, and found by key.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::buffer::NullBuffer;
@@ -13,28 +13,32 @@ use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Bucket, hash_key};
 use crate::{Error, ErrorKind, Result};
 
-/// The rows of a static source, as they were last read. Shared by all who join with it.
+/// A static source, as it was last read. Shared by all who join with it.
 #[derive(Debug)]
 pub struct StaticTable {
     /// The source's name.
     name: Arc<str>,
     schema: SchemaRef,
-    current: Mutex<Option<Arc<Version>>>,
+    lookups: Mutex<Vec<Weak<Lookup>>>,
 }
 
-/// What was read at one time.
+/// How one join finds rows, and what it found them in last.
 #[derive(Debug)]
-pub struct Version {
-    /// Counted from 0 in each run.
-    pub number: u64,
-    /// The rows.
-    pub batch: RecordBatch,
+pub(super) struct Lookup {
+    /// The join's node.
+    pub name: Arc<str>,
+    /// What happens to the rows before the join.
+    pub steps: Vec<Arc<dyn Transform>>,
+    /// By what they are found.
+    pub keys: Expressions,
+    /// None was read yet.
+    pub index: Mutex<Option<Arc<Index>>>,
 }
 
 impl StaticTable {
     /// Nothing is read yet.
     pub fn new(name: Arc<str>, schema: SchemaRef) -> Self {
-        Self { name, schema, current: Mutex::new(None) }
+        Self { name, schema, lookups: Mutex::default() }
     }
 
     /// The source's name.
@@ -47,38 +51,41 @@ impl StaticTable {
         self.schema.clone()
     }
 
-    /// Puts `batch` in the place of what was there.
+    /// From the next [`StaticTable::replace`] on, as long as it lives, `lookup` has an index.
+    pub(super) fn add(&self, lookup: &Arc<Lookup>) {
+        // What another thread left behind in a panic is a list all the same.
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(lookup));
+    }
+
+    /// Puts `batch` in the place of what was there, for all who join with it, or for none of them.
     ///
     /// # Errors
-    /// Its columns are others.
-    pub fn replace(&self, batch: RecordBatch) -> Result<()> {
+    /// Its columns are others; a row for which a filter, a computed column or a key of a join fails.
+    pub fn replace(&self, batch: &RecordBatch) -> Result<()> {
         let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
         if types(&batch.schema()) != types(&self.schema) {
             return Err(Error::internal(format!("`{}` was read with other columns than were planned", self.name)));
         }
-        let mut current = self.lock()?;
-        let number = current.as_ref().map_or(0, |c| c.number + 1);
-        *current = Some(Arc::new(Version { number, batch }));
+        let lookups: Vec<Arc<Lookup>> = locked(&self.lookups)?.iter().filter_map(Weak::upgrade).collect();
+        let build = |lookup: &Arc<Lookup>| {
+            let built = Index::build(&self.name, batch, &lookup.steps, &lookup.keys);
+            built.map_err(|e| e.context(format!("operator `{}`", lookup.name)))
+        };
+        let built: Vec<Index> = lookups.iter().map(build).collect::<Result<_>>()?;
+        for (lookup, index) in lookups.iter().zip(built) {
+            *locked(&lookup.index)? = Some(Arc::new(index));
+        }
         Ok(())
-    }
-
-    /// The rows as they are now.
-    ///
-    /// # Errors
-    /// None were read.
-    pub fn current(&self) -> Result<Arc<Version>> {
-        self.lock()?.clone().ok_or_else(|| Error::internal(format!("`{}` was not read", self.name)))
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, Option<Arc<Version>>>> {
-        self.current.lock().map_err(|_| Error::internal("another thread of this job panicked"))
     }
 }
 
-/// The rows of one version as one join sees them, by key.
+pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    shared.lock().map_err(|_| Error::internal("another thread of this job panicked"))
+}
+
+/// The rows as one join sees them, by key.
 #[derive(Debug)]
 pub(super) struct Index {
-    pub version: u64,
     pub columns: Vec<ArrayRef>,
     /// Per key the number of its list.
     keys: Bucket,
@@ -88,10 +95,10 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// The rows of `version` that come out of `steps`, by `keys`. Rows with a null among the keys match nothing.
-    pub fn build(name: &str, version: &Version, steps: &[Arc<dyn Transform>], keys: &Expressions) -> Result<Self> {
+    /// The rows of `batch` that come out of `steps`, by `keys`. Rows with a null among the keys match nothing.
+    pub fn build(name: &str, batch: &RecordBatch, steps: &[Arc<dyn Transform>], keys: &Expressions) -> Result<Self> {
         let mut effects = Effects::default();
-        let mut rows = Rows::new(version.batch.clone());
+        let mut rows = Rows::new(batch.clone());
         for step in steps {
             rows = step.apply(rows, &mut effects)?;
         }
@@ -130,7 +137,7 @@ impl Index {
                 next[*list as usize] += 1;
             }
         }
-        Ok(Self { version: version.number, columns: rows.batch.columns().to_vec(), keys, starts, rows: in_lists })
+        Ok(Self { columns: rows.batch.columns().to_vec(), keys, starts, rows: in_lists })
     }
 
     /// The rows of `key`, in the order in which they were read.

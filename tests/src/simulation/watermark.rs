@@ -1,0 +1,67 @@
+//! How far event time has come in what a query reads: part of the [`super::model`].
+//!
+//! W(N) is made of the epochs before N: per source the greatest event time minus its delay, of several sources the least
+//! of these or the greatest. A source without a row for a while holds nobody back; where none has had one, W stays.
+
+use super::model::{NEVER, Row};
+use super::scenario::Stream;
+
+/// The watermark of one source, or of several together.
+#[derive(Debug)]
+pub struct Watermark {
+    inputs: Vec<Input>,
+    /// The greatest of several counts, not the least.
+    greatest: bool,
+    late: i64,
+    close: i64,
+}
+
+#[derive(Debug)]
+struct Input {
+    delay: i64,
+    idle_after: Option<i64>,
+    greatest: Option<i64>,
+    /// Processing time of the last epoch with a row, or of the first one.
+    last_row: Option<i64>,
+}
+
+impl Input {
+    fn watermark(&self) -> i64 {
+        self.greatest.map_or(NEVER, |greatest| greatest - self.delay)
+    }
+
+    fn is_idle(&self, now: i64) -> bool {
+        self.idle_after.zip(self.last_row).is_some_and(|(after, last)| now - last >= after)
+    }
+}
+
+impl Watermark {
+    pub fn of(streams: &[&Stream], greatest: bool) -> Self {
+        let input = |s: &&Stream| Input { delay: s.delay, idle_after: s.idle_after, greatest: None, last_row: None };
+        Self { inputs: streams.iter().map(input).collect(), greatest, late: NEVER, close: NEVER }
+    }
+
+    fn at(&self, now: i64) -> i64 {
+        let alone = self.inputs.len() == 1;
+        let active = self.inputs.iter().filter(|i| alone || !i.is_idle(now)).map(Input::watermark);
+        let together = if self.greatest { active.max() } else { active.min() };
+        together.unwrap_or(NEVER)
+    }
+
+    /// W(N−1) and W(N) of the next epoch, which begins at `now` of processing time and has these rows of each source.
+    pub fn epoch(&mut self, now: i64, rows: &[Vec<Row>]) -> (i64, i64) {
+        (self.late, self.close) = (self.close, self.close.max(self.at(now)));
+        for (input, rows) in self.inputs.iter_mut().zip(rows) {
+            input.greatest = input.greatest.max(rows.iter().filter_map(|r| r.time).max());
+            if !rows.is_empty() || input.last_row.is_none() {
+                input.last_row = Some(now);
+            }
+        }
+        (self.late, self.close)
+    }
+
+    /// Whether another epoch would close more than the last one did, whenever it begins.
+    pub fn would_move(&self) -> bool {
+        self.inputs.iter().all(|i| i.idle_after.is_none()) && self.at(0) > self.close
+    }
+}
