@@ -7,7 +7,6 @@
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
 //! | `edits` | what may change between two runs, and what is refused |
 //! | `event_time` | sessions, chains of windows and deduplication where a golden job cannot say it |
-//! | `flat` | that an epoch's cost does not grow with the state |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `joins` | joins of streams where a golden job cannot say it |
@@ -35,7 +34,6 @@ mod edits;
 #[cfg(test)]
 mod event_time;
 #[cfg(test)]
-mod flat;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
