@@ -93,6 +93,14 @@ fn whatever_happens_sinks_hold_what_the_model_says() {
     }
 }
 
+/// Beyond the usual seeds: a power cut takes a block in the middle of dead letters, and a bit of their record flips.
+#[test]
+fn seeds_that_found_something() {
+    for seed in [43357] {
+        simulate(seed).ended.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_story_and_the_same_calls_to_the_disk_each_time() {
     for seed in (0..1000).step_by(50) {
