@@ -1,11 +1,12 @@
 //! `docs/sql.md`: every example in it is run, and gives what stands there.
 //!
-//! A block ```` ```json NAME ```` is a table. A block ```` ```sql ```` is a one-off query over these tables; ```` ```sql refused
-//! [output mode] ```` is a job's query, over the same tables as streams. The ```` ```text ```` block behind it holds what comes
-//! out. `MILLSTREAM_WRITE_DOCS=1` writes what came out into the page: read it before you commit it.
+//! A block ```` ```json NAME ```` is a table. A block ```` ```sql ```` is a one-off query over these tables; ```` ```sql job ````
+//! and ```` ```sql refused [output mode] ```` are a job's query, over the same tables as streams, with all the
+//! ```` ```toml job ```` blocks of the page in the job. The ```` ```text ```` block behind it holds what comes out. `MILLSTREAM_WRITE_DOCS=1` writes what came out into the page: read it before you commit it.
 
 use std::path::PathBuf;
 
+use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use millstream_engine::job::Job;
@@ -55,16 +56,34 @@ event_time = "at"
 watermark = "10 seconds"
 "#;
 
-fn refused(scratch: &Scratch, sql: &str, mode: &str) -> String {
+/// The job of one query; `tables` are further tables of the job file.
+fn job(tables: &str, sql: &str, mode: &str) -> String {
     let mode = if mode.is_empty() { String::new() } else { format!("output_mode = \"{mode}\"\n") };
-    let text = format!("{SOURCES}[operator.x]\nsql = '''{sql}'''\n{mode}[sink.out]\ninput = \"x\"\n");
-    let job = Job::parse(&text, std::path::Path::new("job.toml"), scratch.path(), &[]);
+    let sink = "[sink.out]\ninput = \"x\"\nconnector = \"memory\"\n";
+    // Plugins are named as they are from the folder of the project.
+    let plugins = here().join("../plugins");
+    let tables = tables.replace("\"plugins/", &format!("\"{}/", plugins.display()));
+    format!("final_watermark = true\n{SOURCES}{tables}\n[operator.x]\nsql = '''{sql}'''\n{mode}{sink}")
+}
+
+fn refused(scratch: &Scratch, text: &str) -> String {
+    let job = Job::parse(text, std::path::Path::new("job.toml"), scratch.path(), &[]);
     match job.and_then(|job| check(job, Some(&runtime())).map(|_| ())) {
         Ok(()) => "(it was not refused)".to_owned(),
         Err(e) => {
             let help = e.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
             format!("{}{help}", e.message())
         }
+    }
+}
+
+fn of_job(scratch: &Scratch, text: &str) -> String {
+    match scratch.run(text) {
+        Ok(ran) => {
+            let batches = ran.tables.table("out").snapshot().unwrap();
+            in_order(&concat_batches(batches[0].schema_ref(), &batches).unwrap(), false)
+        }
+        Err(e) => format!("error: {}", e.message()),
     }
 }
 
@@ -94,20 +113,26 @@ fn every_example_gives_what_stands_there() {
     let scratch = Scratch::new();
     let mut tables = Vec::new();
     for block in &blocks {
+        if block.kind.starts_with("csv ") {
+            scratch.write(&format!("{}.csv", &block.kind[4..]), format!("{}\n", block.text));
+        }
         if let Some(name) = block.kind.strip_prefix("json ") {
             let file = scratch.write(&format!("{name}.jsonl"), format!("{}\n", block.text));
             tables.push(QueryTable { name: name.to_owned(), path: file, event_time: None });
         }
     }
+    let of_jobs = blocks.iter().filter(|b| b.kind == "toml job").map(|b| b.text.as_str());
+    let of_jobs = of_jobs.collect::<Vec<_>>().join("\n");
     let (mut wrong, mut examples) = (Vec::new(), 0);
     let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
     for pair in blocks.windows(2).rev() {
         let (asked, told) = (&pair[0], &pair[1]);
         let Some(how) = asked.kind.strip_prefix("sql") else { continue };
         assert_eq!(told.kind, "text", "docs/sql.md, line {}: no answer behind the query", asked.lines.start);
-        let have = match how.trim().strip_prefix("refused") {
-            Some(mode) => refused(&scratch, &asked.text, mode.trim()),
-            None => answer(&scratch, &asked.text, &tables),
+        let have = match how.trim().split_once(' ').unwrap_or((how.trim(), "")) {
+            ("refused", mode) => refused(&scratch, &job(&of_jobs, &asked.text, mode)),
+            ("job", mode) => of_job(&scratch, &job(&of_jobs, &asked.text, mode)),
+            _ => answer(&scratch, &asked.text, &tables),
         };
         examples += 1;
         if have != told.text {
