@@ -93,12 +93,10 @@ fn whatever_happens_sinks_hold_what_the_model_says() {
     }
 }
 
-/// Beyond the usual seeds: a power cut takes a block in the middle of dead letters, and a bit of their record flips.
+/// A seed beyond the usual ones: a power cut takes a block in the middle of dead letters, and a bit of their record flips.
 #[test]
-fn seeds_that_found_something() {
-    for seed in [43357] {
-        simulate(seed).ended.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-    }
+fn letters_with_a_hole_and_a_damaged_record_are_noticed() {
+    simulate(43357).ended.unwrap();
 }
 
 #[test]
