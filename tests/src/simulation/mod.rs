@@ -93,6 +93,12 @@ fn whatever_happens_sinks_hold_what_the_model_says() {
     }
 }
 
+/// A seed beyond the usual ones: a power cut takes a block in the middle of dead letters, and a bit of their record flips.
+#[test]
+fn letters_with_a_hole_and_a_damaged_record_are_noticed() {
+    simulate(43357).ended.unwrap();
+}
+
 #[test]
 fn a_seed_gives_the_same_story_and_the_same_calls_to_the_disk_each_time() {
     for seed in (0..1000).step_by(50) {

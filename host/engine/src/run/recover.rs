@@ -148,7 +148,8 @@ pub(super) fn refuse_lost_letters(plan: &Plan, recovered: &Recovered, folders: &
     };
     let last = file.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
     let of_epoch = serde_json::from_slice::<serde_json::Value>(last).ok().and_then(|line| line["epoch"].as_u64());
-    let unfinished = !last.is_empty() && file.last() != Some(&b'\n');
+    // Blocks that the disk never wrote read as zeros, also where what follows them was written.
+    let unfinished = !last.is_empty() && (file.last() != Some(&b'\n') || last.contains(&0));
     if !unfinished && of_epoch != Some(tail.epoch) {
         return Ok(());
     }
