@@ -203,7 +203,7 @@ fn a_window_is_a_key_for_what_follows() {
 [operator.users]
 sql = "SELECT window, user, sum(bytes) AS bytes FROM s GROUP BY window(t, '1 minute'), user"
 [operator.x]
-sql = "SELECT w.window.start AS start, window_time(window) AS t, count(*) AS users FROM users AS w GROUP BY window"
+sql = "SELECT w.window.start, window_time(window) AS t, count(*) AS users FROM users AS w GROUP BY window"
 [operator.once]
 sql = "SELECT DISTINCT window FROM users"
 [sink.once]

@@ -36,9 +36,17 @@ pub(super) fn ended(job: &str, summary: &Summary) -> Vec<String> {
     if summary.late > 0 {
         detail("late", text::count(summary.late));
     }
+    if summary.partly_late > 0 {
+        detail("part late", format!("{}, for some of their windows", text::count(summary.partly_late)));
+    }
     if summary.rejected > 0 {
         let place = summary.dead_letters.as_ref().map(|path| format!(", kept in {path}")).unwrap_or_default();
         detail("rejected", format!("{}{place}", text::count(summary.rejected)));
+    }
+    if summary.not_refreshed > 0 {
+        let times = if summary.not_refreshed == 1 { "time" } else { "times" };
+        let what = "static sources could not be read again, and stayed as they were";
+        detail("refresh", format!("{} {times} {what}", text::count(summary.not_refreshed)));
     }
     if let Some(watermark) = summary.watermark {
         detail("watermark", text::watermark(Some(watermark)));
@@ -67,7 +75,9 @@ pub(super) mod tests {
             bytes_in: 5 << 20,
             rows_out: BTreeMap::from([("console".to_owned(), 12), ("files".to_owned(), 3456)]),
             late: 3,
+            partly_late: 0,
             rejected: 2,
+            not_refreshed: 1,
             elapsed: Duration::from_millis(2500),
             watermark: Some(i64::MAX),
             checkpoint: "state/page-hits".into(),
@@ -88,6 +98,7 @@ pub(super) mod tests {
                 "  rows out   console 12, files 3,456",
                 "  late       3",
                 "  rejected   2, kept in page-hits.dead-letters.jsonl",
+                "  refresh    1 time static sources could not be read again, and stayed as they were",
                 "  watermark  end of input",
                 "  checkpoint state/page-hits",
             ]
@@ -96,6 +107,7 @@ pub(super) mod tests {
             epochs: 1,
             late: 0,
             rejected: 0,
+            not_refreshed: 0,
             watermark: None,
             temporary_checkpoint: true,
             stopped: StopReason::Requested,

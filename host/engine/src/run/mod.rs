@@ -256,7 +256,9 @@ struct Totals {
     bytes_in: u64,
     rows_out: BTreeMap<String, u64>,
     late: u64,
+    partly_late: u64,
     rejected: u64,
+    not_refreshed: u64,
 }
 
 struct Engine {
@@ -399,13 +401,16 @@ impl Engine {
     fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {
         let counters = &record.counters;
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
-        let (late, rejected) = (sum(&counters.late), sum(&counters.rejected));
+        let (late, partly_late) = (sum(&counters.late), sum(&counters.partly_late));
+        let (rejected, not_refreshed) = (sum(&counters.rejected), sum(&counters.not_refreshed));
         let totals = &mut self.totals;
         totals.epochs += 1;
         totals.rows_in += counters.rows_in;
         totals.bytes_in += counters.bytes_in;
         totals.late += late;
+        totals.partly_late += partly_late;
         totals.rejected += rejected;
+        totals.not_refreshed += not_refreshed;
         for (sink, rows) in &counters.rows_out {
             *totals.rows_out.entry(sink.clone()).or_default() += rows;
         }
@@ -418,7 +423,9 @@ impl Engine {
             bytes_in: counters.bytes_in,
             rows_out: sum(&counters.rows_out),
             late,
+            partly_late,
             rejected,
+            not_refreshed,
             state_rows: sum(&counters.state_rows),
             state_bytes: tables.map(|t| t.bytes() as u64).sum(),
             watermark: self.progress.watermark(&self.plan),
@@ -445,7 +452,9 @@ impl Engine {
             bytes_in: totals.bytes_in,
             rows_out: totals.rows_out.clone(),
             late: totals.late,
+            partly_late: totals.partly_late,
             rejected: totals.rejected,
+            not_refreshed: totals.not_refreshed,
             elapsed,
             watermark: self.progress.watermark(&self.plan),
             checkpoint: folder.path.display().to_string(),

@@ -24,8 +24,12 @@ pub struct EpochReport {
     pub rows_out: u64,
     /// Rows late for every window they belong to.
     pub late: u64,
+    /// Rows late for some of their windows only.
+    pub partly_late: u64,
     /// Rows that went to the dead letters.
     pub rejected: u64,
+    /// Static sources that could not be read again, each time counted: they stayed as they were.
+    pub not_refreshed: u64,
     /// Entries of state after the epoch.
     pub state_rows: u64,
     /// Bytes of state in memory after the epoch.
@@ -63,8 +67,12 @@ pub struct Summary {
     pub rows_out: BTreeMap<String, u64>,
     /// Rows late for every window they belong to.
     pub late: u64,
+    /// Rows late for some of their windows only.
+    pub partly_late: u64,
     /// Rows that went to the dead letters.
     pub rejected: u64,
+    /// Static sources that could not be read again, each time counted: they stayed as they were.
+    pub not_refreshed: u64,
     /// Time from start to end.
     pub elapsed: Duration,
     /// The least watermark at the end, microseconds since 1970; none = none yet.

@@ -2,6 +2,8 @@
 //! function's name, which names no table and no column: before planning such names are replaced by what they mean, a
 //! field of the grouping expression.
 //!
+//! A bound of an input's window, `t.window.start`, is called by the bound's name too.
+//!
 //! Inside the call itself, in `FROM`, `WHERE` and `GROUP BY`, the name is that of an input's column if anything: so a
 //! window of windows reads `GROUP BY window(window, '5 minutes')`.
 
@@ -16,6 +18,8 @@ use datafusion_sql::sqlparser::parser::Parser;
 use super::error::SqlText;
 use super::window::{SESSION_WINDOW, WINDOW};
 use crate::Result;
+
+const BOUNDS: [&str; 2] = ["start", "end"];
 
 /// Replaces `window`, `window.start` and `window.end` in each query that groups by a window, and the same of sessions.
 pub(super) fn rewrite_windows(text: &SqlText, query: &mut Query) -> Result<()> {
@@ -57,6 +61,16 @@ fn rewrite_body(text: &SqlText, body: &mut SetExpr, order_by: &mut impl VisitMut
 }
 
 fn rewrite_select(text: &SqlText, select: &mut Select, order_by: &mut impl VisitMut) -> Result<()> {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Ast::CompoundIdentifier(parts)) = item
+            && let [.., window, bound] = parts.as_slice()
+            && [WINDOW, SESSION_WINDOW].into_iter().any(|name| is_named(window, name))
+            && let Some(bound) = BOUNDS.into_iter().find(|name| is_named(bound, name))
+        {
+            *item =
+                SelectItem::ExprWithAlias { expr: Ast::CompoundIdentifier(parts.clone()), alias: Ident::new(bound) };
+        }
+    }
     let Some((name, call)) = window_call(text, select)? else { return Ok(()) };
     for item in &mut select.projection {
         if let SelectItem::UnnamedExpr(expr) = item
@@ -104,9 +118,6 @@ fn is_named(ident: &Ident, name: &str) -> bool {
 fn output_name(expr: &Ast, name: &str) -> Option<String> {
     match expr {
         Ast::Identifier(ident) if is_named(ident, name) => Some(name.to_owned()),
-        Ast::CompoundIdentifier(parts) if parts.len() == 2 && is_named(&parts[0], name) => {
-            Some(parts[1].value.to_lowercase())
-        }
         expr => called(expr).map(str::to_owned),
     }
 }
@@ -146,7 +157,7 @@ impl Meanings {
             Ast::Identifier(ident) if is_named(ident, self.name) => Some(self.call.clone()),
             Ast::CompoundIdentifier(parts) if parts.len() == 2 && is_named(&parts[0], self.name) => {
                 let field = parts[1].value.to_lowercase();
-                if !["start", "end"].contains(&field.as_str()) {
+                if !BOUNDS.contains(&field.as_str()) {
                     self.unknown.get_or_insert(format!("{}.{}", parts[0].value, parts[1].value));
                     return None;
                 }
