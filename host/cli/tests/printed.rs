@@ -1,5 +1,6 @@
-//! `millstream check --explain`, word for word: of each job `explain/NAME.toml` what `explain/NAME.txt` has, and of the
-//! job in `docs/explain.md` what stands there. `MILLSTREAM_WRITE_DOCS=1` writes what came out: read it before you commit it.
+//! What the program prints, word for word: `check --explain` of each job `printed/NAME.toml` is `printed/NAME.txt`, and
+//! of the jobs in `docs` it prints what stands there. `MILLSTREAM_WRITE_DOCS=1` writes what came out: read it before you
+//! commit it.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
@@ -37,7 +38,7 @@ fn writes() -> bool {
 #[test]
 fn plans_are_explained_word_for_word() {
     let mut jobs: Vec<PathBuf> =
-        fs::read_dir(here().join("tests/explain")).unwrap().map(|e| e.unwrap().path()).collect();
+        fs::read_dir(here().join("tests/printed")).unwrap().map(|e| e.unwrap().path()).collect();
     jobs.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     jobs.sort();
     assert!(jobs.len() >= 9, "only {} jobs were found", jobs.len());
@@ -59,20 +60,44 @@ fn plans_are_explained_word_for_word() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-#[test]
-fn the_page_shows_what_the_program_prints() {
-    let path = here().join("../../docs/explain.md");
-    let page = fs::read_to_string(&path).unwrap();
-    let block = |kind: &str| {
-        let (before, rest) = page.split_once(&format!("```{kind}\n")).unwrap();
-        let text = rest.split_once("```").unwrap().0;
-        (before.len() + kind.len() + 4, text)
-    };
-    let have = explained("page", block("toml").1);
-    let (at, told) = block("text");
+/// The text of the block that begins with this fence, and its place in the page.
+fn block<'p>(page: &'p str, fence: &str) -> (usize, &'p str) {
+    let (before, rest) = page.split_once(&format!("```{fence}\n")).unwrap();
+    (before.len() + fence.len() + 4, rest.split_once("```").unwrap().0)
+}
+
+/// The page has in its first `text` block what `prints` makes of it.
+fn compare(page: &str, prints: impl Fn(&str) -> String) {
+    let path = here().join("../../docs").join(page);
+    let text = fs::read_to_string(&path).unwrap();
+    let have = prints(&text);
+    let (at, told) = block(&text, "text");
     if writes() {
-        fs::write(&path, format!("{}{have}{}", &page[..at], &page[at + told.len()..])).unwrap();
+        fs::write(&path, format!("{}{have}{}", &text[..at], &text[at + told.len()..])).unwrap();
         return;
     }
-    assert!(have == told, "docs/explain.md: the program prints\n{have}\nand not\n{told}");
+    assert!(have == told, "docs/{page}: the program prints\n{have}\nand not\n{told}");
+}
+
+#[test]
+fn explain_shows_what_the_program_prints() {
+    compare("explain.md", |page| explained("page", block(page, "toml").1));
+}
+
+#[test]
+fn event_time_shows_what_the_program_prints() {
+    compare("event-time.md", |page| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("event-time");
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(folder.join("visits")).unwrap();
+        for file in 1..=4 {
+            let name = format!("visits/{file}.json");
+            fs::write(folder.join(&name), block(page, &format!("json {name}")).1).unwrap();
+        }
+        fs::write(folder.join("job.toml"), block(page, "toml").1).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        let output = program.arg("run").arg(folder.join("job.toml")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    });
 }
