@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Row, answer, at, job, out, pairs, streams, write_all};
 use crate::scratch::Scratch;
-use crate::support::assert_same_rows;
+use crate::support::{assert_same_rows, here};
 
 #[test]
 fn where_above_an_inner_join_bounds_it_and_commas_join() {
@@ -41,6 +41,39 @@ fn keys_of_two_kinds_meet_where_the_query_casts_them() {
         answer(&scratch, "SELECT a.n, b.n AS m FROM a, b WHERE TRY_CAST(a.k AS INT) = b.n AND a.t = b.t", ""),
         want
     );
+}
+
+#[test]
+fn a_pair_for_which_the_condition_fails_is_set_aside_and_the_rest_goes_on() {
+    let scratch = Scratch::new();
+    let rows: &[&[Row]] = &[&[(Some("x"), 1, 0), (Some("x"), 2, 0), (Some("x"), 4, 0)]];
+    write_all(&scratch, &[("a", rows), ("b", rows)]);
+    let sql = "SELECT a.n, b.n AS m FROM a JOIN b ON a.k = b.k AND a.t = b.t AND 6 / (a.n - b.n) > 2";
+    assert_same_rows(sql, answer(&scratch, sql, ""), vec![json!({"n": 2, "m": 1}), json!({"n": 4, "m": 2})], 0.0);
+    let letters = scratch.lines("joins.dead-letters.jsonl");
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    assert!(letters.iter().all(|l| l["node"] == "x" && l["source"].is_null()), "{letters:?}");
+    assert_eq!(letters[0]["reason"], "`6 / (n - n) > 2` failed: Divide by zero error");
+
+    // Where it decides which rows have no match, nobody can say.
+    let outer = sql.replace("JOIN", "LEFT JOIN");
+    let options = RunOptions { fresh: true, ..RunOptions::default() };
+    let Err(error) = scratch.run_with(&job(&outer, ""), options) else { panic!("it was not refused") };
+    assert!(error.message().contains("the join's condition fails for a pair of rows"), "{error}");
+}
+
+#[test]
+fn a_plugin_in_the_condition_of_an_inner_join_is_asked_about_pairs() {
+    let scratch = Scratch::new();
+    write_all(
+        &scratch,
+        &[("a", &[&[(Some("x/1"), 1, 0), (Some("x/2"), 2, 0)]]), ("b", &[&[(Some("x/1"), 1, 0), (Some("x/2"), 3, 0)]])],
+    );
+    let plugin = here().join("../plugins/nth-word");
+    let keys = format!("[plugin.part]\npath = {plugin:?}\nwith = {{ n = 2, separator = \"/\" }}\n");
+    let sql = "SELECT a.n, b.n AS m FROM a JOIN b ON a.k = b.k AND a.t = b.t AND part(b.k) = CAST(a.n AS VARCHAR)
+               WHERE part(a.k) <> '1'";
+    assert_eq!(answer(&scratch, sql, &keys), [json!({"n": 2, "m": 3})]);
 }
 
 #[test]

@@ -23,10 +23,11 @@ schema = { id = "int64", name = "utf8" }
 static = true
 "#;
 
+const WORD: &str = "[plugin.word]\npath = \"PLUGINS/nth-word\"\nwith = { n = 1 }";
+
 fn join(name: &'static str, sql: &str, keys: &str, says: &'static str, at: &'static str, help: &'static str) -> Case {
-    let mut case = query(name, sql, keys, says, at, help);
-    case.job = format!("{USERS}{}", case.job);
-    case
+    let Case { job: of_query, .. } = query(name, sql, keys, says, at, help);
+    job(name, &format!("{USERS}{of_query}"), says, at, help)
 }
 
 #[test]
@@ -92,6 +93,22 @@ fn joins_of_streams_that_would_keep_rows_for_ever_or_have_no_meaning() {
         ),
         join("no key", &on(near), "", "needs a key", "JOIN", "ON a.key = b.key"),
         join("no key but a comparison", &on(&format!("e.id < c.id AND {near}")), "", "needs a key", "JOIN", "a.key"),
+        join(
+            "a plugin that decides which rows have no match",
+            &format!("SELECT e.id FROM events e LEFT JOIN clicks c ON e.id = c.id AND {near} AND word(c.url) = 'x'"),
+            WORD,
+            "a plugin cannot be called here in ON",
+            "JOIN",
+            "before the join",
+        ),
+        join(
+            "a plugin as key",
+            &on(&format!("word(e.url) = c.url AND {near}")),
+            WORD,
+            "needs a key: an equality between a column",
+            "JOIN",
+            "a.key",
+        ),
         join("cross join", "SELECT e.id FROM events e CROSS JOIN clicks c", "", "needs a key", "JOIN", "a.key"),
         join("comma join", "SELECT e.id, c.url FROM events e, clicks c", "", "needs a key", ",", "a.key"),
         join(

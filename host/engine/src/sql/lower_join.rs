@@ -42,19 +42,8 @@ pub(super) struct Condition {
 impl Lowering<'_> {
     /// `WHERE` over an inner join is a further condition of it.
     pub(super) fn join_where(&self, join: &Join, filter: &LogicalFilter) -> Result<Relation> {
-        let (within, above): (Vec<Expr>, Vec<Expr>) =
-            split_conjunction_owned(filter.predicate.clone()).into_iter().partition(|e| !calls_plugin(e));
-        let all = join.filter.clone().into_iter().chain(within);
-        let joined = self.join(&Join { filter: conjunction(all), ..join.clone() })?;
-        match conjunction(above) {
-            None => Ok(joined),
-            Some(predicate) => {
-                let (schema, keys) = (joined.schema(), joined.keys().to_vec());
-                let step = filter_step(&predicate, &join.schema);
-                let predicate = self.expressions(&[predicate], &join.schema)?;
-                Ok(transform(joined, Filter::new(self.context.node.clone(), predicate), schema, keys, step))
-            }
-        }
+        let all = join.filter.iter().chain([&filter.predicate]).cloned();
+        self.join(&Join { filter: conjunction(all), ..join.clone() })
     }
 
     /// `filter` on the other side of the columns that the planner puts between it and an inner join, where what nobody
@@ -84,7 +73,18 @@ impl Lowering<'_> {
         swapped.map(|swapped| Some(LogicalPlan::Projection(swapped))).map_err(|e| self.text.error(e))
     }
 
+    /// Of an inner join a plugin in the condition is as well asked behind it, where a row that it refuses is one row.
     pub(super) fn join(&self, join: &Join) -> Result<Relation> {
+        if join.join_type != JoinType::Inner {
+            return self.join_sides(join);
+        }
+        let parts = join.filter.iter().flat_map(|f| split_conjunction_owned(f.clone()));
+        let (within, behind): (Vec<Expr>, Vec<Expr>) = parts.partition(|e| !calls_plugin(e));
+        let joined = self.join_sides(&Join { filter: conjunction(within), ..join.clone() })?;
+        self.filtered(joined, behind, &join.schema)
+    }
+
+    fn join_sides(&self, join: &Join) -> Result<Relation> {
         match (self.fixed_table(&join.left), self.fixed_table(&join.right)) {
             (Some(left), Some(_)) => return Err(self.refuse_fixed_alone(left.name())),
             (None, Some(table)) => return self.join_static(join, Side::Left, table),
@@ -119,8 +119,9 @@ impl Lowering<'_> {
             Condition { keys: Vec::new(), left_only: Vec::new(), right_only: Vec::new(), parts: Vec::new() };
         for part in all {
             if calls_plugin(&part) {
-                let message = "a plugin in a join's condition would be asked about pairs of rows, which have no place to be set aside";
-                let help = "call it in a query of its own before the join, or in WHERE after it";
+                let message = "a plugin cannot be called here in ON: it would decide which rows have no match";
+                let help =
+                    "call it in a query before the join: FROM (SELECT *, my_plugin(x) AS y FROM a) a JOIN b ON a.y = …";
                 return Err(self.text.refuse(self.join_place(), message).with_help(help));
             }
             if let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = &part
@@ -184,7 +185,8 @@ impl Lowering<'_> {
         };
         let rest =
             parts.iter().zip(&said).filter(|(part, said)| !**said && !is_key(part)).map(|(part, _)| part.clone());
-        let rest = conjunction(rest);
+        // Of an inner join all else may be asked behind it, where a pair for which it fails is a row that is set aside.
+        let (behind, rest) = if kind == JoinKind::Inner { (rest.collect(), None) } else { (vec![], conjunction(rest)) };
 
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
         let step = join_step(kind, &by, chosen.as_ref(), rest.as_ref(), (&pair, left.fields().len()));
@@ -214,14 +216,15 @@ impl Lowering<'_> {
             schema,
             partitions: self.context.partitions,
         })?;
-        Ok(Relation::Stateful {
+        let joined = Relation::Stateful {
             inputs: vec![left_rows, right_rows],
             operator: Arc::new(operator),
             mode: OutputMode::Append,
             keys: Vec::new(),
             waits: waits.unwrap_or(0),
             step,
-        })
+        };
+        self.filtered(joined, behind, &pair)
     }
 
     fn join_input(&self, plan: &LogicalPlan) -> Result<Relation> {
