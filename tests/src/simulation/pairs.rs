@@ -1,7 +1,7 @@
 //! What a join means: part of the [`super::model`].
 //!
-//! A pair comes out in the epoch of its later row. A row waits until W(N) has come to the greatest time that could match
-//! it; then, without a match, it comes out alone if its side is kept. What is asked of one side's rows alone is asked
+//! A pair comes out in the epoch of its later row. A row waits until W(N) is past the greatest time that could match
+//! it, or at it where only equal times match; then, without a match, it comes out alone if its side is kept. What is asked of one side's rows alone is asked
 //! first, unless that side is kept. Windows over the join go by W less the join's longest wait.
 
 use serde_json::{Value, json};
@@ -45,11 +45,16 @@ impl<'a> Joining<'a> {
         }
     }
 
+    /// Rows go when the watermark is past the last time that matches, but for equal times.
+    fn slack(&self) -> i64 {
+        i64::from(self.join.reach() != (0, 0))
+    }
+
     /// The greatest time of the other side that matches a row of `side`.
     fn last(&self, side: usize, time: i64) -> i64 {
         let (least, most) = self.join.reach();
         let last = if side == 0 { time + most } else { time - least };
-        self.join.bin.map_or(last, |size| last.min(time.div_euclid(size) * size + size - 1))
+        self.join.bin.map_or(last, |size| last.min(time.div_euclid(size) * size + size - 1)) + self.slack()
     }
 
     fn matches(&self, left: &Waiting, right: &Waiting) -> bool {
@@ -146,9 +151,9 @@ impl<'a> Joining<'a> {
     }
 
     fn count(&mut self, pairs: &[[Option<Row>; 2]], late: i64, close: i64) -> Vec<Value> {
-        let (Some(counts), Some(counted)) = (&mut self.counts, &self.join.counted) else { return Vec::new() };
         let (least, most) = self.join.reach();
-        let wait = most.max(-least).max(0);
+        let wait = most.max(-least).max(0) + self.slack();
+        let (Some(counts), Some(counted)) = (&mut self.counts, &self.join.counted) else { return Vec::new() };
         let rows: Vec<Row> = pairs.iter().filter_map(|pair| pair[counted.side].clone()).collect();
         let out = counts.epoch(&rows, late.saturating_sub(wait), close.saturating_sub(wait));
         assert!(out.late.is_empty() && out.rejected.is_empty(), "what a join gives is never late behind it");

@@ -63,9 +63,21 @@ impl Reach {
         self.window
     }
 
+    /// Only equal times match.
+    fn is_equality(&self) -> bool {
+        (self.least, self.most) == (Some(0), Some(0))
+    }
+
+    /// How long a row is kept once the watermark has come to the last time that matches it: as in Spark until the
+    /// watermark is past it, but for equal times, which go like keys do (`docs/decisions/0006`).
+    fn slack(&self) -> i64 {
+        i64::from(!self.is_equality())
+    }
+
     /// How much later than its own event time a row may come out, when rows come out no earlier than their match.
     pub fn longest_wait(&self) -> Option<i64> {
-        Some(self.most?.max(self.least?.saturating_neg()).max(0))
+        let wait = self.most?.max(self.least?.saturating_neg()).max(0);
+        Some(wait.saturating_add(self.slack()))
     }
 
     /// From the least to the greatest difference; none where that is without end.
@@ -116,9 +128,10 @@ impl Reach {
             return end;
         }
         let bound = match most {
-            0 => format!("has reached the row's {time}"),
-            1.. => format!("is {} past the row's {time}", in_words(most)),
-            _ => format!("is no more than {} before the row's {time}", in_words(most)),
+            0 if self.is_equality() => format!("has reached the row's {time}"),
+            0 => format!("is past the row's {time}"),
+            1.. => format!("is more than {} past the row's {time}", in_words(most)),
+            _ => format!("is less than {} before the row's {time}", in_words(most)),
         };
         Some(end.map_or(bound.clone(), |end| format!("{bound}, or {end}")))
     }
@@ -144,10 +157,10 @@ impl Reach {
         from..=to
     }
 
-    /// The greatest time of the other side that matches time `t` of `side`: when the watermark is there, nothing will.
+    /// When a row of `side` with time `t` goes: once the watermark has come so far.
     #[inline]
     pub fn expiry(&self, side: Side, t: i64) -> i64 {
-        *self.partners(side, t).end()
+        self.partners(side, t).end().saturating_add(self.slack())
     }
 
     /// When those rows of the other side expire that match time `t` of `side`. Both bounds grow with `t`, also where no
