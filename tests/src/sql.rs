@@ -190,3 +190,41 @@ connector = "memory"
     assert_eq!(minutes.len(), 59, "the last minute is still open");
     assert_eq!(minutes[58]["window"], json!({"start": "2026-03-01T09:58:00Z", "end": "2026-03-01T09:59:00Z"}));
 }
+
+#[test]
+fn a_query_may_name_columns_that_it_does_nothing_with() {
+    let scratch = Scratch::new();
+    scratch.write("in/1.json", "{\"id\":1,\"k\":\"a\",\"ts\":\"2026-03-01T09:00:00Z\"}\n");
+    for sql in [
+        "SELECT id FROM (SELECT id, k FROM s) z",
+        "WITH c AS (SELECT * FROM s) SELECT id FROM c",
+        "SELECT * EXCEPT (k, ts) FROM s",
+        "SELECT id FROM (SELECT k, id FROM s UNION ALL SELECT 'b', id FROM s WHERE id > 1) z",
+        "SELECT a.id FROM (SELECT * FROM s) a JOIN (SELECT id, k, ts FROM s) b ON a.id = b.id AND a.ts = b.ts",
+    ] {
+        let job = format!(
+            "name = \"x\"\n[source.s]\npath = \"in\"\nformat = \"json\"\n\
+             schema = {{ unused = \"utf8\", id = \"int64\", k = \"utf8\", ts = \"timestamp\" }}\n\
+             event_time = \"ts\"\nwatermark = \"0s\"\n\
+             [operator.x]\nsql = \"\"\"{sql}\"\"\"\n[sink.out]\ninput = \"x\"\nconnector = \"memory\"\n"
+        );
+        let ran = scratch.run(&job).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        assert_eq!(ran.rows("out"), [json!({"id": 1})], "{sql}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_number_is_a_dead_letter_and_no_other_number() {
+    let scratch = Scratch::new();
+    scratch.write("in/1.json", "{\"n\":9223372036854775807}\n{\"n\":4}\n");
+    for sql in
+        ["SELECT n + 1 AS m FROM s", "SELECT 5 * (n - 3) AS m FROM s WHERE n * 2 > 0", "SELECT n - -1 AS m FROM s"]
+    {
+        let job = format!(
+            "name = \"x\"\n[source.s]\npath = \"in\"\nformat = \"json\"\nschema = {{ n = \"int64\" }}\n\
+             [operator.x]\nsql = \"{sql}\"\n[sink.out]\ninput = \"x\"\nconnector = \"memory\"\n"
+        );
+        let ran = scratch.run(&job).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        assert_eq!((ran.rows("out"), ran.summary.rejected), (vec![json!({"m": 5})], 1), "{sql}");
+    }
+}

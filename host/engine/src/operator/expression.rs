@@ -15,8 +15,9 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion_common::DataFusionError;
 use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_expr::Operator;
 use datafusion_physical_expr::PhysicalExpr;
-use datafusion_physical_expr::expressions::Column;
+use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -60,10 +61,24 @@ pub struct Expressions {
     with_row_numbers: bool,
 }
 
+/// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around.
+fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+    let checks = |e: Arc<dyn PhysicalExpr>| {
+        let binary = (e.as_ref() as &dyn Any).downcast_ref::<BinaryExpr>();
+        let may_wrap = |b: &&BinaryExpr| matches!(b.op(), Operator::Plus | Operator::Minus | Operator::Multiply);
+        let checked = binary.filter(may_wrap).map(|b| Arc::new(b.clone().with_fail_on_overflow(true)) as _);
+        Ok(checked.map_or_else(|| Transformed::no(e), Transformed::yes))
+    };
+    match expr.clone().transform_up(checks) {
+        Ok(checked) => checked.data,
+        Err(_) => expr,
+    }
+}
+
 impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
-        Self { exprs, with_row_numbers }
+        Self { exprs: exprs.into_iter().map(checked).collect(), with_row_numbers }
     }
 
     /// What they compute, told by the names of columns and not by their places, which an edit elsewhere in a query can

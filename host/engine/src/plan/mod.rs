@@ -109,12 +109,12 @@ pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> 
     }
 
     let mut use_of_columns = BTreeMap::new();
-    let mut nodes = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns)?;
+    let mut nodes = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns, None)?;
     let mut keep_all = BTreeSet::new();
     // A plugin that reads something else when it is shown fewer columns is shown all of them: at most once per node.
     loop {
         use_of_columns = prune::columns_in_use(&job, &nodes, &keep_all);
-        let pruned = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns)?;
+        let pruned = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns, Some(&nodes))?;
         let changed = prune::changed_their_mind(&nodes, &pruned);
         if changed.is_empty() {
             nodes = pruned;

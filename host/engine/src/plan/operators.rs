@@ -38,19 +38,21 @@ impl PlannedNodes {
     }
 }
 
-/// Plans sources and operators, inputs first.
+/// Plans sources and operators, inputs first. `whole` are the nodes with all their columns, where those in use are known.
 pub(super) fn plan_nodes(
     job: &Job,
     plugins: &Plugins,
     queries: &Queries,
     sources: &BTreeMap<String, SchemaRef>,
     in_use: &ColumnsInUse,
+    whole: Option<&PlannedNodes>,
 ) -> Result<PlannedNodes> {
     let mut planner = Planner {
         job,
         plugins,
         queries,
         in_use,
+        whole,
         done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() },
     };
     for source in &job.sources {
@@ -88,6 +90,7 @@ pub(super) struct Planner<'a> {
     plugins: &'a Plugins,
     queries: &'a Queries,
     in_use: &'a ColumnsInUse,
+    whole: Option<&'a PlannedNodes>,
     pub(super) done: PlannedNodes,
 }
 
@@ -167,8 +170,11 @@ impl Planner<'_> {
         let mut tables = BTreeMap::new();
         for (input, _) in &parsed.tables {
             let node = self.input(input)?;
+            // A query may name columns that it does nothing with, and nobody reads.
+            let whole = self.whole.and_then(|whole| whole.get(input)).unwrap_or(node);
             let table = InputTable {
-                schema: node.schema.clone(),
+                schema: whole.schema.clone(),
+                given: node.schema.clone(),
                 emits: node.emits(),
                 made_by: None,
                 fixed: node.fixed.clone(),
@@ -203,11 +209,12 @@ impl Planner<'_> {
         let mut planned = None;
         if let Some(spec) = &operator.event_time
             && let [(input, _)] = parsed.tables.as_slice()
-            && let Some(at) = tables[input].schema.index_of(&spec.column.value).ok()
+            && let Some(of_whole) = tables[input].schema.index_of(&spec.column.value).ok()
+            && let Some(at) = tables[input].given.index_of(&spec.column.value).ok()
         {
             let mut marked = tables.clone();
             let table = marked.get_mut(input).expect("it was put in above");
-            table.schema = event_time::mark(&table.schema, at, spec.delay.is_some());
+            table.schema = event_time::mark(&table.schema, of_whole, spec.delay.is_some());
             if let Ok(relation) = plan_over(&marked)
                 && relation.is_stateful()
             {

@@ -100,8 +100,12 @@ impl<'a> Lowering<'a> {
             return Ok(Relation::Input { table: name.to_owned(), columns: None, schema, emits: table.emits });
         };
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
+        let missing =
+            |field: &FieldRef| Error::internal(format!("`{name}` does not give its column `{}`", field.name()));
+        let given = fields.iter().map(|field| table.given.index_of(field.name()).map_err(|_| missing(field)));
+        let columns = Some(given.collect::<Result<_>>()?);
         let schema = Arc::new(Schema::new(fields));
-        Ok(Relation::Input { table: name.to_owned(), columns: Some(columns.clone()), schema, emits: table.emits })
+        Ok(Relation::Input { table: name.to_owned(), columns, schema, emits: table.emits })
     }
 
     /// The rows that a plugin in `FROM` makes of a node's.

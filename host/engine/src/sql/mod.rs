@@ -71,6 +71,8 @@ pub enum Emits {
 pub struct InputTable {
     /// Its columns.
     pub schema: SchemaRef,
+    /// Those of them that come: all that the query's plan reads. The query may name others that it does nothing with.
+    pub given: SchemaRef,
     /// What its rows are.
     pub emits: Emits,
     /// For a table that stands for the call of a plugin in `FROM`.

@@ -50,7 +50,8 @@ pub fn split_order(sql: &str) -> Result<(String, Option<Whole>)> {
 pub fn over(sql: &str, result: RecordBatch) -> Result<RecordBatch> {
     let job = JobText { file: "query".into(), text: sql.into() };
     let text = SqlText::new(job, Spanned { value: sql.to_owned(), span: 0..sql.len() });
-    let table = InputTable { schema: result.schema(), emits: Emits::Snapshot, made_by: None, fixed: None };
+    let (schema, given) = (result.schema(), result.schema());
+    let table = InputTable { schema, given, emits: Emits::Snapshot, made_by: None, fixed: None };
     let context = PlanContext {
         node: RESULT.into(),
         tables: &BTreeMap::from([(RESULT.to_owned(), table)]),
