@@ -59,7 +59,7 @@ fn sessions_take_every_kind_of_aggregate() {
     let operators = r#"
 [operator.x]
 sql = """
-SELECT session_window.start, session_window.end AS until, user, count(*) AS n, count(DISTINCT bytes) AS kinds,
+SELECT session_window.start, session_window.end AS until, user, count(*) AS n, count(DISTINCT bytes) AS kinds, count(DISTINCT user, bytes % 2) AS pairs,
        sum(bytes) FILTER (WHERE bytes > 1) AS large, total(bytes) AS total,
        total(DISTINCT bytes) FILTER (WHERE bytes < 9) AS once, array_agg(bytes ORDER BY bytes) AS ordered
 FROM s WHERE bytes <> 5 GROUP BY user, session_window(t, '10 seconds') HAVING session_window.end > session_window.start
@@ -72,9 +72,14 @@ FROM s WHERE bytes <> 5 GROUP BY user, session_window(t, '10 seconds') HAVING se
         row
     };
     let want = vec![
-        row(0, 35, "a", json!({"n": 5, "kinds": 4, "large": 16, "total": 17, "once": 15, "ordered": [1, 2, 2, 4, 8]})),
-        row(2, 12, "b", json!({"n": 1, "kinds": 1, "large": 9, "total": 9, "once": null, "ordered": [9]})),
-        row(30, 40, "b", json!({"n": 1, "kinds": 1, "total": 1, "once": 1, "ordered": [1]})),
+        row(
+            0,
+            35,
+            "a",
+            json!({"n": 5, "kinds": 4, "pairs": 2, "large": 16, "total": 17, "once": 15, "ordered": [1, 2, 2, 4, 8]}),
+        ),
+        row(2, 12, "b", json!({"n": 1, "kinds": 1, "pairs": 1, "large": 9, "total": 9, "once": null, "ordered": [9]})),
+        row(30, 40, "b", json!({"n": 1, "kinds": 1, "pairs": 1, "total": 1, "once": 1, "ordered": [1]})),
     ];
     assert_same_rows("sessions", ran.rows("out"), want, 0.0);
     assert_eq!((ran.summary.late, ran.summary.rejected), (0, 0));

@@ -83,14 +83,6 @@ fn joins_of_streams_that_would_keep_rows_for_ever_or_have_no_meaning() {
             "JOIN",
             "event_time",
         ),
-        join(
-            "outer without bound, though state may grow",
-            "SELECT e.id FROM events e LEFT JOIN clicks c ON e.id = c.id AND c.at >= e.ts",
-            "unbounded_state = true",
-            "rows of `e` without a match would never come out",
-            "JOIN",
-            "c.at <= e.ts",
-        ),
         join("no key", &on(near), "", "needs a key", "JOIN", "ON a.key = b.key"),
         join("no key but a comparison", &on(&format!("e.id < c.id AND {near}")), "", "needs a key", "JOIN", "a.key"),
         join(

@@ -16,7 +16,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             return Err("the number is too large".into());
         }
     }
-    humantime::parse_duration(text).map_err(|error| match error {
+    humantime::parse_duration(&with_short_units(text)?).map_err(|error| match error {
         humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "the unit is missing".into(),
         humantime::DurationError::UnknownUnit { unit, .. } => format!("`{unit}` is no unit of time"),
         humantime::DurationError::Empty => "it is empty".into(),
@@ -25,6 +25,31 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             "it is not a number and a unit".into()
         }
     })
+}
+
+/// `text` with the units of SQL's intervals as the parser knows them.
+fn with_short_units(text: &str) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(char::is_alphabetic) {
+        let (before, word) = rest.split_at(start);
+        let end = word.find(|c: char| !c.is_alphabetic()).unwrap_or(word.len());
+        let (word, behind) = word.split_at(end);
+        let lower = word.to_ascii_lowercase();
+        out.push_str(before);
+        out.push_str(match lower.strip_suffix('s').filter(|w| w.len() > 1).unwrap_or(&lower) {
+            "microsecond" => "us",
+            "millisecond" => "ms",
+            "nanosecond" => "ns",
+            "month" | "year" | "yr" | "y" => return Err("months differ in length: give days, hours or minutes".into()),
+            _ if word == "M" => return Err("months differ in length: give days, hours or minutes".into()),
+            _ if word == "µs" => "us",
+            _ => lower.as_str(),
+        });
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 /// A duration such as `10 minutes` in microseconds.
@@ -83,6 +108,10 @@ mod tests {
         assert_eq!(micros("2 hours"), Ok(7_200_000_000));
         assert_eq!(micros("1.5s"), Ok(1_500_000));
         assert_eq!(micros("0s"), Ok(0));
+        assert_eq!(micros("1 MINUTE 2 Milliseconds 3 microseconds"), Ok(60_002_003));
+        assert_eq!(micros("5µs"), Ok(5));
+        assert!(micros("1 month").unwrap_err().starts_with("months differ in length"));
+        assert!(micros("1M").is_err() && micros("2 years").is_err());
         assert_eq!(micros("10").unwrap_err(), "the unit is missing");
         assert_eq!(micros("10 parsecs").unwrap_err(), "`parsecs` is no unit of time");
         assert_eq!(micros("100ns").unwrap_err(), "event time counts whole microseconds");

@@ -172,7 +172,16 @@ pub(super) fn uneven_bin<'e>(expr: &'e Expr, times: &EventTimes<'_>) -> Option<(
     let (name, args) = called(expr)?;
     times.mark(in_its_own_unit(args.get(1)?))?;
     let Expr::Literal(length, _) = &args[0] else { return None };
-    let year = length.try_as_str().flatten().is_some_and(|unit| unit.eq_ignore_ascii_case("year"));
+    let unit = length.try_as_str().flatten().map(str::to_ascii_lowercase);
+    let year = unit.as_deref() == Some("year");
+    let months = match length {
+        ScalarValue::IntervalMonthDayNano(Some(i)) => i.months != 0,
+        ScalarValue::IntervalYearMonth(_) => true,
+        _ => unit.is_some_and(|unit| ["month", "quarter"].iter().any(|m| unit.contains(m))),
+    };
+    if !year && !months {
+        return None;
+    }
     Some((name, if year { "years" } else { "months" }))
 }
 

@@ -132,12 +132,11 @@ impl SqlText {
         let range = range.or(place).or_else(|| self.quoted_place(&said.message)).unwrap_or(0..self.sql().len());
         let range = if said.is_over { self.find("OVER") } else { range };
         let refused = Error::new(ErrorKind::Invalid, said.message).at(self.job.at(self.in_job(range)));
-        let refused = match said.help {
+        match said.help {
             Some(help) => refused.with_help(help),
             None if help.is_empty() => refused,
             None => refused.with_help(in_our_types(&help)),
-        };
-        refused.caused_by(error)
+        }
     }
 
     /// The first name in backticks that a message speaks of and the query has.

@@ -8,8 +8,6 @@ use super::join_bounds::TimeColumn;
 use super::lower::Lowering;
 use super::lower_join::{Chosen, time_columns};
 use crate::job::OutputMode;
-use crate::operator::join::JoinKind;
-use crate::time::reach::Side;
 use crate::{Error, Result};
 
 impl Lowering<'_> {
@@ -70,15 +68,13 @@ impl Lowering<'_> {
     }
 
     /// Rows that nothing lets go of are kept for ever.
-    pub(super) fn refuse_unbounded(&self, kind: JoinKind, chosen: Option<&Chosen>, join: &Join) -> Result<()> {
-        let allowed = self.context.unbounded_state;
+    pub(super) fn refuse_unbounded(&self, chosen: Option<&Chosen>, join: &Join) -> Result<()> {
+        if self.context.unbounded_state {
+            return Ok(());
+        }
         let place = self.join_place();
         let sides = [join.left.schema(), join.right.schema()];
         let Some(Chosen { left, right, bounds }) = chosen else {
-            let outer = kind.is_outer(Side::Left) || kind.is_outer(Side::Right);
-            if allowed && !outer {
-                return Ok(());
-            }
             // A query that says nothing of the times does not read them: they are looked for in the tables.
             let streams = || self.context.tables.values().filter(|t| t.fixed.is_none());
             if streams().all(|t| !time_columns(&t.schema).is_empty()) {
@@ -96,11 +92,7 @@ impl Lowering<'_> {
             }
             let without = sides.iter().find(|s| time_columns(s.inner()).is_empty());
             let which = without.map_or("one side".to_owned(), |s| side_name(s));
-            let message = if outer && allowed {
-                format!("rows without a match would never come out: `{which}` has no event time with a watermark")
-            } else {
-                format!("rows would be kept for ever: `{which}` has no event time with a watermark")
-            };
+            let message = format!("rows would be kept for ever: `{which}` has no event time with a watermark");
             return Err(self.text.refuse(place, message).with_help(
                 "add `event_time = \"…\"` and `watermark = \"1 minute\"` to the source, and to the join how near the times must be: … AND b.time BETWEEN a.time AND a.time + INTERVAL '1 minute'",
             ));
@@ -119,11 +111,6 @@ impl Lowering<'_> {
             (Some(_), None) => format!("<= {l} + INTERVAL '1 minute'"),
             (None, Some(_)) => format!(">= {l} - INTERVAL '1 minute'"),
         };
-        let never = |side: Side, bound: Option<i64>| bound.is_none() && kind.is_outer(side);
-        let waits_for_ever = never(Side::Left, most) || never(Side::Right, least);
-        if allowed && !waits_for_ever {
-            return Ok(());
-        }
         let bound = match (least, most) {
             (Some(_), None) => format!("nothing says how much later `{r}` may be than `{l}`"),
             (None, Some(_)) => format!("nothing says how much earlier `{r}` may be than `{l}`"),
@@ -134,10 +121,6 @@ impl Lowering<'_> {
             (None, Some(_)) => format!("rows of `{}`", side_name(sides[1])),
             _ => "rows of both sides".to_owned(),
         };
-        if allowed {
-            let message = format!("{of} without a match would never come out: {bound}");
-            return Err(self.text.refuse(place, message).with_help(format!("add to ON: AND {r} {missing}")));
-        }
         let message = format!("{of} would be kept for ever: {bound}");
         let help = format!("add to ON: AND {r} {missing}; or set unbounded_state = true on this operator");
         Err(self.text.refuse(place, message).with_help(help))

@@ -127,13 +127,24 @@ impl Lowering<'_> {
         if let Some(call) = plugin_call(expr) {
             return self.plugin_aggregate(call, schema, numbered.used);
         }
+        // DataFusion knows DISTINCT of one argument; of several the combinations are ours to find.
+        let (expr, distinct) = match several_distinct(expr) {
+            Some((expr, args)) => (expr, Some(args)),
+            None => (expr.clone(), None),
+        };
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let lowered = LoweredAggregateBuilder::new(expr, schema, schema.as_arrow(), &props, &planning);
+        let lowered = LoweredAggregateBuilder::new(&expr, schema, schema.as_arrow(), &props, &planning);
         let lowered = lowered.build().map_err(failed)?;
         let mut args = lowered.aggregate.expressions();
         args.extend(lowered.order_bys.iter().map(|s| s.expr.clone()));
+        let mut function: Arc<dyn AggregateFunction> = Arc::new(BuiltIn::new(lowered.aggregate).map_err(failed)?);
+        if let Some(args) = distinct {
+            let fields =
+                args.iter().map(|a| a.to_field(schema).map(|(_, f)| f)).collect::<std::result::Result<Vec<_>, _>>();
+            function = Arc::new(Distinct::new(function, &argument_fields(&fields.map_err(failed)?)));
+        }
         Ok(AggregateCall {
-            function: Arc::new(BuiltIn::new(lowered.aggregate).map_err(failed)?),
+            function,
             args: Expressions::new(args, numbered.used),
             filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used)),
         })
@@ -178,6 +189,30 @@ impl Lowering<'_> {
             filter: filter.map(|f| Expressions::new(vec![f], numbered)),
         })
     }
+}
+
+/// A call with DISTINCT of several arguments, without DISTINCT, and its arguments.
+fn several_distinct(expr: &Expr) -> Option<(Expr, Vec<Expr>)> {
+    match expr {
+        Expr::Alias(alias) => several_distinct(&alias.expr),
+        Expr::AggregateFunction(f)
+            if f.params.distinct
+                && f.params.args.len() > 1
+                && f.params.order_by.is_empty()
+                && plugin_call(expr).is_none() =>
+        {
+            let mut plain = f.clone();
+            plain.params.distinct = false;
+            Some((Expr::AggregateFunction(plain), f.params.args.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The arguments as columns: names say nothing, and any may be null.
+fn argument_fields(fields: &[FieldRef]) -> Fields {
+    let column = |(i, f): (usize, &FieldRef)| Arc::new(Field::new(format!("a{i}"), f.data_type().clone(), true));
+    fields.iter().enumerate().map(column).collect()
 }
 
 fn plugin_call(expr: &Expr) -> Option<&AggregateExpr> {

@@ -163,7 +163,7 @@ impl Lowering<'_> {
         let [left_rows, right_rows] = inputs;
         let times = [time_columns(&left_rows.schema()), time_columns(&right_rows.schema())];
         let chosen = choose(&parts, (left, &times[0]), (right, &times[1]));
-        self.refuse_unbounded(kind, chosen.as_ref(), join)?;
+        self.refuse_unbounded(chosen.as_ref(), join)?;
 
         // What the reach says need not be asked again; a window that both lie in is no key either, if there is another.
         let (said, reach) = match &chosen {

@@ -15,6 +15,7 @@ use datafusion_expr::{
 };
 
 use crate::format::{UTC, timestamp, type_name};
+use crate::job::parse_micros;
 use crate::operator::aggregate::window_type;
 use crate::time::window::{SessionSpec, WindowSpec};
 
@@ -175,14 +176,11 @@ pub(super) fn duration(expr: &Expr) -> Result<i64, String> {
     let months = "months differ in length: give days, hours or minutes";
     match value {
         ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
-            let mut units = text.split(|c: char| !c.is_alphabetic());
-            if units.any(|unit| ["M", "month", "months", "y", "yr", "year", "years"].contains(&unit)) {
-                return Err(months.into());
-            }
             let (sign, text) = text.trim().strip_prefix('-').map_or((1, text.trim()), |rest| (-1, rest));
-            let length = humantime::parse_duration(text)
-                .map_err(|e| format!("`{text}` is not a length of time such as '10 minutes' ({e})"))?;
-            i64::try_from(length.as_micros()).map(|us| us * sign).map_err(|_| format!("`{text}` is too long"))
+            let length = parse_micros(text);
+            length
+                .map(|us| us * sign)
+                .map_err(|e| format!("`{text}` is not a length of time such as '10 minutes': {e}"))
         }
         ScalarValue::IntervalMonthDayNano(Some(i)) if i.months == 0 => {
             let days = i64::from(i.days).checked_mul(86_400_000_000);
