@@ -6,6 +6,22 @@ use super::{job, query, refuse};
 fn queries_with_wrong_names_or_syntax() {
     refuse(vec![
         query(
+            "a function of another type",
+            "SELECT url, sum(url) AS s FROM events GROUP BY url",
+            "output_mode = \"complete\"",
+            "there is no `sum` of utf8",
+            "sum",
+            "CAST its argument",
+        ),
+        query(
+            "RLIKE",
+            "SELECT url FROM events WHERE url RLIKE 'a'",
+            "",
+            "`RLIKE` is not supported",
+            "RLIKE",
+            "regexp_like(",
+        ),
+        query(
             "unknown column",
             "SELECT urll FROM events",
             "",
@@ -114,4 +130,15 @@ fn queries_with_wrong_names_or_syntax() {
             "",
         ),
     ]);
+}
+
+#[test]
+fn columns_with_upper_case_letters() {
+    refuse(vec![job(
+        "a name without quotes",
+        "name = \"x\"\n[source.events]\npath = \"input\"\nformat = \"json\"\nschema = { userId = \"int64\" }\n[operator.x]\nsql = \"SELECT userId FROM events\"\n[sink.out]\ninput = \"x\"",
+        "there is no column `userid`",
+        "userId",
+        "write \"userId\": a name without quotes is read in lower case",
+    )]);
 }

@@ -35,12 +35,27 @@ pub(super) fn reword(error: &DataFusionError, plugins: &BTreeMap<String, PluginF
     if let DataFusionError::NotImplemented(what) = innermost(error)
         && !what.contains("not ")
     {
+        if let Some(node) = what.strip_prefix("Unsupported ast node in sqltorel: ") {
+            let name: String = node.chars().take_while(|c| c.is_alphanumeric()).collect();
+            return Reworded {
+                message: format!("`{}` is not supported", name.to_uppercase()),
+                help: (name == "RLike").then(|| "write regexp_like(text, 'pattern')".to_owned()),
+                is_over: false,
+            };
+        }
         return Reworded { message: format!("`{what}` is not supported"), help: None, is_over: false };
     }
     let text = error.strip_backtrace();
     let text = without_speaker(&text);
     if let Some(name) = between(text, "Invalid function '", "'") {
         return unknown_function(name, between(text, "Did you mean '", "'"), plugins);
+    }
+    if text.contains("failed to match any signature")
+        && let Some(name) = between(text, "Function '", "'")
+    {
+        let given = between(text, "(DataType: ", ")").map(in_our_types);
+        let of = given.map_or(String::new(), |given| format!(" of {given}"));
+        return Reworded::new(format!("there is no `{name}`{of}"), "CAST its argument to a type that it takes");
     }
     if text.starts_with("UNION queries have different number of columns") {
         return Reworded::new(
@@ -79,6 +94,11 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             )
         }
         SchemaError::FieldNotFound { field, valid_fields } => {
+            let other_case = |name: &&str| *name != field.name && name.eq_ignore_ascii_case(&field.name);
+            if let Some(name) = valid_fields.iter().map(|f| f.name.as_str()).find(other_case) {
+                let help = format!("write \"{name}\": a name without quotes is read in lower case");
+                return Reworded::new(format!("there is no column `{}`", field.name), help);
+            }
             let names = valid_fields.iter().map(|f| f.name.as_str());
             Reworded::new(format!("there is no column `{}`", field.name), suggest::choices(&field.name, names))
         }
