@@ -146,8 +146,11 @@ impl Connector<'_> {
                 let policy = event_time::policy(spec);
                 let inputs_of = inputs.iter().map(|input| event_time::watermark_of(input, policy, &of_input));
                 let watermark = Derived::combined(policy, inputs_of);
+                let name = self.state_name(&node.name);
+                let table = |of: &&str| if of.is_empty() { name.to_string() } else { format!("{name}.{of}") };
                 self.stateful.push(PlannedStateful {
-                    name: self.state_name(&node.name),
+                    tables: operator.tables().iter().map(table).collect(),
+                    name,
                     operator: operator.clone(),
                     watermark,
                     late,

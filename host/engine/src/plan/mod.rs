@@ -76,6 +76,9 @@ pub struct PlannedStatic {
 pub struct PlannedStateful {
     /// The node's name.
     pub name: Arc<str>,
+    /// The names of its tables in the state: the node's, and the node's with what each of the others is for. No node's
+    /// name has a point in it.
+    pub tables: Vec<String>,
     /// The operator.
     pub operator: Arc<dyn Stateful>,
     /// What its watermark is made of.

@@ -12,7 +12,7 @@ use super::workers::in_order;
 use crate::fault::{Faults, point};
 use crate::format::{Decode, RawChunk, RawContent};
 use crate::operator::{Rows, Seen};
-use crate::plan::{Flow, Next, Plan, PlannedStateful};
+use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::sink::{Prepared, Sink};
 use crate::source::{Chunks, Source};
@@ -92,11 +92,10 @@ pub(super) fn compute(
 
     for (number, stateful) in plan.stateful.iter().enumerate() {
         let partials = std::mem::take(&mut gather.partials[number]);
-        let names = table_names(stateful);
-        let mut tables = state.tables_named(&names);
+        let mut tables = state.tables_named(&stateful.tables);
         let emitted = stateful.operator.close(partials, &mut tables, epoch.pairs[number])?;
         emit(&stateful.flow, &emitted, context, &mut gather)?;
-        let rows = state.table(&names[0]).map_or(0, |t| t.len() as u64);
+        let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
         gather.counters.state_rows.insert(stateful.name.to_string(), rows);
     }
     gather.send_letters()?;
@@ -107,13 +106,6 @@ pub(super) fn compute(
     });
     let prepared = prepared.collect::<Result<_>>()?;
     Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
-}
-
-/// The names of an operator's tables in the state: the node's, and the node's with what each of the others is for.
-/// No node's name has a point in it.
-pub(super) fn table_names(stateful: &PlannedStateful) -> Vec<String> {
-    let tables = stateful.operator.tables().iter();
-    tables.map(|of| if of.is_empty() { stateful.name.to_string() } else { format!("{}.{of}", stateful.name) }).collect()
 }
 
 struct Reader<'a> {

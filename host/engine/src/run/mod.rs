@@ -35,7 +35,7 @@ use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
 
 use commit::{Committer, Computed, Wanted, locked};
-use epoch::{EpochPlan, LiveSource, compute, table_names};
+use epoch::{EpochPlan, LiveSource, compute};
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
 use statics::{Statics, read_all};
@@ -414,8 +414,8 @@ impl Engine {
         for (sink, rows) in &counters.rows_out {
             *totals.rows_out.entry(sink.clone()).or_default() += rows;
         }
-        let names = self.plan.stateful.iter().flat_map(table_names);
-        let tables = names.filter_map(|name| self.state.table(&name));
+        let names = self.plan.stateful.iter().flat_map(|stateful| &stateful.tables);
+        let tables = names.filter_map(|name| self.state.table(name));
         EpochReport {
             epoch: record.epoch,
             started: record.started,
