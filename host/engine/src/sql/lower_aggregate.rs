@@ -17,7 +17,7 @@ use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
 use super::lower::{Lowering, NumberedRows};
 use super::lower_time::TimeGrouping;
-use super::plugin::PluginAggregateFunction;
+use super::plugin::{PluginAggregateFunction, argument_schema};
 use super::shown::shown_of;
 use super::step::{PluginUse, Step, arguments};
 use super::{Emits, Relation};
@@ -139,15 +139,19 @@ impl Lowering<'_> {
         args.extend(lowered.order_bys.iter().map(|s| s.expr.clone()));
         let mut function: Arc<dyn AggregateFunction> = Arc::new(BuiltIn::new(lowered.aggregate).map_err(failed)?);
         if let Some(args) = distinct {
-            let fields =
-                args.iter().map(|a| a.to_field(schema).map(|(_, f)| f)).collect::<std::result::Result<Vec<_>, _>>();
-            function = Arc::new(Distinct::new(function, &argument_fields(&fields.map_err(failed)?)));
+            let arguments = argument_schema(&self.fields_of(&args, schema)?);
+            function = Arc::new(Distinct::new(function, arguments.fields()));
         }
         Ok(AggregateCall {
             function,
             args: Expressions::new(args, numbered.used),
             filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used)),
         })
+    }
+
+    fn fields_of(&self, args: &[Expr], schema: &DFSchema) -> Result<Vec<FieldRef>> {
+        let field = |a: &Expr| a.to_field(schema).map(|(_, field)| field).map_err(|e| self.text.error(e));
+        args.iter().map(field).collect()
     }
 
     fn plugin_aggregate(&self, call: &AggregateExpr, schema: &DFSchema, numbered: bool) -> Result<AggregateCall> {
@@ -169,12 +173,7 @@ impl Lowering<'_> {
             create_physical_expr(e, schema, &props, &planning).map_err(|e| self.text.error(e))
         };
         let args: Vec<Arc<dyn PhysicalExpr>> = call.params.args.iter().map(&physical).collect::<Result<_>>()?;
-        let fields: Vec<FieldRef> = call
-            .params
-            .args
-            .iter()
-            .map(|a| a.to_field(schema).map(|(_, f)| f).map_err(|e| self.text.error(e)))
-            .collect::<Result<_>>()?;
+        let fields = self.fields_of(&call.params.args, schema)?;
         let constants = call.params.args.iter().map(|a| match a {
             Expr::Literal(value, _) => value.to_array().ok(),
             _ => None,
@@ -191,28 +190,17 @@ impl Lowering<'_> {
     }
 }
 
-/// A call with DISTINCT of several arguments, without DISTINCT, and its arguments.
+/// A call with DISTINCT of several arguments, which is no plugin's, without DISTINCT, and its arguments.
 fn several_distinct(expr: &Expr) -> Option<(Expr, Vec<Expr>)> {
     match expr {
         Expr::Alias(alias) => several_distinct(&alias.expr),
-        Expr::AggregateFunction(f)
-            if f.params.distinct
-                && f.params.args.len() > 1
-                && f.params.order_by.is_empty()
-                && plugin_call(expr).is_none() =>
-        {
+        Expr::AggregateFunction(f) if f.params.distinct && f.params.args.len() > 1 && f.params.order_by.is_empty() => {
             let mut plain = f.clone();
             plain.params.distinct = false;
             Some((Expr::AggregateFunction(plain), f.params.args.clone()))
         }
         _ => None,
     }
-}
-
-/// The arguments as columns: names say nothing, and any may be null.
-fn argument_fields(fields: &[FieldRef]) -> Fields {
-    let column = |(i, f): (usize, &FieldRef)| Arc::new(Field::new(format!("a{i}"), f.data_type().clone(), true));
-    fields.iter().enumerate().map(column).collect()
 }
 
 fn plugin_call(expr: &Expr) -> Option<&AggregateExpr> {

@@ -126,8 +126,8 @@ impl PluginFunction {
     }
 }
 
-/// What a plugin in SQL sees as its input: the arguments, named `arg0`, `arg1` and so on.
-fn argument_schema(fields: &[FieldRef]) -> SchemaRef {
+/// The arguments of a call as columns, named `arg0`, `arg1` and so on: what a plugin in SQL sees as its input.
+pub(super) fn argument_schema(fields: &[FieldRef]) -> SchemaRef {
     let named = |(i, f): (usize, &FieldRef)| Field::new(format!("arg{i}"), f.data_type().clone(), f.is_nullable());
     Arc::new(Schema::new(fields.iter().enumerate().map(named).collect::<Vec<_>>()))
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{concat, take};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
-use super::function::{AggregateFunction, FunctionError};
+use super::function::{AggregateFunction, FunctionError, merge_parts};
 use crate::Error;
 use crate::operator::grouping::group_rows;
 use crate::operator::isolate::Attempt;
@@ -33,9 +33,11 @@ pub struct Distinct {
 impl Distinct {
     /// The aggregate `of` over distinct combinations of `arguments`.
     pub fn new(of: Arc<dyn AggregateFunction>, arguments: &Fields) -> Self {
+        // What is said of nulls beside a call need not hold of what comes out of the state.
+        let arguments: Fields = arguments.iter().map(|f| Arc::new(Field::clone(f).with_nullable(true))).collect();
         let item = Arc::new(Field::new_list_field(DataType::Struct(arguments.clone()), false));
         let state = Field::new("distinct", DataType::List(item.clone()), false);
-        Self { of, item, arguments: arguments.clone(), state_fields: vec![state].into() }
+        Self { of, item, arguments, state_fields: vec![state].into() }
     }
 
     /// One state per group of the first of equal combinations among `rows`; `groups` has the group of each.
@@ -138,15 +140,7 @@ impl AggregateFunction for Distinct {
             }
             (row, group) = (to, groups[to].min(last));
         }
-        if parts.len() == 1 {
-            return self.of.finish(&parts.swap_remove(0));
-        }
-        let columns = (0..self.of.state_fields().len()).map(|c| {
-            let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[c].as_ref()).collect();
-            concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
-        });
-        let merged = self.of.merge(&part_of, n as usize, &columns.collect::<Result<Vec<_>, _>>()?)?;
-        self.of.finish(&merged)
+        self.of.finish(&merge_parts(&*self.of, parts, n as usize, |_| part_of)?)
     }
 }
 
@@ -155,6 +149,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use arrow::array::{Int64Array, UInt64Array};
+    use arrow::compute::concat;
     use arrow::datatypes::Int64Type;
     use proptest::prelude::*;
 

@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 
-use arrow::array::{ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::compute::concat;
 use arrow::datatypes::Fields;
 
 use crate::Error;
 use crate::operator::isolate::Attempt;
+use crate::operator::rows::arrow_failed;
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -65,4 +67,22 @@ pub trait AggregateFunction: Send + Sync + Debug {
 
     /// One row of the output columns per state.
     fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
+}
+
+/// The states that several calls of `partial` gave, older ones first, as one of each of `n` groups. `groups`: given the
+/// number of calls, the group of each state; one call's states are those of the groups as they are.
+pub(super) fn merge_parts(
+    function: &dyn AggregateFunction,
+    mut parts: Vec<Vec<ArrayRef>>,
+    n: usize,
+    groups: impl FnOnce(usize) -> Vec<u32>,
+) -> Result<Vec<ArrayRef>, FunctionError> {
+    if parts.len() == 1 {
+        return Ok(parts.swap_remove(0));
+    }
+    let columns = (0..function.state_fields().len()).map(|c| {
+        let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[c].as_ref()).collect();
+        concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
+    });
+    function.merge(&groups(parts.len()), n, &columns.collect::<Result<Vec<_>, _>>()?)
 }

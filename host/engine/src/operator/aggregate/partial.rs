@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::TimestampMicrosecondType;
 
-use super::function::{AggregateFunction, FunctionError};
+use super::function::{AggregateFunction, FunctionError, merge_parts};
 use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
 use crate::operator::event_time::usable_times;
@@ -231,16 +231,8 @@ fn partial_states(
         let failing = failing.into_iter().map(|(row, e)| (row, e.into_error().message().to_owned())).collect();
         return Ok(PartialStates { states: Vec::new(), failing });
     }
-    let mut parts: Vec<Vec<ArrayRef>> = parts.into_iter().map(|p| p.1).collect();
-    if parts.len() == 1 {
-        return Ok(PartialStates { states: parts.swap_remove(0), failing: Vec::new() });
-    }
-    // The rows went through in several calls: one state per group and call.
-    let groups: Vec<u32> = (0..parts.len()).flat_map(|_| 0..n as u32).collect();
-    let columns = (0..function.state_fields().len()).map(|c| {
-        let pieces: Vec<&dyn Array> = parts.iter().map(|p| p[c].as_ref()).collect();
-        arrow::compute::concat(&pieces).map_err(|e| FunctionError::Other(arrow_failed(e)))
-    });
-    let states = function.merge(&groups, n, &columns.collect::<Result<Vec<_>, _>>()?)?;
+    let parts = parts.into_iter().map(|p| p.1).collect();
+    // Where the rows went through in several calls there is one state per group and call.
+    let states = merge_parts(function, parts, n, |calls| (0..calls).flat_map(|_| 0..n as u32).collect())?;
     Ok(PartialStates { states, failing: Vec::new() })
 }
