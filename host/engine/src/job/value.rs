@@ -36,15 +36,16 @@ fn with_short_units(text: &str) -> Result<String, String> {
         let end = word.find(|c: char| !c.is_alphabetic()).unwrap_or(word.len());
         let (word, behind) = word.split_at(end);
         let lower = word.to_ascii_lowercase();
+        let of_months = ["month", "months", "y", "yr", "yrs", "year", "years"];
+        if word == "M" || of_months.contains(&lower.as_str()) {
+            return Err("months differ in length: give days, hours or minutes".into());
+        }
         out.push_str(before);
-        out.push_str(match lower.strip_suffix('s').filter(|w| w.len() > 1).unwrap_or(&lower) {
-            "microsecond" => "us",
-            "millisecond" => "ms",
-            "nanosecond" => "ns",
-            "month" | "year" | "yr" | "y" => return Err("months differ in length: give days, hours or minutes".into()),
-            _ if word == "M" => return Err("months differ in length: give days, hours or minutes".into()),
-            _ if word == "µs" => "us",
-            _ => lower.as_str(),
+        out.push_str(match lower.as_str() {
+            "microsecond" | "microseconds" | "µs" => "us",
+            "millisecond" | "milliseconds" => "ms",
+            "nanosecond" | "nanoseconds" => "ns",
+            other => other,
         });
         rest = behind;
     }

@@ -11,6 +11,7 @@ use datafusion_common::{Column, DFSchema, JoinType, ScalarValue};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Distinct, Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::utils::conjunction;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_physical_expr::create_physical_expr;
 
@@ -66,11 +67,7 @@ impl<'a> Lowering<'a> {
                     return self.lower(&swapped);
                 }
                 let input = self.lower(&filter.input)?;
-                let predicate = self.expressions(std::slice::from_ref(&filter.predicate), filter.input.schema())?;
-                let schema = input.schema();
-                let keys = input.keys().to_vec();
-                let step = filter_step(&filter.predicate, filter.input.schema());
-                Ok(transform(input, Filter::new(self.context.node.clone(), predicate), schema, keys, step))
+                self.filtered(input, vec![filter.predicate.clone()], filter.input.schema())
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Union(union) => self.union(union),
@@ -80,6 +77,16 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Limit(limit) => self.limit(limit),
             other => Err(refuse_node(self.text, other)),
         }
+    }
+
+    /// `input` without the rows for which `parts` do not hold.
+    pub(super) fn filtered(&self, input: Relation, parts: Vec<Expr>, schema: &DFSchema) -> Result<Relation> {
+        let Some(predicate) = conjunction(parts) else { return Ok(input) };
+        let predicate = [predicate];
+        let step = Step::new("filter", all_shown(&predicate, schema)).calling(&predicate, schema);
+        let predicate = self.expressions(&predicate, schema)?;
+        let (rows, keys) = (input.schema(), input.keys().to_vec());
+        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, step))
     }
 
     fn scan(&self, scan: &TableScan) -> Result<Relation> {
@@ -234,12 +241,6 @@ pub(super) fn transform(
     step: Step,
 ) -> Relation {
     Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, step, beside: None }
-}
-
-/// What a filter does.
-pub(super) fn filter_step(predicate: &Expr, schema: &DFSchema) -> Step {
-    let predicate = std::slice::from_ref(predicate);
-    Step::new("filter", all_shown(predicate, schema)).calling(predicate, schema)
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.

@@ -1,5 +1,5 @@
 //! A join of the logical plan to a join of streams: which parts of its condition are keys, which bound the event times,
-//! which look at one side only; and what would keep rows for ever is refused.
+//! which look at one side only. What cannot be joined is refused in [`super::join_refusals`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
-use super::lower::{Lowering, filter_step, is_plugin_call, transform};
+use super::lower::{Lowering, is_plugin_call};
 use super::shown::shown_of;
 use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
 use crate::Result;
 use crate::format::timestamp;
 use crate::job::OutputMode;
+use crate::operator::Expressions;
 use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
-use crate::operator::{Expressions, Filter};
 use crate::time::reach::{Reach, Side};
 
 /// A join's condition, taken apart.
@@ -143,15 +143,6 @@ impl Lowering<'_> {
         Ok(condition)
     }
 
-    /// `input` without the rows for which `parts` do not hold.
-    pub(super) fn filtered(&self, input: Relation, parts: Vec<Expr>, schema: &DFSchema) -> Result<Relation> {
-        let Some(predicate) = conjunction(parts) else { return Ok(input) };
-        let step = filter_step(&predicate, schema);
-        let predicate = self.expressions(&[predicate], schema)?;
-        let (rows, keys) = (input.schema(), input.keys().to_vec());
-        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, step))
-    }
-
     fn join_streams(&self, join: &Join, kind: JoinKind, condition: Condition) -> Result<Relation> {
         self.refuse_mode()?;
         let (left, right) = (join.left.schema(), join.right.schema());
@@ -170,19 +161,12 @@ impl Lowering<'_> {
             Some(chosen) => (chosen.bounds.said.clone(), chosen.bounds.reach),
             None => (vec![false; parts.len()], Reach::between(None, None)),
         };
-        let said_by_reach = |a: &Expr, b: &Expr| {
-            parts.iter().zip(&said).any(|(part, said)| {
-                let Expr::BinaryExpr(BinaryExpr { left, right, .. }) = part else { return false };
-                *said && ((**left == *a && **right == *b) || (**left == *b && **right == *a))
-            })
-        };
-        let narrowed: Vec<&(Expr, Expr)> = keys.iter().filter(|(a, b)| !said_by_reach(a, b)).collect();
+        let said_by_reach =
+            |pair: &(Expr, Expr)| parts.iter().zip(&said).any(|(part, said)| *said && equates(part, pair));
+        let narrowed: Vec<&(Expr, Expr)> = keys.iter().filter(|pair| !said_by_reach(pair)).collect();
         let by: Vec<(Expr, Expr)> =
             if narrowed.is_empty() { keys.clone() } else { narrowed.into_iter().cloned().collect() };
-        let is_key = |part: &Expr| {
-            let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return false };
-            keys.iter().any(|(x, y)| (x == &**a && y == &**b) || (x == &**b && y == &**a))
-        };
+        let is_key = |part: &Expr| keys.iter().any(|pair| equates(part, pair));
         let rest =
             parts.iter().zip(&said).filter(|(part, said)| !**said && !is_key(part)).map(|(part, _)| part.clone());
         // Of an inner join all else may be asked behind it, where a pair for which it fails is a row that is set aside.
@@ -251,6 +235,12 @@ impl Lowering<'_> {
         }
         Ok(Expressions::new(vec![time], false))
     }
+}
+
+/// Whether `part` is the equality of the two.
+pub(super) fn equates(part: &Expr, (x, y): &(Expr, Expr)) -> bool {
+    let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return false };
+    (x == &**a && y == &**b) || (x == &**b && y == &**a)
 }
 
 /// The event times by which rows match.

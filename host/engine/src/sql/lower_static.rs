@@ -6,10 +6,10 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::JoinType;
 use datafusion_expr::logical_plan::Join;
 use datafusion_expr::utils::conjunction;
-use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion_expr::{Expr, LogicalPlan};
 
 use super::lower::Lowering;
-use super::lower_join::on;
+use super::lower_join::{equates, on};
 use super::shown::shown_of;
 use super::step::Step;
 use super::{EVENT_TIME, Emits, Relation};
@@ -78,10 +78,7 @@ impl Lowering<'_> {
 
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.keys.iter().cloned().unzip();
         let (left_keys, right_keys) = (self.expressions(&left_keys, left)?, self.expressions(&right_keys, right)?);
-        let is_key = |part: &Expr| {
-            let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return false };
-            condition.keys.iter().any(|(x, y)| (x == &**a && y == &**b) || (x == &**b && y == &**a))
-        };
+        let is_key = |part: &Expr| condition.keys.iter().any(|pair| equates(part, pair));
         let rest = conjunction(condition.parts.iter().filter(|part| !is_key(part)).cloned());
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
         let mut with = vec![format!("{}, with static {}", kind.name(), table.name())];
