@@ -10,7 +10,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use millstream_engine::job::Job;
-use millstream_engine::run::{QueryTable, RunOptions, check, query};
+use millstream_engine::run::{QueryTable, check, query};
 
 use crate::scratch::Scratch;
 use crate::support::{here, runtime};
@@ -88,7 +88,7 @@ fn of_job(scratch: &Scratch, text: &str) -> String {
 }
 
 fn answer(scratch: &Scratch, sql: &str, tables: &[QueryTable]) -> String {
-    match query(sql, tables, scratch.path(), RunOptions::default()) {
+    match query(sql, tables, scratch.path()) {
         Ok(answer) => in_order(&answer.batch, sql.to_uppercase().contains("ORDER BY")),
         Err(e) => format!("error: {}", e.message()),
     }
@@ -118,7 +118,7 @@ fn every_example_gives_what_stands_there() {
         }
         if let Some(name) = block.kind.strip_prefix("json ") {
             let file = scratch.write(&format!("{name}.jsonl"), format!("{}\n", block.text));
-            tables.push(QueryTable { name: name.to_owned(), path: file, event_time: None });
+            tables.push(QueryTable::new(name, file));
         }
     }
     let of_jobs = blocks.iter().filter(|b| b.kind == "toml job").map(|b| b.text.as_str());

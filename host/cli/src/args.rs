@@ -96,28 +96,34 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A table is a file, a folder or a pattern; what is in it is told by the ending of the first
-file's name: .csv .tsv .json .jsonl .ndjson .parquet .txt .log, each also with .gz. Columns
-and their types are told from its first thousand rows. All windows are closed at the end.
+A table is a file, a folder or a pattern; what is in it is told by the endings of its files'
+names: .csv .tsv .json .jsonl .ndjson .parquet .txt .log, each also with .gz; or --read-as
+says it. Columns and their types are told from all rows: where a value fits no narrower type
+its column is text, as it is written. Rows of csv and json come as they are found.
 
 Examples:
   millstream sql \"SELECT url, count(*) AS n FROM logs GROUP BY url ORDER BY n DESC LIMIT 5\" --source logs=data
   millstream sql \"SELECT window.start, count(*) AS n FROM v GROUP BY window(timestamp, '1 hour')\" -s v=views.csv
   millstream sql \"SELECT * FROM t WHERE bytes > 1000\" -s t=a.parquet --format json
 
-Exit codes: 0 done, 1 failed, 2 the query or the command line must be mended.")]
+Exit codes: 0 done, 1 failed, 2 the query or the command line must be mended, 3 the answer is
+there, but some rows could not be used (0 with --skip-bad-rows), 130 stopped.")]
 pub(crate) struct SqlArgs {
     /// The query.
     #[arg(value_name = "QUERY")]
     pub(crate) query: String,
 
     /// A table of the query: its name and where its files are. Can be given several times.
-    #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = key_value, required = true)]
+    #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = name_path, required = true)]
     pub(crate) sources: Vec<(String, String)>,
 
-    /// The event time of a table, where it has several timestamps: joins, sessions and DISTINCT go by it.
-    #[arg(long = "event-time", value_name = "NAME=COLUMN", value_parser = key_value)]
-    pub(crate) event_times: Vec<(String, String)>,
+    /// What a table's files hold, whatever their names: csv, tsv, json, text or parquet. Can be given several times.
+    #[arg(long, value_name = "NAME=FORMAT", value_parser = name_format)]
+    pub(crate) read_as: Vec<(String, String)>,
+
+    /// Exit with 0 though some rows could not be used. They are counted all the same.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
 
     /// How the rows are printed.
     #[arg(long, value_enum, default_value_t)]
@@ -272,6 +278,21 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn name_path(text: &str) -> Result<(String, String), String> {
+    named(text).ok_or_else(|| "write NAME=PATH, such as logs=data/ or people=people.csv".to_owned())
+}
+
+fn name_format(text: &str) -> Result<(String, String), String> {
+    named(text).ok_or_else(|| "write NAME=FORMAT, such as logs=csv".to_owned())
+}
+
+/// What stands before and behind the first equals sign, neither of them empty.
+fn named(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    let is_there = !name.trim().is_empty() && !value.is_empty();
+    is_there.then(|| (name.trim().to_owned(), value.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -300,5 +321,7 @@ mod tests {
     fn overrides_are_cut_at_the_first_equals_sign() {
         assert_eq!(key_value("a.b=c=d"), Ok(("a.b".into(), "c=d".into())));
         assert!(key_value("a.b").is_err() && key_value("=x").is_err());
+        assert_eq!(name_path("t=a=b"), Ok(("t".into(), "a=b".into())));
+        assert!(name_path("data").is_err() && name_path("t=").is_err());
     }
 }

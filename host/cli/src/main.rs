@@ -2,8 +2,10 @@
 //!
 //! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
 //! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
-//! Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended, 130 stopped at once.
+//! Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended, 3 an answer without some of its rows,
+//! 130 stopped at once.
 
+mod answer;
 mod args;
 mod commands;
 mod failure;
@@ -27,7 +29,10 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
-        Command::Sql(args) => commands::sql::sql(&args),
+        Command::Sql(args) => match commands::sql::sql(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Plugin { command: PluginCommand::Build(args) } => commands::plugin::build(&args),
         Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
         Command::Generate { command } => commands::generate::generate(&command),

@@ -11,6 +11,12 @@ use crate::progress::terminal::Terminal;
 /// What a shell gives for a process that SIGINT ended.
 const INTERRUPTED: i32 = 130;
 
+/// Ends the process at the first signal: for what leaves nothing behind.
+pub(crate) fn at_once() -> Result<()> {
+    ctrlc::set_handler(|| std::process::exit(INTERRUPTED))
+        .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))
+}
+
 /// Takes the signals over: the returned handle is asked by the first of them.
 pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -> Result<Stop> {
     let stop = Stop::default();

@@ -1,55 +1,68 @@
 //! `millstream sql QUERY --source NAME=PATH`
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use arrow::csv::WriterBuilder;
-use arrow::json::LineDelimitedWriter;
-use arrow::record_batch::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
-use millstream_engine::run::{QueryTable, RunOptions, query};
-use millstream_engine::{Error, ErrorKind, Result};
+use millstream_engine::format::format_named;
+use millstream_engine::run::{Answered, QueryTable, ask};
+use millstream_engine::{Error, ErrorKind, Result, sink};
 
-use super::print;
-use crate::args::{AnswerFormat, SqlArgs};
+use crate::args::SqlArgs;
+use crate::{answer, stop, text};
 
-/// Runs the query and prints its rows; what could not be used is told on standard error.
-pub(crate) fn sql(args: &SqlArgs) -> Result<()> {
+/// What the program gives where rows could not be used and nobody said that they may be left out.
+const ROWS_LEFT_OUT: u8 = 3;
+
+/// Asks the query and prints its rows; what could not be used is told on standard error.
+pub(crate) fn sql(args: &SqlArgs) -> Result<ExitCode> {
+    stop::at_once()?;
     let base = std::env::current_dir()
         .map_err(|e| Error::new(ErrorKind::Unavailable, format!("the current folder is gone: {e}")).caused_by(e))?;
-    if let Some((name, _)) = args.event_times.iter().find(|(name, _)| !args.sources.iter().any(|(s, _)| s == name)) {
-        return Err(Error::invalid(format!("--event-time names `{name}`, which is no --source")));
-    }
-    let table = |(name, path): &(String, String)| {
-        let event_time = args.event_times.iter().find(|(of, _)| of == name).map(|(_, column)| column.clone());
-        QueryTable { name: name.clone(), path: PathBuf::from(path), event_time }
+    let answered = match ask(&args.query, &tables(args)?, &base, answer::printer(args.format)) {
+        // Whoever read the rows (`| head`) has seen enough.
+        Err(error) if sink::is_closed_pipe(&error) => return Ok(ExitCode::SUCCESS),
+        answered => answered?,
     };
-    let tables: Vec<QueryTable> = args.sources.iter().map(table).collect();
-    let answer = query(&args.query, &tables, &base, RunOptions::default())?;
-    print(&shown(&answer.batch, args.format)?)?;
-    if answer.rejected > 0 {
-        eprintln!("{} of {} rows could not be used", answer.rejected, answer.rows_in);
+    for note in &answered.notes {
+        eprintln!("note: {note}");
     }
-    Ok(())
+    if answered.refused == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("{}", left_out(&answered));
+    if args.skip_bad_rows {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("the answer is without them; with --skip-bad-rows that is no failure");
+    Ok(ExitCode::from(ROWS_LEFT_OUT))
 }
 
-fn shown(batch: &RecordBatch, format: AnswerFormat) -> Result<String> {
-    let failed = |e: arrow::error::ArrowError| {
-        Error::new(ErrorKind::Invalid, format!("the rows cannot be shown so: {e}")).caused_by(e)
-    };
-    let mut bytes = Vec::new();
-    match format {
-        AnswerFormat::Table => {
-            let table = pretty_format_batches(std::slice::from_ref(batch)).map_err(failed)?;
-            let rows = batch.num_rows();
-            return Ok(format!("{table}\n{rows} {}\n", if rows == 1 { "row" } else { "rows" }));
-        }
-        AnswerFormat::Csv => {
-            WriterBuilder::new().with_header(true).build(&mut bytes).write(batch).map_err(failed)?;
-        }
-        AnswerFormat::Json => {
-            let mut writer = LineDelimitedWriter::new(&mut bytes);
-            writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
-        }
+fn tables(args: &SqlArgs) -> Result<Vec<QueryTable>> {
+    if let Some((name, _)) = args.read_as.iter().find(|(name, _)| !args.sources.iter().any(|(s, _)| s == name)) {
+        return Err(Error::invalid(format!("--read-as names `{name}`, which is no --source")));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let table = |(name, path): &(String, String)| {
+        let mut table = QueryTable::new(name, path);
+        if let Some((_, word)) = args.read_as.iter().find(|(of, _)| of == name) {
+            let format = format_named(&word.to_ascii_lowercase());
+            let unknown = || Error::invalid(format!("--read-as {name}={word}: `{word}` is no format"));
+            table.format =
+                Some(format.ok_or_else(|| unknown().with_help("formats are csv, tsv, json, text, parquet"))?);
+        }
+        Ok(table)
+    };
+    args.sources.iter().map(table).collect()
+}
+
+/// How many rows could not be used, and of the first one where it stands and why.
+fn left_out(answered: &Answered) -> String {
+    let (refused, all) = (text::count(answered.refused), text::count(answered.rows_in));
+    let first = answered.first_refused.as_ref().map_or(String::new(), |first| {
+        let place = match (&first.file, first.line) {
+            (Some(file), Some(line)) => format!("{file}, line {line}: "),
+            (Some(file), None) => format!("{file}: "),
+            _ => String::new(),
+        };
+        format!(", the first: {place}{}", first.reason)
+    });
+    format!("{refused} of {all} rows could not be used{first}")
 }

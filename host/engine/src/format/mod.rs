@@ -16,8 +16,8 @@ mod normalise;
 mod types;
 
 pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES};
-pub use decode::{CsvLayout, ParquetFile, RowGroup, decoder};
+pub use decode::{CsvLayout, ParquetFile, RowGroup, csv_names, decoder};
 pub use error::FormatError;
-pub use infer::{format_of, infer_schema};
+pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

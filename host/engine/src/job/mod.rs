@@ -11,6 +11,7 @@ mod fields;
 mod model;
 mod operator;
 mod order;
+mod query;
 mod sink;
 mod source;
 pub(crate) mod suggest;
@@ -27,6 +28,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 use fields::Fields;
 pub use model::*;
+pub(crate) use query::QUERY;
+pub(crate) use source::absolute_pattern;
 use tree::{Entry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 

@@ -235,6 +235,9 @@ pub struct OperatorSpec {
     pub watermark_policy: WatermarkPolicy,
     /// Whether it may keep state that nothing bounds.
     pub unbounded_state: bool,
+    /// It is asked once, of input that ends: its result is whole then, and nothing comes out of an aggregation, an order or
+    /// a limit before. No job file says so.
+    pub asked_once: bool,
 }
 
 /// How several inputs' watermarks become one.

@@ -105,6 +105,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
         late: fields.text("late")?,
         watermark_policy: fields.choice("watermark_policy", &policies)?.map(|policy| policy.value).unwrap_or_default(),
         unbounded_state: fields.boolean("unbounded_state")?.unwrap_or(false),
+        asked_once: false,
     })
 }
 

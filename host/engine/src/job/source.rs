@@ -125,7 +125,7 @@ fn file(fields: &Fields<'_>, base: &Path) -> Result<FileSourceSpec> {
 
 /// A folder, glob or file as an absolute path. What stands before a relative glob is taken as it is, also when it
 /// holds characters that mean something in a glob.
-fn absolute_pattern(base: &Path, path: &str) -> String {
+pub(crate) fn absolute_pattern(base: &Path, path: &str) -> String {
     let is_pattern = path.contains(['*', '?', '[']);
     if is_pattern && Path::new(path).is_relative() {
         let base = glob::Pattern::escape(&base.to_string_lossy());

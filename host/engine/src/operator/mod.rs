@@ -6,6 +6,7 @@
 //! the table that is handed to `close`, so an epoch can be run again from the state before it.
 
 pub mod aggregate;
+mod collect;
 mod dedup;
 mod effects;
 mod event_time;
@@ -30,6 +31,7 @@ use crate::state::Table;
 use crate::{Error, Result};
 
 pub use aggregate::GroupPartial;
+pub use collect::Collect;
 pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
@@ -62,6 +64,8 @@ pub enum Partial {
     Firsts(DedupPartial),
     /// Rows of one side of a join.
     Join(JoinPartial),
+    /// Rows as they are.
+    Rows(RecordBatch),
 }
 
 impl Partial {
@@ -86,6 +90,14 @@ impl Partial {
         match self {
             Self::Join(rows) => Ok(rows),
             other => Err(Error::internal(format!("a join was given {other:?}"))),
+        }
+    }
+
+    /// What a collection left.
+    fn rows(self) -> Result<RecordBatch> {
+        match self {
+            Self::Rows(rows) => Ok(rows),
+            other => Err(Error::internal(format!("a collection was given {other:?}"))),
         }
     }
 }
@@ -118,4 +130,9 @@ pub trait Stateful: Send + Sync + Debug {
 
     /// Whether an epoch without input can do something because a watermark has moved.
     fn waits_for_watermark(&self) -> bool;
+
+    /// Whether no further row can change what comes out at the end: then nothing more need be read for it.
+    fn has_enough(&self) -> bool {
+        false
+    }
 }

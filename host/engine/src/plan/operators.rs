@@ -200,6 +200,7 @@ impl Planner<'_> {
                     partitions: DEFAULT_PARTITIONS,
                     keep_columns: operator.late.is_some(),
                     unbounded_state: operator.unbounded_state,
+                    asked_once: operator.asked_once,
                 },
             )
         };
@@ -445,6 +446,7 @@ impl Planner<'_> {
             groups,
             schema,
             mode,
+            at_end: false,
             partitions: DEFAULT_PARTITIONS,
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();

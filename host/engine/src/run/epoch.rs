@@ -65,20 +65,14 @@ pub(super) fn compute(
     for (number, (range, live)) in epoch.ranges.iter().zip(sources).enumerate() {
         let Some(range) = range else { continue };
         let at = |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        let chunks = live.source.read(range).map_err(at)?;
-        let count = match range {
-            SourceRange::Files(files) => files.len() as u32,
-            SourceRange::Rows { .. } => 0,
-        };
-        let files = (0..count).map(|file| live.source.file_name(range, file).into()).collect();
-        readers.push(Reader { number, files, decoder: &*live.decoder, chunks });
+        readers.push(Reader::new(number, live, range).map_err(at)?);
     }
     let chunks = readers.into_iter().flat_map(|reader| {
-        let Reader { number, files, decoder, chunks } = reader;
+        let number = reader.number;
         let at = move |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        chunks.map(move |chunk| chunk.map_err(at).map(|chunk| (origin(number, &files, &chunk), decoder, chunk)))
+        reader.map(move |read| read.map_err(at))
     });
-    let work = |(origin, decoder, chunk): (Origin, &dyn Decode, RawChunk)| {
+    let work = |(origin, decoder, chunk): Read<'_>| {
         let flow = &plan.sources[origin.source].flow;
         let output = process(decoder, flow, &chunk, context)?;
         Ok((origin, output))
@@ -90,14 +84,7 @@ pub(super) fn compute(
         Ok(())
     })?;
 
-    for (number, stateful) in plan.stateful.iter().enumerate() {
-        let partials = std::mem::take(&mut gather.partials[number]);
-        let mut tables = state.tables_named(&stateful.tables);
-        let emitted = stateful.operator.close(partials, &mut tables, epoch.pairs[number])?;
-        emit(&stateful.flow, &emitted, context, &mut gather)?;
-        let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
-        gather.counters.state_rows.insert(stateful.name.to_string(), rows);
-    }
+    close_all(context, &mut gather, state)?;
     gather.send_letters()?;
     let Gather { seen, counters, .. } = gather;
     let prepared = sinks.iter_mut().zip(&plan.sinks).map(|(sink, planned)| {
@@ -108,7 +95,24 @@ pub(super) fn compute(
     Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
 }
 
-struct Reader<'a> {
+/// Closes the stateful operators one after the other: what comes out of one goes on to those after it.
+pub(super) fn close_all(context: EpochContext<'_>, gather: &mut Gather<'_>, state: &mut State) -> Result<()> {
+    for (number, stateful) in context.stateful.iter().enumerate() {
+        let partials = std::mem::take(&mut gather.partials[number]);
+        let mut tables = state.tables_named(&stateful.tables);
+        let emitted = stateful.operator.close(partials, &mut tables, context.pairs[number])?;
+        emit(&stateful.flow, &emitted, context, gather)?;
+        let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
+        gather.counters.state_rows.insert(stateful.name.to_string(), rows);
+    }
+    Ok(())
+}
+
+/// A chunk, where it came from, and who decodes it.
+pub(super) type Read<'a> = (Origin, &'a dyn Decode, RawChunk);
+
+/// Reads the chunks of one range of one source.
+pub(super) struct Reader<'a> {
     number: usize,
     /// The files of the range, as they are shown.
     files: Vec<Arc<str>>,
@@ -116,12 +120,34 @@ struct Reader<'a> {
     chunks: Chunks,
 }
 
-fn origin(source: usize, files: &[Arc<str>], chunk: &RawChunk) -> Origin {
-    let first_row = match &chunk.content {
-        RawContent::Rows { from, .. } => Some(*from),
-        _ => None,
-    };
-    Origin { source, file: files.get(chunk.file as usize).cloned(), first_row }
+impl<'a> Reader<'a> {
+    /// Begins with `range` of source `number`.
+    pub fn new(number: usize, live: &'a LiveSource, range: &SourceRange) -> Result<Self> {
+        let chunks = live.source.read(range)?;
+        let count = match range {
+            SourceRange::Files(files) => files.len() as u32,
+            SourceRange::Rows { .. } => 0,
+        };
+        let files = (0..count).map(|file| live.source.file_name(range, file).into()).collect();
+        Ok(Self { number, files, decoder: &*live.decoder, chunks })
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = Result<Read<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let chunk = match self.chunks.next()? {
+            Ok(chunk) => chunk,
+            Err(e) => return Some(Err(e)),
+        };
+        let first_row = match &chunk.content {
+            RawContent::Rows { from, .. } => Some(*from),
+            _ => None,
+        };
+        let file = self.files.get(chunk.file as usize).cloned();
+        Some(Ok((Origin { source: self.number, file, first_row }, self.decoder, chunk)))
+    }
 }
 
 fn emit(flow: &Flow, emitted: &[RecordBatch], context: EpochContext<'_>, gather: &mut Gather<'_>) -> Result<()> {

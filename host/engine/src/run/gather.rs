@@ -65,6 +65,11 @@ impl<'a> Gather<'a> {
         }
     }
 
+    /// Another range of a source begins: its files are counted anew.
+    pub fn begin_range(&mut self) {
+        self.reading.clear();
+    }
+
     /// Takes the output of the next chunk.
     pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput) -> Result<()> {
         let ChunkOutput { file, lines, bytes, rows, positions, bad, passed } = output;

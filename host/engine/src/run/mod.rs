@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use millstream_plugin::{Runtime, RuntimeOptions};
 
 pub use environment::{Environment, OpenSource, Pace, Turn};
-pub use query::{Answer, QueryTable, query};
+pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
 
 use crate::checkpoint::Forget;

@@ -169,15 +169,22 @@ pub(super) fn logical_plan(catalog: &Catalog, parsed: Parsed) -> Result<LogicalP
 
 /// Types coerced, constants folded, and, unless columns are to be kept as they are, those left out that nobody reads and
 /// common expressions made columns. Rules that turn one stateful operator into others (`DISTINCT` into groups, one
-/// distinct aggregate into two) or that move filters below a window stay out.
-pub(super) fn optimize(plan: LogicalPlan, keep_columns: bool) -> Result<LogicalPlan, DataFusionError> {
-    let options = ConfigOptions::new();
+/// distinct aggregate into two) or that move filters below a window stay out. With `sub_queries` in expressions these are
+/// made joins, and filters are moved to where they cost least: they may stand above a join that they are the keys of.
+pub(super) fn optimize(
+    plan: LogicalPlan,
+    keep_columns: bool,
+    sub_queries: bool,
+) -> Result<LogicalPlan, DataFusionError> {
+    let mut options = ConfigOptions::new();
+    options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     let analyzed = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
     ];
     let optimized = Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})?;
+    let optimized = if sub_queries { joined_sub_queries(optimized, options)? } else { optimized };
     // Constants are folded now, and nothing is taken apart yet.
     let recognised = recognise_bins(optimized)?;
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
@@ -186,4 +193,15 @@ pub(super) fn optimize(plan: LogicalPlan, keep_columns: bool) -> Result<LogicalP
         rules.push(Arc::new(datafusion_optimizer::optimize_projections::OptimizeProjections::new()));
     }
     Optimizer::with_rules(rules).optimize(recognised, &OptimizerContext::new(), |_, _| {})
+}
+
+/// Sub-queries in expressions as joins.
+fn joined_sub_queries(plan: LogicalPlan, options: ConfigOptions) -> Result<LogicalPlan, DataFusionError> {
+    let context = OptimizerContext::new_with_config_options(Arc::new(options));
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery::new()),
+        Arc::new(datafusion_optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin::new()),
+        Arc::new(datafusion_optimizer::push_down_filter::PushDownFilter::new()),
+    ];
+    Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {})
 }

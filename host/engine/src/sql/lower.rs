@@ -4,27 +4,26 @@ use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion_common::{Column, DFSchema, JoinType, ScalarValue};
+use datafusion_common::{Column, DFSchema, JoinType};
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::logical_plan::{Distinct, Limit as LogicalLimit, Projection, Sort as LogicalSort, TableScan};
+use datafusion_expr::logical_plan::{Distinct, Projection, TableScan};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::conjunction;
 use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_physical_expr::create_physical_expr;
 
-use super::clause::refuse_node;
+use super::clause::{refuse_node, refuse_node_once};
 use super::error::SqlText;
 use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
-use super::shown::{all_shown, shown_of};
+use super::shown::all_shown;
 use super::step::{Step, by_plugin, names};
 use super::window::as_window_call;
-use super::{Emits, InputTable, MadeBy, PlanContext, Relation};
+use super::{InputTable, MadeBy, PlanContext, Relation};
 use crate::job::OutputMode;
-use crate::operator::{Expressions, Filter, Limit, Project, ROW_COLUMN, Select, Sort, Transform};
+use crate::operator::{Expressions, Filter, Project, ROW_COLUMN, Select, Transform};
 use crate::{Error, Result};
 
 /// Lowers one query.
@@ -75,6 +74,7 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
+            other if self.context.asked_once => Err(refuse_node_once(self.text, other)),
             other => Err(refuse_node(self.text, other)),
         }
     }
@@ -151,56 +151,6 @@ impl<'a> Lowering<'a> {
         let step = Step::new("project", all_shown(&projection.expr, from)).calling(&projection.expr, from);
         let project = Project::new(self.context.node.clone(), columns, schema.clone());
         Ok(transform(input, project, schema, keys, step))
-    }
-
-    fn sort(&self, sort: &LogicalSort) -> Result<Relation> {
-        let input = self.lower(&sort.input)?;
-        self.needs_whole_result(&input, "ORDER BY", "rows of a stream come for ever: they cannot be put in order")?;
-        let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
-        let by = self.expressions(&exprs, sort.input.schema())?;
-        let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
-        let options = sort.expr.iter().map(option).collect();
-        let from = sort.input.schema();
-        let direction = |s: &datafusion_expr::SortExpr| if s.asc { "" } else { " descending" };
-        let mut by_words: Vec<String> =
-            sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
-        by_words.extend(sort.fetch.map(|n| format!("of which the first {n} rows")));
-        let step = Step::new("order by", by_words).calling(&exprs, from);
-        let (schema, keys) = (input.schema(), input.keys().to_vec());
-        let operator = Sort::new(self.context.node.clone(), by, options, sort.fetch);
-        Ok(transform(input, operator, schema, keys, step))
-    }
-
-    fn limit(&self, limit: &LogicalLimit) -> Result<Relation> {
-        let input = self.lower(&limit.input)?;
-        let clause = if limit.fetch.is_some() { "LIMIT" } else { "OFFSET" };
-        self.needs_whole_result(&input, clause, "which rows of a stream come first depends on when they come")?;
-        let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
-        let fetch = self.constant(limit.fetch.as_deref(), "LIMIT")?;
-        let (schema, keys) = (input.schema(), input.keys().to_vec());
-        let skipped = if skip == 0 { String::new() } else { format!(" after skipping {skip}") };
-        let what = fetch.map_or_else(|| format!("all rows{skipped}"), |f| format!("at most {f} rows{skipped}"));
-        Ok(transform(input, Limit { skip, fetch }, schema, keys, Step::new("limit", vec![what])))
-    }
-
-    fn needs_whole_result(&self, input: &Relation, clause: &str, why: &str) -> Result<()> {
-        if input.emits() == Emits::Snapshot {
-            return Ok(());
-        }
-        let message = format!("{clause} needs a whole result, which only an aggregation in complete mode has: {why}");
-        Err(self.text.refuse_clause(clause, message).with_help("aggregate with output_mode = \"complete\" first"))
-    }
-
-    fn constant(&self, expr: Option<&Expr>, clause: &str) -> Result<Option<usize>> {
-        let value = match expr {
-            None => return Ok(None),
-            Some(Expr::Literal(ScalarValue::Int64(Some(n)), _)) => usize::try_from(*n).ok(),
-            Some(Expr::Literal(ScalarValue::UInt64(Some(n)), _)) => usize::try_from(*n).ok(),
-            Some(Expr::Literal(ScalarValue::Int64(None), _)) => return Ok(None),
-            Some(_) => None,
-        };
-        let refused = || self.text.refuse_clause(clause, format!("{clause} takes a number of rows, 0 or more"));
-        value.map(Some).ok_or_else(refused)
     }
 
     /// A window is what an aggregation groups by, and nothing that could be computed for a row.

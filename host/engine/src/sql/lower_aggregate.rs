@@ -30,9 +30,10 @@ use crate::{Error, Result};
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
-        let mode = self.take_mode();
+        let at_end = self.context.asked_once;
+        let mode = if at_end { OutputMode::Complete } else { self.take_mode() };
         let input = self.lower(&aggregate.input)?;
-        if input.emits() != Emits::Rows {
+        if input.emits() != Emits::Rows && !at_end {
             let mode = if input.emits() == Emits::Snapshot { "complete" } else { "update" };
             let message = format!(
                 "an aggregation cannot follow a node in {mode} mode, whose rows replace earlier ones: only stateless nodes and sinks may"
@@ -53,10 +54,14 @@ impl Lowering<'_> {
         for (at, expr) in aggregate.group_expr.iter().enumerate() {
             by.push(shown_group(expr, schema));
             if let Expr::GroupingSet(_) = expr {
+                let help = match at_end {
+                    true => "ask for each grouping, and put them together with UNION ALL",
+                    false => "use one operator per grouping",
+                };
                 return Err(self
                     .text
-                    .refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream")
-                    .with_help("use one operator per grouping"));
+                    .refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS are not supported")
+                    .with_help(help));
             }
             if let (Some(column), true) = (column, time_at == Some(at)) {
                 groups.push(column);
@@ -106,6 +111,7 @@ impl Lowering<'_> {
             groups,
             schema: marked(aggregate.schema.inner(), &marks),
             mode,
+            at_end,
             partitions: self.context.partitions,
         };
         let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();

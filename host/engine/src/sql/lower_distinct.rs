@@ -22,7 +22,7 @@ impl Lowering<'_> {
             return refused("DISTINCT appends: a row that came out once does not change", "leave `output_mode` out");
         }
         let input = self.lower(plan)?;
-        if input.emits() != Emits::Rows {
+        if input.emits() != Emits::Rows && !self.context.asked_once {
             let message =
                 "DISTINCT cannot follow a node whose rows replace earlier ones: only stateless nodes and sinks may";
             return refused(message, "use append mode for the aggregation");

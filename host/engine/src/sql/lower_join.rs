@@ -11,7 +11,7 @@ use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join, Projection};
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
-use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
+use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
@@ -91,6 +91,11 @@ impl Lowering<'_> {
             (Some(table), None) => return self.join_static(join, Side::Right, table),
             (None, None) => {}
         }
+        if self.context.asked_once
+            && let Some(plan) = self.as_known_joins(join)?
+        {
+            return self.lower(&plan);
+        }
         let kind = match join.join_type {
             JoinType::Inner => JoinKind::Inner,
             JoinType::Left => JoinKind::Left,
@@ -147,9 +152,13 @@ impl Lowering<'_> {
         self.refuse_mode()?;
         let (left, right) = (join.left.schema(), join.right.schema());
         let inputs = [self.join_input(&join.left)?, self.join_input(&join.right)?];
-        let Condition { keys, left_only, right_only, parts } = condition;
+        let Condition { mut keys, left_only, right_only, parts } = condition;
         if keys.is_empty() {
-            return Err(self.refuse_keyless(&parts));
+            if !self.context.asked_once {
+                return Err(self.refuse_keyless(&parts));
+            }
+            // Every row with every row: all have one key.
+            keys.push((lit(0i64), lit(0i64)));
         }
         let [left_rows, right_rows] = inputs;
         let times = [time_columns(&left_rows.schema()), time_columns(&right_rows.schema())];
@@ -214,6 +223,7 @@ impl Lowering<'_> {
     fn join_input(&self, plan: &LogicalPlan) -> Result<Relation> {
         let input = self.lower(plan)?;
         let mode = match input.emits() {
+            _ if self.context.asked_once => return Ok(input),
             Emits::Rows => return Ok(input),
             Emits::Updates => "update",
             Emits::Snapshot => "complete",

@@ -17,7 +17,7 @@ impl Lowering<'_> {
         let mut inputs = Vec::new();
         for input in &union.inputs {
             let input = self.lower(input)?;
-            if input.emits() != Emits::Rows {
+            if input.emits() != Emits::Rows && !self.context.asked_once {
                 let message = "rows that replace earlier ones cannot be put together with others: UNION ALL takes append inputs only";
                 let refused = self.text.refuse_clause("UNION", message);
                 return Err(refused.with_help("use append mode for the aggregation, or a sink for each"));

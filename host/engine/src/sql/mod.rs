@@ -17,15 +17,16 @@ mod lower;
 mod lower_aggregate;
 mod lower_distinct;
 mod lower_join;
+mod lower_order;
 mod lower_several;
 mod lower_static;
+mod lower_subquery;
 mod lower_time;
 mod parse;
 mod plugin;
 mod shown;
 mod step;
 mod table_function;
-mod whole;
 mod window;
 mod window_names;
 mod wording;
@@ -44,7 +45,6 @@ pub(crate) use shown::readable;
 pub(crate) use step::by_plugin;
 pub use step::{PluginUse, Step};
 pub use table_function::{MadeBy, TableCall};
-pub use whole::{Whole, over, split_order};
 
 use crate::Result;
 use crate::job::OutputMode;
@@ -194,14 +194,37 @@ pub struct PlanContext<'a> {
     pub keep_columns: bool,
     /// Whether the job allows state that nothing bounds.
     pub unbounded_state: bool,
+    /// Whether the query is asked once, of input that ends: what a stream cannot do because its rows never end can be
+    /// done at their end.
+    pub asked_once: bool,
 }
 
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
+    if let Some((operator, all)) = &parsed.sets {
+        match (context.asked_once, all) {
+            (true, false) => {}
+            (true, true) => return Err(lower_subquery::refuse_counted_set(text, &operator.to_string())),
+            (false, _) => return Err(lower_subquery::refuse_set(text, &operator.to_string())),
+        }
+    }
+    if context.asked_once && parsed.over {
+        let (message, help) = clause::OVER_ONCE;
+        return Err(text.refuse_clause("OVER", message).with_help(help));
+    }
     let provider = catalog::Catalog::new(context.tables, context.plugins);
     let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error_with(e, context.plugins))?;
-    clause::refuse_expressions(text, &logical)?;
+    let sub_queries = match context.asked_once {
+        true => lower_subquery::has_sub_queries(text, &logical)?,
+        false => {
+            clause::refuse_expressions(text, &logical)?;
+            false
+        }
+    };
     join_keys::refuse_mismatched(text, &logical)?;
-    let optimized = catalog::optimize(logical, context.keep_columns).map_err(|e| text.error(e))?;
+    let optimized = catalog::optimize(logical, context.keep_columns, sub_queries).map_err(|e| text.error(e))?;
+    if sub_queries {
+        lower_subquery::refuse_left_over(text, &optimized)?;
+    }
     lower::Lowering::new(text, context).lower(&optimized)
 }

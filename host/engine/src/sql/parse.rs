@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::ast::{Query, Select, SetExpr, SetOperator, Statement, TableFactor, Visit, Visitor};
+use datafusion_sql::sqlparser::ast::{
+    Expr, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, Visit, Visitor,
+};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::parser::Parser;
 
@@ -22,6 +24,12 @@ pub struct Parsed {
     pub tables: Vec<(String, Range<usize>)>,
     /// Calls of plugins in `FROM`.
     pub calls: Vec<TableCall>,
+    /// Whether it asks for all columns of something, whatever they are: `*`.
+    pub all_columns: bool,
+    /// Whether a function is called with `OVER`.
+    pub(super) over: bool,
+    /// `INTERSECT` or `EXCEPT`, and whether rows are counted (`ALL`).
+    pub(super) sets: Option<(SetOperator, bool)>,
 }
 
 /// Parses `text`, which must be one query.
@@ -32,11 +40,11 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
         .map_err(|e| text.error(DataFusionError::SQL(Box::new(e), None)))?;
     if statements.len() != 1 {
         let n = statements.len();
-        return Err(text.refuse_all(format!("an operator is one query; these are {n} statements")));
+        return Err(text.refuse_all(format!("one query is needed, and these are {n} statements")));
     }
     let mut statement = statements.swap_remove(0);
     let Statement::Query(query) = &mut statement else {
-        return Err(text.refuse_all("an operator is a query: it begins with SELECT or WITH"));
+        return Err(text.refuse_all("this is no query: it begins with SELECT or WITH"));
     };
     let calls = rewrite_calls(text, query)?;
     let mut names = Names::default();
@@ -45,9 +53,6 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
         return Err(text
             .refuse_clause("RECURSIVE", "WITH RECURSIVE has no end on a stream")
             .with_help("compute it in a plugin"));
-    }
-    if let Some(operator) = names.set_operator {
-        return Err(refuse_set(text, operator));
     }
     if let Some(clause) = names.unknown {
         return Err(text.refuse_clause(clause, format!("{clause} is not supported")));
@@ -64,13 +69,7 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
     }
     let read = read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
-    Ok(Parsed { statement, tables, calls })
-}
-
-fn refuse_set(text: &SqlText, operator: SetOperator) -> crate::Error {
-    let clause = operator.to_string();
-    text.refuse_clause(&clause, format!("{clause} would have to remember every row for ever; it is not supported"))
-        .with_help("use WHERE, or a plugin")
+    Ok(Parsed { statement, tables, calls, all_columns: names.all_columns, over: names.over, sets: names.set_operator })
 }
 
 /// Names of relations read, and of those that `WITH` makes.
@@ -79,7 +78,9 @@ struct Names {
     read: BTreeSet<String>,
     with: BTreeSet<String>,
     recursive: bool,
-    set_operator: Option<SetOperator>,
+    all_columns: bool,
+    over: bool,
+    set_operator: Option<(SetOperator, bool)>,
     /// A clause that the planner would pass over without a word.
     unknown: Option<&'static str>,
 }
@@ -87,9 +88,10 @@ struct Names {
 impl Names {
     /// Operations on sets, other than putting rows together.
     fn sets(&mut self, body: &SetExpr) {
-        if let SetExpr::SetOperation { op, left, right, .. } = body {
+        if let SetExpr::SetOperation { op, set_quantifier, left, right } = body {
             if *op != SetOperator::Union {
-                self.set_operator.get_or_insert(*op);
+                let all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
+                self.set_operator.get_or_insert((*op, all));
             }
             self.sets(left);
             self.sets(right);
@@ -121,6 +123,8 @@ impl Visitor for Names {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        self.all_columns |= select.projection.iter().any(is_all);
         self.refuse([
             (select.prewhere.is_some(), "PREWHERE"),
             (!select.connect_by.is_empty(), "CONNECT BY"),
@@ -139,6 +143,11 @@ impl Visitor for Names {
             TableFactor::Derived { sample, .. } => self.refuse([(sample.is_some(), "TABLESAMPLE")]),
             _ => {}
         }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.over |= matches!(expr, Expr::Function(function) if function.over.is_some());
         ControlFlow::Continue(())
     }
 

@@ -37,18 +37,8 @@ impl CsvLayout {
     /// twice.
     pub fn by_header(header: &str, delimiter: u8, schema: &Schema, file: &str) -> Result<Self, FormatError> {
         let malformed = |reason: String| FormatError::Malformed { file: file.into(), reason };
-        let mut names: Vec<String> = Vec::new();
-        split(header, 0, header.len(), delimiter, |_, slot| {
-            let mut name = String::new();
-            let (text, escaped) = unquoted(slot.text(header), slot.escaped());
-            if escaped {
-                unescape(text, &mut name)
-            } else {
-                name.push_str(text)
-            }
-            names.push(name);
-        })
-        .map_err(|what| malformed(format!("line 1: the header is not valid CSV: {what}")))?;
+        let names = names(header, delimiter)
+            .map_err(|what| malformed(format!("line 1: the header is not valid CSV: {what}")))?;
         let mut columns = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let mut places = names.iter().enumerate().filter(|(_, name)| *name == field.name()).map(|(place, _)| place);
@@ -65,6 +55,22 @@ impl CsvLayout {
         }
         Ok(Self { fields: names.len(), columns })
     }
+}
+
+/// The names in a header.
+pub(super) fn names(header: &str, delimiter: u8) -> Result<Vec<String>, String> {
+    let mut names: Vec<String> = Vec::new();
+    split(header, 0, header.len(), delimiter, |_, slot| {
+        let mut name = String::new();
+        let (text, escaped) = unquoted(slot.text(header), slot.escaped());
+        if escaped {
+            unescape(text, &mut name)
+        } else {
+            name.push_str(text)
+        }
+        names.push(name);
+    })?;
+    Ok(names)
 }
 
 /// One row per line that is not blank.

@@ -51,7 +51,7 @@ impl<'a> Lines<'a> {
 }
 
 /// Start and end of each line of some bytes; the newline belongs to neither.
-pub(super) struct Ends<'a> {
+pub(in crate::format) struct Ends<'a> {
     newlines: memchr::Memchr<'a>,
     start: usize,
     len: usize,

@@ -22,9 +22,25 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 pub use self::csv::CsvLayout;
+pub(super) use self::lines::Ends;
 pub use self::parquet::{ParquetFile, RowGroup};
 use super::{Check, Decode, FormatError};
 use crate::job::FileFormat;
+
+/// The names in the header of a CSV file, a line without its end; none if it is no CSV.
+pub fn csv_names(header: &str, delimiter: u8) -> Option<Vec<String>> {
+    csv::names(header, delimiter).ok()
+}
+
+/// Whether a text is read as a date.
+pub(super) fn reads_as_date(text: &str) -> bool {
+    values::date(text).is_some()
+}
+
+/// Whether a text is read as a time.
+pub(super) fn reads_as_timestamp(text: &str) -> bool {
+    values::timestamp(text).is_some()
+}
 
 /// The decoder of files of `format` whose declared columns are `schema`, for the columns `wanted` (indices into
 /// `schema`, in the order in which they are wanted; none is allowed: rows are counted then).

@@ -39,6 +39,9 @@ impl GroupAggregate {
             .enumerate()
             .map(|(p, partition)| {
                 let touched = self.merge(p, partials, partition)?;
+                if self.waits(at) {
+                    return Ok(None);
+                }
                 let batch = self.emit(partition, touched, at)?;
                 self.drop_closed(partition, at);
                 Ok(batch)

@@ -114,6 +114,7 @@ pub struct GroupAggregate {
     groups: Vec<OutputColumn>,
     schema: SchemaRef,
     mode: OutputMode,
+    at_end: bool,
     partitions: u32,
 }
 
@@ -136,6 +137,8 @@ pub struct GroupAggregateParts {
     pub schema: SchemaRef,
     /// What is emitted.
     pub mode: OutputMode,
+    /// Nothing is emitted before the end of the input: when state is closed for the first time.
+    pub at_end: bool,
     /// Partitions of the state.
     pub partitions: u32,
 }
@@ -149,7 +152,8 @@ pub fn window_type() -> DataType {
 impl GroupAggregate {
     /// Puts the parts together.
     pub fn new(parts: GroupAggregateParts) -> Result<Self> {
-        let GroupAggregateParts { name, time, keys, key_fields, aggregates, groups, schema, mode, partitions } = parts;
+        let GroupAggregateParts { name, time, keys, key_fields, aggregates, groups, schema, mode, at_end, partitions } =
+            parts;
         if mode == OutputMode::Append && matches!(time, TimeKey::None) {
             return Err(Error::internal(format!("{name}: append mode without a time to group by")));
         }
@@ -171,8 +175,14 @@ impl GroupAggregate {
             groups,
             schema,
             mode,
+            at_end,
             partitions,
         })
+    }
+
+    /// Whether what is stored waits for more input.
+    fn waits(&self, at: WatermarkPair) -> bool {
+        self.at_end && at.close.is_none()
     }
 
     /// Whether rows go into windows themselves and not into the slices that windows share.

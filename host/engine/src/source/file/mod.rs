@@ -30,6 +30,7 @@ pub struct FileSource {
     names: Names,
     format: FileFormat,
     schema: SchemaRef,
+    check: Check,
     max_files: u64,
     max_bytes: u64,
     /// Bytes of a chunk, about.
@@ -91,18 +92,35 @@ impl FileSource {
                 FileFormat::Csv { .. } => return Err(at_path(FormatError::SchemaNeeded("csv").into())),
             },
         };
-        Ok(Self {
+        Ok(Self::of(spec, place, schema, Check::Declared))
+    }
+
+    /// Opens the source with columns that were found out, of types that no text stands for; of each row only what is wanted
+    /// is looked at.
+    ///
+    /// # Errors
+    /// As [`FileSource::open`].
+    pub fn with_columns(spec: &FileSourceSpec, schema: SchemaRef, job: &JobText) -> Result<Self> {
+        let at_path = |e: Error| e.at(job.at(spec.path.span.clone()));
+        let place = Place::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
+        format::decoder(spec.format, &schema, &[], Check::Wanted).map_err(|e| at_path(e.into()))?;
+        Ok(Self::of(spec, place, schema, Check::Wanted))
+    }
+
+    fn of(spec: &FileSourceSpec, place: Place, schema: SchemaRef, check: Check) -> Self {
+        Self {
             place,
-            names,
+            names: Names { base: spec.base.clone() },
             format: spec.format,
             schema,
+            check,
             max_files: spec.max_files_per_epoch.unwrap_or(u64::MAX).max(1),
             max_bytes: spec.max_bytes_per_epoch.unwrap_or(u64::MAX),
             chunk: cut::CHUNK,
             seen: HashSet::new(),
             waiting: VecDeque::new(),
             stopped: false,
-        })
+        }
     }
 
     fn discover(&mut self) -> Result<(), SourceError> {
@@ -171,7 +189,7 @@ impl Source for FileSource {
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
-        Ok(format::decoder(self.format, &self.schema, columns, Check::Declared)?)
+        Ok(format::decoder(self.format, &self.schema, columns, self.check)?)
     }
 
     /// Another file may always come, unless discovery was stopped.

@@ -64,6 +64,7 @@ impl GroupAggregate {
         let emitted = partitions.enumerate().map(|(p, (sessions, timers))| {
             self.merge_sessions(p, spec, partials, sessions, timers)?;
             match self.mode {
+                _ if self.waits(at) => Ok(None),
                 OutputMode::Complete => self.all_sessions(sessions),
                 _ => self.end_sessions(spec, sessions, timers, at),
             }

@@ -1,0 +1,194 @@
+//! A table for people: columns side by side, as wide as what is in the first rows.
+//!
+//! Rows are written as they come, so that a table of any length takes the memory of its first rows only; what is wider
+//! further down sticks out.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use millstream_engine::format::encode::{EncodeError, FileColumns, encoder};
+use millstream_engine::job::FileFormat;
+use millstream_engine::run::TakeRows;
+use millstream_engine::{Error, Result};
+
+/// Rows by which the columns' widths are chosen.
+const FIRST_ROWS: usize = 8192;
+
+/// Writes rows as a table.
+pub(super) struct TablePrinter<W> {
+    out: W,
+    header: Vec<String>,
+    /// The first rows, until the widths are chosen.
+    first: Vec<Vec<String>>,
+    widths: Vec<usize>,
+    rows: u64,
+}
+
+impl<W: Write + Send> TablePrinter<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self { out, header: Vec::new(), first: Vec::new(), widths: Vec::new(), rows: 0 }
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        self.out.write_all(text.as_bytes()).map_err(|e| Error::from(EncodeError::Io(e)))
+    }
+
+    fn line(&self) -> String {
+        let dashes: String = self.widths.iter().map(|width| format!("+{}", "-".repeat(width + 2))).collect();
+        format!("{dashes}+\n")
+    }
+
+    fn row(&self, cells: &[String], to: &mut String) {
+        for (cell, width) in cells.iter().zip(&self.widths) {
+            let gap = width.saturating_sub(cell.chars().count());
+            to.push_str("| ");
+            to.push_str(cell);
+            to.extend(std::iter::repeat_n(' ', gap + 1));
+        }
+        to.push_str("|\n");
+    }
+
+    /// Chooses the widths, and writes what was held back for them.
+    fn begin_table(&mut self) -> Result<()> {
+        let first = std::mem::take(&mut self.first);
+        self.widths = (0..self.header.len())
+            .map(|at| first.iter().chain([&self.header]).map(|row| row[at].chars().count()).max().unwrap_or(0))
+            .collect();
+        let line = self.line();
+        let mut text = line.clone();
+        self.row(&self.header, &mut text);
+        text.push_str(&line);
+        for row in &first {
+            self.row(row, &mut text);
+        }
+        self.write(&text)
+    }
+}
+
+impl<W: Write + Send> TakeRows for TablePrinter<W> {
+    fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
+        self.header = schema.fields().iter().map(|field| plain(field.name())).collect();
+        Ok(())
+    }
+
+    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let part = batch.slice(from, FIRST_ROWS.min(batch.num_rows() - from));
+            from += part.num_rows();
+            self.rows += part.num_rows() as u64;
+            let columns: Vec<Vec<String>> = part.columns().iter().map(cells).collect::<Result<_>>()?;
+            let rows = (0..part.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect());
+            if self.widths.is_empty() {
+                self.first.extend(rows);
+                if self.first.len() >= FIRST_ROWS {
+                    self.begin_table()?;
+                }
+                continue;
+            }
+            let mut text = String::new();
+            rows.for_each(|row: Vec<String>| self.row(&row, &mut text));
+            self.write(&text)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if self.widths.is_empty() {
+            self.begin_table()?;
+        }
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        let end = format!("{}{} {rows}\n", self.line(), self.rows);
+        self.write(&end)?;
+        self.out.flush().map_err(|e| Error::from(EncodeError::Io(e)))
+    }
+}
+
+/// The values of a column as the JSON encoder writes them, texts without their quotes; a null is empty.
+fn cells(column: &ArrayRef) -> Result<Vec<String>> {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", column.data_type().clone(), true)]));
+    let Ok(columns) = FileColumns::new(FileFormat::Json, &schema) else { return odd_cells(column) };
+    let batch = RecordBatch::try_new(schema, vec![column.clone()]).map_err(cannot_show)?;
+    let mut json = encoder(FileFormat::Json, columns.schema(), Vec::new())?;
+    json.write(&columns.convert(&batch)?)?;
+    let json = json.finish()?;
+    let value = |line: &[u8]| {
+        let value = line.strip_prefix(b"{\"c\":").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
+        let text = serde_json::from_slice::<String>(value);
+        plain(&text.unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned()))
+    };
+    let mut cells: Vec<String> = json.split(|byte| *byte == b'\n').map(value).collect();
+    cells.truncate(column.len());
+    Ok(cells)
+}
+
+/// The values of a column that no file could hold.
+fn odd_cells(column: &ArrayRef) -> Result<Vec<String>> {
+    let options = FormatOptions::new().with_display_error(true);
+    let formatter = ArrayFormatter::try_new(column.as_ref(), &options).map_err(cannot_show)?;
+    Ok((0..column.len()).map(|row| plain(&formatter.value(row).to_string())).collect())
+}
+
+fn cannot_show(error: arrow::error::ArrowError) -> Error {
+    Error::internal(format!("rows cannot be shown: {error}")).caused_by(error)
+}
+
+/// What is in the data must not steer the terminal, nor break a row.
+fn plain(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn a_table_keeps_its_widths_and_its_rows_on_their_lines() {
+        let batch = |ids: Vec<i64>, texts: Vec<Option<&str>>| {
+            RecordBatch::try_from_iter([
+                ("id", Arc::new(Int64Array::from(ids)) as ArrayRef),
+                ("text", Arc::new(StringArray::from(texts)) as ArrayRef),
+            ])
+            .unwrap()
+        };
+        let mut out = Vec::new();
+        let mut printer = TablePrinter::new(&mut out);
+        let first = batch(vec![1, 2], vec![Some("a\nb\u{1b}[2J"), None]);
+        printer.begin(&first.schema()).unwrap();
+        printer.rows(&first).unwrap();
+        printer.end().unwrap();
+        let want = "+----+----------+\n| id | text     |\n+----+----------+\n| 1  | a\\nb\u{fffd}[2J |\n| 2  |          |\n+----+----------+\n2 rows\n";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+
+        // Many rows: a header once, all rows.
+        let mut out = Vec::new();
+        let mut printer = TablePrinter::new(&mut out);
+        printer.begin(&first.schema()).unwrap();
+        for _ in 0..3 {
+            printer.rows(&batch((0..5000).collect(), vec![Some("x"); 5000])).unwrap();
+        }
+        printer.end().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 15_000 + 5);
+        assert_eq!(text.matches("| id").count(), 1);
+    }
+}

@@ -1,0 +1,94 @@
+//! How a file begins: whether it is text at all, the header of a CSV file, whether JSON stands one object a line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+/// Bytes that are looked at; a header may be longer.
+const BYTES: usize = 64 << 10;
+
+/// The longest header.
+const LONGEST: u64 = 8 << 20;
+
+/// The beginning of a file's text, unpacked.
+#[derive(Debug)]
+pub struct Head(Vec<u8>);
+
+/// Why a file is not read, though it may hold what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its text is UTF-16.
+    Utf16,
+    /// It is one JSON list.
+    JsonList,
+    /// Its JSON objects stand on several lines each.
+    JsonOverLines,
+}
+
+impl Head {
+    /// Reads the beginning of the file at `path`, up to the end of its first line that is not blank.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let gzip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+        let plain: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut reader = BufReader::with_capacity(BYTES, plain.take(LONGEST));
+        let mut bytes = Vec::new();
+        reader.by_ref().take(BYTES as u64).read_to_end(&mut bytes)?;
+        let mut head = Self(bytes);
+        if head.first_line().is_some_and(|(_, whole)| !whole) {
+            reader.read_until(b'\n', &mut head.0)?;
+        }
+        Ok(head)
+    }
+
+    /// The text without its byte order mark.
+    fn text(&self) -> &[u8] {
+        self.0.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.0)
+    }
+
+    /// The first line that is not blank, and whether its end was read.
+    fn first_line(&self) -> Option<(&[u8], bool)> {
+        let text = self.text();
+        let start = text.iter().position(|b| !b.is_ascii_whitespace())?;
+        let start = memchr::memrchr(b'\n', &text[..start]).map_or(0, |newline| newline + 1);
+        let end = memchr::memchr(b'\n', &text[start..]);
+        let line = &text[start..end.map_or(text.len(), |length| start + length)];
+        Some((line.strip_suffix(b"\r").unwrap_or(line), end.is_some()))
+    }
+
+    /// The first line that is not blank, if it is UTF-8.
+    pub fn header(&self) -> Option<&str> {
+        self.first_line().and_then(|(line, _)| std::str::from_utf8(line).ok())
+    }
+
+    /// Whether it is UTF-16: its byte order mark says so, or every other byte is zero.
+    pub fn is_utf16(&self) -> bool {
+        if self.0.starts_with(b"\xFF\xFE") || self.0.starts_with(b"\xFE\xFF") {
+            return true;
+        }
+        let pairs = self.0[..self.0.len().min(256)].chunks_exact(2);
+        let zeros = |place: usize| pairs.clone().all(|pair| pair[place] == 0 && pair[1 - place] != 0);
+        pairs.len() >= 2 && (zeros(0) || zeros(1))
+    }
+
+    /// Why its JSON cannot be read line by line, if that can be seen.
+    pub fn json_trouble(&self) -> Option<Unreadable> {
+        let text = self.text().trim_ascii_start();
+        let after = |at: usize| text[at..].trim_ascii_start().first();
+        match text.first()? {
+            b'[' if matches!(after(1), None | Some(b'{' | b']')) => Some(Unreadable::JsonList),
+            // An object that is not closed where its line ends, as a pretty printer leaves it, and goes on in the next one.
+            b'{' => {
+                let end = memchr::memchr(b'\n', text)?;
+                let is_open = matches!(text[..end].trim_ascii_end().last(), Some(b',' | b'{' | b'['));
+                (is_open && after(end).is_some_and(|next| *next != b'{')).then_some(Unreadable::JsonOverLines)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Rows that are held until the input has ended, for an order or a limit over them. Only queries that are asked once
+//! have it: it keeps rows in memory and not in the state, since no epoch of such a query is computed again.
+//!
+//! Of an order with a limit no more rows are held than the limit has, but for those of the last chunks; of a limit alone
+//! the first rows that came.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::rows::arrow_failed;
+use super::words::{InWords, Kept, Until};
+use super::{Effects, Partial, Rows, Sort, Stateful, Transform};
+use crate::record::WatermarkPair;
+use crate::state::Table;
+use crate::{Error, Result};
+
+/// Rows held beyond the limit before they are put in order again.
+const SLACK: usize = 16_384;
+
+/// Holds rows until the input has ended.
+#[derive(Debug)]
+pub struct Collect {
+    schema: SchemaRef,
+    /// The order by which the first rows are meant; none = that in which they come.
+    order: Option<Sort>,
+    /// So many rows are needed; none = all.
+    most: Option<usize>,
+    held: Mutex<Vec<RecordBatch>>,
+    full: AtomicBool,
+}
+
+impl Collect {
+    /// Holds the first `most` rows of `schema` in `order`, or all.
+    pub fn new(schema: SchemaRef, order: Option<Sort>, most: Option<usize>) -> Self {
+        Self { schema, order, most, held: Mutex::default(), full: AtomicBool::new(most == Some(0)) }
+    }
+
+    /// The rows that count of these; those for which the order cannot be computed go to `effects`.
+    fn first(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let Some(most) = self.most else { return Ok(rows) };
+        match &self.order {
+            Some(order) => order.apply(rows, effects),
+            None => Ok(rows.slice(0, most.min(rows.len()))),
+        }
+    }
+
+    /// Leaves of what is held no more than is needed, where that is worth the work.
+    fn cut(&self, held: &mut Vec<RecordBatch>) -> Result<()> {
+        let Some(most) = self.most else { return Ok(()) };
+        let rows: usize = held.iter().map(RecordBatch::num_rows).sum();
+        if self.order.is_none() {
+            self.full.fetch_or(rows >= most, Ordering::Relaxed);
+        }
+        if rows <= most.saturating_add(SLACK) {
+            return Ok(());
+        }
+        let whole = concat_batches(&self.schema, held.iter()).map_err(arrow_failed)?;
+        let first = self.first(Rows::new(whole), &mut Effects::default())?;
+        *held = vec![first.batch];
+        Ok(())
+    }
+}
+
+impl Stateful for Collect {
+    fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
+        Ok(Some(Partial::Rows(self.first(rows, effects)?.batch)))
+    }
+
+    fn close(&self, partials: Vec<Partial>, _: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+        let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
+        for partial in partials {
+            held.push(partial.rows()?);
+            self.cut(&mut held)?;
+        }
+        Ok(if at.close.is_some() { std::mem::take(&mut *held) } else { Vec::new() })
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn fingerprint(&self) -> String {
+        "rows until the end".to_owned()
+    }
+
+    fn in_words(&self) -> InWords {
+        InWords {
+            emits: "at the end of the input".to_owned(),
+            keeps: vec![Kept {
+                what: "rows",
+                by: "of",
+                keys: Vec::new(),
+                until: Until::Never("the query is asked once"),
+            }],
+            late: None,
+        }
+    }
+
+    fn waits_for_watermark(&self) -> bool {
+        false
+    }
+
+    fn has_enough(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,116 @@
+//! A plan worked off once: all input is read in order, and nothing is stored outside the memory.
+//!
+//! There are no epochs: the input is taken in parts, after each of which the stateful operators take in what the part left
+//! for them, so that the memory is in proportion to their state and not to the input. Nothing is late and no window is
+//! closed before the end, where everything is. The first parts are small, so that rows which nothing waits for come
+//! soon; where parts end depends on the input alone.
+
+use crate::Result;
+use crate::format::RawContent;
+use crate::plan::Plan;
+use crate::record::WatermarkPair;
+use crate::run::chunk::{EpochContext, process};
+use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
+use crate::run::gather::Gather;
+use crate::run::workers::in_order;
+use crate::sink::Sink;
+use crate::state::{DEFAULT_PARTITIONS, State};
+
+use super::rows::Halt;
+
+/// What a row group, whose bytes are read later, counts for.
+const ROW_GROUP: u64 = 16 << 20;
+
+/// What was read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Driven {
+    pub rows_in: u64,
+    pub rejected: u64,
+}
+
+/// Works `plan` off in `parts`: bytes of the first one, and of the greatest; each is twice as large as the one before. `strict`: the first row that cannot be used ends it, as [`Halt::RowRefused`].
+pub(super) fn drive(
+    plan: &Plan,
+    sources: &mut [LiveSource],
+    sinks: &mut [Box<dyn Sink>],
+    parts: (u64, u64),
+    threads: usize,
+    strict: bool,
+) -> Result<Driven> {
+    let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
+    let epoch = EpochPlan { epoch: 0, ranges: Vec::new(), pairs: pairs(None) };
+    let context = |pairs| EpochContext { stateful: &plan.stateful, pairs, watermark_nodes: plan.watermarks.len() };
+    let open = context(&epoch.pairs);
+    let mut state = State::new(DEFAULT_PARTITIONS);
+    let mut gather = Gather::new(&epoch, plan, sinks);
+    let (mut part, largest) = parts;
+    let mut left = part;
+    'input: for (number, live) in sources.iter_mut().enumerate() {
+        while let Some(range) = live.source.plan(0)? {
+            gather.begin_range();
+            let mut reader = Reader::new(number, live, &range)?;
+            let mut ended = false;
+            while !ended {
+                let chunks = Part { reader: &mut reader, left: &mut left, ended: &mut ended };
+                let work = |(origin, decoder, chunk): Read<'_>| {
+                    let output = process(decoder, &plan.sources[origin.source].flow, &chunk, open)?;
+                    Ok((origin, output))
+                };
+                in_order(threads, chunks, work, |(origin, output)| {
+                    gather.take_chunk(&origin, output)?;
+                    refuse_rejects(&gather, strict)
+                })?;
+                if left == 0 {
+                    close_all(open, &mut gather, &mut state)?;
+                    refuse_rejects(&gather, strict)?;
+                    // What changed would be for a log.
+                    drop(state.take_changes());
+                    part = largest.min(part * 2);
+                    left = part;
+                }
+                if plan.stateful.last().is_some_and(|last| last.operator.has_enough()) {
+                    break 'input;
+                }
+            }
+        }
+    }
+    let at_end = pairs(Some(i64::MAX));
+    close_all(context(&at_end), &mut gather, &mut state)?;
+    gather.send_letters()?;
+    refuse_rejects(&gather, strict)?;
+    Ok(Driven { rows_in: gather.counters.rows_in, rejected: gather.counters.rejected.values().sum() })
+}
+
+fn refuse_rejects(gather: &Gather<'_>, strict: bool) -> Result<()> {
+    if strict && !gather.counters.rejected.is_empty() { Err(Halt::RowRefused.into()) } else { Ok(()) }
+}
+
+/// The next chunks of a range, as many as are left of a part.
+struct Part<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    left: &'r mut u64,
+    ended: &'r mut bool,
+}
+
+impl<'a> Iterator for Part<'_, 'a> {
+    type Item = Result<Read<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if *self.left == 0 {
+            return None;
+        }
+        let read = self.reader.next();
+        match &read {
+            Some(Ok((_, _, chunk))) => {
+                let bytes = match &chunk.content {
+                    RawContent::Lines { bytes, .. } => bytes.len() as u64,
+                    RawContent::RowGroup(_) => ROW_GROUP,
+                    RawContent::Rows { from, to } => to - from,
+                };
+                *self.left = self.left.saturating_sub(bytes);
+            }
+            _ => *self.ended = true,
+        }
+        read
+    }
+}

@@ -1,0 +1,279 @@
+//! A one-off query over files: asked once, of all there is.
+//!
+//! The query is planned like an operator of a job, told that its input ends ([`crate::sql::PlanContext::asked_once`]), and
+//! worked off without a checkpoint ([`drive`]). What the columns of the files are is told from their rows ([`tell`]).
+//!
+//! Always holds: no row of an answer is handed on before the types by which it was computed are certain. They are where
+//! all rows were looked at. Where there are many, they are told from a sample first, and the question is asked by these,
+//! its answer held back: if every row fits and the answer is at hand, it stands. If not (a row does not fit, the answer is
+//! large, a column may hide something, the query does not fit the columns) all rows are looked at and the question is
+//! asked again.
+
+mod drive;
+mod rows;
+mod table;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+
+pub use rows::{Refused, TakeRows};
+pub use table::QueryTable;
+
+use self::drive::{Driven, drive};
+use self::rows::{Out, halt_of};
+use self::table::{Table, as_written};
+use self::tell::{Columns, tell};
+use super::environment::OpenSource;
+use super::{check_with, live_sources};
+use crate::job::{Job, JobText, QUERY, SourceConnector, SourceSpec, Spanned, suggest};
+use crate::plan::Plan;
+use crate::source::{FileSource, Source};
+use crate::sql::{self, Parsed, SqlText};
+use crate::state::{DEFAULT_PARTITIONS, State};
+use crate::{Error, Result};
+
+/// How much is looked at, held and read at once.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Bytes of text of a table that are looked at as a whole before anything is asked.
+    few: u64,
+    /// Files of which only the beginning is looked at otherwise.
+    files: usize,
+    /// Bytes of an answer that are held back at the most, while the types are not certain.
+    held: usize,
+    /// Bytes of the first part of the input and of the greatest.
+    parts: (u64, u64),
+}
+
+const LIMITS: Limits = Limits { few: 64 << 20, files: 32, held: 64 << 20, parts: (8 << 20, 256 << 20) };
+
+/// What a query came to, beside its rows.
+#[derive(Debug, Clone, Default)]
+pub struct Answered {
+    /// Rows that were read.
+    pub rows_in: u64,
+    /// Rows that could not be used.
+    pub refused: u64,
+    /// The first of them.
+    pub first_refused: Option<Refused>,
+    /// What a person should know, a line each.
+    pub notes: Vec<String>,
+}
+
+/// An answer whose rows are all at hand.
+#[derive(Debug)]
+pub struct Answer {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// What it came to.
+    pub answered: Answered,
+}
+
+/// Asks `sql` of `tables`, and gives all rows at once; see [`ask`].
+///
+/// # Errors
+/// As [`ask`].
+pub fn query(sql: &str, tables: &[QueryTable], base: &Path) -> Result<Answer> {
+    query_within(LIMITS, sql, tables, base)
+}
+
+fn query_within(limits: Limits, sql: &str, tables: &[QueryTable], base: &Path) -> Result<Answer> {
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<(Option<SchemaRef>, Vec<RecordBatch>)>>);
+    impl TakeRows for Kept {
+        fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
+            super::locked(&self.0)?.0 = Some(schema.clone());
+            Ok(())
+        }
+        fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+            super::locked(&self.0)?.1.push(batch.clone());
+            Ok(())
+        }
+    }
+    let kept = Kept::default();
+    let answered = ask_within(limits, sql, tables, base, Box::new(kept.clone()))?;
+    let kept = super::locked(&kept.0)?;
+    let schema = kept.0.as_ref().ok_or_else(|| Error::internal("the query has no result"))?;
+    let batch =
+        concat_batches(schema, &kept.1).map_err(|e| Error::internal(format!("the result: {e}")).caused_by(e))?;
+    Ok(Answer { batch, answered })
+}
+
+/// Asks `sql` of `tables` and hands its rows to `to` as they come; relative paths count from `base`.
+///
+/// # Errors
+/// A file that is not there, or not what it should be; a query that cannot be answered, pointing into it; what `to` says.
+pub fn ask(sql: &str, tables: &[QueryTable], base: &Path, to: Box<dyn TakeRows>) -> Result<Answered> {
+    ask_within(LIMITS, sql, tables, base, to)
+}
+
+fn ask_within(
+    limits: Limits,
+    sql: &str,
+    tables: &[QueryTable],
+    base: &Path,
+    to: Box<dyn TakeRows>,
+) -> Result<Answered> {
+    let text = JobText { file: "query".into(), text: sql.into() };
+    let parsed = sql::parse(&SqlText::new(text.clone(), Spanned { value: sql.to_owned(), span: 0..sql.len() }))?;
+    let tables = find_tables(&text, &parsed, tables, base)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let asked = Asked { text, base, tables, all_columns: parsed.all_columns, limits, threads, out: Out::new(to) };
+    let mut columns = asked.tell(false)?;
+    loop {
+        let certain = columns.values().all(|of_table| of_table.certain);
+        match asked.attempt(&columns, certain)? {
+            Some(answered) => return Ok(answered),
+            None => columns = asked.tell(true)?,
+        }
+    }
+}
+
+/// The tables that the query names, with their files.
+fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Path) -> Result<Vec<Table>> {
+    for (at, table) in given.iter().enumerate() {
+        let refused = |message: String| Error::invalid(message).at(as_written(table).at(9..9 + table.name.len()));
+        if given[..at].iter().any(|other| other.name == table.name) {
+            return Err(refused(format!("the name `{}` is given to two tables", table.name))
+                .with_help("name the files of one table by a folder or a pattern, or give the second another name"));
+        }
+        if table.name == QUERY {
+            return Err(refused(format!("`{QUERY}` cannot be the name of a table")).with_help("choose another name"));
+        }
+    }
+    if let Some(call) = parsed.calls.first() {
+        let message =
+            format!("`{}` in FROM is called as a function: that is for plugins, which a job has", call.plugin);
+        let error = text.error(call.at.clone(), message);
+        return Err(error.with_help("write a job file with the plugin, and run it: millstream run job.toml"));
+    }
+    let find = |(name, range): &(String, std::ops::Range<usize>)| {
+        // A name without quotes is whatever table it fits but for the case.
+        let exact = given.iter().find(|table| table.name == *name);
+        let table = exact.or_else(|| {
+            let mut alike = given.iter().filter(|table| table.name.to_lowercase() == *name);
+            alike.next().filter(|_| alike.next().is_none())
+        });
+        match table {
+            Some(table) => Table::find(table, name, base),
+            None => {
+                let names = given.iter().map(|table| table.name.as_str());
+                Err(text
+                    .error(range.clone(), format!("there is no table `{name}`"))
+                    .with_help(format!("{}; or say where it is: --source {name}=PATH", suggest::choices(name, names))))
+            }
+        }
+    };
+    parsed.tables.iter().map(find).collect()
+}
+
+/// A query and what it is asked of.
+struct Asked<'a> {
+    text: JobText,
+    base: &'a Path,
+    tables: Vec<Table>,
+    all_columns: bool,
+    limits: Limits,
+    threads: usize,
+    out: Out,
+}
+
+impl Asked<'_> {
+    /// The columns of all tables, by name.
+    fn tell(&self, all: bool) -> Result<BTreeMap<String, Columns>> {
+        let told = |table: &Table| Ok((table.name.clone(), tell(table, all, self.limits, self.threads)?));
+        self.tables.iter().map(told).collect()
+    }
+
+    /// Asks with these columns. None: they do not do, as far as they were told.
+    fn attempt(&self, columns: &BTreeMap<String, Columns>, certain: bool) -> Result<Option<Answered>> {
+        let open = self.sources(columns);
+        let job = Job::of_query(self.text.clone(), self.base, self.tables.iter().map(Table::source).collect());
+        let plan = match check_with(job, None, &open) {
+            Ok(plan) => plan,
+            Err(_) if !certain => return Ok(None),
+            Err(e) => return Err(self.explained(e)),
+        };
+        if !certain && hides_something(&plan, columns) {
+            return Ok(None);
+        }
+        let schema = plan.sinks[0].schema.clone();
+        self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
+        let mut sources = live_sources(&plan, &State::new(DEFAULT_PARTITIONS), true, &open)?;
+        let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
+        {
+            Err(e) if halt_of(&e).is_some() => return Ok(None),
+            driven => driven?,
+        };
+        self.out.release(&schema)?;
+        self.answered(driven).map(Some)
+    }
+
+    /// Opens a table with the columns that were told.
+    fn sources(&self, columns: &BTreeMap<String, Columns>) -> OpenSource {
+        let opened = |table: &Table| {
+            let schema = columns.get(&table.name).and_then(|columns| columns.schema.clone());
+            (table.name.clone(), (table.text.clone(), table.place(), schema))
+        };
+        let known: BTreeMap<String, _> = self.tables.iter().map(opened).collect();
+        Arc::new(move |spec: &SourceSpec, _: &JobText| {
+            let (SourceConnector::File(file), Some((text, place, schema))) =
+                (&spec.connector, known.get(&spec.name.value))
+            else {
+                return Err(Error::internal("a table that nobody gave"));
+            };
+            let source = match schema {
+                Some(schema) => FileSource::with_columns(file, schema.clone(), text),
+                None => FileSource::open(file, text),
+            };
+            Ok(Box::new(source.map_err(|e| e.at(place.clone()))?) as Box<dyn Source>)
+        })
+    }
+
+    /// An error of the query, with why a column that it names is not there.
+    fn explained(&self, error: Error) -> Error {
+        let left_out = self.tables.iter().flat_map(|table| &table.left_out);
+        let mut named = left_out.filter(|(name, _)| error.message().contains(&format!("`{name}`")));
+        match named.next() {
+            Some((_, why)) => error.with_help(format!("{why}: such a column is left out")),
+            None => error,
+        }
+    }
+
+    fn answered(&self, driven: Driven) -> Result<Answered> {
+        // Whoever asks for all columns may think that these are all.
+        let left_out = self.tables.iter().filter(|_| self.all_columns).flat_map(|table| &table.left_out);
+        Ok(Answered {
+            rows_in: driven.rows_in,
+            refused: driven.rejected,
+            first_refused: self.out.first_refused()?,
+            notes: left_out.map(|(_, why)| format!("{why}: such a column is left out")).collect(),
+        })
+    }
+}
+
+/// Whether the plan reads a column that may hold more than a sample has shown: one that was empty there, an object, or
+/// all columns of JSON, where each row may bring a new one.
+fn hides_something(plan: &Plan, columns: &BTreeMap<String, Columns>) -> bool {
+    plan.sources.iter().any(|planned| {
+        let Some(Columns { schema: Some(schema), may_hide, certain: false }) = columns.get(&planned.spec.name.value)
+        else {
+            return false;
+        };
+        let has_fields = |at: &usize| matches!(schema.field(*at).data_type(), DataType::Struct(_));
+        let all = planned.columns.len() == schema.fields().len() && is_json(&planned.spec);
+        all || planned.columns.iter().any(|at| may_hide[*at] || has_fields(at))
+    })
+}
+
+fn is_json(spec: &SourceSpec) -> bool {
+    matches!(&spec.connector, SourceConnector::File(file) if file.format == crate::job::FileFormat::Json)
+}

@@ -1,0 +1,216 @@
+//! A table of a query: its files, what they hold, and what can be wrong with them, said of what the user wrote.
+
+use std::path::{Path, PathBuf};
+
+use crate::format::{FormatError, Head, Unreadable, csv_names, format_of};
+use crate::job::{FileFormat, FileSourceSpec, JobText, SourceConnector, SourceSpec, Spanned, absolute_pattern};
+use crate::source::files_of;
+use crate::{Error, ErrorKind, Result};
+
+/// What can be said instead of the ending of a file's name.
+const FORMATS: &str = "csv, tsv, json, text or parquet";
+
+/// A table of a one-off query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryTable {
+    /// What the query calls it.
+    pub name: String,
+    /// A file, a folder or a pattern.
+    pub path: PathBuf,
+    /// What its files hold; none = their names say it.
+    pub format: Option<FileFormat>,
+}
+
+impl QueryTable {
+    /// The files at `path`, whose names say what they hold.
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), path: path.into(), format: None }
+    }
+}
+
+/// A table whose files were found.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    /// As the query calls it.
+    pub name: String,
+    /// What the user wrote of it.
+    pub text: JobText,
+    pub spec: FileSourceSpec,
+    /// Bytes of its files as they would be unpacked, about.
+    pub bytes: u64,
+    /// Of CSV files: the columns that all of them have.
+    pub header: Vec<String>,
+    /// Columns that are left out, each with why.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// The argument by which a user names a table.
+pub(super) fn as_written(table: &QueryTable) -> JobText {
+    let text = format!("--source {}={}", table.name, table.path.display());
+    JobText { file: "command line".into(), text: text.into() }
+}
+
+impl Table {
+    /// Finds the files of `given`, which the query calls `name`; relative paths count from `base`.
+    pub fn find(given: &QueryTable, name: &str, base: &Path) -> Result<Self> {
+        let text = as_written(given);
+        let span = text.text.find('=').map_or(0, |at| at + 1)..text.text.len();
+        let refused = |message: String| text.error(span.clone(), message);
+        let Some(path) = given.path.to_str() else { return Err(refused("the path is not UTF-8".to_owned())) };
+        let path = absolute_pattern(base, path);
+        let files = files_of(&path).map_err(|e| {
+            let help = "give a file, a folder or a pattern; a relative path counts from the current folder";
+            Error::new(e.kind(), e.message()).at(text.at(span.clone())).with_help(help)
+        })?;
+        if files.is_empty() {
+            return Err(refused(format!("there is no file in {}", given.path.display()))
+                .with_help("files whose names begin with `_` or `.` do not count, nor do folders in a folder"));
+        }
+        let shown = |file: &Path| file.strip_prefix(base).unwrap_or(file).display().to_string();
+        let format = match given.format {
+            Some(format) => format,
+            None => common_format(&files, &shown, &given.name).map_err(|e| e.at(text.at(span.clone())))?,
+        };
+        let bytes = files.iter().map(|file| unpacked(file)).sum();
+        let spec = FileSourceSpec {
+            path: Spanned { value: path, span },
+            base: base.to_path_buf(),
+            format,
+            schema: None,
+            max_files_per_epoch: None,
+            max_bytes_per_epoch: None,
+        };
+        let mut table = Self { name: name.to_owned(), text, spec, bytes, header: Vec::new(), left_out: Vec::new() };
+        if format != FileFormat::Parquet {
+            table.look_into(&files, &shown)?;
+        }
+        Ok(table)
+    }
+
+    /// The source that it is in the query's job.
+    pub fn source(&self) -> SourceSpec {
+        SourceSpec {
+            name: Spanned { value: self.name.clone(), span: 0..0 },
+            connector: SourceConnector::File(self.spec.clone()),
+            event_time: None,
+            fixed: None,
+        }
+    }
+
+    /// Where the user names its files.
+    pub fn place(&self) -> crate::error::Location {
+        self.text.at(self.spec.path.span.clone())
+    }
+
+    /// Looks at the beginnings of its files.
+    fn look_into(&mut self, files: &[PathBuf], shown: &dyn Fn(&Path) -> String) -> Result<()> {
+        let mut headers: Vec<(String, Vec<String>)> = Vec::new();
+        for file in files {
+            let name = shown(file);
+            let head = Head::read(file).map_err(|error| {
+                let kind = if error.raw_os_error().is_some() { ErrorKind::Unavailable } else { ErrorKind::Data };
+                let damaged = if kind == ErrorKind::Data { "not a complete gzip file: " } else { "" };
+                Error::new(kind, format!("{name}: {damaged}{error}"))
+            })?;
+            if head.is_utf16() {
+                return Err(unreadable(&name, Unreadable::Utf16));
+            }
+            match self.spec.format {
+                FileFormat::Json => {
+                    if let Some(trouble) = head.json_trouble() {
+                        return Err(unreadable(&name, trouble));
+                    }
+                }
+                FileFormat::Csv { delimiter, .. } => {
+                    let Some(header) = head.header() else { continue };
+                    let names = csv_names(header, delimiter).ok_or_else(|| FormatError::Malformed {
+                        file: name.clone(),
+                        reason: "line 1: the header is not valid CSV".into(),
+                    })?;
+                    headers.push((name, names));
+                }
+                FileFormat::Text | FileFormat::Parquet => {}
+            }
+        }
+        let Some((first, names)) = headers.first() else { return Ok(()) };
+        for (at, name) in names.iter().enumerate() {
+            if name.is_empty() {
+                self.left_out.push((String::new(), format!("the header of {first} has a column without a name")));
+            } else if let Some(why) = headers.iter().find_map(|(file, names)| not_once(name, names, file, first)) {
+                if !names[..at].contains(name) {
+                    self.left_out.push((name.clone(), why));
+                }
+            } else {
+                self.header.push(name.clone());
+            }
+        }
+        for (file, others) in &headers[1..] {
+            for name in others.iter().filter(|name| !name.is_empty() && !names.contains(name)) {
+                if !self.left_out.iter().any(|(left_out, _)| left_out == name) {
+                    self.left_out.push((name.clone(), format!("{file} has the column `{name}`, {first} has not")));
+                }
+            }
+        }
+        self.left_out.dedup();
+        Ok(())
+    }
+}
+
+/// Why a column cannot be taken from a file, if so.
+fn not_once(name: &str, names: &[String], file: &str, first: &str) -> Option<String> {
+    match names.iter().filter(|other| *other == name).count() {
+        0 => Some(format!("{first} has the column `{name}`, {file} has not")),
+        1 => None,
+        _ => Some(format!("the header of {file} has `{name}` twice")),
+    }
+}
+
+/// What all files hold by their names.
+fn common_format(files: &[PathBuf], shown: &dyn Fn(&Path) -> String, name: &str) -> Result<FileFormat> {
+    let mut common: Option<(FileFormat, &PathBuf)> = None;
+    for file in files {
+        let Some(format) = format_of(file) else {
+            return Err(Error::invalid(format!("the name of {} does not say what is in it", shown(file))).with_help(
+                format!(
+                    "say it: --read-as {name}=csv ({FORMATS}); or have names that end with .csv, .tsv, .json, .jsonl, .ndjson, .parquet, .txt or .log, each also with .gz"
+                ),
+            ));
+        };
+        match &common {
+            None => common = Some((format, file)),
+            Some((other, _)) if *other == format => {}
+            Some((_, first)) => {
+                let message = format!("{} and {} are files of two formats", shown(first), shown(file));
+                return Err(
+                    Error::invalid(message).with_help("name those of one format by a pattern, such as data/*.csv")
+                );
+            }
+        }
+    }
+    common.map(|(format, _)| format).ok_or_else(|| Error::internal("no file has no format"))
+}
+
+/// A file's length; a packed one's as text has it, about.
+fn unpacked(file: &Path) -> u64 {
+    let length = std::fs::metadata(file).map_or(0, |meta| meta.len());
+    let packed = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+    if packed { length.saturating_mul(8) } else { length }
+}
+
+fn unreadable(file: &str, why: Unreadable) -> Error {
+    let (message, help) = match why {
+        Unreadable::Utf16 => {
+            ("its text is UTF-16, and UTF-8 is read", "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE")
+        }
+        Unreadable::JsonList => (
+            "it is one JSON list, and JSON is read one object a line",
+            "take the list apart: jq -c '.[]' FILE > NEW_FILE.jsonl",
+        ),
+        Unreadable::JsonOverLines => (
+            "its objects stand on several lines each, and JSON is read one object a line",
+            "put each on a line: jq -c . FILE > NEW_FILE.jsonl",
+        ),
+    };
+    Error::new(ErrorKind::Data, format!("{file}: {message}"))
+        .with_help(help.replace("NEW_FILE", "new").replace("FILE", file))
+}

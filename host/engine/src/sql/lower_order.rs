@@ -1,0 +1,122 @@
+//! `ORDER BY`, `LIMIT` and `OFFSET`: over a whole result, which an aggregation in complete mode gives, or the end of the
+//! input where the query is asked once.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use datafusion_common::ScalarValue;
+use datafusion_expr::logical_plan::{Limit as LogicalLimit, Sort as LogicalSort};
+use datafusion_expr::{Expr, LogicalPlan};
+
+use super::lower::{Lowering, transform};
+use super::shown::shown_of;
+use super::step::Step;
+use super::{Emits, Relation};
+use crate::Result;
+use crate::job::OutputMode;
+use crate::operator::{Collect, Expressions, Limit, Sort};
+
+impl Lowering<'_> {
+    pub(super) fn sort(&self, sort: &LogicalSort) -> Result<Relation> {
+        let input = self.lower(&sort.input)?;
+        if !self.context.asked_once {
+            self.needs_whole_result(&input, "ORDER BY", "rows of a stream come for ever: they cannot be put in order")?;
+        }
+        let (by, options) = self.order_of(sort)?;
+        let order = || Sort::new(self.context.node.clone(), by.clone(), options.clone(), sort.fetch);
+        let input = collected(input, sort.fetch.map(|_| order()), sort.fetch);
+        let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
+        let from = sort.input.schema();
+        let direction = |s: &datafusion_expr::SortExpr| if s.asc { "" } else { " descending" };
+        let mut by_words: Vec<String> =
+            sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
+        by_words.extend(sort.fetch.map(|n| format!("of which the first {n} rows")));
+        let step = Step::new("order by", by_words).calling(&exprs, from);
+        let (schema, keys) = (input.schema(), input.keys().to_vec());
+        Ok(transform(input, order(), schema, keys, step))
+    }
+
+    /// What rows are put in order by.
+    fn order_of(&self, sort: &LogicalSort) -> Result<(Expressions, Vec<SortOptions>)> {
+        let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
+        let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
+        Ok((self.expressions(&exprs, sort.input.schema())?, sort.expr.iter().map(option).collect()))
+    }
+
+    pub(super) fn limit(&self, limit: &LogicalLimit) -> Result<Relation> {
+        let input = if self.context.asked_once { self.first_rows(limit)? } else { self.lower(&limit.input)? };
+        let clause = if limit.fetch.is_some() { "LIMIT" } else { "OFFSET" };
+        if !self.context.asked_once {
+            self.needs_whole_result(&input, clause, "which rows of a stream come first depends on when they come")?;
+        }
+        let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
+        let fetch = self.constant(limit.fetch.as_deref(), "LIMIT")?;
+        let (schema, keys) = (input.schema(), input.keys().to_vec());
+        let skipped = if skip == 0 { String::new() } else { format!(" after skipping {skip}") };
+        let what = fetch.map_or_else(|| format!("all rows{skipped}"), |f| format!("at most {f} rows{skipped}"));
+        Ok(transform(input, Limit { skip, fetch }, schema, keys, Step::new("limit", vec![what])))
+    }
+
+    /// What a limit is over, where it may be rows that end: held until they do, no more of them than are needed.
+    fn first_rows(&self, limit: &LogicalLimit) -> Result<Relation> {
+        let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
+        let most = self.constant(limit.fetch.as_deref(), "LIMIT")?.map(|fetch| skip.saturating_add(fetch));
+        let input = match most {
+            Some(most) => self.lower(&first_in_order(&limit.input, most))?,
+            None => self.lower(&limit.input)?,
+        };
+        Ok(collected(input, None, most))
+    }
+
+    fn needs_whole_result(&self, input: &Relation, clause: &str, why: &str) -> Result<()> {
+        if input.emits() == Emits::Snapshot {
+            return Ok(());
+        }
+        let message = format!("{clause} needs a whole result, which only an aggregation in complete mode has: {why}");
+        Err(self.text.refuse_clause(clause, message).with_help("aggregate with output_mode = \"complete\" first"))
+    }
+
+    fn constant(&self, expr: Option<&Expr>, clause: &str) -> Result<Option<usize>> {
+        let value = match expr {
+            None => return Ok(None),
+            Some(Expr::Literal(ScalarValue::Int64(Some(n)), _)) => usize::try_from(*n).ok(),
+            Some(Expr::Literal(ScalarValue::UInt64(Some(n)), _)) => usize::try_from(*n).ok(),
+            Some(Expr::Literal(ScalarValue::Int64(None), _)) => return Ok(None),
+            Some(_) => None,
+        };
+        let refused = || self.text.refuse_clause(clause, format!("{clause} takes a number of rows, 0 or more"));
+        value.map(Some).ok_or_else(refused)
+    }
+}
+
+/// `input`, held until it has ended where it is not a whole result already.
+fn collected(input: Relation, order: Option<Sort>, most: Option<usize>) -> Relation {
+    if input.emits() == Emits::Snapshot {
+        return input;
+    }
+    let keys = input.keys().to_vec();
+    let operator = Arc::new(Collect::new(input.schema(), order, most));
+    let step = Step::new("collect", most.map(|n| format!("the first {n} rows")).into_iter().collect());
+    Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Complete, keys, waits: 0, step }
+}
+
+/// `plan` with the order in it, if that is outermost, told that only its first `most` rows are needed.
+fn first_in_order(plan: &LogicalPlan, most: usize) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Sort(sort) => {
+            let fetch = Some(sort.fetch.map_or(most, |fetch| fetch.min(most)));
+            LogicalPlan::Sort(LogicalSort { fetch, ..sort.clone() })
+        }
+        LogicalPlan::Projection(projection) => {
+            let mut projection = projection.clone();
+            projection.input = Arc::new(first_in_order(&projection.input, most));
+            LogicalPlan::Projection(projection)
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let mut alias = alias.clone();
+            alias.input = Arc::new(first_in_order(&alias.input, most));
+            LogicalPlan::SubqueryAlias(alias)
+        }
+        other => other.clone(),
+    }
+}
