@@ -23,6 +23,7 @@
 //! | `sql` | what queries give where a golden job cannot say it |
 //! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `static_joins` | joins with tables that stand still, change, and break |
+//! | `states` | that state never mixes, whatever is edited between two runs |
 //! | `support` | running a job and reading its rows |
 
 #[cfg(test)]
@@ -64,6 +65,8 @@ mod spark;
 mod sql;
 #[cfg(test)]
 mod sql_docs;
+#[cfg(test)]
+mod states;
 #[cfg(test)]
 mod static_joins;
 #[cfg(test)]

@@ -27,8 +27,9 @@ pub struct EpochRecord {
     pub job: String,
     /// Digest of each plugin's component.
     pub plugins: BTreeMap<String, String>,
-    /// Fingerprint of each stateful node: its keys, window and aggregates.
-    pub stateful: BTreeMap<String, String>,
+    /// Fingerprint of each stateful node: what its state means. A text in records of versions before
+    /// `docs/decisions/0007`.
+    pub stateful: BTreeMap<String, serde_json::Value>,
     /// The watermark was sent to the end of time: later input would be late, and is refused.
     pub finished: bool,
     /// What the epoch joined with, per static source.

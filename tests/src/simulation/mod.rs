@@ -18,6 +18,8 @@ mod time;
 mod watermark;
 mod world;
 
+pub use random::Random;
+
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

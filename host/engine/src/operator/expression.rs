@@ -18,6 +18,7 @@ use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_expr::Operator;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column};
+use serde_json::Value;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -59,6 +60,7 @@ pub(super) fn unplaced(expr: &Arc<dyn PhysicalExpr>) -> String {
 pub struct Expressions {
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     with_row_numbers: bool,
+    told: Vec<Value>,
 }
 
 /// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around.
@@ -78,11 +80,26 @@ fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
 impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
-        Self { exprs: exprs.into_iter().map(checked).collect(), with_row_numbers }
+        Self { exprs: exprs.into_iter().map(checked).collect(), with_row_numbers, told: Vec::new() }
     }
 
-    /// What they compute, told by the names of columns and not by their places, which an edit elsewhere in a query can
-    /// change.
+    /// With what each computes, for fingerprints: see [`super::fingerprint`].
+    #[must_use]
+    pub fn told_as(mut self, told: Vec<Value>) -> Self {
+        self.told = told;
+        self
+    }
+
+    /// What each computes, as it was told; in a library's words where nobody has told it, since state must rather be
+    /// refused after an upgrade than be taken for something else.
+    pub fn told(&self) -> Vec<Value> {
+        if self.told.is_empty() {
+            return self.exprs.iter().map(|e| Value::String(unplaced(e))).collect();
+        }
+        self.told.clone()
+    }
+
+    /// What they compute, in the words of a library: see [`super::fingerprint::Former`].
     pub fn describe(&self) -> String {
         self.exprs.iter().map(unplaced).collect::<Vec<_>>().join(", ")
     }

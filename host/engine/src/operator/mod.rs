@@ -11,6 +11,7 @@ mod dedup;
 mod effects;
 mod event_time;
 mod expression;
+pub mod fingerprint;
 mod grouping;
 mod isolate;
 pub mod join;
@@ -36,6 +37,7 @@ pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, Reject, Seen, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
+use fingerprint::{Fingerprint, Former, OldStates};
 pub use isolate::{Attempt, isolate};
 pub use join::JoinPartial;
 pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
@@ -122,8 +124,19 @@ pub trait Stateful: Send + Sync + Debug {
     /// The schema of the rows that come out.
     fn schema(&self) -> SchemaRef;
 
-    /// What must stay the same for stored state to be usable: keys, window, aggregates and their state types.
-    fn fingerprint(&self) -> String;
+    /// What must stay the same for stored state to be usable: keys, time, output mode, aggregates and their states.
+    fn fingerprint(&self) -> Fingerprint;
+
+    /// How versions before `docs/decisions/0007` told that.
+    fn former_fingerprint(&self) -> Former;
+
+    /// Brings stored states of older versions of its plugins over to those that it calls.
+    ///
+    /// # Errors
+    /// A plugin cannot do it. The tables are then half changed and of no use.
+    fn bring_over(&self, old: &[OldStates], _tables: &mut [&mut Table]) -> Result<()> {
+        Err(Error::internal(format!("an operator without plugins was given {old:?}")))
+    }
 
     /// When rows come out, what is kept and until when, what is late.
     fn in_words(&self) -> InWords;

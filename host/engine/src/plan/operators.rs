@@ -14,6 +14,7 @@ use crate::job::{Job, JobText, Logic, OperatorSpec, OutputMode, Spanned, suggest
 use crate::operator::aggregate::{
     AggregateCall, GroupAggregate, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey,
 };
+use crate::operator::fingerprint::column_told;
 use crate::operator::static_join::StaticTable;
 use crate::operator::{
     Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended,
@@ -369,7 +370,7 @@ impl Planner<'_> {
                 }
                 let step =
                     Step { with: by, computes: vec![format!("plugin {}", plugin_name.value)], ..step("group by") };
-                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, group_by, step)?
+                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, step)?
             }
         };
         let read: BTreeSet<String> = reads.iter().cloned().chain(group_by.iter().map(|g| g.value.clone())).collect();
@@ -397,9 +398,11 @@ impl Planner<'_> {
         leaf: Relation,
         aggregate: millstream_plugin::BoundAggregate,
         input: &SchemaRef,
-        group_by: &[Spanned<String>],
         step: Step,
     ) -> Result<Relation> {
+        let Logic::Plugin { plugin, config, group_by, .. } = &operator.logic else {
+            return Err(Error::internal("not a plugin operator"));
+        };
         let text = &self.job.text;
         let mode = match &operator.output_mode {
             Some(mode) if mode.value != OutputMode::Append => mode.value,
@@ -429,18 +432,20 @@ impl Planner<'_> {
         }
         let args = input.fields().iter().enumerate();
         let args = args.map(|(i, f)| Arc::new(datafusion_physical_expr::expressions::Column::new(f.name(), i)) as _);
-        let args = Expressions::new(args.collect(), false);
+        let told = |names: &mut dyn Iterator<Item = &str>| names.map(column_told).collect();
+        let args = Expressions::new(args.collect(), false)
+            .told_as(told(&mut input.fields().iter().map(|f| f.name().as_str())));
         let key_fields = fields.clone().into();
         fields.extend(aggregate.output().iter().cloned());
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         self.unique_names(&schema, &operator.name)?;
-        let plugin: Arc<str> = name.clone();
-        let function = Arc::new(PluginAggregate::new(plugin, aggregate, input.clone()));
+        let function = PluginAggregate::new(plugin.value.as_str().into(), config, aggregate, input.clone());
+        let function = Arc::new(function.formerly(name.clone()));
         let groups = (0..group_by.len()).map(OutputColumn::Key).collect();
         let operator = GroupAggregate::new(GroupAggregateParts {
             name,
             time: TimeKey::None,
-            keys: Expressions::new(keys, false),
+            keys: Expressions::new(keys, false).told_as(told(&mut group_by.iter().map(|g| g.value.as_str()))),
             key_fields,
             aggregates: vec![AggregateCall { function, args, filter: None }],
             groups,

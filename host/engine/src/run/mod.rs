@@ -10,6 +10,7 @@ mod query;
 mod recover;
 pub mod report;
 mod statics;
+mod take_up;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -122,14 +123,14 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     };
     let early = if existing { Some(open(&job, None)?) } else { None };
     let plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
-    let (checkpoint, recovered) = match early {
+    let (checkpoint, mut recovered) = match early {
         Some(opened) => opened,
         None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
     };
-    let last = recovered.last.as_ref();
-    if let Some(last) = last {
-        recover::compare(&plan, last, &*observer)?;
+    if let Some(last) = &recovered.last {
+        take_up::take_up(&plan, last, &mut recovered.state, &*observer)?;
     }
+    let last = recovered.last.as_ref();
     recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
     recover::refuse_lost_letters(&plan, &recovered, &folders)?;
     let resumed_from = last.map(|l| l.epoch);
@@ -166,7 +167,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
 
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let plugins = plan.plugins.digests();
-    let fingerprints = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint())).collect();
+    let fingerprints = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint().told())).collect();
     let mut engine = Engine {
         plan,
         options,
@@ -232,9 +233,12 @@ fn refuse_endless(plan: &Plan, spec: &SourceSpec) -> Result<()> {
     }
 }
 
-/// The table of what a source has read. No operator can have this name.
+/// What the tables' names begin with that hold what a source has read. No operator can have such a name.
+const SOURCE: &str = "source:";
+
+/// The table of what a source has read.
 fn source_table(source: &str) -> String {
-    format!("source:{source}")
+    format!("{SOURCE}{source}")
 }
 
 fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
@@ -275,7 +279,7 @@ struct Engine {
     totals: Totals,
     /// What every record says of the plugins and of the stateful operators.
     plugins: BTreeMap<String, String>,
-    fingerprints: BTreeMap<String, String>,
+    fingerprints: BTreeMap<String, serde_json::Value>,
 }
 
 impl Engine {

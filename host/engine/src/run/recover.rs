@@ -8,7 +8,6 @@ use super::report::Observer;
 use crate::checkpoint::{Checkpoint, Forget, Options, Recovered};
 use crate::job::{Job, SinkConnector};
 use crate::plan::Plan;
-use crate::record::EpochRecord;
 use crate::sink::{Folders, forget, republish};
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
@@ -170,37 +169,4 @@ pub(super) fn refuse_lost_letters(plan: &Plan, recovered: &Recovered, folders: &
 fn epoch_of(file: &str, id: &str) -> Option<u64> {
     let (_, rest) = file.split_once(&format!("-{id}-"))?;
     rest.get(..20)?.parse().ok()
-}
-
-/// Whether the state of `last` can be used by `plan`; says what the difference means.
-pub(super) fn compare(plan: &Plan, last: &EpochRecord, observer: &dyn Observer) -> Result<()> {
-    let mut stored = last.stateful.clone();
-    for stateful in &plan.stateful {
-        let name = stateful.name.to_string();
-        match stored.remove(&name) {
-            None => observer.message(&format!("`{name}` is new: its state begins with the next epoch")),
-            Some(fingerprint) if fingerprint == stateful.operator.fingerprint() => {}
-            Some(_) => {
-                let message = format!(
-                    "the checkpoint's state of `{name}` does not fit any more: its keys, window or aggregates were changed"
-                );
-                return Err(Error::new(ErrorKind::Conflict, message).with_help(
-                    "undo the change, give the operator another name (its state then begins anew), or start over with --fresh",
-                ));
-            }
-        }
-    }
-    for name in stored.keys() {
-        observer.message(&format!("`{name}` is gone from the job: its state is kept in the checkpoint, unused"));
-    }
-    if last.job != plan.job.digest() {
-        observer.message("the job was changed since its last epoch; its state still fits");
-    }
-    let plugins = plan.plugins.digests();
-    for (name, digest) in &plugins {
-        if last.plugins.get(name).is_some_and(|before| before != digest) {
-            observer.message(&format!("plugin `{name}` was replaced: it is used from the next epoch on"));
-        }
-    }
-    Ok(())
 }

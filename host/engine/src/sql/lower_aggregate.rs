@@ -9,12 +9,14 @@ use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::{Expr, ExprSchemable};
+use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
+use serde_json::Value;
 
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
+use super::identity::Over;
 use super::lower::{Lowering, NumberedRows};
 use super::lower_time::TimeGrouping;
 use super::plugin::{PluginAggregateFunction, argument_schema};
@@ -47,7 +49,7 @@ impl Lowering<'_> {
         let rows = input.schema();
         let times = EventTimes { from: schema, rows: &rows };
         let TimeGrouping { key: time, at: time_at, column, mark } =
-            self.time_grouping(&aggregate.group_expr, &times, mode)?;
+            self.time_grouping(&aggregate.group_expr, &times, &aggregate.input, mode)?;
 
         let (mut keys, mut key_fields, mut groups) = (Vec::new(), Vec::<FieldRef>::new(), Vec::new());
         let (mut by, mut computed) = (Vec::new(), Vec::new());
@@ -93,7 +95,7 @@ impl Lowering<'_> {
         let mut plugins = Vec::new();
         for expr in &aggregate.aggr_expr {
             computed.push(shown_of(expr, schema));
-            let call = self.aggregate_call(expr, schema)?;
+            let call = self.aggregate_call(expr, &aggregate.input)?;
             if let Some(plugin) = plugin_call(expr) {
                 let reads = arguments(call.function.reads(), &plugin.params.args, schema);
                 plugins.push(PluginUse { plugin: plugin.func.name().to_owned(), reads });
@@ -105,7 +107,7 @@ impl Lowering<'_> {
         let parts = GroupAggregateParts {
             name: self.context.node.clone(),
             time,
-            keys: self.expressions(&keys, schema)?,
+            keys: self.expressions(&keys, schema)?.told_as(Over::Rows(&aggregate.input).all(&keys)),
             key_fields: Fields::from(key_fields),
             aggregates,
             groups,
@@ -125,13 +127,14 @@ impl Lowering<'_> {
         Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, step })
     }
 
-    fn aggregate_call(&self, expr: &Expr, schema: &DFSchema) -> Result<AggregateCall> {
+    fn aggregate_call(&self, expr: &Expr, input: &LogicalPlan) -> Result<AggregateCall> {
+        let (schema, asked) = (input.schema().as_ref(), expr);
         let failed = |e| self.text.error(e);
         self.refuse_windows(std::slice::from_ref(expr))?;
         let numbered = NumberedRows::new(std::slice::from_ref(expr), schema).map_err(failed)?;
         let (expr, schema) = (&numbered.exprs[0], &numbered.schema);
         if let Some(call) = plugin_call(expr) {
-            return self.plugin_aggregate(call, schema, numbered.used);
+            return self.plugin_aggregate(call, schema, numbered.used, told(asked, input));
         }
         // DataFusion knows DISTINCT of one argument; of several the combinations are ours to find.
         let (expr, distinct) = match several_distinct(expr) {
@@ -148,10 +151,11 @@ impl Lowering<'_> {
             let arguments = argument_schema(&self.fields_of(&args, schema)?);
             function = Arc::new(Distinct::new(function, arguments.fields()));
         }
+        let (told, told_filter) = told(asked, input);
         Ok(AggregateCall {
             function,
-            args: Expressions::new(args, numbered.used),
-            filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used)),
+            args: Expressions::new(args, numbered.used).told_as(told),
+            filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used).told_as(told_filter)),
         })
     }
 
@@ -160,7 +164,13 @@ impl Lowering<'_> {
         args.iter().map(field).collect()
     }
 
-    fn plugin_aggregate(&self, call: &AggregateExpr, schema: &DFSchema, numbered: bool) -> Result<AggregateCall> {
+    fn plugin_aggregate(
+        &self,
+        call: &AggregateExpr,
+        schema: &DFSchema,
+        numbered: bool,
+        (told, told_filter): (Vec<Value>, Vec<Value>),
+    ) -> Result<AggregateCall> {
         let udaf = call.func.inner().as_ref() as &dyn Any;
         let plugin = udaf
             .downcast_ref::<PluginAggregateFunction>()
@@ -190,9 +200,20 @@ impl Lowering<'_> {
         let function: Arc<dyn AggregateFunction> = Arc::new(function);
         Ok(AggregateCall {
             function: if call.params.distinct { Arc::new(Distinct::new(function, &arguments)) } else { function },
-            args: Expressions::new(args, numbered),
-            filter: filter.map(|f| Expressions::new(vec![f], numbered)),
+            args: Expressions::new(args, numbered).told_as(told),
+            filter: filter.map(|f| Expressions::new(vec![f], numbered).told_as(told_filter)),
         })
+    }
+}
+
+/// What a call's arguments compute, and its filter.
+fn told(expr: &Expr, input: &LogicalPlan) -> (Vec<Value>, Vec<Value>) {
+    match expr {
+        Expr::Alias(alias) => told(&alias.expr, input),
+        Expr::AggregateFunction(f) => {
+            (Over::Rows(input).arguments(f), Over::Rows(input).all(f.params.filter.as_deref()))
+        }
+        other => (vec![Over::Rows(input).one(other)], Vec::new()),
     }
 }
 

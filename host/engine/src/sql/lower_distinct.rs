@@ -6,6 +6,7 @@ use datafusion_common::Column;
 use datafusion_expr::{Expr, LogicalPlan};
 
 use super::event_time::EventTimes;
+use super::identity::Over;
 use super::lower::Lowering;
 use super::lower_time::As;
 use super::shown::shown_of;
@@ -32,7 +33,7 @@ impl Lowering<'_> {
         let columns: Vec<Expr> = from.iter().map(|field| Expr::Column(Column::from(field))).collect();
         let time = columns.iter().find(|e| times.mark(e).is_some_and(|node| !node.is_empty()));
         let expiry = match time {
-            Some(time) => Expiry::AtEventTime { time: self.time_expression(time, from, As::Last)? },
+            Some(time) => Expiry::AtEventTime { time: self.time_expression(time, plan, As::Last)? },
             None if self.context.unbounded_state => Expiry::Never,
             None => {
                 let message =
@@ -46,7 +47,8 @@ impl Lowering<'_> {
         let keys: Vec<usize> = (0..schema.fields().len()).collect();
         let step = Step::new("distinct", columns.iter().map(|c| shown_of(c, from)).collect());
         let name = self.context.node.clone();
-        let operator = Arc::new(Dedup::new(name, keys.clone(), expiry, schema, self.context.partitions)?);
+        let operator = Dedup::new(name, keys.clone(), expiry, schema, self.context.partitions)?;
+        let operator = Arc::new(operator.told_as(Over::Rows(plan).columns()));
         let keys = keys.into_iter().map(|key| vec![key]).collect();
         Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Append, keys, waits: 0, step })
     }

@@ -16,6 +16,7 @@ use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
+use super::identity::Over;
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
 use super::lower::{Lowering, is_plugin_call};
 use super::shown::shown_of;
@@ -183,12 +184,18 @@ impl Lowering<'_> {
 
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
         let step = join_step(kind, &by, chosen.as_ref(), rest.as_ref(), (&pair, left.fields().len()));
-        let rest = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
+        let rest = rest.map(|rest| {
+            let told = Over::Pairs(&join.left, &join.right).one(&rest);
+            self.expressions(&[rest], &pair).map(|rest| rest.told_as(vec![told]))
+        });
+        let rest = rest.transpose()?;
         let left_rows = self.filtered(left_rows, left_only, left)?;
         let right_rows = self.filtered(right_rows, right_only, right)?;
-        let input = |rows: &Relation, keys: Vec<Expr>, schema: &DFSchema, time: Option<TimeColumn>| -> Result<_> {
-            let time = time.map(|t| self.join_time(t, schema)).transpose()?;
-            Ok(JoinInput { schema: rows.schema(), keys: self.expressions(&keys, schema)?, time })
+        let input = |rows: &Relation, keys: Vec<Expr>, plan: &LogicalPlan, time: Option<TimeColumn>| -> Result<_> {
+            let time = time.map(|t| self.join_time(t, plan)).transpose()?;
+            let from = Over::Rows(plan);
+            let keys = self.expressions(&keys, plan.schema())?.told_as(from.all(&keys));
+            Ok(JoinInput { schema: rows.schema(), keys, time, told: from.columns() })
         };
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = by.into_iter().unzip();
         // Without bounds on both sides nothing can be said of when rows come out.
@@ -201,8 +208,8 @@ impl Lowering<'_> {
         let operator = StreamJoin::new(StreamJoinParts {
             name: self.context.node.clone(),
             kind,
-            left: input(&left_rows, left_keys, left, chosen.as_ref().map(|c| c.left))?,
-            right: input(&right_rows, right_keys, right, chosen.as_ref().map(|c| c.right))?,
+            left: input(&left_rows, left_keys, &join.left, chosen.as_ref().map(|c| c.left))?,
+            right: input(&right_rows, right_keys, &join.right, chosen.as_ref().map(|c| c.right))?,
             reach,
             condition: rest,
             pair: pair_schema,
@@ -233,7 +240,8 @@ impl Lowering<'_> {
     }
 
     /// The event time of a side's rows.
-    fn join_time(&self, time: TimeColumn, schema: &DFSchema) -> Result<Expressions> {
+    fn join_time(&self, time: TimeColumn, input: &LogicalPlan) -> Result<Expressions> {
+        let schema = input.schema();
         let failed = |e| self.text.error(e);
         let column = Expr::Column(Column::from(schema.qualified_field(time.at)));
         // A window is passed by the watermark at its end.
@@ -243,7 +251,7 @@ impl Lowering<'_> {
         if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
             time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
         }
-        Ok(Expressions::new(vec![time], false))
+        Ok(Expressions::new(vec![time], false).told_as(vec![Over::Rows(input).one(&expr)]))
     }
 }
 

@@ -5,13 +5,15 @@ use arrow::datatypes::SchemaRef;
 use datafusion_common::{Column, DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::{Expr, ExprSchemable};
+use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
+use serde_json::Value;
 
 use super::bin::as_bin;
 use super::event_time::EventTimes;
+use super::identity::Over;
 use super::lower::Lowering;
 use super::shown::shown;
 use super::window::{SESSION_WINDOW, WindowTime, as_window_call, is_window_type, session_spec, window_spec};
@@ -20,6 +22,7 @@ use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{OutputColumn, TimeKey};
+use crate::operator::fingerprint::column_told;
 
 /// Event time's part in a grouping.
 pub(super) struct TimeGrouping {
@@ -42,7 +45,13 @@ pub(super) enum As {
 
 impl Lowering<'_> {
     /// Event time's part in a grouping by `by`.
-    pub(super) fn time_grouping(&self, by: &[Expr], times: &EventTimes<'_>, mode: OutputMode) -> Result<TimeGrouping> {
+    pub(super) fn time_grouping(
+        &self,
+        by: &[Expr],
+        times: &EventTimes<'_>,
+        input: &LogicalPlan,
+        mode: OutputMode,
+    ) -> Result<TimeGrouping> {
         let mut windows = by.iter().enumerate().filter_map(|(at, e)| as_window_call(e).map(|call| (at, call)));
         if let Some((at, (name, args))) = windows.next() {
             if windows.next().is_some() {
@@ -53,7 +62,7 @@ impl Lowering<'_> {
             }
             let refused = |e: String| self.text.refuse_clause(name, e);
             self.check_window_column(name, &args[0], times, mode)?;
-            let time = self.time_expression(&args[0], times.from, As::Instant)?;
+            let time = self.time_expression(&args[0], input, As::Instant)?;
             let key = if name == SESSION_WINDOW {
                 let spec = session_spec(args).map_err(refused)?;
                 if mode == OutputMode::Update {
@@ -81,13 +90,13 @@ impl Lowering<'_> {
             watermarked(time).map(|_| (at, spec, time))
         });
         if let Some((at, spec, time)) = bin {
-            let key = TimeKey::Window { spec, time: self.time_expression(time, times.from, As::Instant)? };
+            let key = TimeKey::Window { spec, time: self.time_expression(time, input, As::Instant)? };
             return Ok(TimeGrouping { key, at: Some(at), column: Some(OutputColumn::Start), mark: None });
         }
         let Some((at, mark)) = by.iter().enumerate().find_map(|(at, e)| watermarked(e).map(|mark| (at, mark))) else {
             return Ok(none);
         };
-        let key = TimeKey::EventTime { time: self.time_expression(&by[at], times.from, As::Last)? };
+        let key = TimeKey::EventTime { time: self.time_expression(&by[at], input, As::Last)? };
         // Of two windows that end together the start differs: a window is its own key.
         let is_window = is_window_type(&by[at].get_type(times.from).map_err(|e| self.text.error(e))?);
         Ok(TimeGrouping { key, at: Some(at), column: (!is_window).then_some(OutputColumn::Time), mark: Some(mark) })
@@ -141,13 +150,19 @@ impl Lowering<'_> {
     }
 
     /// `expr` as event time.
-    pub(super) fn time_expression(&self, expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressions> {
-        time_expression(expr, schema, what).map_err(|e| self.text.error(e))
+    pub(super) fn time_expression(&self, expr: &Expr, input: &LogicalPlan, what: As) -> Result<Expressions> {
+        let told = |expr: &Expr| Over::Rows(input).one(expr);
+        time_expression(expr, input.schema(), what, told).map_err(|e| self.text.error(e))
     }
 }
 
 /// `expr` as event time: of a window its last instant or its end; cast where it has another unit or zone.
-fn time_expression(expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressions, DataFusionError> {
+fn time_expression(
+    expr: &Expr,
+    schema: &DFSchema,
+    what: As,
+    told: impl Fn(&Expr) -> Value,
+) -> Result<Expressions, DataFusionError> {
     let is_window = is_window_type(&expr.get_type(schema)?);
     let expr = match what {
         As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
@@ -159,12 +174,13 @@ fn time_expression(expr: &Expr, schema: &DFSchema, what: As) -> Result<Expressio
     if time.data_type(schema.as_arrow())? != timestamp() {
         time = cast(time, schema.as_arrow(), timestamp())?;
     }
-    Ok(Expressions::new(vec![time], false))
+    Ok(Expressions::new(vec![time], false).told_as(vec![told(&expr)]))
 }
 
 /// Column `at` as the time after which nothing more comes for its value.
 pub(crate) fn last_time_of(schema: &SchemaRef, at: usize) -> Result<Expressions, DataFusionError> {
     let schema = DFSchema::try_from(schema.clone())?;
     let column = Expr::Column(Column::from(schema.qualified_field(at)));
-    time_expression(&column, &schema, As::Last)
+    // In the fingerprint a window is told from a time by its type.
+    time_expression(&column, &schema, As::Last, |_| column_told(schema.field(at).name()))
 }

@@ -18,6 +18,7 @@ use datafusion_expr::{
 use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Limits, Mapped, Plugin, PluginKind};
 
 use crate::operator::aggregate::PluginAggregate;
+use crate::operator::fingerprint::config_digest;
 use crate::operator::{PluginCalls, ROW_COLUMN, reject_row};
 use crate::{Error, ErrorKind};
 
@@ -169,6 +170,11 @@ fn visible<T>(fields: &[FieldRef], args: &[T]) -> usize {
 }
 
 impl PluginScalar {
+    /// A digest of what it is configured with.
+    pub fn config_digest(&self) -> String {
+        config_digest(&self.function.config)
+    }
+
     /// Which of the arguments it reads, by their places.
     pub fn reads(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<Vec<usize>> {
         self.bound(fields, constants).map(|bound| bound.reads().to_vec())
@@ -282,7 +288,7 @@ impl PluginAggregateFunction {
         let Bound::Aggregate(bound) = bound else {
             return plan_err!("plugin `{}` is no aggregate", self.function.name);
         };
-        Ok(PluginAggregate::new(self.function.name.clone(), bound, argument_schema(fields)))
+        Ok(PluginAggregate::new(self.function.name.clone(), &self.function.config, bound, argument_schema(fields)))
     }
 }
 

@@ -119,6 +119,11 @@ impl Partition {
         self.dropped.extend(gone.into_keys());
     }
 
+    /// Drops all buckets.
+    pub fn clear(&mut self) {
+        self.dropped.extend(std::mem::take(&mut self.buckets).into_keys());
+    }
+
     /// How many keys there are in all buckets.
     pub fn len(&self) -> usize {
         self.buckets.values().map(Bucket::len).sum()

@@ -76,6 +76,11 @@ impl Table {
         self.partitions.iter_mut().for_each(|p| p.drop_buckets(before));
     }
 
+    /// Drops everything in it.
+    pub fn clear(&mut self) {
+        self.partitions.iter_mut().for_each(Partition::clear);
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.partitions.iter().map(Partition::len).sum()

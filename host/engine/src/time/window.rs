@@ -96,6 +96,11 @@ impl WindowSpec {
         self.slide
     }
 
+    /// How far after 1970 a window starts: less than a slide.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+
     /// Whether windows do not overlap.
     pub fn is_tumbling(&self) -> bool {
         self.size == self.slide

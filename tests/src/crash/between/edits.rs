@@ -33,9 +33,7 @@ pub fn table() -> Vec<Row> {
             },
             then: Refused {
                 kind: ErrorKind::Conflict,
-                words: &[
-                    "the checkpoint's state of `w` does not fit any more: its keys, window or aggregates were changed",
-                ],
+                words: &["the checkpoint's state of `w` does not fit any more: its window or event time was changed"],
                 help: "undo the change, give the operator another name",
                 mend: |folder, _| write_job(folder, &two_sinks().text),
             },

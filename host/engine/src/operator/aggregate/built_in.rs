@@ -10,12 +10,17 @@ use datafusion_expr::{EmitTo, GroupsAccumulator};
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::GroupsAccumulatorAdapter;
 use datafusion_functions_aggregate_common::order::AggregateOrderSensitivity;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
+use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, FunctionError};
 use crate::operator::expression::unplaced;
+use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
+
+/// To be raised when what a stored state means changes, by us or by the library, while its columns stay as they are.
+const STATE_VERSION: u32 = 1;
 
 /// Groups, arguments and filter of rows that were put in order.
 type Ordered = (Vec<usize>, Vec<ArrayRef>, Option<BooleanArray>);
@@ -86,6 +91,29 @@ impl AggregateFunction for BuiltIn {
 
     fn state_fields(&self) -> &Fields {
         &self.state_fields
+    }
+
+    fn identity(&self) -> Map<String, Value> {
+        let mut identity = Map::new();
+        identity.insert("fn".to_owned(), self.expr.fun().name().into());
+        identity.insert("version".to_owned(), STATE_VERSION.into());
+        let types = self.state_fields.iter().map(|f| type_told(f.data_type()));
+        identity.insert("state".to_owned(), types.collect());
+        for (what, said) in [("distinct", self.expr.is_distinct()), ("ignores nulls", self.expr.ignore_nulls())] {
+            if said {
+                identity.insert(what.to_owned(), true.into());
+            }
+        }
+        let order = self.expr.order_bys().iter().map(|by| {
+            let direction = if by.options.descending { "descending" } else { "ascending" };
+            format!("{direction}, nulls {}", if by.options.nulls_first { "first" } else { "last" })
+        });
+        let order: Vec<String> = order.collect();
+        if !order.is_empty() {
+            // The expressions are the last of the arguments.
+            identity.insert("order".to_owned(), order.into());
+        }
+        identity
     }
 
     fn describe(&self) -> String {

@@ -10,9 +10,11 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArra
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, FunctionError, merge_parts};
 use crate::Error;
+use crate::operator::fingerprint::fields_told;
 use crate::operator::grouping::group_rows;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
@@ -80,6 +82,16 @@ impl AggregateFunction for Distinct {
 
     fn state_fields(&self) -> &Fields {
         &self.state_fields
+    }
+
+    fn identity(&self) -> Map<String, Value> {
+        let mut of = self.of.identity();
+        // What is stored are the arguments: the states of `of` are made of them anew whenever a group comes out.
+        of.retain(|part, _| !["version", "state", "state_version"].contains(&part.as_str()));
+        let mut identity = Map::new();
+        identity.insert("distinct of".to_owned(), of.into());
+        identity.insert("state".to_owned(), fields_told(&self.arguments));
+        identity
     }
 
     fn describe(&self) -> String {
@@ -178,6 +190,10 @@ mod tests {
 
         fn state_fields(&self) -> &Fields {
             &self.0
+        }
+
+        fn identity(&self) -> Map<String, Value> {
+            Map::new()
         }
 
         fn describe(&self) -> String {

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::concat;
 use arrow::datatypes::Fields;
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::operator::isolate::Attempt;
@@ -40,8 +41,22 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// The columns of a state.
     fn state_fields(&self) -> &Fields;
 
-    /// Name and what else decides what a stored state means.
+    /// What decides what a stored state means, for the node's fingerprint: its name, its version (raised when what is
+    /// stored changes its meaning), its configuration, the columns of a state. What its arguments are is told beside it.
+    fn identity(&self) -> Map<String, Value>;
+
+    /// The same in the words of a library: see [`crate::operator::fingerprint::Former`].
     fn describe(&self) -> String;
+
+    /// Whether argument number `argument` has a part in a stored state.
+    fn uses(&self, _argument: usize) -> bool {
+        true
+    }
+
+    /// Stored states of an older version, with the columns `old`, to states of this one, row by row.
+    fn migrate(&self, version: u32, _old: &Fields, _states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        Err(Error::internal(format!("{self:?} has no older version {version}")).into())
+    }
 
     /// Which of its arguments are handed to a plugin, by their places; none if it calls none.
     fn reads(&self) -> &[usize];

@@ -9,10 +9,12 @@
 //! windows are emitted; in update mode, where every touched window is emitted in every epoch, they go into the windows
 //! themselves, since combining again and again would cost more.
 
+mod bring_over;
 mod built_in;
 mod close;
 mod distinct;
 mod emit;
+mod fingerprint;
 mod function;
 mod partial;
 mod plugin;
@@ -21,7 +23,7 @@ mod words;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 pub use built_in::BuiltIn;
@@ -31,6 +33,7 @@ pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
 use super::expression::Expressions;
+use super::fingerprint::{Fingerprint, Former, OldStates};
 use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
@@ -235,30 +238,19 @@ impl Stateful for GroupAggregate {
         self.schema.clone()
     }
 
-    fn fingerprint(&self) -> String {
-        let time = match &self.time {
-            TimeKey::None => "no time".to_owned(),
-            TimeKey::Window { spec, time } => {
-                let time = time.describe();
-                format!("window({time}, {spec:?}, {})", if self.stores_windows() { "windows" } else { "slices" })
-            }
-            TimeKey::Session { spec, time } => format!("sessions({}, {spec:?})", time.describe()),
-            TimeKey::EventTime { time } => format!("event time {}", time.describe()),
-        };
-        let field = |f: &FieldRef| format!("{}: {}", f.name(), f.data_type());
-        let list = |fields: &Fields| fields.iter().map(field).collect::<Vec<_>>().join(", ");
-        let call = |a: &AggregateCall| {
-            let filter = a.filter.as_ref().map_or(String::new(), |f| format!(" where {}", f.describe()));
-            format!("{} of ({}){filter}", a.function.describe(), a.args.describe())
-        };
-        let aggregates: Vec<String> = self.aggregates.iter().map(call).collect();
-        format!(
-            "{time}; keys {} ({}); aggregates {}; state ({})",
-            self.keys.describe(),
-            list(&self.key_fields),
-            aggregates.join(", "),
-            list(&self.state_fields)
-        )
+    fn fingerprint(&self) -> Fingerprint {
+        GroupAggregate::fingerprint(self)
+    }
+
+    fn former_fingerprint(&self) -> Former {
+        GroupAggregate::former_fingerprint(self)
+    }
+
+    fn bring_over(&self, old: &[OldStates], tables: &mut [&mut Table]) -> Result<()> {
+        match tables.first_mut() {
+            Some(table) => self.bring_states_over(old, table),
+            None => Err(Error::internal(format!("{}: other tables than it has", self.name))),
+        }
     }
 
     fn in_words(&self) -> InWords {

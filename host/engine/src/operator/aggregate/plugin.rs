@@ -7,8 +7,10 @@ use arrow::compute::filter;
 use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use millstream_plugin::BoundAggregate;
+use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, FunctionError};
+use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
 use crate::operator::plugin::options;
 use crate::operator::rows::arrow_failed;
@@ -17,14 +19,25 @@ use crate::operator::rows::arrow_failed;
 #[derive(Debug)]
 pub struct PluginAggregate {
     plugin: Arc<str>,
+    config: String,
+    /// What versions before `docs/decisions/0007` called it.
+    former_name: Arc<str>,
     bound: BoundAggregate,
     arguments: SchemaRef,
 }
 
 impl PluginAggregate {
-    /// `bound` was bound to the fields of `arguments`.
-    pub fn new(plugin: Arc<str>, bound: BoundAggregate, arguments: SchemaRef) -> Self {
-        Self { plugin, bound, arguments }
+    /// The plugin of this name in the job; `bound` was bound to the configuration `config` and the fields of
+    /// `arguments`.
+    pub fn new(plugin: Arc<str>, config: &str, bound: BoundAggregate, arguments: SchemaRef) -> Self {
+        Self { former_name: plugin.clone(), plugin, config: config_digest(config), bound, arguments }
+    }
+
+    /// Called so in checkpoints of versions before `docs/decisions/0007`.
+    #[must_use]
+    pub fn formerly(mut self, name: Arc<str>) -> Self {
+        self.former_name = name;
+        self
     }
 
     /// What it is called with.
@@ -38,10 +51,31 @@ impl AggregateFunction for PluginAggregate {
         self.bound.state_fields()
     }
 
+    fn identity(&self) -> Map<String, Value> {
+        let reads: Fields = self.bound.reads().iter().map(|at| self.arguments.fields()[*at].clone()).collect();
+        let parts: [(&str, Value); 5] = [
+            ("plugin", self.plugin.as_ref().into()),
+            ("config", self.config.as_str().into()),
+            ("reads", fields_told(&reads)),
+            ("state_version", self.bound.state_version().into()),
+            ("state", fields_told(self.bound.state_fields())),
+        ];
+        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+    }
+
+    /// A node's arguments are all columns of its input: which of them it does not read depends on others of the job.
+    fn uses(&self, argument: usize) -> bool {
+        self.bound.reads().contains(&argument)
+    }
+
+    fn migrate(&self, version: u32, old: &Fields, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        self.bound.migrate(version, old, states).map_err(FunctionError::Plugin)
+    }
+
     fn describe(&self) -> String {
         format!(
             "plugin {} (state version {}) of {}",
-            self.plugin,
+            self.former_name,
             self.bound.state_version(),
             self.arguments.fields().len()
         )

@@ -18,11 +18,13 @@ use std::sync::Arc;
 
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use serde_json::{Value, json};
 
 pub use partial::DedupPartial;
 
+use super::fingerprint::{Fingerprint, Former, column_told, type_told};
 use super::rows::arrow_failed;
 use super::{Effects, Expressions, InWords, Partial, Rows, Stateful};
 use crate::record::WatermarkPair;
@@ -55,6 +57,8 @@ pub struct Dedup {
     name: Arc<str>,
     /// The columns that make two rows the same.
     keys: Vec<usize>,
+    /// What each of them is, for the fingerprint.
+    told: Vec<Value>,
     expiry: Expiry,
     schema: SchemaRef,
     partitions: u32,
@@ -67,7 +71,15 @@ impl Dedup {
             check_type(schema.field(*key).data_type())
                 .map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
         }
-        Ok(Self { name, keys, expiry, schema, partitions })
+        let told = keys.iter().map(|key| column_told(schema.field(*key).name())).collect();
+        Ok(Self { name, keys, told, expiry, schema, partitions })
+    }
+
+    /// With what each key is, where it is more than a column of the node's input.
+    #[must_use]
+    pub fn told_as(mut self, told: Vec<Value>) -> Self {
+        self.told = told;
+        self
     }
 }
 
@@ -94,20 +106,28 @@ impl Stateful for Dedup {
         self.schema.clone()
     }
 
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self) -> Fingerprint {
+        let keys = self.told.iter().zip(&self.keys);
+        let keys = keys.map(|(of, key)| json!([of, type_told(self.schema.field(*key).data_type())]));
         // How long a key is remembered is stored with it: a job may change that.
+        let remembers = match &self.expiry {
+            Expiry::AtEventTime { time } => json!({ "until": time.told() }),
+            Expiry::After { time, .. } => json!({ "after": time.told() }),
+            Expiry::Never => json!("for ever"),
+        };
+        Fingerprint::of("dedup").with("keys", keys.collect::<Vec<_>>()).with("remembers", remembers)
+    }
+
+    fn former_fingerprint(&self) -> Former {
         let expiry = match &self.expiry {
             Expiry::AtEventTime { time } => format!("until their event time {}", time.describe()),
             Expiry::After { time, .. } => format!("for some time after {}", time.describe()),
             Expiry::Never => "for ever".to_owned(),
         };
-        let mut keys: Vec<(&str, &DataType)> = Vec::new();
-        for key in &self.keys {
-            let field = self.schema.field(*key);
-            keys.push((field.name(), field.data_type()));
-        }
-        let keys: Vec<String> = keys.iter().map(|(name, data_type)| format!("{name}: {data_type}")).collect();
-        format!("dedup by ({}), remembered {expiry}", keys.join(", "))
+        let fields = self.keys.iter().map(|key| self.schema.field(*key));
+        let keys: Vec<String> = fields.map(|f| format!("{}: {}", f.name(), f.data_type())).collect();
+        let text = format!("dedup by ({}), remembered {expiry}", keys.join(", "));
+        Former { text, is_enough: true }
     }
 
     fn in_words(&self) -> InWords {

@@ -25,8 +25,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use serde_json::{Value, json};
 
 use super::expression::Expressions;
+use super::fingerprint::{Fingerprint, Former, type_told};
 use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -86,6 +88,8 @@ pub struct JoinInput {
     pub keys: Expressions,
     /// The event time, one timestamp in microseconds; none = it has none that counts.
     pub time: Option<Expressions>,
+    /// What each of the columns is, for the fingerprint.
+    pub told: Vec<Value>,
 }
 
 /// The parts of a [`StreamJoin`].
@@ -203,6 +207,11 @@ impl StreamJoin {
     }
 }
 
+fn reach_told(reach: &Reach) -> Value {
+    let window = reach.window().map(|w| json!({ "size": w.size(), "offset": w.offset() }));
+    json!({ "least": reach.least(), "most": reach.most(), "window": window })
+}
+
 impl Stateful for StreamJoin {
     fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
         let side = if input == 0 { Side::Left } else { Side::Right };
@@ -222,7 +231,26 @@ impl Stateful for StreamJoin {
         self.parts.schema.clone()
     }
 
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self) -> Fingerprint {
+        let StreamJoinParts { kind, left, right, reach, condition, .. } = &self.parts;
+        let side = |input: &JoinInput| {
+            let columns = input.told.iter().zip(input.schema.fields());
+            let columns: Vec<Value> = columns.map(|(of, field)| json!([of, type_told(field.data_type())])).collect();
+            let time = input.time.as_ref().map(Expressions::told);
+            json!({ "keys": input.keys.told(), "at": time, "columns": columns })
+        };
+        let fingerprint = Fingerprint::of("join")
+            .with("join", kind.name())
+            .with("left", side(left))
+            .with("right", side(right))
+            .with("reach", reach_told(reach));
+        match condition {
+            Some(condition) => fingerprint.with("where", condition.told()),
+            None => fingerprint,
+        }
+    }
+
+    fn former_fingerprint(&self) -> Former {
         let StreamJoinParts { kind, left, right, reach, condition, .. } = &self.parts;
         let side = |input: &JoinInput| {
             let columns = input.schema.fields().iter().map(|f| format!("{}: {}", f.name(), f.data_type()));
@@ -230,8 +258,10 @@ impl Stateful for StreamJoin {
             let time = input.time.as_ref().map_or("none".to_owned(), Expressions::describe);
             format!("({columns}) by {} at {time}", input.keys.describe())
         };
-        let condition = condition.as_ref().map_or(String::new(), |c| format!(" where {}", c.describe()));
-        format!("{kind:?} join of {} and {}, {reach:?}{condition}", side(left), side(right))
+        let where_ = condition.as_ref().map_or(String::new(), |c| format!(" where {}", c.describe()));
+        let text = format!("{kind:?} join of {} and {}, {reach:?}{where_}", side(left), side(right));
+        // Columns of one name on both sides look alike in a condition.
+        Former { text, is_enough: condition.is_none() }
     }
 
     fn in_words(&self) -> InWords {

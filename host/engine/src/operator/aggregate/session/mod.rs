@@ -15,6 +15,7 @@ mod group;
 mod stored;
 
 pub(super) use group::group_sessions;
+pub(super) use stored::{Stored, read};
 
 use crate::time::window::SessionSpec;
 

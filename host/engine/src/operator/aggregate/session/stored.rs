@@ -7,7 +7,7 @@ const HEAD: usize = 20;
 
 /// One session as it is stored.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stored<'a> {
+pub(in crate::operator::aggregate) struct Stored<'a> {
     pub start: i64,
     pub end: i64,
     pub state: &'a [u8],
@@ -24,7 +24,7 @@ impl Stored<'_> {
 }
 
 /// The sessions in `value`.
-pub(super) fn read(mut value: &[u8]) -> impl Iterator<Item = Result<Stored<'_>>> {
+pub(in crate::operator::aggregate) fn read(mut value: &[u8]) -> impl Iterator<Item = Result<Stored<'_>>> {
     std::iter::from_fn(move || {
         let (head, rest) = match value.split_first_chunk::<HEAD>() {
             Some(split) => split,

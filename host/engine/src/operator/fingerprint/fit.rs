@@ -1,0 +1,173 @@
+//! Whether stored state fits an operator, by the fingerprint that was noted with it; and if not, what was changed.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Fields};
+use serde_json::{Map, Value};
+
+use super::{Fingerprint, VERSION};
+use crate::format::parse_type;
+
+/// Whether stored state fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// It can be used as it is.
+    AsItIs,
+    /// Once these states are brought over to the plugins' new versions.
+    After(Vec<OldStates>),
+    /// It cannot.
+    No(Misfit),
+}
+
+/// States that an older version of a plugin has stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldStates {
+    /// Which of the operator's aggregates they are of.
+    pub aggregate: usize,
+    /// The plugin, by its name in the job.
+    pub plugin: String,
+    /// The version that they are of.
+    pub version: u32,
+    /// Their columns.
+    pub fields: Fields,
+}
+
+/// Why stored state does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// What was changed, as the end of a sentence.
+    pub what: String,
+    /// What can be done instead of undoing it, if there is something of its own.
+    pub help: Option<String>,
+}
+
+impl Misfit {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), help: None }
+    }
+}
+
+/// The parts of a fingerprint as they are called in a message.
+const NAMES: [(&str, &str); 9] = [
+    ("time", "its window or event time was changed"),
+    ("keys", "its keys were changed"),
+    ("aggregates", "its aggregates were changed"),
+    ("remembers", "how long its keys are remembered was changed"),
+    ("join", "the kind of its join was changed"),
+    ("left", "its keys, event time or columns of the left side were changed"),
+    ("right", "its keys, event time or columns of the right side were changed"),
+    ("reach", "which event times it joins was changed"),
+    ("where", "its condition was changed"),
+];
+
+impl Fingerprint {
+    /// Whether state that was noted as `stored` can be used.
+    pub fn fits(&self, stored: &Value) -> Fit {
+        let told = self.told();
+        if *stored == told {
+            return Fit::AsItIs;
+        }
+        let Some(stored) = stored.as_object() else {
+            return Fit::No(Misfit::new("an older version of Millstream has noted it in other words"));
+        };
+        if stored.get("v").and_then(Value::as_u64) != Some(VERSION) {
+            return Fit::No(Misfit::new("another version of Millstream has noted it"));
+        }
+        if stored.get("of") != self.0.get("of") {
+            return Fit::No(Misfit::new(format!("it is of {}, and this is {}", kind(stored), kind(&self.0))));
+        }
+        if let (Some(Value::String(was)), Some(Value::String(is))) = (stored.get("mode"), self.0.get("mode"))
+            && was != is
+        {
+            let help = format!("set output_mode = \"{was}\" again, or give");
+            let what = format!("it was in {was} mode and is in {is} mode now, which keeps other groups");
+            return Fit::No(Misfit { what, help: Some(help) });
+        }
+        let mut old = Vec::new();
+        let mut changed: Vec<String> = Vec::new();
+        for (part, name) in NAMES {
+            match (stored.get(part), self.0.get(part)) {
+                (was, is) if was == is => {}
+                (Some(Value::Array(was)), Some(Value::Array(is))) if part == "aggregates" => {
+                    match aggregates(was, is) {
+                        Ok(found) => old = found,
+                        Err(misfit) if changed.is_empty() && misfit.help.is_some() => return Fit::No(misfit),
+                        Err(misfit) => changed.push(misfit.what),
+                    }
+                }
+                _ => changed.push(name.to_owned()),
+            }
+        }
+        match changed.as_slice() {
+            [] if !old.is_empty() => Fit::After(old),
+            [] => Fit::No(Misfit::new("its output mode or what it groups by was changed")),
+            changed => Fit::No(Misfit::new(changed.join(", and "))),
+        }
+    }
+}
+
+fn kind(of: &Map<String, Value>) -> &'static str {
+    match of.get("of").and_then(Value::as_str) {
+        Some("aggregate") => "an aggregation",
+        Some("dedup") => "a deduplication",
+        Some("join") => "a join",
+        _ => "another operator",
+    }
+}
+
+/// What of the stored aggregates is to be brought over, where they are those of the operator.
+fn aggregates(was: &[Value], is: &[Value]) -> Result<Vec<OldStates>, Misfit> {
+    let changed = || Misfit::new("its aggregates were changed");
+    if was.len() != is.len() {
+        return Err(changed());
+    }
+    let pairs = was.iter().zip(is).enumerate().filter(|(_, (was, is))| was != is);
+    let mut old = Vec::new();
+    for (aggregate, (was, is)) in pairs {
+        let (Some(was), Some(is)) = (was.as_object(), is.as_object()) else { return Err(changed()) };
+        let (Some(Value::String(plugin)), Some(before)) = (is.get("plugin"), version(was)) else {
+            return Err(changed());
+        };
+        let without = |of: &Map<String, Value>, parts: &[&str]| {
+            let kept = of.iter().filter(|(part, _)| !parts.contains(&part.as_str()));
+            kept.map(|(part, value)| (part.clone(), value.clone())).collect::<Map<_, _>>()
+        };
+        let stored = ["state", "state_version"];
+        let configured = ["state", "state_version", "config"];
+        if without(was, &stored) != without(is, &stored) {
+            if without(was, &configured) == without(is, &configured) {
+                return Err(Misfit::new(format!("plugin `{plugin}` was given another configuration (`with`)")));
+            }
+            return Err(changed());
+        }
+        let now = version(is).ok_or_else(changed)?;
+        if before == now {
+            return Err(Misfit {
+                what: format!("plugin `{plugin}` keeps other columns than before, and still says state_version {now}"),
+                help: Some("raise the plugin's state_version and write its `migrate`, give".to_owned()),
+            });
+        }
+        if before > now {
+            return Err(Misfit {
+                what: format!("it holds states of version {before} of plugin `{plugin}`, whose version is {now}"),
+                help: Some(format!("use a build of the plugin with state_version {before} or a later one, give")),
+            });
+        }
+        let fields = was.get("state").and_then(read_fields).ok_or_else(changed)?;
+        old.push(OldStates { aggregate, plugin: plugin.clone(), version: before, fields });
+    }
+    Ok(old)
+}
+
+fn version(of: &Map<String, Value>) -> Option<u32> {
+    u32::try_from(of.get("state_version")?.as_u64()?).ok()
+}
+
+/// Columns as [`super::fields_told`] has told them, which of a plugin's are all of types that a job file can name.
+fn read_fields(told: &Value) -> Option<Fields> {
+    let field = |told: &Value| {
+        let [name, data_type] = told.as_array()?.as_slice() else { return None };
+        Some(Arc::new(Field::new(name.as_str()?, parse_type(data_type.as_str()?).ok()?, true)))
+    };
+    told.as_array()?.iter().map(field).collect()
+}

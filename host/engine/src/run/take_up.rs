@@ -1,0 +1,122 @@
+//! A job meets the state of its checkpoint: what fits is used, what belongs to nobody any more is dropped, what was changed
+//! is refused.
+//!
+//! What always holds: a table is used only by the operator that the last record names for it, with a fingerprint that says
+//! that both mean the same by it. All else that the state holds is dropped here, but for what sources have read. It is
+//! done in memory, before the first epoch, and so is part of that epoch's change of state: as long as none is
+//! committed, nothing has happened, and the job as it was finds its state.
+
+use std::collections::BTreeSet;
+
+use super::report::Observer;
+use super::{SOURCE, source_table};
+use crate::operator::fingerprint::{Fit, Misfit, OldStates};
+use crate::plan::{Plan, PlannedStateful};
+use crate::record::EpochRecord;
+use crate::state::State;
+use crate::{Error, ErrorKind, Result};
+
+/// Makes `state`, which is that after `last`, the state that `plan` begins with, and says what the difference means.
+///
+/// # Errors
+/// What is stored does not mean what the job means by it, or a plugin cannot bring its old states over. Nothing of it is
+/// durable.
+pub(super) fn take_up(plan: &Plan, last: &EpochRecord, state: &mut State, observer: &dyn Observer) -> Result<()> {
+    let mut fitting: Vec<(&PlannedStateful, Vec<OldStates>)> = Vec::new();
+    for stateful in &plan.stateful {
+        match last.stateful.get(&*stateful.name) {
+            None => observer.message(&format!("`{}` is new: its state begins with the next epoch", stateful.name)),
+            Some(_) => fitting.push((stateful, fit(stateful, last, plan)?)),
+        }
+    }
+    drop_the_rest(&fitting, last, state, observer);
+    tell_of_sources(plan, state, observer);
+    for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_empty()) {
+        stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables))?;
+        for OldStates { plugin, version, .. } in old {
+            let name = &stateful.name;
+            observer
+                .message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
+        }
+    }
+    if last.job != plan.job.digest() {
+        observer.message("the job was changed since its last epoch; its state still fits");
+    }
+    for (name, digest) in &plan.plugins.digests() {
+        if last.plugins.get(name).is_some_and(|before| before != digest) {
+            observer.message(&format!("plugin `{name}` was replaced: it is used from the next epoch on"));
+        }
+    }
+    Ok(())
+}
+
+/// A source is known by its name: under another one it reads everything, whatever the operators behind it have seen.
+fn tell_of_sources(plan: &Plan, state: &State, observer: &dyn Observer) {
+    let tables: BTreeSet<String> = plan.sources.iter().map(|s| source_table(&s.spec.name.value)).collect();
+    let gone =
+        state.tables().any(|(name, table)| name.starts_with(SOURCE) && !table.is_empty() && !tables.contains(name));
+    let has_read = |table: &String| state.table(table).is_some_and(|t| !t.is_empty());
+    for table in tables.iter().filter(|table| gone && !has_read(table)) {
+        let source = table.trim_start_matches(SOURCE);
+        observer.message(&format!("source `{source}` is new: it is read from its beginning"));
+    }
+}
+
+/// Drops the tables that are none of `fitting`.
+fn drop_the_rest(
+    fitting: &[(&PlannedStateful, Vec<OldStates>)],
+    last: &EpochRecord,
+    state: &mut State,
+    observer: &dyn Observer,
+) {
+    let kept: BTreeSet<&str> = fitting.iter().flat_map(|(s, _)| s.tables.iter().map(String::as_str)).collect();
+    let mut orphans: BTreeSet<String> = BTreeSet::new();
+    for (name, table) in state.tables_mut() {
+        if !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty() {
+            table.clear();
+            // No operator's name has a point in it.
+            orphans.insert(name.split('.').next().unwrap_or(name).to_owned());
+        }
+    }
+    let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();
+    for name in last.stateful.keys().filter(|name| !used.contains(name.as_str())) {
+        orphans.remove(name);
+        observer.message(&format!("`{name}` is gone from the job: its state is dropped with the next epoch"));
+    }
+    // Versions before `docs/decisions/0007` kept it for ever.
+    for name in orphans {
+        observer
+            .message(&format!("the checkpoint has state of an earlier `{name}`: it is dropped with the next epoch"));
+    }
+}
+
+/// What of the state of `stateful` is to be brought over before it can be used.
+fn fit(stateful: &PlannedStateful, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>> {
+    let name = &stateful.name;
+    let refused = |what: &str, help: &str| {
+        let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
+        let help = format!("{help} the operator another name (its state then begins anew), or start over with --fresh");
+        Err(Error::new(ErrorKind::Conflict, message).with_help(help))
+    };
+    const UNDO: &str = "undo the change, give";
+    let noted = last.stateful.get(&**name).unwrap_or(&serde_json::Value::Null);
+    if let Some(text) = noted.as_str() {
+        let former = stateful.operator.former_fingerprint();
+        if text != former.text {
+            let what =
+                "its keys, window or aggregates were changed, or are kept in another way by this version of Millstream";
+            return refused(what, UNDO);
+        }
+        if !former.is_enough && last.job != plan.job.digest() {
+            let what =
+                "an older version of Millstream has not noted all that decides what it means, and the job was changed";
+            return refused(what, "undo all changes of the job until this version has committed an epoch, give");
+        }
+        return Ok(Vec::new());
+    }
+    match stateful.operator.fingerprint().fits(noted) {
+        Fit::AsItIs => Ok(Vec::new()),
+        Fit::After(old) => Ok(old),
+        Fit::No(Misfit { what, help }) => refused(&what, help.as_deref().unwrap_or(UNDO)),
+    }
+}

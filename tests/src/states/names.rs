@@ -1,0 +1,134 @@
+//! Operators that go, come back, and are called as others were.
+
+use std::sync::Mutex;
+
+use millstream_engine::fault::{Faults, point};
+use millstream_engine::run::{Environment, RunOptions};
+use serde_json::{Value, json};
+
+use super::{COMPLETE, job, refused, run, run_with, sql, write};
+use crate::scratch::Scratch;
+use crate::support::{Ran, assert_same_rows};
+
+fn totals(name: &str, by: &str) -> String {
+    sql(name, &format!("SELECT {by} AS g, count(*) AS n, sum(v) AS v FROM rows GROUP BY {by}"), COMPLETE)
+}
+
+/// Per group: name, rows, sum.
+fn groups(ran: &Ran, name: &str) -> Vec<(String, i64, i64)> {
+    let number = |r: &Value, c: &str| r[c].as_i64().unwrap();
+    let rows = ran.rows(name);
+    let mut all: Vec<_> =
+        rows.iter().map(|r| (r["g"].as_str().unwrap().to_owned(), number(r, "n"), number(r, "v"))).collect();
+    all.sort();
+    all
+}
+
+fn expect(ran: &Ran, name: &str, want: &[(&str, i64, i64)]) {
+    let want: Vec<_> = want.iter().map(|(g, n, v)| ((*g).to_owned(), *n, *v)).collect();
+    assert_eq!(groups(ran, name), want);
+}
+
+#[test]
+fn a_name_that_comes_back_for_something_else_begins_anew() {
+    let scratch = Scratch::new();
+    expect(&run_with(&scratch, 0, &totals("totals", "k")).0, "totals", &[("a", 2, 3), ("b", 1, 3)]);
+    let (ran, told) = run_with(&scratch, 1, &totals("sums", "k"));
+    expect(&ran, "sums", &[("a", 2, 23), ("b", 1, 13)]);
+    assert!(told.iter().any(|m| m.contains("`totals` is gone") && m.contains("dropped")), "{told:?}");
+    // By another key, whose values other rows of the old state have.
+    let (ran, told) = run_with(&scratch, 2, &totals("totals", "j"));
+    expect(&ran, "totals", &[("x", 1, 21), ("y", 2, 45)]);
+    assert!(told.iter().any(|m| m.contains("`totals` is new")), "{told:?}");
+    // And by the very same one: what was dropped is gone.
+    expect(&run_with(&scratch, 3, &totals("sums", "k")).0, "sums", &[("a", 2, 63), ("b", 1, 33)]);
+}
+
+#[test]
+fn until_an_epoch_without_it_is_committed_an_operator_may_come_back() {
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &totals("totals", "k"));
+    let (ran, _) = run(&scratch, &totals("sums", "j"));
+    assert_eq!(ran.unwrap().summary.epochs, 0, "there is no input, so there is no epoch");
+    // An epoch is computed without it, and fails before it is committed.
+    write(&scratch, 1);
+    let file = scratch.path().join("in/1.json");
+    let away = scratch.path().join("away");
+    let faults = Faults::new({
+        let (file, away, done) = (file.clone(), away.clone(), Mutex::new(false));
+        move |name| {
+            if name == point::PLANNED && !std::mem::replace(&mut *done.lock().unwrap(), true) {
+                std::fs::rename(&file, &away).unwrap();
+            }
+        }
+    });
+    let environment = Environment { faults, ..Environment::default() };
+    let failed = scratch.run_with(&job(&totals("sums", "j")), RunOptions { environment, ..RunOptions::default() });
+    assert!(failed.is_err());
+    std::fs::rename(away, file).unwrap();
+    refused(&scratch, &totals("totals", "j"), "totals", "its keys were changed");
+    let (ran, _) = run(&scratch, &totals("totals", "k"));
+    expect(&ran.unwrap(), "totals", &[("a", 4, 26), ("b", 2, 16)]);
+}
+
+#[test]
+fn all_tables_of_an_operator_go_and_those_of_others_stay() {
+    let other = "[operator.once]\ninput = \"rows\"\ndedup = { keys = [\"k\"], within = \"1 hour\" }\n";
+    let by =
+        |key: &str| format!("[operator.x]\ninput = \"rows\"\ndedup = {{ keys = [\"{key}\"], within = \"1 hour\" }}\n");
+    let session = |gap: &str| {
+        let query = format!(
+            "SELECT session_window.start, session_window.end, count(*) AS n FROM rows GROUP BY session_window(ts, '{gap}')"
+        );
+        sql("x", &query, "")
+    };
+    let joined = |least: &str| {
+        let query = format!(
+            "SELECT a.k, a.v, b.v AS later FROM rows a LEFT JOIN rows b ON a.k = b.k AND b.ts BETWEEN a.ts + INTERVAL '{least}' AND a.ts + INTERVAL '150 seconds'"
+        );
+        sql("x", &query, "")
+    };
+    let pairs = [
+        ("dedup", by("k"), by("j")),
+        ("sessions", session("40 seconds"), session("150 seconds")),
+        ("join", joined("1 second"), joined("90 seconds")),
+    ];
+    for (what, before, after) in pairs {
+        let scratch = Scratch::new();
+        run_with(&scratch, 0, &format!("{before}{other}"));
+        run_with(&scratch, 1, other);
+        let (ran, _) = run_with(&scratch, 2, &format!("{after}{other}"));
+        assert_eq!(ran.rows("once").len(), 0, "{what}: another operator has lost its state");
+        // What it gives from the next file on is what it gives where there never was another.
+        let alone = Scratch::new();
+        run_with(&alone, 1, other);
+        run_with(&alone, 2, &format!("{after}{other}"));
+        for n in 3..5 {
+            let (ran, _) = run_with(&scratch, n, &format!("{after}{other}"));
+            let (expected, _) = run_with(&alone, n, &format!("{after}{other}"));
+            assert_same_rows(what, ran.rows("x"), expected.rows("x"), 0.0);
+        }
+    }
+}
+
+#[test]
+fn what_a_source_has_read_stays_known_while_the_job_is_without_it() {
+    let scratch = Scratch::new();
+    let both = |operators: &str| {
+        let more = "[source.more]\npath = \"in\"\nformat = \"json\"\nschema = { k = \"utf8\" }\n";
+        job(&format!("{more}{operators}"))
+    };
+    let union =
+        sql("x", "SELECT k, count(*) AS n FROM (SELECT k FROM rows UNION ALL SELECT k FROM more) GROUP BY k", COMPLETE);
+    let alone = sql("x", "SELECT k, count(*) AS n FROM rows GROUP BY k", COMPLETE);
+    write(&scratch, 0);
+    let rows = |ran: &Ran| {
+        let mut rows = ran.rows("x");
+        rows.sort_by_key(|r| r["k"].to_string());
+        rows
+    };
+    assert_eq!(rows(&scratch.run(&both(&union)).unwrap()), [json!({"k": "a", "n": 4}), json!({"k": "b", "n": 2})]);
+    assert_eq!(rows(&run_with(&scratch, 1, &alone).0), [json!({"k": "a", "n": 6}), json!({"k": "b", "n": 3})]);
+    // The other source reads what it had not read, and nothing twice.
+    assert_eq!(rows(&scratch.run(&both(&union)).unwrap()), [json!({"k": "a", "n": 8}), json!({"k": "b", "n": 4})]);
+}

@@ -1,0 +1,163 @@
+//! Aggregates by plugins, and plugins in what is grouped by: what they were told, what they read, and which version of
+//! them has stored the states.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{COMPLETE, job, refused, run, run_with, sql, write};
+use crate::restart::{Watch, watched};
+use crate::scratch::Scratch;
+use crate::support::{Ran, here, runtime};
+
+fn plugin(path: &Path, with: &str) -> String {
+    format!("[plugin.p]\npath = {path:?}\n{with}\n")
+}
+
+fn sums_of(with: &str) -> String {
+    plugin(&here().join("../plugins/sum-and-max"), with)
+}
+
+fn node(name: &str, with: &str) -> String {
+    format!(
+        "[operator.{name}]\ninput = \"rows\"\nplugin = \"p\"\ngroup_by = [\"k\"]\noutput_mode = \"update\"\n{with}\n"
+    )
+}
+
+/// Per group: its name and its sum.
+fn sums(ran: &Ran) -> Vec<Value> {
+    let mut rows: Vec<Value> = ran.rows("x").iter().map(|r| json!([r["k"], r["sum"]])).collect();
+    rows.sort_by_key(Value::to_string);
+    rows
+}
+
+#[test]
+fn another_configuration_of_a_plugin_is_refused_by_its_name() {
+    let with = |column: &str| format!("with = {{ column = \"{column}\" }}");
+    let in_sql =
+        |with: &str| format!("{}{}", sums_of(with), sql("x", "SELECT k, p(v) AS sum FROM rows GROUP BY k", COMPLETE));
+    let in_node = |column: &str| format!("{}{}", sums_of(""), node("x", &with(column)));
+    for (what, before, after, again) in [
+        ("node", in_node("v"), in_node("w"), in_node("v")),
+        (
+            "SQL",
+            in_sql("with = { output = \"sum\" }"),
+            in_sql("with = { output = \"max\" }"),
+            in_sql("with = { output = \"sum\" }"),
+        ),
+    ] {
+        let scratch = Scratch::new();
+        run_with(&scratch, 0, &before);
+        write(&scratch, 1);
+        let words =
+            if what == "node" { "its aggregates were changed" } else { "plugin `p` was given another configuration" };
+        refused(&scratch, &after, "x", words);
+        let (ran, _) = run(&scratch, &again);
+        assert_eq!(sums(&ran.unwrap()), [json!(["a", 26]), json!(["b", 16])], "{what}");
+    }
+    // In what is grouped by: what is a group under one configuration is another one under the next.
+    let by_word = |n: u32| {
+        let plugin = plugin(&here().join("../plugins/nth-word"), &format!("with = {{ n = {n}, separator = \"-\" }}"));
+        let query = "SELECT p(k || '-' || j) AS k, sum(v) AS sum FROM rows GROUP BY p(k || '-' || j)";
+        format!("{plugin}{}", sql("x", query, COMPLETE))
+    };
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &by_word(1));
+    refused(&scratch, &by_word(2), "x", "its keys were changed");
+    assert_eq!(sums(&run_with(&scratch, 1, &by_word(1)).0), [json!(["a", 26]), json!(["b", 16])]);
+}
+
+#[test]
+fn what_others_read_of_a_plugins_input_is_nothing_to_its_state() {
+    let x = format!("{}{}", sums_of(""), node("x", "with = { column = \"v\" }"));
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &x);
+    // A sink that wants columns of the input that nobody wanted before; and not any more.
+    let raw = "[sink.raw]\ninput = \"rows\"\nconnector = \"memory\"\n";
+    write(&scratch, 1);
+    let ran = scratch.run(&(job(&x) + raw)).unwrap();
+    assert_eq!((ran.rows("raw").len(), sums(&ran)), (3, vec![json!(["a", 26]), json!(["b", 16])]));
+    assert_eq!(sums(&run_with(&scratch, 2, &x).0), [json!(["a", 69]), json!(["b", 39])]);
+    // Other spacing, other limits.
+    let other = x
+        .replace("with = { column = \"v\" }", "with = {column=\"v\"}")
+        .replace("[plugin.p]", "[plugin.p]\nlimits = { time = \"2s\" }");
+    assert_eq!(sums(&run_with(&scratch, 3, &other).0), [json!(["a", 132]), json!(["b", 72])]);
+    // A plugin of another name is another plugin.
+    let renamed = x.replace("[plugin.p]", "[plugin.q]").replace("plugin = \"p\"", "plugin = \"q\"");
+    refused(&scratch, &renamed, "x", "its aggregates were changed");
+}
+
+/// Writes `versioned.wasm`: the test guest whose states are of `version`.
+fn write_version(scratch: &Scratch, version: u8) {
+    let mut component = runtime().build_project(&here().join("guests/three-versions")).unwrap();
+    let text = b"version of the stored states ";
+    let places: Vec<usize> =
+        component.windows(text.len()).enumerate().filter(|(_, w)| w == text).map(|(at, _)| at).collect();
+    assert_eq!(places.len(), 1, "the version stands in it once");
+    component[places[0] + text.len()] = b'0' + version;
+    scratch.write("versioned.wasm", component);
+}
+
+#[test]
+fn states_of_an_older_version_of_a_plugin_are_brought_over() {
+    let plugin = plugin(Path::new("versioned.wasm"), "");
+    let grouped = |by: &str, more: &str| {
+        let query = format!("SELECT k, count(*) AS n, p(v) AS sum, max(v) AS most FROM rows GROUP BY {by}");
+        format!("{plugin}{}", sql("x", &query, more))
+    };
+    for (what, operators) in [
+        ("groups", grouped("k", COMPLETE)),
+        ("windows", grouped("window(ts, '1000 seconds'), k", COMPLETE)),
+        ("sessions", grouped("session_window(ts, '200 seconds'), k", COMPLETE)),
+        ("a node", format!("{plugin}{}", node("x", ""))),
+    ] {
+        let scratch = Scratch::new();
+        write_version(&scratch, 1);
+        run_with(&scratch, 0, &operators);
+        run_with(&scratch, 1, &operators);
+        write_version(&scratch, 2);
+        // Without input nothing is committed, so it is done again.
+        let (ran, told) = run(&scratch, &operators);
+        assert_eq!(ran.unwrap().summary.epochs, 0, "{what}");
+        assert!(told.iter().any(|m| m.contains("states of version 1 of plugin `p` were brought over")), "{told:?}");
+        let (ran, told) = run_with(&scratch, 2, &operators);
+        assert!(told.iter().any(|m| m.contains("brought over")), "{told:?}");
+        assert_eq!(sums(&ran), [json!(["a", 69]), json!(["b", 39])], "{what}");
+        // From then on they are of the new version.
+        let (ran, told) = run_with(&scratch, 3, &operators);
+        assert!(!told.iter().any(|m| m.contains("brought over")), "{told:?}");
+        assert_eq!(sums(&ran), [json!(["a", 132]), json!(["b", 72])], "{what}");
+
+        write_version(&scratch, 1);
+        let error = refused(&scratch, &operators, "x", "states of version 2 of plugin `p`, whose version is 1");
+        assert!(error.help().unwrap().contains("state_version 2 or a later one"), "{error:?}");
+        write_version(&scratch, 3);
+        let error = run(&scratch, &operators).0.err().expect("it has no migrate");
+        for word in
+            ["`x`", "plugin `p` cannot bring over its states of version 2", "no way from version 2 to version 3"]
+        {
+            assert!(error.message().contains(word), "{error}");
+        }
+        assert!(error.help().is_some_and(|h| h.contains("`migrate`") && h.contains("--fresh")), "{error:?}");
+        write_version(&scratch, 2);
+        assert_eq!(sums(&run_with(&scratch, 4, &operators).0), [json!(["a", 215]), json!(["b", 115])], "{what}");
+    }
+}
+
+#[test]
+fn another_build_with_the_same_state_version_goes_on() {
+    let operators = format!("{}{}", plugin(Path::new("versioned.wasm"), ""), node("x", ""));
+    let scratch = Scratch::new();
+    write_version(&scratch, 1);
+    run_with(&scratch, 0, &operators);
+    let file = scratch.path().join("versioned.wasm");
+    let mut component = std::fs::read(&file).unwrap();
+    // A section that nobody reads: its number, its length, the length of its name, its name.
+    component.extend([0, 3, 2, b'b', b'1']);
+    std::fs::write(&file, component).unwrap();
+    write(&scratch, 1);
+    let (ran, told) = watched(&scratch, &job(&operators), Watch::default(), None);
+    assert!(told.iter().any(|m| m.contains("plugin `p` was replaced")), "{told:?}");
+    assert_eq!(sums(&ran.unwrap()), [json!(["a", 26]), json!(["b", 16])]);
+}
