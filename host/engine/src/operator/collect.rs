@@ -11,6 +11,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
 use super::words::{InWords, Kept, Until};
 use super::{Effects, Partial, Rows, Sort, Stateful, Transform};
@@ -83,8 +84,8 @@ impl Stateful for Collect {
         self.schema.clone()
     }
 
-    fn fingerprint(&self) -> String {
-        "rows until the end".to_owned()
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of("rows until the end")
     }
 
     fn in_words(&self) -> InWords {

@@ -127,8 +127,10 @@ pub trait Stateful: Send + Sync + Debug {
     /// What must stay the same for stored state to be usable: keys, time, output mode, aggregates and their states.
     fn fingerprint(&self) -> Fingerprint;
 
-    /// How versions before `docs/decisions/0007` told that.
-    fn former_fingerprint(&self) -> Former;
+    /// How versions before `docs/decisions/0007` told that; not at all of an operator that they did not have.
+    fn former_fingerprint(&self) -> Former {
+        Former { text: String::new(), is_enough: false }
+    }
 
     /// Brings stored states of older versions of its plugins over to those that it calls.
     ///
