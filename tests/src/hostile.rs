@@ -104,3 +104,85 @@ fn output_that_breaks_the_contract_stops_the_job_naming_what_is_wrong() {
         assert!(error.message().contains(says), "{how}: {error}");
     }
 }
+
+#[test]
+fn states_of_an_aggregate_are_handed_over_in_parts_that_it_can_take() {
+    // 66 MB of states in all, 4 MB in each of 16 partitions, in a plugin that has 64 MiB and makes a copy of each text.
+    let scratch = Scratch::new();
+    for (file, epoch) in [("a", 0), ("b", 1)] {
+        let lines: String = (0..5500).map(|n| format!("k{n} e{epoch}\n")).collect();
+        scratch.write(&format!("in/{file}.log"), lines);
+    }
+    let operators = "[operator.keyed]\nsql = \"SELECT split_part(value, ' ', 1) AS k, value FROM lines\"\n\
+                     [operator.x]\ninput = \"keyed\"\nplugin = \"p\"\ngroup_by = [\"k\"]\nwith = { bytes = 12288 }\n\
+                     output_mode = \"complete\"\n";
+    let ran = scratch.run(&job("hostile/large-state", "limits = { time = \"10s\" }", operators)).unwrap();
+    assert_eq!(ran.summary.epochs, 2);
+    let mut rows: Vec<Value> = ran.rows("out");
+    rows.sort_by_key(|row| row["k"].as_str().unwrap()[1..].parse::<usize>().unwrap());
+    let want: Vec<Value> = (0..5500).map(|n| json!({"k": format!("k{n}"), "last": format!("k{n} e1")})).collect();
+    assert!(rows == want, "{} rows, the first {:?}", rows.len(), rows.first());
+}
+
+#[test]
+fn a_value_that_a_map_refuses_inside_an_expression_is_told_with_its_reason() {
+    let scratch = lines(|n| [7, 150].contains(&n));
+    // What stands in the place of a refused value is no number either.
+    let query = "SELECT CAST(substr(p(value), 2) AS BIGINT) AS n FROM lines";
+    let ran = scratch.run(&job("hostile/rejects-some", "", &sql(query))).unwrap();
+    assert_eq!(values(&ran, "n"), (0..200).filter(|n| ![7, 150].contains(n)).map(|n| json!(n)).collect::<Vec<_>>());
+    assert_eq!(places(&scratch), at(&[7, 150]));
+    for letter in scratch.lines("job.dead-letters.jsonl") {
+        assert_eq!(letter["reason"], "contains \"poison\"");
+    }
+}
+
+#[test]
+fn what_one_chunk_may_make_is_bounded_and_only_a_row_that_makes_too_much_is_set_aside() {
+    // Row 7 is repeated for each of 10,000 elements, 4 GB; what the others make, 240 MB, goes through in parts.
+    let scratch = lines(|_| false);
+    let query = "[operator.long]\nsql = \"SELECT value, repeat(value, 100000) AS long, \
+                 range(0, CASE WHEN value = 'w7' THEN 20000 ELSE 3 END) AS i FROM lines\"\n\
+                 [operator.each]\nsql = \"SELECT value, long, unnest(i) AS i FROM long\"\n\
+                 [operator.x]\nsql = \"SELECT count(*) AS rows, sum(length(long)) AS bytes, max(i) AS i FROM each\"\n\
+                 output_mode = \"complete\"\n";
+    let ran = scratch.run(&job("hostile/rejects-some", "", query)).unwrap();
+    let bytes: usize = (0..200).filter(|n| *n != 7).map(|n| 3 * 100_000 * format!("w{n}").len()).sum();
+    assert_eq!(ran.rows("out").last().unwrap(), &json!({"rows": 3 * 199, "bytes": bytes, "i": 2}));
+    assert_eq!(places(&scratch), at(&[7]));
+    let letter = scratch.lines("job.dead-letters.jsonl")[0].clone();
+    let reason = letter["reason"].as_str().unwrap();
+    assert!(reason.contains("MiB, the limit for one row"), "{reason}");
+
+    // The same by a flat-map, which carries the long column over for each word.
+    let scratch = Scratch::new();
+    let words = |n: usize| vec!["a"; n].join(" ");
+    scratch.write("in/a.log", format!("{}\n{}\n{}\n", words(3), words(20_000), words(4)));
+    let operators = "[operator.long]\nsql = \"SELECT value, repeat('x', 100000) AS long FROM lines\"\n\
+                     [operator.words]\ninput = \"long\"\nplugin = \"p\"\n\
+                     [operator.x]\nsql = \"SELECT count(*) AS rows, sum(length(long)) AS bytes FROM words\"\n\
+                     output_mode = \"complete\"\n";
+    let ran = scratch.run(&job("split-words", "", operators)).unwrap();
+    assert_eq!(ran.rows("out"), [json!({"rows": 7, "bytes": 700_000})]);
+    assert_eq!(places(&scratch), [("in/a.log".to_owned(), 2)]);
+}
+
+#[test]
+fn reasons_are_cut_whoever_gave_them() {
+    let scratch = Scratch::new();
+    let long = "y".repeat(20_000);
+    scratch.write("in/a.log", format!("{long} poison\n{long}\n"));
+    // The panic's message, and the failed cast's, hold the row.
+    scratch.run(&job("hostile/panics", "", NODE)).unwrap();
+    let other = Scratch::new();
+    other.write("in/a.log", format!("{long} poison\n{long}\n"));
+    other.run(&job("hostile/panics", "", &sql("SELECT CAST(value AS BIGINT) AS n FROM lines"))).unwrap();
+    for (scratch, letters) in [(scratch, 1), (other, 2)] {
+        let found = scratch.lines("job.dead-letters.jsonl");
+        assert_eq!(found.len(), letters);
+        for letter in found {
+            let reason = letter["reason"].as_str().unwrap();
+            assert!(reason.len() <= 4096 && reason.len() > 4000 && reason.ends_with('…'), "{} bytes", reason.len());
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use millstream_engine::{Error, ErrorKind};
 
+use crate::defect::REPORT;
 use crate::progress::terminal;
 
 /// Prints `error`; gives the exit code.
@@ -56,7 +57,7 @@ impl fmt::Display for Diagnosis<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.error.message())?;
         match self.error.kind() {
-            ErrorKind::Internal => f.write_str(" (this is a defect of Millstream: please report it)"),
+            ErrorKind::Internal => write!(f, " (this is a defect of Millstream: please report it at {REPORT})"),
             _ => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! Fault injection for crash tests: `MILLSTREAM_FAULT=<point>:<n>:kill|abort` ends the process the n-th time (from 1)
-//! that the fault point is passed. The points are those of `millstream_engine::fault::point`.
+//! Fault injection for crash tests: `MILLSTREAM_FAULT=<point>:<n>:kill|abort|panic` ends the process, or has the thread
+//! panic, the n-th time (from 1) that the fault point is passed. The points are those of `millstream_engine::fault::point`.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,8 @@ enum End {
     Kill,
     /// SIGABRT.
     Abort,
+    /// A panic, as a defect of ours or of a library.
+    Panic,
 }
 
 /// What the environment asks for; nothing, if the variable is not set.
@@ -36,7 +38,7 @@ pub(crate) fn from_environment() -> Result<Faults> {
 
 fn parse(text: &str) -> Result<(String, u64, End)> {
     let wrong = || {
-        Error::invalid(format!("{VARIABLE}: `{text}` is not <point>:<n>:kill or <point>:<n>:abort"))
+        Error::invalid(format!("{VARIABLE}: `{text}` is not <point>:<n>:kill, <point>:<n>:abort or <point>:<n>:panic"))
             .with_help(format!("for example {VARIABLE}=record.sync.after:3:kill"))
     };
     let parts: Vec<&str> = text.split(':').collect();
@@ -44,6 +46,7 @@ fn parse(text: &str) -> Result<(String, u64, End)> {
     let end = match end {
         "kill" => End::Kill,
         "abort" => End::Abort,
+        "panic" => End::Panic,
         _ => return Err(wrong()),
     };
     match nth.parse() {
@@ -53,6 +56,7 @@ fn parse(text: &str) -> Result<(String, u64, End)> {
 }
 
 fn stop_the_world(end: End) -> ! {
+    assert!(end != End::Panic, "as {VARIABLE} asks for");
     if end == End::Kill {
         // Without unsafe code a process can only be killed by another. This thread must not go on meanwhile.
         let kill = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
@@ -71,6 +75,7 @@ mod tests {
     fn faults_are_named_counted_and_of_a_kind() {
         assert_eq!(parse("record.torn:2:kill").unwrap(), ("record.torn".into(), 2, End::Kill));
         assert_eq!(parse("mark.before:1:abort").unwrap(), ("mark.before".into(), 1, End::Abort));
+        assert_eq!(parse("plan.after:1:panic").unwrap(), ("plan.after".into(), 1, End::Panic));
         for wrong in ["", "record.torn", "record.torn:0:kill", "record.torn:1:stop", ":1:kill", "a:b:c:d"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

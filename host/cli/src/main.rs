@@ -2,12 +2,13 @@
 //!
 //! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
 //! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
-//! Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended, 3 an answer without some of its rows,
-//! 130 stopped at once.
+//! Exit codes: 0 done, 1 failed (also by a defect of ours, which the message says), 2 the job or the command line must
+//! be mended, 3 an answer without some of its rows, 130 stopped at once.
 
 mod answer;
 mod args;
 mod commands;
+mod defect;
 mod failure;
 mod faults;
 mod progress;
@@ -26,6 +27,10 @@ use args::{Args, Command, PluginCommand};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    defect::contain(command)
+}
+
+fn command() -> ExitCode {
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),

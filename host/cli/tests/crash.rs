@@ -1,6 +1,6 @@
 //! The program itself, killed (`kill -9`, or an abort) at fault points that `MILLSTREAM_FAULT` names, and started again:
 //! its sinks have what an undisturbed run gives. The engine's own tests have every point; this one has the program
-//! around it.
+//! around it. A panic, at any thread's work, is told once, as the defect that it is, and undoes nothing that is committed.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
@@ -55,9 +55,18 @@ fn laid_out(name: &str) -> PathBuf {
 }
 
 fn run(folder: &Path, fault: Option<&str>) -> Output {
+    run_with(folder, fault, None)
+}
+
+fn run_with(folder: &Path, fault: Option<&str>, backtrace: Option<&str>) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_millstream"));
     program.arg("run").arg(folder.join("job.toml")).arg("--available-now");
-    program.env_remove("MILLSTREAM_FAULT");
+    for variable in ["MILLSTREAM_FAULT", "RUST_BACKTRACE", "MILLSTREAM_BACKTRACE"] {
+        program.env_remove(variable);
+    }
+    if let Some(variable) = backtrace {
+        program.env(variable, "1");
+    }
     if let Some(fault) = fault {
         program.env("MILLSTREAM_FAULT", fault);
     }
@@ -106,6 +115,36 @@ fn the_program_that_was_killed_goes_on_where_it_was() {
         let ended = run(&folder, None);
         assert!(ended.status.success(), "{fault}: {}", String::from_utf8_lossy(&ended.stderr));
         assert_eq!(published(&folder), expected, "{fault}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    fs::remove_dir_all(undisturbed).unwrap();
+}
+
+#[test]
+fn a_panic_is_one_message_that_says_where_to_report_it_and_the_next_run_goes_on() {
+    let undisturbed = laid_out("before-panics");
+    assert!(run(&undisturbed, None).status.success());
+    let expected = published(&undisturbed);
+    // On the loop's thread, on the one who takes the chunks, on the committer and on the publisher.
+    for point in ["plan.after:2", "chunk.before:3", "record.before:2", "publish.rename.before:2", "mark.before:1"] {
+        let folder = laid_out("panics");
+        let ended = run(&folder, Some(&format!("{point}:panic")));
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{point}: {said}");
+        assert_eq!(said.matches("as MILLSTREAM_FAULT asks for").count(), 1, "{point}: {said}");
+        let flat = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("please report it at https://github.com/"), "{point}: {said}");
+        assert!(!said.contains("backtrace") && !said.contains("stack"), "{point}: {said}");
+        let ended = run(&folder, None);
+        assert!(ended.status.success(), "{point}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(published(&folder), expected, "{point}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    for variable in ["RUST_BACKTRACE", "MILLSTREAM_BACKTRACE"] {
+        let folder = laid_out("panics-traced");
+        let ended = run_with(&folder, Some("record.before:1:panic"), Some(variable));
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(said.contains("stop_the_world"), "{variable} asks for a backtrace: {said}");
         fs::remove_dir_all(folder).unwrap();
     }
     fs::remove_dir_all(undisturbed).unwrap();

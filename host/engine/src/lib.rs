@@ -9,7 +9,7 @@
 //!
 //! | layer | modules | what it is for |
 //! |---|---|---|
-//! | 0 | `error`, `fault`, `clock` | what everything shares |
+//! | 0 | `error`, `fault`, `clock`, `panics` | what everything shares |
 //! | 1 | `storage`, `job`, `record` | files; the job file; what an epoch leaves in the log |
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `source`, `sink` | the log of epochs; where rows come from and go to |
@@ -25,6 +25,7 @@ pub mod fault;
 pub mod format;
 pub mod job;
 pub mod operator;
+pub mod panics;
 pub mod plan;
 pub mod record;
 pub mod run;

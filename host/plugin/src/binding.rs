@@ -126,9 +126,7 @@ impl Bound {
                     array.data_type()
                 )));
             }
-            lowered.push(
-                Lowered::new(array).map_err(|e| PluginError::Unsupported(format!("column {index} `{name}`: {e}")))?,
-            );
+            lowered.push(Lowered::new(array).map_err(|e| PluginError::Value(format!("column `{name}`: {e}")))?);
         }
         Ok(lowered)
     }

@@ -104,7 +104,22 @@ pub enum PluginError {
         source: std::io::Error,
     },
 
-    /// The Wasm engine failed for a reason of the host's: no room for another instance, for example.
+    /// A value that cannot be handed over: it has no place in the type that plugins are given (a time too far away for
+    /// microseconds).
+    #[error("the plugin cannot be given {0}")]
+    Value(String),
+
+    /// The host has no room for the plugin at the moment: too many instances, or no memory. What it was called with is
+    /// not to blame, and the same call may go through later.
+    #[error("there is no room for the plugin: {0}")]
+    NoRoom(String),
+
+    /// A further instance, for a call, could not be started or bound, though the first one could. What it was to be
+    /// called with is not to blame.
+    #[error("a new instance of the plugin could not be started: {0}")]
+    NotStarted(Box<PluginError>),
+
+    /// The Wasm engine failed for a reason of its own.
     #[error("the Wasm engine failed: {0}")]
     Engine(String),
 }
@@ -171,15 +186,25 @@ impl PluginError {
         let text = match self {
             Self::Trap(trap) => &trap.stderr,
             Self::Returned { stderr, .. } | Self::BadOutput { stderr, .. } => stderr,
+            Self::NotStarted(why) => return why.stderr(),
             _ => return None,
         };
         (!text.is_empty()).then_some(text)
     }
 
-    /// Whether the call failed because of what the plugin did with its input, so that another try, or a smaller
-    /// batch, can go through: a trap, an error that it returned, bad data.
+    /// Whether the call failed because of its input or of what the plugin did with it, so that another try, or a smaller
+    /// batch, can go through: a trap, an error that it returned, bad data, a value that it cannot be given. Never where
+    /// the host failed.
     pub fn is_call_failure(&self) -> bool {
-        matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. })
+        matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. } | Self::Value(_))
+    }
+
+    /// A failure at the start of an instance that a call needed. No room is no room.
+    pub(crate) fn at_start(self) -> Self {
+        match self {
+            e @ (Self::NoRoom(_) | Self::Engine(_)) => e,
+            e => Self::NotStarted(Box::new(e)),
+        }
     }
 
     /// A file error.

@@ -14,7 +14,7 @@ use crate::contract::{self, Problem};
 use crate::error::{PluginError, Result};
 use crate::limits::{CallOptions, Limits};
 use crate::rejects::cut;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, is_of_the_system};
 use crate::ticker::Ticker;
 use crate::trap;
 
@@ -142,7 +142,7 @@ impl<G: Guest> Instances<G> {
     ) -> Result<T> {
         let mut live = match self.idle(options) {
             Some(live) => live,
-            None => self.new_instance()?,
+            None => self.new_instance().map_err(PluginError::at_start)?,
         };
         let time = || options.time_of(self.limits.call_time);
         let ticks = if options == CallOptions::default() { self.usual_ticks } else { Ticker::ticks(time()) };
@@ -229,8 +229,8 @@ impl<T: PartialEq> GetOrInitEq<T> for OnceLock<T> {
 
 /// A component that does not start: its own fault, a limit, or no room for it.
 fn instantiation_error(error: &wasmtime::Error, sandbox: &Sandbox, time: Duration) -> PluginError {
-    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return PluginError::Engine(format!("no room for another instance: {}", error.root_cause()));
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() || is_of_the_system(error) {
+        return PluginError::NoRoom(format!("no other instance fits: {}", error.root_cause()));
     }
     match trap::classify(error, sandbox, time) {
         PluginError::BadOutput { .. } => PluginError::Engine(format!("the component does not start: {error:#}")),

@@ -18,6 +18,8 @@ pub(crate) struct Sandbox {
     table_entries: Gauge,
     /// Why the last request for memory or table entries was refused in this call.
     refused: Option<String>,
+    /// Why the system gave no memory that the limit had granted.
+    no_room: Option<String>,
     /// The code that the guest ended its process with in this call.
     exit: Option<u8>,
     stderr: Vec<u8>,
@@ -49,6 +51,7 @@ impl Sandbox {
             memory: Gauge { used: 0, limit: limits.memory },
             table_entries: Gauge { used: 0, limit: limits.table_entries },
             refused: None,
+            no_room: None,
             exit: None,
             stderr: Vec::new(),
             stderr_dropped: false,
@@ -58,6 +61,7 @@ impl Sandbox {
     /// Forgets what belonged to the call before.
     pub(crate) fn begin_call(&mut self) {
         self.refused = None;
+        self.no_room = None;
         self.exit = None;
         self.stderr.clear();
         self.stderr_dropped = false;
@@ -93,6 +97,10 @@ impl Sandbox {
     pub(crate) fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
     }
+
+    pub(crate) fn no_room(&self) -> Option<&str> {
+        self.no_room.as_deref()
+    }
 }
 
 impl ResourceLimiter for Sandbox {
@@ -108,6 +116,13 @@ impl ResourceLimiter for Sandbox {
                 Some(format!("it wanted {} of memory, its limit is {}", mib(wanted), mib(self.memory.limit)));
         }
         Ok(granted)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        if is_of_the_system(&error) {
+            self.no_room = Some(format!("the system gives no more memory: {}", error.root_cause()));
+        }
+        Ok(())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -135,6 +150,11 @@ impl ResourceLimiter for Sandbox {
     }
 }
 
+/// Whether an error of the engine's is one of the operating system's: it had no memory to give.
+pub(crate) fn is_of_the_system(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.is::<std::io::Error>())
+}
+
 /// Bytes as a person reads them: whole MiB, rounded up.
 fn mib(bytes: usize) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
@@ -151,6 +171,17 @@ mod tests {
         assert!(!sandbox.memory_growing(0, 5 << 20, None).unwrap());
         assert_eq!(sandbox.refused(), Some("it wanted 11 MiB of memory, its limit is 10 MiB"));
         assert!(sandbox.memory_growing(6 << 20, 10 << 20, None).unwrap());
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_give_is_not_the_plugins_fault() {
+        let mut sandbox = Sandbox::new(&Limits::default());
+        sandbox.memory_grow_failed(wasmtime::Error::msg("larger than its type allows")).unwrap();
+        assert_eq!(sandbox.no_room(), None);
+        sandbox.memory_grow_failed(std::io::Error::from(std::io::ErrorKind::OutOfMemory).into()).unwrap();
+        assert_eq!(sandbox.no_room(), Some("the system gives no more memory: out of memory"));
+        sandbox.begin_call();
+        assert_eq!(sandbox.no_room(), None);
     }
 
     #[test]

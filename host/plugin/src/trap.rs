@@ -21,6 +21,10 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
         PluginError::Trap(Box::new(Trap { kind, message, stderr: stderr.clone(), backtrace: backtrace(error) }))
     };
 
+    // Whatever the guest did then.
+    if let Some(why) = sandbox.no_room() {
+        return PluginError::NoRoom(why.to_owned());
+    }
     if let Some(code) = sandbox.exit() {
         return trap(TrapKind::Exit, format!("it called exit with code {code}"));
     }

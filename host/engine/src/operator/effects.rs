@@ -6,7 +6,32 @@ use std::sync::Arc;
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
 
-use super::Rows;
+use super::{Room, Rows};
+
+/// The most bytes of a reason that are kept, whoever gave it.
+pub const REASON_BYTES: usize = 4 << 10;
+
+/// Bytes of reasons after which those that a chunk still gives are cut to [`SHORT_REASON`].
+const REASONS_BYTES: usize = 8 << 20;
+
+/// What is kept of a reason once there are very many.
+const SHORT_REASON: usize = 256;
+
+/// Cuts a reason to [`REASON_BYTES`].
+pub fn cut_reason(reason: String) -> String {
+    cut(reason, REASON_BYTES)
+}
+
+/// Cuts `text` to at most `bytes` bytes, at a character's end, and says that it did.
+fn cut(mut text: String, bytes: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes - MARK.len()));
+        text.push_str(MARK);
+        text.shrink_to_fit();
+    }
+    text
+}
 
 /// A row that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +75,10 @@ pub struct Effects {
     pub partly_late: Vec<(Arc<str>, u64)>,
     /// Per watermark node, by its number.
     pub seen: Vec<Seen>,
+    /// How much may yet be made of the rows.
+    pub room: Room,
+    /// Bytes of the reasons.
+    reasons: usize,
 }
 
 impl Effects {
@@ -60,10 +89,13 @@ impl Effects {
 
     /// Records that `node` refused row `row` of `rows`.
     pub fn reject(&mut self, node: &Arc<str>, rows: &Rows, row: usize, reason: impl Into<String>) {
+        let most = if self.reasons > REASONS_BYTES { SHORT_REASON } else { REASON_BYTES };
+        let reason = cut(reason.into(), most);
+        self.reasons += reason.len();
         self.rejects.push(Reject {
             node: node.clone(),
             origin: rows.origin(row),
-            reason: reason.into(),
+            reason,
             row: row_as_json(&rows.batch, row),
         });
     }
@@ -78,5 +110,30 @@ pub fn row_as_json(batch: &RecordBatch, row: usize) -> String {
     match written {
         Ok(()) => String::from_utf8_lossy(&out).trim_end().to_owned(),
         Err(e) => format!("(a row that cannot be shown as JSON: {e})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_cut_each_and_in_all() {
+        assert_eq!(cut_reason("short".to_owned()), "short");
+        let long = cut_reason("ä".repeat(5000));
+        assert!(long.len() <= REASON_BYTES && long.len() > REASON_BYTES - 4 && long.ends_with("ä…"), "{}", long.len());
+
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
+        let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
+        let mut effects = Effects::new(0);
+        let node: Arc<str> = "x".into();
+        (0..rows.len()).for_each(|row| effects.reject(&node, &rows, row, "why ".repeat(10_000)));
+        let bytes: usize = effects.rejects.iter().map(|r| r.reason.len()).sum();
+        assert_eq!(effects.rejects.len(), 10_000);
+        assert!(bytes < REASONS_BYTES + REASON_BYTES + 10_000 * SHORT_REASON, "{bytes}");
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn usable_times(
         .as_primitive_opt::<TimestampMicrosecondType>()
         .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values.data_type())))?;
     let mut unusable = Vec::new();
-    if times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
+    if !rejected.is_empty() || times.null_count() > 0 || times.values().iter().any(|t| !in_range(*t)) {
         let mut rejected = rejected.into_iter().peekable();
         for row in 0..times.len() {
             if let Some(failed) = rejected.next_if(|r| r.row as usize == row) {

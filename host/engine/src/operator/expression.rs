@@ -20,6 +20,8 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 use serde_json::Value;
 
+use super::{Room, cut_reason};
+use crate::panics::{self, Panic, says_too_large};
 use crate::{Error, ErrorKind, Result};
 
 /// The hidden column with a row's number; its name can't be written in SQL without quotes.
@@ -40,6 +42,7 @@ thread_local! {
 
 /// Called by a plugin function while expressions are evaluated on this thread.
 pub fn reject_row(row: u32, reason: String) {
+    let reason = cut_reason(reason);
     REJECTED.with_borrow_mut(|all| all.push(RejectedRow { row, reason }));
 }
 
@@ -134,10 +137,13 @@ impl Expressions {
 
     /// One array per expression, each as long as the batch, and the rows that have no values, ascending, one entry
     /// each: those that a plugin rejected, and those for which alone an expression fails (a division by zero, a cast
-    /// of a text that is no number).
+    /// of a text that is no number, a value that is too large).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Quota`]: the rows make more than may be made at once. Fewer of them go through.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
         match self.evaluate_at_once(batch) {
-            Err(e) if e.kind() == ErrorKind::Data && batch.num_rows() > 0 => self.evaluate_in_parts(batch),
+            Err(e) if rows_may_be_to_blame(&e) && batch.num_rows() > 0 => self.evaluate_in_parts(batch),
             done => done,
         }
     }
@@ -152,7 +158,20 @@ impl Expressions {
         let mut rejected = REJECTED.take();
         rejected.sort_by_key(|r| r.row);
         rejected.dedup_by_key(|r| r.row);
-        Ok((arrays?, rejected))
+        match arrays {
+            // What fails may fail over the place of a value that a plugin refused: its reason is the one to tell.
+            Err(_) if batch.num_rows() == 1 && !rejected.is_empty() => Ok((self.nulls(&numbered.schema())?, rejected)),
+            arrays => Ok((arrays?, rejected)),
+        }
+    }
+
+    /// One row without values.
+    fn nulls(&self, schema: &Schema) -> Result<Vec<ArrayRef>> {
+        let null = |e: &Arc<dyn PhysicalExpr>| match e.data_type(schema) {
+            Ok(data_type) => Ok(new_null_array(&data_type, 1)),
+            Err(e) => Err(Error::internal(e.strip_backtrace()).caused_by(e)),
+        };
+        self.exprs.iter().map(null).collect()
     }
 
     /// Halves, and halves of halves, until the rows are found that fail alone: expressions are quick and keep nothing,
@@ -160,8 +179,8 @@ impl Expressions {
     fn evaluate_in_parts(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
         let schema =
             if self.with_row_numbers { with_row_numbers(&batch.slice(0, 0))?.schema() } else { batch.schema() };
-        let failed = |e: DataFusionError| Error::internal(e.strip_backtrace()).caused_by(e);
-        let types = self.exprs.iter().map(|e| e.data_type(&schema).map_err(failed)).collect::<Result<Vec<_>>>()?;
+        let nulls = self.nulls(&schema)?;
+        let mut room = Room::of(batch);
         let (mut pieces, mut rejected): (Vec<Vec<ArrayRef>>, Vec<RejectedRow>) = (Vec::new(), Vec::new());
         // A stack with the earlier half on top.
         let rows = batch.num_rows();
@@ -170,14 +189,16 @@ impl Expressions {
         while let Some(part) = open.pop() {
             match self.evaluate_at_once(&batch.slice(part.start, part.len())) {
                 Ok((arrays, more)) => {
+                    // Put together they would be too much, though each is not.
+                    room.take(arrays.iter().map(|a| a.get_buffer_memory_size() as u64).sum())?;
                     pieces.push(arrays);
                     let start = part.start as u32;
                     rejected.extend(more.into_iter().map(|r| RejectedRow { row: start + r.row, reason: r.reason }));
                 }
-                Err(e) if e.kind() != ErrorKind::Data => return Err(e),
+                Err(e) if !rows_may_be_to_blame(&e) => return Err(e),
                 Err(e) if part.len() == 1 => {
                     rejected.push(RejectedRow { row: part.start as u32, reason: e.message().to_owned() });
-                    pieces.push(types.iter().map(|t| new_null_array(t, 1)).collect());
+                    pieces.push(nulls.clone());
                 }
                 Err(_) => {
                     let middle = part.start + part.len() / 2;
@@ -195,11 +216,30 @@ impl Expressions {
 
     fn arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let rows = batch.num_rows();
-        self.exprs
-            .iter()
-            .map(|e| e.evaluate(batch).and_then(|v| v.into_array(rows)).map_err(|error| evaluation_failed(error, e)))
-            .collect()
+        let array = |e: &Arc<dyn PhysicalExpr>| {
+            let done = panics::catch(|| e.evaluate(batch).and_then(|v| v.into_array(rows)));
+            done.map_err(|panic| panicked(&panic, e))?.map_err(|error| evaluation_failed(error, e))
+        };
+        self.exprs.iter().map(array).collect()
     }
+}
+
+/// Whether fewer rows may go through.
+fn rows_may_be_to_blame(e: &Error) -> bool {
+    matches!(e.kind(), ErrorKind::Data | ErrorKind::Quota)
+}
+
+/// A library's panic over an expression: as a rule the result does not fit into a column.
+fn panicked(panic: &Panic, expr: &Arc<dyn PhysicalExpr>) -> Error {
+    let expr = unplaced(expr).replace("@0", "");
+    Error::new(
+        ErrorKind::Data,
+        if panic.is_too_large() {
+            format!("the result of `{expr}` is too large")
+        } else {
+            format!("the engine failed on this row, at `{expr}`: {panic}")
+        },
+    )
 }
 
 fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
@@ -218,6 +258,9 @@ fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
 pub(crate) fn evaluation_failed(error: DataFusionError, expr: &Arc<dyn PhysicalExpr>) -> Error {
     let error = match error {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) if ours.kind() == ErrorKind::Quota => {
+                return ours.context(format!("the result of `{}` is too large", unplaced(expr).replace("@0", "")));
+            }
             Ok(ours) => return *ours,
             Err(other) => DataFusionError::External(other),
         },
@@ -230,5 +273,119 @@ pub(crate) fn evaluation_failed(error: DataFusionError, expr: &Arc<dyn PhysicalE
     while let Some(rest) = speakers.iter().find_map(|s| text.strip_prefix(s)) {
         text = rest;
     }
-    Error::new(ErrorKind::Data, format!("`{}` failed: {text}", unplaced(expr).replace("@0", ""))).caused_by(error)
+    let expr = unplaced(expr).replace("@0", "");
+    let message = if says_too_large(text) && text.contains("offset") {
+        format!("the result of `{expr}` is too large")
+    } else {
+        format!("`{expr}` failed: {text}")
+    };
+    Error::new(ErrorKind::Data, message).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use arrow::array::{AsArray, Int64Array, StringArray};
+    use arrow::datatypes::Int64Type;
+    use datafusion_common::Result as PlanResult;
+    use datafusion_expr::ColumnarValue;
+
+    use super::*;
+
+    /// What goes wrong.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    enum Wrong {
+        /// A panic over more than so many rows, as of a library whose offsets do not fit.
+        MoreThan(usize),
+        /// A panic over each row with this number.
+        Over(i64),
+        /// As many bytes for each row.
+        Makes(usize),
+    }
+
+    /// Column 0 as text, but what is wrong with it.
+    #[derive(Debug, PartialEq, Eq, Hash)]
+    struct Touchy(Wrong);
+
+    impl fmt::Display for Touchy {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("touchy(n)")
+        }
+    }
+
+    impl PhysicalExpr for Touchy {
+        fn data_type(&self, _: &Schema) -> PlanResult<DataType> {
+            Ok(DataType::Utf8)
+        }
+
+        fn nullable(&self, _: &Schema) -> PlanResult<bool> {
+            Ok(false)
+        }
+
+        fn evaluate(&self, batch: &RecordBatch) -> PlanResult<ColumnarValue> {
+            let numbers = batch.column(0).as_primitive::<Int64Type>().values();
+            let mut bytes = 0;
+            match self.0 {
+                Wrong::MoreThan(rows) => assert!(numbers.len() <= rows, "byte array offset overflow"),
+                Wrong::Over(bad) => assert!(!numbers.contains(&bad), "no number for it"),
+                Wrong::Makes(more) => bytes = more,
+            }
+            let texts = numbers.iter().map(|n| format!("{n}{}", " ".repeat(bytes)));
+            Ok(ColumnarValue::Array(Arc::new(StringArray::from_iter_values(texts))))
+        }
+
+        fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+            Vec::new()
+        }
+
+        fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> PlanResult<Arc<dyn PhysicalExpr>> {
+            Ok(self)
+        }
+
+        fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Display::fmt(self, f)
+        }
+    }
+
+    /// Texts, and the rows without one, each with why.
+    type Evaluated = (Vec<String>, Vec<(u32, String)>);
+
+    fn evaluate(wrong: Wrong, rows: i64) -> Result<Evaluated> {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let (arrays, rejected) = Expressions::new(vec![Arc::new(Touchy(wrong))], false).evaluate(&batch)?;
+        let texts = arrays[0].as_string::<i32>().iter().map(|t| t.unwrap_or("(null)").to_owned()).collect();
+        Ok((texts, rejected.into_iter().map(|r| (r.row, r.reason)).collect()))
+    }
+
+    #[test]
+    fn a_library_that_panics_is_given_fewer_rows_and_what_still_fails_is_told_in_our_words() {
+        let all = || (0..100).map(|n| n.to_string());
+        assert_eq!(evaluate(Wrong::MoreThan(7), 100).unwrap(), (all().collect(), vec![]));
+        let (texts, rejected) = evaluate(Wrong::Over(42), 100).unwrap();
+        assert_eq!(texts, all().map(|n| if n == "42" { "(null)".to_owned() } else { n }).collect::<Vec<_>>());
+        assert_eq!(rejected.len(), 1);
+        assert_eq!(rejected[0].0, 42);
+        assert!(
+            rejected[0].1.starts_with("the engine failed on this row, at `touchy(n)`: no number for it"),
+            "{rejected:?}"
+        );
+        let (_, rejected) = evaluate(Wrong::MoreThan(0), 3).unwrap();
+        let too_large = |row| (row, "the result of `touchy(n)` is too large".to_owned());
+        assert_eq!(rejected, [too_large(0), too_large(1), too_large(2)]);
+    }
+
+    #[test]
+    fn rows_that_make_too_much_together_go_through_in_smaller_numbers() {
+        // 100 rows of 3 MB are more than may be made at once; where it is not all at once that fails, nobody counts.
+        assert_eq!(evaluate(Wrong::Makes(3 << 20), 20).unwrap().0.len(), 20);
+        let expr: Arc<dyn PhysicalExpr> = Arc::new(Touchy(Wrong::Makes(3 << 20)));
+        let failing: Arc<dyn PhysicalExpr> = Arc::new(Touchy(Wrong::Over(0)));
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let many = Expressions::new(vec![failing, expr], false);
+        assert_eq!(many.evaluate(&batch).unwrap_err().kind(), ErrorKind::Quota);
+        assert_eq!(many.evaluate(&batch.slice(0, 10)).unwrap().1.len(), 1);
+    }
 }

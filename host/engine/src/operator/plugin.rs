@@ -1,6 +1,6 @@
 //! Plugins as operators: filter, map, flat-map.
 //!
-//! A plugin is called with at most [`ROWS_PER_CALL`] rows. Rows that it rejects, and rows that make it fail alone (see
+//! A plugin is called with at most [`ROWS_PER_CALL`] rows and, unless one row is longer, [`BYTES_PER_CALL`]. Rows that it rejects, and rows that make it fail alone (see
 //! [`super::isolate()`]), go to the dead letters; the rest of the batch goes on.
 
 use std::collections::BTreeSet;
@@ -15,13 +15,18 @@ use millstream_plugin::{
     BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection,
 };
 
-use super::isolate::{Attempt, isolate};
+use super::isolate::{Attempt, Blame, Fault, isolate};
+use super::room::Sizes;
 use super::rows::arrow_failed;
-use super::{Effects, Rows, Transform};
+use super::{Effects, Room, Rows, Transform};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows handed over in one call: enough to make the call's cost vanish, few enough to stay in the cache.
 pub const ROWS_PER_CALL: usize = 8192;
+
+/// Bytes of the columns that it reads, handed over in one call: texts are copied into the plugin's memory, and what it
+/// makes of them lies there as well, which has 64 MiB by default.
+pub const BYTES_PER_CALL: u64 = 4 << 20;
 
 /// How a plugin is called under each attempt of the rule for failures.
 pub(super) fn options(attempt: Attempt) -> CallOptions {
@@ -41,9 +46,46 @@ impl std::convert::From<PluginError> for Error {
             | PluginError::Refused { .. }
             | PluginError::Unsupported(_) => ErrorKind::Invalid,
             PluginError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::Invalid,
+            PluginError::NoRoom(_) => ErrorKind::Unavailable,
+            PluginError::Engine(_) => ErrorKind::Internal,
             _ => ErrorKind::Plugin,
         };
         Self::new(kind, e.to_string())
+    }
+}
+
+impl Blame for PluginError {
+    fn fault(&self) -> Fault {
+        match self {
+            e if e.is_call_failure() => Fault::Rows,
+            Self::NoRoom(_) | Self::Engine(_) | Self::NotStarted(_) => Fault::Host,
+            _ => Fault::Caller,
+        }
+    }
+}
+
+/// What a call returned.
+pub trait Returned {
+    /// How many bytes were made.
+    fn bytes(&self) -> u64;
+}
+
+impl Returned for Selection {
+    fn bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl Returned for Mapped {
+    fn bytes(&self) -> u64 {
+        self.columns.iter().map(|c| c.get_buffer_memory_size() as u64).sum()
+    }
+}
+
+impl Returned for Expanded {
+    fn bytes(&self) -> u64 {
+        let places = 4 * self.parents.len() as u64;
+        places + self.columns.iter().map(|c| c.get_buffer_memory_size() as u64).sum::<u64>()
     }
 }
 
@@ -68,26 +110,74 @@ impl PluginCalls {
         Self { node, plugin }
     }
 
-    /// Calls with all rows of `batch`, some at a time.
-    pub fn run<T>(
+    /// Calls with all rows of `batch`, some at a time; the plugin `reads` these columns. What it returns takes of the
+    /// `room`.
+    pub fn run<T: Returned>(
         &self,
         batch: &RecordBatch,
+        reads: &[usize],
+        room: &mut Room,
         mut call: impl FnMut(&RecordBatch, CallOptions) -> Result<T, PluginError>,
     ) -> Result<CallResults<T>> {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for start in (0..batch.num_rows()).step_by(ROWS_PER_CALL) {
-            let rows = ROWS_PER_CALL.min(batch.num_rows() - start);
-            let found =
-                isolate(rows, |part, attempt| call(&batch.slice(start + part.start, part.len()), options(attempt)));
-            let (parts, failing) = found.map_err(|e| self.failed(e))?;
+        let sizes = Sizes::of_all(reads.iter().map(|c| batch.column(*c)));
+        let (mut next, end) = (0, batch.num_rows());
+        while next < end {
+            let (start, rows) = (next, sizes.fitting(next, end, ROWS_PER_CALL, BYTES_PER_CALL));
+            next += rows;
+            let found = isolate(rows, |part, attempt| {
+                let returned = call(&batch.slice(start + part.start, part.len()), options(attempt))?;
+                // Good parts of a call that failed are held too.
+                room.take(returned.bytes()).map_err(Failed::Room)?;
+                Ok(returned)
+            });
+            let (parts, failing) = found.map_err(|e| match e {
+                Failed::Room(e) => e.context(self.place()),
+                Failed::Plugin(e) => self.failed(e),
+            })?;
             good.extend(parts.into_iter().map(|(r, t)| (start + r.start..start + r.end, t)));
             bad.extend(failing.into_iter().map(|(row, e)| (start + row, e.to_string())));
         }
         Ok((good, bad))
     }
 
+    fn place(&self) -> String {
+        format!("operator `{}`, plugin `{}`", self.node, self.plugin)
+    }
+
     fn failed(&self, e: PluginError) -> Error {
-        Error::from(e).context(format!("operator `{}`, plugin `{}`", self.node, self.plugin))
+        Error::from(e).context(self.place())
+    }
+}
+
+/// Why a call has no result.
+enum Failed {
+    Plugin(PluginError),
+    /// There is no room for it beside the others.
+    Room(Error),
+}
+
+impl From<PluginError> for Failed {
+    fn from(e: PluginError) -> Self {
+        Self::Plugin(e)
+    }
+}
+
+impl Blame for Failed {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Plugin(e) => e.fault(),
+            Self::Room(_) => Fault::Caller,
+        }
+    }
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plugin(e) => e.fmt(f),
+            Self::Room(e) => e.fmt(f),
+        }
     }
 }
 
@@ -124,7 +214,10 @@ impl PluginFilter {
 
 impl Transform for PluginFilter {
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
-        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let (parts, failing) =
+            self.calls.run(&rows.batch, self.bound.reads(), &mut effects.room, |part, options| {
+                self.bound.call_with(part, options)
+            })?;
         let mut keep = BooleanBufferBuilder::new(rows.len());
         let mut rejects = Vec::new();
         for (range, Selection { keep: kept, rejects: list }) in parts {
@@ -225,7 +318,10 @@ impl PluginMap {
 
 impl Transform for PluginMap {
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
-        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let (parts, failing) =
+            self.calls.run(&rows.batch, self.bound.reads(), &mut effects.room, |part, options| {
+                self.bound.call_with(part, options)
+            })?;
         let failed: Vec<u32> = failing.iter().map(|f| f.0 as u32).collect();
         let (mut columns, mut rejects) = (Vec::new(), Vec::new());
         for (range, Mapped { columns: returned, rejects: list }) in parts {
@@ -277,7 +373,10 @@ impl PluginFlatMap {
 
 impl Transform for PluginFlatMap {
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
-        let (parts, failing) = self.calls.run(&rows.batch, |part, options| self.bound.call_with(part, options))?;
+        let (parts, failing) =
+            self.calls.run(&rows.batch, self.bound.reads(), &mut effects.room, |part, options| {
+                self.bound.call_with(part, options)
+            })?;
         let (mut columns, mut rejects, mut parents) = (Vec::new(), Vec::new(), Vec::<u32>::new());
         for (range, Expanded { parents: of, columns: returned, rejects: list }) in parts {
             parents.extend(of.values().iter().map(|p| p + range.start as u32));
@@ -296,6 +395,12 @@ impl Transform for PluginFlatMap {
             let kept = UInt32Array::from(kept);
             returned = returned.iter().map(|c| take(c, &kept, None).map_err(arrow_failed)).collect::<Result<_>>()?;
         }
+        // A long line is repeated for each of its rows: counted before that is done.
+        let carried = self.layout.iter().filter_map(|from| match from {
+            ColumnFrom::Input(i) => Some(rows.batch.column(*i)),
+            ColumnFrom::Plugin(_) => None,
+        });
+        effects.room.take(Sizes::of_all(carried).of_rows(&parents)).map_err(|e| e.context(self.calls.place()))?;
         let parents = UInt32Array::from(parents);
         let mut input = rows.batch.columns().to_vec();
         for from in &self.layout {

@@ -6,7 +6,7 @@ use arrow::array::{Array, BooleanArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::record_batch::RecordBatch;
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Which row of its chunk a row came from.
 #[derive(Debug, Clone)]
@@ -100,7 +100,11 @@ impl Rows {
     }
 }
 
-/// An arrow kernel that refuses what the plan has checked is a defect of ours.
+/// An arrow kernel that refuses what the plan has checked is a defect of ours, unless there is too much of it: columns
+/// hold 2 GiB.
 pub(crate) fn arrow_failed(e: arrow::error::ArrowError) -> Error {
+    if matches!(e, arrow::error::ArrowError::OffsetOverflowError(_)) {
+        return Error::new(ErrorKind::Quota, "a column of more than 2 GiB would be made of it").caused_by(e);
+    }
     Error::internal(format!("a computation on columns failed: {e}")).caused_by(e)
 }

@@ -8,6 +8,7 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::room::Sizes;
 use super::rows::arrow_failed;
 use super::{Effects, Origin, Rows, Transform};
 use crate::{Error, Result};
@@ -51,18 +52,27 @@ impl Unnest {
 }
 
 impl Transform for Unnest {
-    fn apply(&self, rows: Rows, _: &mut Effects) -> Result<Rows> {
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
         let list = |c: &UnnestColumn| match c {
             UnnestColumn::Elements(at) => Some(Lists::of(rows.batch.column(*at))),
             _ => None,
         };
         let lists: Vec<Option<Lists>> = self.columns.iter().map(|c| list(c).transpose()).collect::<Result<_>>()?;
         let exploded: Vec<&Lists> = lists.iter().flatten().collect();
+        let longest = |row| exploded.iter().map(|l| self.rows_of(l.len(row))).max().unwrap_or(1);
+        // What is repeated for each element is counted before it is made, together with the two lists of places.
+        let repeated = self.columns.iter().filter_map(|column| match column {
+            UnnestColumn::Same(at) | UnnestColumn::Field(at, _) => Some(rows.batch.column(*at)),
+            UnnestColumn::Elements(_) => None,
+        });
+        let repeated = Sizes::of_all(repeated);
+        let made = (0..rows.len()).map(|row| longest(row) as u64 * (12 + repeated.of_range(row, 1)));
+        effects.room.take(made.fold(0, u64::saturating_add))?;
         let mut parents = Vec::with_capacity(rows.len());
         // Per row of the output, which element of its lists it shows.
         let mut places = Vec::with_capacity(rows.len());
         for row in 0..rows.len() {
-            let longest = exploded.iter().map(|l| self.rows_of(l.len(row))).max().unwrap_or(1);
+            let longest = longest(row);
             parents.extend(std::iter::repeat_n(row as u32, longest));
             places.extend(0..longest);
         }

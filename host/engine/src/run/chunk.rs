@@ -1,16 +1,26 @@
 //! One chunk on its way from bytes to sinks and stateful operators. Runs on any core; keeps nothing.
+//!
+//! A chunk that becomes very much is not computed to its end here: what is left of it waits until it is the chunk's turn,
+//! so that results that wait are bounded too.
+
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::Result;
+use super::decode::decode;
+use super::gather::Origin;
+use super::parts::Parts;
 use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
-use crate::operator::{Effects, LateRows, Partial, Rows};
-use crate::plan::{Flow, Next, PlannedStateful};
+use crate::operator::{Effects, LateRows, Partial, Room, Rows};
+use crate::plan::{Flow, Next, Plan, PlannedStateful};
 use crate::record::WatermarkPair;
+use crate::{Error, ErrorKind, Result};
+
+/// What is made of a chunk before its turn, at the most, in bytes beyond those of its rows.
+const BEFORE_ITS_TURN: u64 = 64 << 20;
 
 /// What a chunk leaves.
-#[derive(Debug)]
-pub(super) struct ChunkOutput {
+pub(super) struct ChunkOutput<'a> {
     /// The file of its range, and the lines of it that the chunk covers.
     pub file: u32,
     pub lines: u64,
@@ -20,7 +30,10 @@ pub(super) struct ChunkOutput {
     /// Where the decoded rows stood.
     pub positions: Lines,
     pub bad: Vec<BadRow>,
-    pub passed: Passed,
+    /// What came of its rows, in their order.
+    pub passed: Vec<Passed>,
+    /// Rows that are still to be computed.
+    pub rest: Parts<'a>,
 }
 
 /// What rows leave on their way through a flow.
@@ -45,31 +58,58 @@ pub(super) struct EpochContext<'a> {
     pub watermark_nodes: usize,
 }
 
-/// Decodes a chunk and takes its rows through `flow`.
-pub(super) fn process(
-    decoder: &dyn Decode,
-    flow: &Flow,
-    chunk: &RawChunk,
-    context: EpochContext<'_>,
-) -> Result<ChunkOutput> {
-    let decoded = decoder.decode(chunk)?;
-    let rows = decoded.batch.num_rows() as u64 + decoded.bad.len() as u64;
-    let passed = pass(flow, Rows::new(decoded.batch), context)?;
-    Ok(ChunkOutput {
-        file: chunk.file,
-        lines: decoded.lines,
-        bytes: decoded.bytes,
-        rows,
-        positions: decoded.rows,
-        bad: decoded.bad,
-        passed,
-    })
+impl Passed {
+    /// Nothing yet.
+    pub fn new(context: EpochContext<'_>) -> Self {
+        let effects = Effects::new(context.watermark_nodes);
+        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects }
+    }
 }
 
-/// Takes rows through a flow.
+/// Decodes a chunk and takes its rows through its source's flow. As a rule one output; several where the chunk had to
+/// be cut to be decoded.
+pub(super) fn process<'a>(
+    plan: &'a Plan,
+    origin: &Origin,
+    decoder: &dyn Decode,
+    chunk: &RawChunk,
+    context: EpochContext<'_>,
+) -> Result<Vec<ChunkOutput<'a>>> {
+    let source = &plan.sources[origin.source];
+    let name: Arc<str> = source.spec.name.value.as_str().into();
+    let at = |e: Error| match &origin.file {
+        // A decoder that could say no more was stopped by a panic.
+        Some(file) if e.kind() == ErrorKind::Internal => e.context(file),
+        _ => e,
+    };
+    let computed = decode(decoder, chunk).map_err(at)?.into_iter().map(|decoded| {
+        let rows = decoded.batch.num_rows() as u64 + decoded.bad.len() as u64;
+        let mut rest = Parts::of(&source.flow, name.clone(), Rows::new(decoded.batch));
+        let (mut passed, mut made) = (Vec::new(), 0);
+        while made <= BEFORE_ITS_TURN
+            && let Some(next) = rest.next(context)?
+        {
+            made += next.effects.room.used();
+            passed.push(next);
+        }
+        Ok(ChunkOutput {
+            file: chunk.file,
+            lines: decoded.lines,
+            bytes: decoded.bytes,
+            rows,
+            positions: decoded.rows,
+            bad: decoded.bad,
+            passed,
+            rest,
+        })
+    });
+    computed.collect()
+}
+
+/// Takes rows through a flow, all at once.
 pub(super) fn pass(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
-    let effects = Effects::new(context.watermark_nodes);
-    let mut passed = Passed { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects };
+    let mut passed = Passed::new(context);
+    passed.effects.room = Room::of(&rows.batch);
     drive(flow, rows, context, &mut passed)?;
     Ok(passed)
 }
@@ -82,7 +122,12 @@ fn drive(flow: &Flow, rows: Rows, context: EpochContext<'_>, passed: &mut Passed
         // Cloning rows copies no values.
         match next {
             Next::Through(transform, rest) => {
+                let (before, used) = (rows.batch.get_array_memory_size(), passed.effects.room.used());
                 let out = transform.apply(rows.clone(), &mut passed.effects)?;
+                let grown = out.batch.get_array_memory_size().saturating_sub(before) as u64;
+                // But for what the operator has counted itself.
+                let counted = passed.effects.room.used() - used;
+                passed.effects.room.take(grown.saturating_sub(counted))?;
                 drive(rest, out, context, passed)?;
             }
             Next::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),

@@ -14,6 +14,7 @@ use std::time::Instant;
 use super::environment::{Pace, Turn};
 use super::report::{EpochReport, Observer};
 use crate::checkpoint::Checkpoint;
+use crate::panics;
 use crate::record::{EpochRecord, Held};
 use crate::sink::{Payload, Prepared, Publish};
 use crate::state::StateChange;
@@ -108,20 +109,22 @@ impl Threads {
         let (pass_on, committed) = sync_channel::<Committed>(TOGETHER);
         let name = |what: &str| std::thread::Builder::new().name(format!("millstream-{what}"));
         let publishing = steps.clone();
-        let commits = name("commit").spawn(move || {
+        let commit = move || {
             for computed in computed {
                 if pass_on.send(steps.commit(computed)?).is_err() {
                     break;
                 }
             }
             Ok(())
-        });
-        let publishes = name("publish").spawn(move || {
+        };
+        let publish = move || {
             while let Ok(first) = committed.recv() {
                 publishing.publish(std::iter::once(first).chain(committed.try_iter().take(TOGETHER - 1)))?;
             }
             Ok(())
-        });
+        };
+        let commits = name("commit").spawn(|| panics::as_error(commit));
+        let publishes = name("publish").spawn(|| panics::as_error(publish));
         let failed = |e: std::io::Error| Error::internal(format!("a thread could not be started: {e}"));
         Ok(Self {
             send: Some(send),
@@ -151,7 +154,7 @@ impl Threads {
         let committed = join(self.commits.take());
         let published = join(self.publishes.take());
         // If publishing failed, the committer only found nobody listening.
-        published.and(committed)
+        first_cause(published, committed)
     }
 }
 
@@ -289,7 +292,19 @@ fn place_inline(prepared: &mut [Prepared]) -> Vec<u8> {
     inline
 }
 
+/// What is said where another thread's panic is in the way; that thread says what it was.
+const ANOTHER_PANICKED: &str = "another thread of this job panicked";
+
 /// A lock that no thread has left behind in a panic.
 pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
-    shared.lock().map_err(|_| Error::internal("another thread of this job panicked"))
+    shared.lock().map_err(|_| Error::internal(ANOTHER_PANICKED))
+}
+
+/// The error of `one`, or else of `other`; but none that only says that somebody else panicked, if that one is known.
+pub(super) fn first_cause<A, B>(one: Result<A>, other: Result<B>) -> Result<A> {
+    match (one, other) {
+        (Err(e), Err(cause)) if e.message().contains(ANOTHER_PANICKED) => Err(cause),
+        (Ok(_), Err(e)) | (Err(e), _) => Err(e),
+        (Ok(done), Ok(_)) => Ok(done),
+    }
 }

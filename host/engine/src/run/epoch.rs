@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use super::chunk::{EpochContext, pass, process};
+use super::chunk::{EpochContext, process};
 use super::gather::{Gather, Origin};
+use super::parts::{Parts, whole};
 use super::workers::in_order;
 use crate::fault::{Faults, point};
 use crate::format::{Decode, RawChunk, RawContent};
-use crate::operator::{Rows, Seen};
+use crate::operator::{Rows, Seen, arrow_failed};
+use crate::panics;
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::sink::{Prepared, Sink};
@@ -73,13 +75,14 @@ pub(super) fn compute(
         reader.map(move |read| read.map_err(at))
     });
     let work = |(origin, decoder, chunk): Read<'_>| {
-        let flow = &plan.sources[origin.source].flow;
-        let output = process(decoder, flow, &chunk, context)?;
-        Ok((origin, output))
+        let outputs = process(plan, &origin, decoder, &chunk, context)?;
+        Ok((origin, outputs))
     };
-    in_order(threads, chunks, work, |(origin, output)| {
+    in_order(threads, chunks, work, |(origin, outputs)| {
         faults.hit(point::CHUNK_BEFORE);
-        gather.take_chunk(&origin, output)?;
+        for output in outputs {
+            gather.take_chunk(&origin, output, context)?;
+        }
         faults.hit(point::CHUNK);
         Ok(())
     })?;
@@ -100,8 +103,10 @@ pub(super) fn close_all(context: EpochContext<'_>, gather: &mut Gather<'_>, stat
     for (number, stateful) in context.stateful.iter().enumerate() {
         let partials = std::mem::take(&mut gather.partials[number]);
         let mut tables = state.tables_named(&stateful.tables);
-        let emitted = stateful.operator.close(partials, &mut tables, context.pairs[number])?;
-        emit(&stateful.flow, &emitted, context, gather)?;
+        let closed = panics::catch(|| stateful.operator.close(partials, &mut tables, context.pairs[number]));
+        let panicked = |panic| Err(Error::from(panic).context(format!("operator `{}`", stateful.name)));
+        let emitted = closed.unwrap_or_else(panicked)?;
+        emit(&stateful.flow, &stateful.name, &emitted, context, gather)?;
         let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
         gather.counters.state_rows.insert(stateful.name.to_string(), rows);
     }
@@ -150,17 +155,25 @@ impl<'a> Iterator for Reader<'a> {
     }
 }
 
-fn emit(flow: &Flow, emitted: &[RecordBatch], context: EpochContext<'_>, gather: &mut Gather<'_>) -> Result<()> {
+fn emit(
+    flow: &Flow,
+    node: &Arc<str>,
+    emitted: &[RecordBatch],
+    context: EpochContext<'_>,
+    gather: &mut Gather<'_>,
+) -> Result<()> {
     let Some(first) = emitted.first() else { return Ok(()) };
     if needs_whole_result(flow) {
-        let whole = concat_batches(&first.schema(), emitted);
-        let whole = whole.map_err(|e| Error::internal(e.to_string()).caused_by(e))?;
-        return gather.take_emitted(pass(flow, Rows::new(whole), context)?);
+        let all = concat_batches(&first.schema(), emitted).map_err(arrow_failed)?;
+        return gather.take_emitted(whole(flow, node, Rows::new(all), context)?);
     }
     for batch in emitted {
         for start in (0..batch.num_rows()).step_by(EMITTED_ROWS) {
             let part = batch.slice(start, EMITTED_ROWS.min(batch.num_rows() - start));
-            gather.take_emitted(pass(flow, Rows::new(part), context)?)?;
+            let mut parts = Parts::of(flow, node.clone(), Rows::new(part));
+            while let Some(passed) = parts.next(context)? {
+                gather.take_emitted(passed)?;
+            }
         }
     }
     Ok(())

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::chunk::{ChunkOutput, Passed};
+use super::chunk::{ChunkOutput, EpochContext, Passed};
 use super::epoch::EpochPlan;
 use crate::job::OnError;
-use crate::operator::{Effects, Partial, Seen};
+use crate::operator::{Effects, Partial, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
 use crate::plan::late::{self, Place};
@@ -20,6 +20,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// Dead letters held before they are given to their sink.
 const LETTERS: usize = 8192;
+
+/// Bytes of their rows and reasons, likewise.
+const LETTER_BYTES: usize = 16 << 20;
 
 /// Where a chunk came from.
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ pub(super) struct Gather<'a> {
     /// The file being read, per source, and its lines so far.
     reading: BTreeMap<usize, (u32, u64)>,
     letters: Vec<DeadLetter>,
+    letter_bytes: usize,
 }
 
 impl<'a> Gather<'a> {
@@ -62,6 +66,7 @@ impl<'a> Gather<'a> {
             counters: Counters::default(),
             reading: BTreeMap::new(),
             letters: Vec::new(),
+            letter_bytes: 0,
         }
     }
 
@@ -71,8 +76,8 @@ impl<'a> Gather<'a> {
     }
 
     /// Takes the output of the next chunk.
-    pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput) -> Result<()> {
-        let ChunkOutput { file, lines, bytes, rows, positions, bad, passed } = output;
+    pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput<'_>, context: EpochContext<'_>) -> Result<()> {
+        let ChunkOutput { file, lines, bytes, rows, positions, bad, passed, mut rest } = output;
         self.counters.rows_in += rows;
         self.counters.bytes_in += bytes;
         let reading = self.reading.entry(origin.source).or_insert((file, 0));
@@ -99,7 +104,19 @@ impl<'a> Gather<'a> {
             let line = before + u64::from(positions.line(row as usize)) + 1;
             Place { source: Some(source.clone()), file: origin.file.clone(), line: Some(line) }
         };
-        self.take_passed(passed, place, letters)
+        let mut passed = passed.into_iter();
+        loop {
+            let next = match passed.next() {
+                Some(next) => next,
+                None => match rest.next(context)? {
+                    Some(next) => next,
+                    None => break,
+                },
+            };
+            self.take_passed(next, place, std::mem::take(&mut letters))?;
+        }
+        // Of a chunk whose rows are bad all.
+        letters.into_iter().try_for_each(|letter| self.letter(letter))
     }
 
     /// Takes what came of rows that a stateful operator gave.
@@ -120,7 +137,7 @@ impl<'a> Gather<'a> {
         for (operator, partial) in partials {
             self.partials[operator].push(partial);
         }
-        let Effects { rejects, late: _, partly_late, seen } = effects;
+        let Effects { rejects, partly_late, seen, .. } = effects;
         for reject in rejects {
             let Place { source, file, line } = place(reject.origin);
             letters.push(DeadLetter { node: reject.node, source, file, line, reason: reject.reason, row: reject.row });
@@ -164,6 +181,7 @@ impl<'a> Gather<'a> {
     }
 
     fn letter(&mut self, letter: DeadLetter) -> Result<()> {
+        let letter = DeadLetter { reason: cut_reason(letter.reason), ..letter };
         if self.plan.job.on_error == OnError::Fail {
             let place = match (&letter.file, letter.line) {
                 (Some(file), Some(line)) => format!("{file}, line {line}: "),
@@ -175,8 +193,9 @@ impl<'a> Gather<'a> {
                 .with_help("the job says on_error = \"fail\"; with \"dead-letter\" the rest would go on"));
         }
         *self.counters.rejected.entry(letter.node.to_string()).or_default() += 1;
+        self.letter_bytes += letter.reason.len() + letter.row.len();
         self.letters.push(letter);
-        if self.letters.len() >= LETTERS { self.send_letters() } else { Ok(()) }
+        if self.letters.len() >= LETTERS || self.letter_bytes >= LETTER_BYTES { self.send_letters() } else { Ok(()) }
     }
 
     /// Hands the dead letters held back to their sink.
@@ -186,6 +205,7 @@ impl<'a> Gather<'a> {
         }
         let batch = dead_letters::batch(self.epoch, &self.letters);
         self.letters.clear();
+        self.letter_bytes = 0;
         let last = self.sinks.len() - 1;
         self.sinks[last].write(&batch)
     }

@@ -2,9 +2,11 @@
 
 mod chunk;
 mod commit;
+mod decode;
 mod environment;
 mod epoch;
 mod gather;
+mod parts;
 mod progress;
 mod query;
 mod recover;
@@ -28,6 +30,7 @@ pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summa
 use crate::checkpoint::Forget;
 use crate::fault::point;
 use crate::job::{Job, JobText, SinkConnector, SourceConnector, SourceSpec, Trigger};
+use crate::panics;
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
@@ -35,7 +38,7 @@ use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
 
-use commit::{Committer, Computed, Wanted, locked};
+use commit::{Committer, Computed, Wanted, first_cause, locked};
 use epoch::{EpochPlan, LiveSource, compute};
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
@@ -165,6 +168,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     let pace = std::mem::take(&mut options.environment.pace);
     let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone())?;
 
+    workers::prepare_pool();
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let plugins = plan.plugins.digests();
     let fingerprints = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint().told())).collect();
@@ -185,13 +189,10 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     };
     // What is told as the job's time has no builds of plugins in it.
     let began = Instant::now();
-    let ended = engine.run(finished);
+    let ended = panics::as_error(|| engine.run(finished));
     // What was computed before an error is committed all the same; the first error is the one to tell.
     let committed = engine.committer.finish();
-    let stopped = match (ended, committed) {
-        (Ok(stopped), Ok(())) => stopped,
-        (Err(e), _) | (_, Err(e)) => return Err(e),
-    };
+    let stopped = first_cause(ended, committed)?;
     if let Some(checkpoint) = Arc::into_inner(checkpoint) {
         let checkpoint = checkpoint.into_inner().map_err(|_| Error::internal("another thread of this job panicked"))?;
         checkpoint.close()?;

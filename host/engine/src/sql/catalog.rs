@@ -16,6 +16,7 @@ use datafusion_sql::sqlparser::ast::DataType as SqlType;
 
 use super::InputTable;
 use super::bin::recognise_bins;
+use super::growing::counted;
 use super::parse::Parsed;
 use super::plugin::PluginFunction;
 use super::window::{SESSION_WINDOW, WINDOW, WINDOW_TIME, WindowFunction, WindowTime};
@@ -39,6 +40,7 @@ impl Catalog {
         let mut scalars = HashMap::new();
         let built_in = datafusion_functions::all_default_functions();
         for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
+            let f = counted(f);
             for alias in f.aliases() {
                 scalars.insert(alias.clone(), f.clone());
             }

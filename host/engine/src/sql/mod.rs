@@ -9,6 +9,7 @@ mod catalog;
 mod clause;
 mod error;
 mod event_time;
+mod growing;
 mod identity;
 mod join_bounds;
 mod join_keys;

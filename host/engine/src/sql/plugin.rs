@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::compute::{concat, nullif};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type};
 use datafusion_common::{DataFusionError, Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -19,7 +19,7 @@ use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Limits, Mappe
 
 use crate::operator::aggregate::PluginAggregate;
 use crate::operator::fingerprint::config_digest;
-use crate::operator::{PluginCalls, ROW_COLUMN, reject_row};
+use crate::operator::{PluginCalls, ROW_COLUMN, Room, reject_row};
 use crate::{Error, ErrorKind};
 
 /// A plugin that SQL may call by its name in the job.
@@ -183,7 +183,8 @@ impl PluginScalar {
     fn bound(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<BoundMap> {
         let key: BindingKey =
             fields.iter().zip(constants).map(|(f, c)| (f.data_type().clone(), f.is_nullable(), c.clone())).collect();
-        let mut bound = self.bound.lock().map_err(|_| DataFusionError::Internal("a thread panicked".into()))?;
+        // What another thread left behind in a panic is a list all the same.
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = bound.get(&key) {
             return Ok(found.clone());
         }
@@ -241,7 +242,8 @@ impl ScalarUDFImpl for PluginScalar {
         let row = |i: usize| arrays.get(n).map_or(i as u32, |rows| rows.as_primitive::<UInt32Type>().value(i));
 
         let calls = PluginCalls::new(self.function.node.clone(), self.function.name.clone());
-        let made = calls.run(&batch, |part, options| bound.call_with(part, options));
+        let made =
+            calls.run(&batch, bound.reads(), &mut Room::of(&batch), |part, options| bound.call_with(part, options));
         let (parts, failing) = made.map_err(|e| DataFusionError::External(Box::new(e)))?;
         for (at, reason) in &failing {
             reject_row(row(*at), reason.clone());
@@ -254,11 +256,15 @@ impl ScalarUDFImpl for PluginScalar {
             if range.start > next {
                 pieces.push(new_null_array(&output, range.start - next));
             }
+            // What stands in a refused row means nothing: null, so that what is computed of it does not fail as well.
+            let refused = rejects.iter().map(|reject| reject.row as usize).collect::<Vec<_>>();
             for reject in rejects {
                 reject_row(row(range.start + reject.row as usize), reject.reason);
             }
             next = range.end;
-            pieces.extend(columns);
+            for column in columns {
+                pieces.push(if refused.is_empty() { column } else { without_values(&column, &refused)? });
+            }
         }
         if next < args.number_rows {
             pieces.push(new_null_array(&output, args.number_rows - next));
@@ -270,6 +276,13 @@ impl ScalarUDFImpl for PluginScalar {
         };
         Ok(ColumnarValue::Array(array))
     }
+}
+
+/// The column with nulls in these rows.
+fn without_values(column: &ArrayRef, rows: &[usize]) -> Result<ArrayRef> {
+    let mut gone = vec![false; column.len()];
+    rows.iter().for_each(|row| gone[*row] = true);
+    Ok(nullif(column, &BooleanArray::from(gone))?)
 }
 
 /// An aggregate plugin as an aggregate function: what the planner needs to know of it. It is computed by

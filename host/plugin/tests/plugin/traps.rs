@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use millstream_plugin::{Bound, BoundMap, CallOptions, Limits, PluginError, Trap, TrapKind};
+use millstream_plugin::{
+    Bound, BoundMap, CallOptions, InputField, Limits, PluginError, Runtime, RuntimeOptions, Trap, TrapKind,
+};
 
-use super::{bind, numbers};
+use super::{bind, cache_dir, guest_dir, numbers, options};
 
 fn bound(mode: &str, limits: &Limits) -> BoundMap {
     match bind("map", mode, &numbers([1]), limits) {
@@ -147,4 +149,29 @@ fn many_threads_share_a_plugin() {
             });
         }
     });
+}
+
+#[test]
+fn a_host_without_room_says_so_and_blames_nobody() {
+    let one = Runtime::new(RuntimeOptions { max_instances: 1, ..options(&cache_dir()) }).unwrap();
+    let plugin = one.load(&guest_dir("map")).unwrap();
+    let limits = Limits { call_time: Duration::from_millis(300), ..Limits::default() };
+    let bind = |mode: &str| {
+        plugin.bind(&format!("{{\"do\": \"{mode}\"}}"), &InputField::of_schema(&numbers([]).schema()), &limits)
+    };
+    let Ok(Bound::Map(map)) = bind("loop") else { panic!("one fits") };
+    let no_room = |error: PluginError| {
+        assert!(matches!(&error, PluginError::NoRoom(_)) && !error.is_call_failure(), "{error:?}");
+        assert!(error.to_string().starts_with("there is no room for the plugin: "), "{error}");
+    };
+    no_room(bind("double").unwrap_err());
+    std::thread::scope(|scope| {
+        scope.spawn(|| map.call(&numbers([1])).unwrap_err());
+        std::thread::sleep(Duration::from_millis(100));
+        // The other thread has the only instance.
+        no_room(map.call(&numbers([1])).unwrap_err());
+    });
+    // Its place is free again.
+    let error = map.call(&numbers([1])).unwrap_err();
+    assert!(error.to_string().contains("its time limit"), "{error}");
 }

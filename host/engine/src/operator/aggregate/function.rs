@@ -8,7 +8,7 @@ use arrow::datatypes::Fields;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::operator::isolate::Attempt;
+use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
 
 /// Why a step failed.
@@ -26,6 +26,15 @@ impl FunctionError {
         match self {
             Self::Plugin(e) => Error::from(e),
             Self::Other(e) => e,
+        }
+    }
+}
+
+impl Blame for FunctionError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Plugin(e) => e.fault(),
+            Self::Other(_) => Fault::Caller,
         }
     }
 }

@@ -16,6 +16,7 @@ mod distinct;
 mod emit;
 mod fingerprint;
 mod function;
+mod in_parts;
 mod partial;
 mod plugin;
 mod session;

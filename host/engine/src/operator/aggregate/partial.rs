@@ -13,12 +13,17 @@ use crate::operator::event_time::usable_times;
 use crate::operator::expression::Expressions;
 use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
 use crate::operator::isolate::{Attempt, isolate};
+use crate::operator::plugin::BYTES_PER_CALL;
+use crate::operator::room::Sizes;
 use crate::operator::rows::arrow_failed;
 use crate::operator::{Effects, LateRows, Rows};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
+
+/// Rows handed over to a plugin in one call: more than with a map, since each call gives a state for each of its groups.
+const ROWS_AT_ONCE: usize = 65_536;
 
 /// One chunk's groups, ordered by partition, each with its partial state.
 #[derive(Debug)]
@@ -111,6 +116,10 @@ impl GroupAggregate {
             let buckets = times.iter().map(|t| spec.last_start(*t)).collect();
             return Ok(Timed { rows, buckets, rows_of: None });
         }
+        // A row goes into each of its windows: counted before that is done.
+        let into = (spec.size() / spec.slide().max(1) + 1) as u64;
+        let own = Sizes::of_all(rows.batch.columns()).of_range(0, times.len());
+        effects.room.take(into.saturating_mul(12 * times.len() as u64 + own))?;
         let (mut buckets, mut rows_of) = (Vec::new(), Vec::new());
         for (row, t) in times.iter().enumerate() {
             for start in spec.starts(*t).filter(|start| !is_late(start + spec.size(), late_by)) {
@@ -211,6 +220,30 @@ struct PartialStates {
     failing: Vec<(usize, String)>,
 }
 
+/// The rows of some groups: `ids` are numbered from 0 on; group `i` of them is `of[i]`.
+struct Renumbered {
+    ids: Vec<u32>,
+    of: Vec<u32>,
+}
+
+impl Renumbered {
+    /// Of rows whose groups are `ids`, in `0..n`: a call costs its rows, not all groups.
+    fn new(ids: &[u32], n: usize) -> Self {
+        let mut numbers = vec![u32::MAX; n];
+        let mut of = Vec::new();
+        let number = |id: &u32| {
+            let number = &mut numbers[*id as usize];
+            if *number == u32::MAX {
+                *number = of.len() as u32;
+                of.push(*id);
+            }
+            *number
+        };
+        let ids = ids.iter().map(number).collect();
+        Self { ids, of }
+    }
+}
+
 fn partial_states(
     function: &dyn AggregateFunction,
     ids: &[u32],
@@ -222,17 +255,36 @@ fn partial_states(
         let states = function.partial(ids, n, args, filter, Attempt::First)?;
         return Ok(PartialStates { states, failing: Vec::new() });
     }
-    let (parts, failing) = isolate(ids.len(), |part, attempt| {
-        let args: Vec<ArrayRef> = args.iter().map(|a| a.slice(part.start, part.len())).collect();
-        let filter = filter.map(|f| f.slice(part.start, part.len()));
-        function.partial(&ids[part], n, &args, filter.as_ref(), attempt)
-    })?;
+    let sizes = Sizes::of_all(function.reads().iter().filter_map(|at| args.get(*at)));
+    let (mut parts, mut groups): (Vec<Vec<ArrayRef>>, Vec<u32>) = (Vec::new(), Vec::new());
+    let mut failing: Vec<(usize, String)> = Vec::new();
+    let mut next = 0;
+    while next < ids.len() || (ids.is_empty() && parts.is_empty()) {
+        let (start, rows) = (next, sizes.fitting(next, ids.len(), ROWS_AT_ONCE, BYTES_PER_CALL));
+        next += rows;
+        let (good, bad) = isolate(rows, |part, attempt| {
+            let part = start + part.start..start + part.end;
+            let args: Vec<ArrayRef> = args.iter().map(|a| a.slice(part.start, part.len())).collect();
+            let filter = filter.map(|f| f.slice(part.start, part.len()));
+            if part.len() == ids.len() {
+                let states = function.partial(ids, n, &args, filter.as_ref(), attempt)?;
+                return Ok((states, (0..n as u32).collect()));
+            }
+            let Renumbered { ids, of } = Renumbered::new(&ids[part], n);
+            Ok((function.partial(&ids, of.len(), &args, filter.as_ref(), attempt)?, of))
+        })?;
+        failing.extend(
+            bad.into_iter().map(|(row, e): (usize, FunctionError)| (start + row, e.into_error().message().to_owned())),
+        );
+        for (_, (states, of)) in good {
+            parts.push(states);
+            groups.extend(of);
+        }
+    }
     if !failing.is_empty() {
-        let failing = failing.into_iter().map(|(row, e)| (row, e.into_error().message().to_owned())).collect();
         return Ok(PartialStates { states: Vec::new(), failing });
     }
-    let parts = parts.into_iter().map(|p| p.1).collect();
-    // Where the rows went through in several calls there is one state per group and call.
-    let states = merge_parts(function, parts, n, |calls| (0..calls).flat_map(|_| 0..n as u32).collect())?;
+    // Where the rows went through in several calls there is one state per call of each group that it touched.
+    let states = merge_parts(function, parts, n, |_| groups)?;
     Ok(PartialStates { states, failing: Vec::new() })
 }

@@ -6,14 +6,16 @@ use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::filter;
 use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use millstream_plugin::BoundAggregate;
+use millstream_plugin::{BoundAggregate, PluginError};
 use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, FunctionError};
+use super::in_parts;
 use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
 use crate::operator::plugin::options;
 use crate::operator::rows::arrow_failed;
+use crate::{Error, ErrorKind};
 
 /// A plugin's aggregate over arguments of a fixed schema.
 #[derive(Debug)]
@@ -112,10 +114,23 @@ impl AggregateFunction for PluginAggregate {
     }
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
-        self.bound.merge(groups, n as u32, states).map_err(FunctionError::Plugin)
+        in_parts::merge(groups, n, states, |groups, n, states, attempt| {
+            self.bound.merge_with(groups, n as u32, states, options(attempt)).map_err(FunctionError::Plugin)
+        })
     }
 
     fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
-        self.bound.finish(states).map_err(FunctionError::Plugin)
+        let says = |e: &FunctionError| match e {
+            FunctionError::Plugin(PluginError::Returned { message, .. }) => (true, message.clone()),
+            FunctionError::Plugin(e) => (false, e.to_string()),
+            FunctionError::Other(e) => (false, e.message().to_owned()),
+        };
+        let finished = in_parts::finish(states, self.bound.output(), says, |states, attempt| {
+            self.bound.finish_with(states, options(attempt)).map_err(FunctionError::Plugin)
+        })?;
+        match finished {
+            (columns, refused) if refused.is_empty() => Ok(columns),
+            (_, refused) => Err(FunctionError::Other(Error::new(ErrorKind::Plugin, refused[0].1.clone()))),
+        }
     }
 }

@@ -17,6 +17,13 @@ use crate::{Error, ErrorKind, Result};
 /// Pairs that are looked at together, and rows of a batch that comes out.
 const PAIRS: usize = 16_384;
 
+/// Bytes of their rows, likewise: a long row may have many partners.
+const PAIR_BYTES: usize = 16 << 20;
+
+/// Bytes of rows that a partition may give in one epoch. All of them are held until they go on: a key with a hundred
+/// thousand rows on either side would take all memory there is, and then the process.
+const GIVEN_BYTES: usize = 1 << 30;
+
 /// The place of a stored row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Mark {
@@ -64,6 +71,10 @@ pub(super) struct Output<'a, 'j> {
     left: Vec<&'a [u8]>,
     right: Vec<&'a [u8]>,
     rows: Vec<(RowRef, RowRef)>,
+    /// Bytes of the pairs taken.
+    bytes: usize,
+    /// Bytes of the batches.
+    given: usize,
     pub left_matched: Matched,
     pub right_matched: Matched,
     pub batches: Vec<RecordBatch>,
@@ -81,6 +92,8 @@ impl<'a, 'j> Output<'a, 'j> {
             left: Vec::new(),
             right: Vec::new(),
             rows: Vec::new(),
+            bytes: 0,
+            given: 0,
             left_matched: matched(Side::Left),
             right_matched: matched(Side::Right),
             batches: Vec::new(),
@@ -93,7 +106,8 @@ impl<'a, 'j> Output<'a, 'j> {
         self.left.push(left.1);
         self.right.push(right.1);
         self.rows.push((left.0, right.0));
-        if self.rows.len() == PAIRS { self.flush() } else { Ok(()) }
+        self.bytes += left.1.len() + right.1.len();
+        if self.rows.len() == PAIRS || self.bytes >= PAIR_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Looks at the pairs taken so far.
@@ -133,6 +147,7 @@ impl<'a, 'j> Output<'a, 'j> {
         self.left.clear();
         self.right.clear();
         self.rows.clear();
+        self.bytes = 0;
         Ok(())
     }
 
@@ -179,10 +194,20 @@ impl<'a, 'j> Output<'a, 'j> {
     }
 
     fn push(&mut self, columns: Vec<ArrayRef>, rows: usize) -> Result<()> {
-        if rows > 0 {
-            self.batches.push(batch_of(&self.join.parts.schema, columns, rows)?);
+        if rows == 0 {
+            return Ok(());
         }
-        Ok(())
+        let batch = batch_of(&self.join.parts.schema, columns, rows)?;
+        self.given += batch.get_array_memory_size();
+        self.batches.push(batch);
+        if self.given <= GIVEN_BYTES {
+            return Ok(());
+        }
+        let message = "the pairs of one epoch are more than fit into memory: over 1 GiB for a sixteenth of the keys";
+        Err(self.join.named(Error::new(ErrorKind::Quota, message).with_help(
+            "join by more keys or a narrower range of time, or read less at once (max_files_per_epoch): pairs of the \
+             same key and time are made all",
+        )))
     }
 }
 

@@ -15,6 +15,7 @@ pub use table::StaticTable;
 
 use self::table::{Index, Lookup, locked};
 use super::expression::Expressions;
+use super::room::Sizes;
 use super::rows::arrow_failed;
 use super::{Effects, Origin, Rows, Transform};
 use crate::state::row::{Form, RowBuffer, encode};
@@ -135,11 +136,16 @@ impl Transform for StaticJoin {
             if null.as_ref().is_some_and(|n| n.is_null(row as usize)) {
                 continue;
             }
-            for found in index.find(key) {
+            let found = index.find(key);
+            effects.room.take(8 * found.len() as u64)?;
+            for found in found {
                 stream.push(row);
                 table.push(*found);
             }
         }
+        // What the pairs take is counted before they are made.
+        let (left, right) = (Sizes::of_all(rows.batch.columns()), Sizes::of_all(&index.columns));
+        effects.room.take(left.of_rows(&stream).saturating_add(right.of_rows(&table)))?;
         let keep = self.condition_holds(&rows, &index, (&stream, &table), &mut failed, effects).map_err(named)?;
 
         // In the order of the stream's rows, those without a match in between.

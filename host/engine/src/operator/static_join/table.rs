@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::operator::expression::Expressions;
-use crate::operator::{Effects, Rows, Transform};
+use crate::operator::{Effects, Room, Rows, Transform};
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Bucket, hash_key};
 use crate::{Error, ErrorKind, Result};
@@ -97,7 +97,9 @@ pub(super) struct Index {
 impl Index {
     /// The rows of `batch` that come out of `steps`, by `keys`. Rows with a null among the keys match nothing.
     pub fn build(name: &str, batch: &RecordBatch, steps: &[Arc<dyn Transform>], keys: &Expressions) -> Result<Self> {
+        // The table is taken whole, however large it is.
         let mut effects = Effects::default();
+        effects.room = Room::without_end();
         let mut rows = Rows::new(batch.clone());
         for step in steps {
             rows = step.apply(rows, &mut effects)?;

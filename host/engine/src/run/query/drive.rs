@@ -12,7 +12,7 @@ use crate::record::WatermarkPair;
 use crate::run::chunk::{EpochContext, process};
 use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
 use crate::run::gather::Gather;
-use crate::run::workers::in_order;
+use crate::run::workers::{in_order, prepare_pool};
 use crate::sink::Sink;
 use crate::state::{DEFAULT_PARTITIONS, State};
 
@@ -37,6 +37,7 @@ pub(super) fn drive(
     threads: usize,
     strict: bool,
 ) -> Result<Driven> {
+    prepare_pool();
     let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
     let epoch = EpochPlan { epoch: 0, ranges: Vec::new(), pairs: pairs(None) };
     let context = |pairs| EpochContext { stateful: &plan.stateful, pairs, watermark_nodes: plan.watermarks.len() };
@@ -53,11 +54,13 @@ pub(super) fn drive(
             while !ended {
                 let chunks = Part { reader: &mut reader, left: &mut left, ended: &mut ended };
                 let work = |(origin, decoder, chunk): Read<'_>| {
-                    let output = process(decoder, &plan.sources[origin.source].flow, &chunk, open)?;
-                    Ok((origin, output))
+                    let outputs = process(plan, &origin, decoder, &chunk, open)?;
+                    Ok((origin, outputs))
                 };
-                in_order(threads, chunks, work, |(origin, output)| {
-                    gather.take_chunk(&origin, output)?;
+                in_order(threads, chunks, work, |(origin, outputs)| {
+                    for output in outputs {
+                        gather.take_chunk(&origin, output, open)?;
+                    }
                     refuse_rejects(&gather, strict)
                 })?;
                 if left == 0 {
