@@ -257,7 +257,12 @@ impl Planner<'_> {
             (PlannedNode::then(relation, normalise, normal.clone(), Step::default()), normal)
         };
         let schema = normal;
-        self.unique_names(&schema, &operator.name)?;
+        self.unique_names(&schema, &operator.name).map_err(|e| match operator.asked_once {
+            true => text
+                .refuse_all(e.message().replacen(&format!("`{name}` has "), "the answer has ", 1))
+                .with_help("name the columns that are wanted, and give one another name: a.id, b.id AS other_id"),
+            false => e,
+        })?;
         let mut uses = Vec::new();
         leaves(&relation, &mut uses);
         if operator.late.is_some() || observes_input.is_some() {

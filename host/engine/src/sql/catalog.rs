@@ -17,6 +17,7 @@ use datafusion_sql::sqlparser::ast::DataType as SqlType;
 use super::InputTable;
 use super::bin::recognise_bins;
 use super::growing::counted;
+use super::lower_subquery::{in_words, refuse_places};
 use super::parse::Parsed;
 use super::plugin::PluginFunction;
 use super::window::{SESSION_WINDOW, WINDOW, WINDOW_TIME, WindowFunction, WindowTime};
@@ -186,7 +187,13 @@ pub(super) fn optimize(
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
     ];
     let optimized = Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})?;
-    let optimized = if sub_queries { joined_sub_queries(optimized, options)? } else { optimized };
+    let optimized = match sub_queries {
+        true => {
+            refuse_places(&optimized)?;
+            joined_sub_queries(optimized, options).map_err(in_words)?
+        }
+        false => optimized,
+    };
     // Constants are folded now, and nothing is taken apart yet.
     let recognised = recognise_bins(optimized)?;
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();

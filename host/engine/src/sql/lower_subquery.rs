@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DataFusionError, JoinType, NullEquality};
 use datafusion_expr::logical_plan::Join;
-use datafusion_expr::utils::{find_valid_equijoin_key_pair, split_conjunction_owned};
+use datafusion_expr::utils::{find_valid_equijoin_key_pair, split_conjunction, split_conjunction_owned};
 use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, lit};
 use datafusion_functions::core::expr_fn::named_struct;
 use datafusion_functions_aggregate::expr_fn::count;
@@ -60,10 +60,63 @@ pub(super) fn refuse_left_over(text: &SqlText, plan: &LogicalPlan) -> Result<()>
     if !found {
         return Ok(());
     }
+    let at = text.find_any(&["ANY (SELECT", "ALL (SELECT", "SOME (SELECT"]);
+    if at.len() < text.sql().len() {
+        let message = "a comparison with ANY, SOME or ALL of a sub-query's values is not supported";
+        let help = "compare with the greatest or the least of them: x >= (SELECT max(y) FROM …)";
+        return Err(text.refuse(at, message).with_help(help));
+    }
     let at = text.find_any(&["IN (SELECT", "EXISTS (SELECT", "(SELECT"]);
-    let message = "this sub-query cannot be answered where it stands";
-    Err(text.refuse(at, message).with_help("join with it: FROM a JOIN (SELECT … GROUP BY key) b ON a.key = b.key"))
+    Err(text.refuse(at, LEFT_OVER.0).with_help(LEFT_OVER.1))
 }
+
+/// Refuses `IN (SELECT …)` where a null would make a difference that a join does not see: a condition that is not known counts
+/// as false only where nothing but AND and OR stands around it.
+pub(super) fn refuse_places(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    let mut refused = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Filter(filter) = node {
+            refused |= split_conjunction(&filter.predicate).into_iter().any(|part| match part {
+                Expr::InSubquery(_) => false,
+                Expr::Not(inner) if matches!(**inner, Expr::InSubquery(_)) => false,
+                part => is_hidden(part),
+            });
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if !refused {
+        return Ok(());
+    }
+    let message = "NOT IN with a sub-query can stand by itself or beside AND, not inside another condition";
+    let help = "write NOT EXISTS (SELECT 1 FROM … WHERE …), which has no unknown answer";
+    Err(DataFusionError::External(Box::new(Error::invalid(message).with_help(help))))
+}
+
+/// Whether an `IN (SELECT …)` in a condition is behind something else than AND and OR, or is a `NOT IN`.
+fn is_hidden(expr: &Expr) -> bool {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
+            is_hidden(left) || is_hidden(right)
+        }
+        Expr::InSubquery(sub_query) => sub_query.negated,
+        other => other.exists(|e| Ok(matches!(e, Expr::InSubquery(_)))).unwrap_or(true),
+    }
+}
+
+/// An error that speaks of names which the planner has made up for sub-queries.
+pub(super) fn in_words(error: DataFusionError) -> DataFusionError {
+    let text = error.to_string();
+    if !["__correlated_sq", "__scalar_sq"].iter().any(|name| text.contains(name)) {
+        return error;
+    }
+    DataFusionError::External(Box::new(Error::invalid(LEFT_OVER.0).with_help(LEFT_OVER.1)))
+}
+
+/// What is said of a sub-query that no join can be made of.
+const LEFT_OVER: (&str, &str) = (
+    "this sub-query cannot be answered where it stands",
+    "join with it: FROM a JOIN (SELECT … GROUP BY key) b ON a.key = b.key",
+);
 
 fn is_sub_query(expr: &Expr) -> bool {
     matches!(expr, Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))

@@ -30,7 +30,7 @@ pub use table::QueryTable;
 use self::drive::{Driven, drive};
 use self::rows::{Out, halt_of};
 use self::table::{Table, as_written};
-use self::tell::{Columns, tell};
+use self::tell::{Columns, no_columns, tell};
 use super::environment::OpenSource;
 use super::{check_with, live_sources};
 use crate::job::{Job, JobText, QUERY, SourceConnector, SourceSpec, Spanned, suggest};
@@ -200,12 +200,17 @@ impl Asked<'_> {
         let plan = match check_with(job, None, &open) {
             Ok(plan) => plan,
             Err(_) if !certain => return Ok(None),
-            Err(e) => return Err(self.explained(e)),
+            Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(e))),
         };
+        let schema = plan.sinks[0].schema.clone();
+        if schema.fields().is_empty()
+            && let Some(error) = self.without_columns(columns)
+        {
+            return Err(error);
+        }
         if !certain && hides_something(&plan, columns) {
             return Ok(None);
         }
-        let schema = plan.sinks[0].schema.clone();
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
         let mut sources = live_sources(&plan, &State::new(DEFAULT_PARTITIONS), true, &open)?;
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
@@ -236,6 +241,15 @@ impl Asked<'_> {
             };
             Ok(Box::new(source.map_err(|e| e.at(place.clone()))?) as Box<dyn Source>)
         })
+    }
+
+    /// What is wrong where nothing is known of a table's columns. Its rows can be counted all the same.
+    fn without_columns(&self, columns: &BTreeMap<String, Columns>) -> Option<Error> {
+        let unknown = |table: &&Table| {
+            let schema = columns.get(&table.name).and_then(|columns| columns.schema.as_ref());
+            schema.is_some_and(|schema| schema.fields().is_empty())
+        };
+        self.tables.iter().find(unknown).map(no_columns)
     }
 
     /// An error of the query, with why a column that it names is not there.

@@ -76,8 +76,8 @@ pub(super) fn tell(table: &Table, all: bool, limits: Limits, threads: usize) -> 
         }
         Ok(())
     })?;
-    if columns.is_empty() {
-        return Err(no_columns(table, first_bad));
+    if let Some(bad) = first_bad.filter(|_| columns.is_empty()) {
+        return Err(Error::new(ErrorKind::Data, format!("no row of `{}` can be read: {bad}", table.name)));
     }
     let fields = columns.iter().map(|(name, kinds)| Field::new(name, kinds.data_type(), true));
     Ok(Columns {
@@ -95,10 +95,8 @@ fn sample(files: Vec<FileRange>, most: usize) -> Vec<FileRange> {
     numbered.filter(|(at, _)| chosen(*at)).map(|(_, file)| file).collect()
 }
 
-fn no_columns(table: &Table, first_bad: Option<String>) -> Error {
-    let Some(bad) = first_bad else {
-        let message = format!("the files of `{}` have no row from which their columns could be told", table.name);
-        return Error::new(ErrorKind::Invalid, message).at(table.place()).with_help("name files that have some");
-    };
-    Error::new(ErrorKind::Data, format!("no row of `{}` can be read: {bad}", table.name))
+/// The columns of a table without rows are not known.
+pub(super) fn no_columns(table: &Table) -> Error {
+    let message = format!("the files of `{}` have no row from which their columns could be told", table.name);
+    Error::invalid(message).at(table.place()).with_help("name files that have some")
 }
