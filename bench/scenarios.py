@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 
+import aggregates
 import event_time
 from measure import Failed, run
 from sides import progress
@@ -96,4 +97,12 @@ def loops(args, ours):
     return [f"A plugin that loops on each of 100,000 rows: the job stopped after {cost.wall:.1f} s."]
 
 
-ALL = {"latency": latency, "state": state, "loops": loops, "flat": event_time.flat, "epochs": event_time.epochs}
+ALL = {
+    "latency": latency,
+    "state": state,
+    "loops": loops,
+    "flat": event_time.flat,
+    "epochs": event_time.epochs,
+    "distinct": aggregates.distinct,
+    "sliding": aggregates.sliding,
+}

@@ -29,8 +29,11 @@ fn files() -> impl Strategy<Value = Vec<Vec<Event>>> {
 }
 
 fn windows() -> impl Strategy<Value = Windows> {
-    // Slides that do and do not divide the size.
-    (1i64..=6, 1i64..=6, 0i64..60).prop_map(|(a, b, delay)| Windows { size: a.max(b) * 7, slide: a.min(b) * 7, delay })
+    // Slides that do and do not divide the size, and windows of many slices.
+    let few = (1i64..=6, 1i64..=6, 0i64..60);
+    let few = few.prop_map(|(a, b, delay)| Windows { size: a.max(b) * 7, slide: a.min(b) * 7, delay });
+    let many = (60i64..200, 1i64..=7, 0i64..60).prop_map(|(size, slide, delay)| Windows { size, slide, delay });
+    prop_oneof![2 => few, 1 => many]
 }
 
 fn lay_out(files: &[Vec<Event>]) -> Scratch {
@@ -65,7 +68,7 @@ max_files_per_epoch = 1
 event_time = "t"
 watermark = "{delay}s"
 [operator.x]
-sql = "SELECT window.start, url, count(*) AS n, sum(bytes) AS bytes FROM events GROUP BY window(t, '{size}s', '{slide}s'), url"
+sql = "SELECT window.start, url, count(*) AS n, sum(bytes) AS bytes, count(DISTINCT bytes % 7) AS kinds FROM events GROUP BY window(t, '{size}s', '{slide}s'), url"
 output_mode = "{mode}"
 {}
 [sink.out]
@@ -95,7 +98,9 @@ fn outcome(ran: &Ran) -> Outcome {
         emitted: ran.summary.rows_out.get("files").map_or(0, |rows| *rows as usize),
         rows: rows
             .iter()
-            .map(|r| ((seconds(&text(r, "start")), text(r, "url")), (number(r, "n"), number(r, "bytes"))))
+            .map(|r| {
+                ((seconds(&text(r, "start")), text(r, "url")), (number(r, "n"), number(r, "bytes"), number(r, "kinds")))
+            })
             .collect(),
         late: ran
             .rows("late")
@@ -159,6 +164,35 @@ proptest! {
         prop_assert_eq!(have.rows, want.rows);
         prop_assert_eq!(have.late, want.late);
     }
+}
+
+/// Floats whose sum depends on the order in which they are added, and lists, over windows of many slices: closed one by one or
+/// all at once, they are the same to the last bit.
+#[test]
+fn windows_of_many_slices_do_not_depend_on_when_they_are_closed() {
+    let value = |n: i64| f64::from((n * 7919 % 10_007) as i32) / 3.0 * 10f64.powi((n % 13 - 6) as i32);
+    let line = |n: i64| format!("{{\"t\":\"{}\",\"k\":{},\"x\":{}}}\n", shown(START + n), n % 3, value(n));
+    let run = |rows_a_file: i64, more: &str| {
+        let scratch = Scratch::new();
+        for file in 0..600 / rows_a_file {
+            let rows = file * rows_a_file..(file + 1) * rows_a_file;
+            scratch.write(&format!("in/{file:03}.json"), rows.map(line).collect::<String>());
+        }
+        let sql = "SELECT window.start, k, sum(x) AS sum, avg(x) AS mean, array_agg(x) AS list, sum(DISTINCT x) AS once \
+                   FROM s GROUP BY window(t, '100 seconds', '3 seconds'), k";
+        let job = format!(
+            "name = \"job\"\n{more}\n[source.s]\npath = \"in\"\nformat = \"json\"\nschema = {{ t = \"timestamp\", k = \"int64\", x = \"float64\" }}\n\
+             max_files_per_epoch = 1\nevent_time = \"t\"\nwatermark = \"0s\"\n[operator.x]\nsql = \"{sql}\"\n[sink.out]\ninput = \"x\"\nconnector = \"memory\"\n"
+        );
+        let ran = scratch.run(&job).unwrap();
+        let mut rows: Vec<String> = ran.rows("out").iter().map(Value::to_string).collect();
+        rows.sort();
+        (rows, ran.summary.epochs)
+    };
+    let (at_once, _) = run(600, "final_watermark = true");
+    let (one_by_one, epochs) = run(2, "final_watermark = true");
+    assert!(epochs > 300 && at_once.len() > 600, "{epochs}, {}", at_once.len());
+    assert_eq!(one_by_one, at_once);
 }
 
 /// Many chunks an epoch, floats whose sum depends on the order in which they are added, and rows that a plugin rejects.

@@ -3,6 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `costs` | what an epoch costs, in proportion to what is new |
 //! | `crash` | processes killed at every fault point, and started again |
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
 //! | `edits` | what may change between two runs, and what is refused |
@@ -24,8 +25,11 @@
 //! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `static_joins` | joins with tables that stand still, change, and break |
 //! | `states` | that state never mixes, whatever is edited between two runs |
+//! | `sums` | results that do not fit their column, and aggregates of no rows |
 //! | `support` | running a job and reading its rows |
 
+#[cfg(test)]
+mod costs;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -69,5 +73,7 @@ mod sql_docs;
 mod states;
 #[cfg(test)]
 mod static_joins;
+#[cfg(test)]
+mod sums;
 #[cfg(test)]
 mod support;

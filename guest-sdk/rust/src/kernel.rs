@@ -14,7 +14,7 @@ mod search;
 mod split;
 mod texts;
 
-pub use grouped::Groups;
+pub use grouped::{Groups, narrow_i64};
 pub use numbers::{map_f64, map_i64, map_values, select, zip_f64, zip_i64, zip_values};
 pub use part::nth_part;
 pub use search::{contains, ends_with, equals, select_bytes, select_text, starts_with};

@@ -86,8 +86,8 @@ mod guide {}
 /// Everything that a plugin usually needs: `use millstream_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Aggregate, Aggregation, Batch, Bitmap, Column, Config, DataType, Days, Expanded, Expander, Failure, Fields,
-        Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem, Rejects, Schema, Selection,
+        Aggregate, Aggregation, Batch, Bitmap, Column, Config, DataType, Days, Expanded, Expander, Failure, Field,
+        Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem, Rejects, Schema, Selection,
         builder::*,
         kernel,
         kind::*,

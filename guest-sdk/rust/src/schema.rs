@@ -298,6 +298,11 @@ impl Fields {
         utf8: Utf8; binary: Binary; date: Date; timestamp: Timestamp;
     }
 
+    /// One more column for whole numbers of up to 38 digits, decimal(38, 0): totals, and `i128` in a fold's state.
+    pub fn int128(self, name: impl Into<String>) -> Self {
+        self.decimal(name, 38, 0)
+    }
+
     /// One more column, of type decimal.
     pub fn decimal(self, name: impl Into<String>, precision: u8, scale: i8) -> Self {
         self.field(name, DataType::Decimal((precision, scale)))

@@ -1,7 +1,7 @@
 //! Aggregate: the sum and the greatest of a column of numbers; of int64 for integers, else of float64.
 //!
-//! As in SQL, nulls don't count, and a group without values has null for both. A sum that leaves the range of int64
-//! is an error and not a wrong number. As an SQL function an aggregate gives one value, so there `output` says which.
+//! As in SQL, nulls don't count, and a group without values has null for both. A sum that does not fit int64 is an
+//! error about its group and not a wrong number: until it comes out it is a decimal. As an SQL function an aggregate gives one value, so there `output` says which.
 
 use millstream_guest::prelude::*;
 use serde::Deserialize;
@@ -40,57 +40,71 @@ impl Aggregate for SumAndMax {
             true => (Summed::Integers(bytes.integer()?), DataType::Int64),
             false => (Summed::Numbers(bytes.number()?), DataType::Float64),
         };
-        let mut fields = Fields::new();
+        let (mut state, mut fields) = (Fields::new(), Fields::new());
         if output != Output::Max {
+            state = match column {
+                Summed::Integers(_) => state.int128("sum"),
+                Summed::Numbers(_) => state.float64("sum"),
+            };
             fields = fields.field("sum", data_type.clone());
         }
         if output != Output::Sum {
+            state = state.field("max", data_type.clone());
             fields = fields.field("max", data_type);
         }
-        Ok((Self { column, output }, Aggregation::of(fields.clone(), fields)))
+        Ok((Self { column, output }, Aggregation::of(state, fields).state_version(2)))
     }
 
     fn partial(&self, groups: &Groups, rows: &Batch) -> Result<Vec<Column>, Failure> {
         match self.column {
-            Summed::Integers(input) => self.integers(groups, |_| rows.get(input)),
+            Summed::Integers(input) => {
+                let values = rows.get(input);
+                Ok(self.columns(|| groups.total_i64(&values), || groups.max_i64(&values)))
+            }
             Summed::Numbers(input) => Ok(self.numbers(groups, |_| rows.get(input))),
         }
     }
 
     fn merge(&self, groups: &Groups, states: &Batch) -> Result<Vec<Column>, Failure> {
         match self.column {
-            Summed::Integers(_) => self.integers(groups, |i| states.at::<Int64>(i)),
+            Summed::Integers(_) => Ok(self.columns(
+                || groups.sum_totals(&states.at::<Decimal>(0)),
+                || groups.max_i64(&states.at::<Int64>(states.columns.len() - 1)),
+            )),
             Summed::Numbers(_) => Ok(self.numbers(groups, |i| states.at::<Float64>(i))),
         }
     }
 
-    fn finish(&self, states: Batch) -> Result<Vec<Column>, Failure> {
+    fn finish(&self, mut states: Batch) -> Result<Vec<Column>, Failure> {
+        if matches!(self.column, Summed::Integers(_)) && self.output != Output::Max {
+            states.columns[0] = kernel::narrow_i64(&states.at::<Decimal>(0), "sum")?;
+        }
+        Ok(states.columns)
+    }
+
+    /// Version 1 kept the sum of integers as int64.
+    fn migrate(&self, _version: u32, _old: &[Field], mut states: Batch) -> Result<Vec<Column>, Failure> {
+        if matches!(self.column, Summed::Integers(_)) && self.output != Output::Max {
+            let each: Vec<u32> = (0..states.rows).collect();
+            states.columns[0] = Groups::new(&each, each.len()).total_i64(&states.at::<Int64>(0));
+        }
         Ok(states.columns)
     }
 }
 
 /// A sum of sums is a sum, a greatest of greatest the greatest: `partial` and `merge` differ in the columns they read.
 impl SumAndMax {
-    fn integers<'a>(&self, groups: &Groups, read: impl Fn(usize) -> I64Column<'a>) -> Result<Vec<Column>, Failure> {
-        let mut columns = Vec::new();
-        if self.output != Output::Max {
-            columns.push(groups.sum_i64(&read(0))?);
-        }
-        if self.output != Output::Sum {
-            columns.push(groups.max_i64(&read(columns.len())));
-        }
-        Ok(columns)
+    fn numbers<'a>(&self, groups: &Groups, read: impl Fn(usize) -> F64Column<'a>) -> Vec<Column> {
+        let last = usize::from(self.output == Output::Both);
+        self.columns(|| groups.sum_f64(&read(0)), || groups.max_f64(&read(last)))
     }
 
-    fn numbers<'a>(&self, groups: &Groups, read: impl Fn(usize) -> F64Column<'a>) -> Vec<Column> {
-        let mut columns = Vec::new();
-        if self.output != Output::Max {
-            columns.push(groups.sum_f64(&read(0)));
+    fn columns(&self, sum: impl FnOnce() -> Column, max: impl FnOnce() -> Column) -> Vec<Column> {
+        match self.output {
+            Output::Sum => vec![sum()],
+            Output::Max => vec![max()],
+            Output::Both => vec![sum(), max()],
         }
-        if self.output != Output::Sum {
-            columns.push(groups.max_f64(&read(columns.len())));
-        }
-        columns
     }
 }
 
@@ -107,6 +121,14 @@ mod tests {
         let input = Table::new().int64("bytes", [Some(5), Some(-7), None, Some(9), None]);
         let output = aggregate::<SumAndMax>("{}", &[0, 0, 0, 2, 1], &input).unwrap();
         let expected = Table::new().int64("sum", [Some(-2), None, Some(9)]).int64("max", [Some(5), None, Some(9)]);
+        assert_eq!(output, expected);
+    }
+
+    #[test]
+    fn a_sum_may_be_too_large_for_a_while() {
+        let input = Table::new().int64("bytes", [i64::MAX, i64::MAX, -i64::MAX, i64::MIN]);
+        let output = aggregate::<SumAndMax>("{}", &[0, 0, 0, 1], &input).unwrap();
+        let expected = Table::new().int64("sum", [i64::MAX, i64::MIN]).int64("max", [i64::MAX, i64::MIN]);
         assert_eq!(output, expected);
     }
 
@@ -132,6 +154,7 @@ mod tests {
         };
         assert!(fails(r#"{"output": "least"}"#, Table::new().int64("bytes", [1])).contains("unknown variant `least`"));
         assert!(fails("{}", Table::new().utf8("bytes", ["1"])).contains("`bytes` is utf8; this plugin needs a number"));
-        assert!(fails("{}", Table::new().int64("bytes", [i64::MAX, 1])).contains("exceeds the range of int64"));
+        let sum = fails("{}", Table::new().int64("bytes", [i64::MAX, 1]));
+        assert!(sum.contains("sum = 9223372036854775808 does not fit int64"), "{sum}");
     }
 }

@@ -47,6 +47,14 @@ fn aggregations_and_windows_that_have_no_meaning() {
             "window(ts, …)",
         ),
         query(
+            "update mode with a day every ten seconds",
+            &by_window("window(ts, '1 day', '10 seconds')"),
+            "output_mode = \"update\"",
+            "a row lies in 8640 of these windows: in update mode each of them is stored",
+            "window",
+            "use append mode, where windows share what they have in common, or a slide of at least 5 minutes 38 seconds",
+        ),
+        query(
             "window over a number",
             &by_window("window(id, '1 minute')"),
             "",

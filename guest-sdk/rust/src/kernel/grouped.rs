@@ -3,12 +3,16 @@
 //! As in SQL: null rows don't count, and a group without a value has the null sum, least and greatest, and the count
 //! zero. The results are columns with a row per group, so they are at once states that can be merged by the same
 //! functions (a count by summing).
+//!
+//! A sum of int64 may leave the range of int64 though every value is in it, and a state that can fail stops the job: no row
+//! is to blame. So a state is a *total*, a decimal(38, 0) that no number of rows can fill; only the result is narrowed.
 
 use crate::{
     bitmap::Bitmap,
+    builder::{ColumnBuilder, DecimalBuilder},
     contract::columns::Column,
     operator::Failure,
-    view::{F64Column, I64Column, PrimitiveColumn, Validity},
+    view::{DecimalColumn, F64Column, I64Column, PrimitiveColumn, Validity},
 };
 
 const TURN: usize = 16;
@@ -37,7 +41,36 @@ impl<'a> Groups<'a> {
         self.count
     }
 
-    /// The sum per group.
+    /// The sum per group as decimal(38, 0), which no number of rows can fill: the state of a sum. Such states are merged by
+    /// [`Groups::sum_totals`], and become int64 by [`narrow_i64`].
+    pub fn total_i64(&self, column: &I64Column<'_>) -> Column {
+        if no_sum_overflows(column.values()) {
+            let groups = self.fold(column, (0i64, false), |(sum, seen), value| {
+                *sum = sum.wrapping_add(value);
+                *seen = true;
+            });
+            return totals(groups.iter().map(|(sum, seen)| seen.then_some((*sum).into())));
+        }
+        let groups = self.fold(column, (0i128, false), |(sum, seen), value| {
+            *sum += i128::from(value);
+            *seen = true;
+        });
+        totals(groups.iter().map(|(sum, seen)| seen.then_some(*sum)))
+    }
+
+    /// The sum per group of totals.
+    pub fn sum_totals(&self, column: &DecimalColumn<'_>) -> Column {
+        let mut groups: Vec<Option<i128>> = vec![None; self.count];
+        self.each(column.validity(), |group, row, _| {
+            if let Some(value) = column.get(row) {
+                groups[group] = Some(groups[group].unwrap_or(0).wrapping_add(value));
+            }
+        });
+        totals(groups.into_iter())
+    }
+
+    /// The sum per group, where a batch whose sum leaves the range of int64 is to fail. For states take
+    /// [`Groups::total_i64`].
     ///
     /// # Errors
     /// If a sum leaves the range of int64; a sum that wraps around would be wrong and look right.
@@ -223,6 +256,32 @@ impl<'a> Groups<'a> {
         }
         groups
     }
+}
+
+/// Totals as int64, the result of a sum; `what` names it: `sum = 9223372036854775808 does not fit int64`.
+///
+/// # Errors
+/// If a total does not fit. The host then finds the groups that it is about, and sets them aside with this message.
+pub fn narrow_i64(totals: &DecimalColumn<'_>, what: &str) -> Result<Column, Failure> {
+    let mut sums = Vec::with_capacity(totals.len());
+    for total in totals.iter() {
+        let total = total.unwrap_or(0);
+        sums.push(i64::try_from(total).map_err(|_| format!("{what} = {total} does not fit int64"))?);
+    }
+    let validity = totals.validity();
+    let validity = (!validity.no_nulls()).then(|| Bitmap::from_fn(sums.len(), |row| validity.is_valid(row)));
+    Ok(Column::int64(sums).with_validity(validity))
+}
+
+fn totals(sums: impl Iterator<Item = Option<i128>>) -> Column {
+    let mut column = DecimalBuilder::default();
+    for sum in sums {
+        match sum {
+            Some(sum) => column.push(sum),
+            None => column.push_null(),
+        }
+    }
+    column.finish()
 }
 
 /// Whether the values are so small, or so few, that all of them together fit into int64. Far cheaper to find out than

@@ -28,21 +28,22 @@ use crate::{
 ///
 /// impl Aggregate for BytesSumAndMax {
 ///     fn bind(_config: &Config, input: &Schema) -> Result<(Self, Aggregation), Problem> {
-///         let fields = Fields::new().int64("sum").int64("max");
-///         Ok((Self { bytes: input.column_or(None, "bytes")?.int64()? }, Aggregation::of(fields.clone(), fields)))
+///         let (state, output) = (Fields::new().int128("sum").int64("max"), Fields::new().int64("sum").int64("max"));
+///         Ok((Self { bytes: input.column_or(None, "bytes")?.int64()? }, Aggregation::of(state, output)))
 ///     }
 ///
 ///     fn partial(&self, groups: &Groups, rows: &Batch) -> Result<Vec<Column>, Failure> {
 ///         let bytes = rows.get(self.bytes);
-///         Ok(vec![groups.sum_i64(&bytes)?, groups.max_i64(&bytes)])
+///         Ok(vec![groups.total_i64(&bytes), groups.max_i64(&bytes)])
 ///     }
 ///
 ///     fn merge(&self, groups: &Groups, states: &Batch) -> Result<Vec<Column>, Failure> {
-///         Ok(vec![groups.sum_i64(&states.at::<Int64>(0))?, groups.max_i64(&states.at::<Int64>(1))])
+///         Ok(vec![groups.sum_totals(&states.at::<Decimal>(0)), groups.max_i64(&states.at::<Int64>(1))])
 ///     }
 ///
 ///     fn finish(&self, states: Batch) -> Result<Vec<Column>, Failure> {
-///         Ok(states.columns)
+///         let sums = kernel::narrow_i64(&states.at::<Decimal>(0), "sum")?;
+///         Ok(vec![sums, states.columns.into_iter().nth(1).ok_or("two state columns")?])
 ///     }
 /// }
 ///
@@ -79,7 +80,8 @@ pub trait Aggregate: Sized + 'static {
     /// States to output: the output columns, one row per state.
     ///
     /// # Errors
-    /// If a state cannot be finished: the job stops at the last committed epoch.
+    /// If a state has no result, a sum that does not fit its column for example. The host finds the groups for which
+    /// alone `finish` fails, and sets each aside as a dead letter with its keys and this error; the others come out.
     fn finish(&self, states: Batch) -> Result<Vec<Column>, Failure>;
 
     /// States that an older version of the plugin stored to states of this one, row by row. Refused unless you

@@ -179,6 +179,7 @@ state_cells! {
     i32: Int32, int32, |value| value;
     i64: Int64, int64, |value| value;
     u64: Uint64, uint64, |value| value;
+    i128: Decimal, int128, |value| value;
     f64: Float64, float64, |value| value;
     Micros: Timestamp, timestamp, |value| Micros(value);
     Days: Date, date, |value| Days(value);

@@ -71,7 +71,13 @@ impl Stateful for Collect {
         Ok(Some(Partial::Rows(self.first(rows, effects)?.batch)))
     }
 
-    fn close(&self, partials: Vec<Partial>, _: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+    fn close(
+        &self,
+        partials: Vec<Partial>,
+        _: &mut [&mut Table],
+        at: WatermarkPair,
+        _: &mut Effects,
+    ) -> Result<Vec<RecordBatch>> {
         let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
         for partial in partials {
             held.push(partial.rows()?);

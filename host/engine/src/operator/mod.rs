@@ -121,8 +121,14 @@ pub trait Stateful: Send + Sync + Debug {
 
     /// Merges the epoch's partials, in the order of their chunks, into `tables`, which are those of
     /// [`Stateful::tables`]; closes state by `at.close`; returns the rows that come out, in an order that depends on
-    /// nothing but them.
-    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>>;
+    /// nothing but them. What has no result goes to `effects`.
+    fn close(
+        &self,
+        partials: Vec<Partial>,
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Vec<RecordBatch>>;
 
     /// The schema of the rows that come out.
     fn schema(&self) -> SchemaRef;

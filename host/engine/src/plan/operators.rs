@@ -454,10 +454,12 @@ impl Planner<'_> {
             key_fields,
             aggregates: vec![AggregateCall { function, args, filter: None }],
             groups,
+            shown: group_by.iter().map(|column| column.value.clone()).collect(),
             schema,
             mode,
             at_end: false,
             partitions: DEFAULT_PARTITIONS,
+            input: input.clone(),
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();
         Ok(Relation::Stateful { inputs: vec![leaf], operator: Arc::new(operator), mode, keys, waits: 0, step })

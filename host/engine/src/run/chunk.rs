@@ -49,6 +49,13 @@ pub(super) struct Passed {
     pub effects: Effects,
 }
 
+impl Passed {
+    /// No rows.
+    pub fn nothing_but(effects: Effects) -> Self {
+        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects }
+    }
+}
+
 /// What stays the same for all chunks of an epoch.
 #[derive(Clone, Copy)]
 pub(super) struct EpochContext<'a> {

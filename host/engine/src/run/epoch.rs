@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use super::chunk::{EpochContext, process};
+use super::chunk::{EpochContext, Passed, process};
 use super::gather::{Gather, Origin};
 use super::parts::{Parts, whole};
 use super::workers::in_order;
 use crate::fault::{Faults, point};
 use crate::format::{Decode, RawChunk, RawContent};
-use crate::operator::{Rows, Seen, arrow_failed};
+use crate::operator::{Effects, Rows, Seen, arrow_failed};
 use crate::panics;
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
@@ -103,9 +103,12 @@ pub(super) fn close_all(context: EpochContext<'_>, gather: &mut Gather<'_>, stat
     for (number, stateful) in context.stateful.iter().enumerate() {
         let partials = std::mem::take(&mut gather.partials[number]);
         let mut tables = state.tables_named(&stateful.tables);
-        let closed = panics::catch(|| stateful.operator.close(partials, &mut tables, context.pairs[number]));
+        let mut effects = Effects::new(0);
+        let close = || stateful.operator.close(partials, &mut tables, context.pairs[number], &mut effects);
+        let closed = panics::catch(close);
         let panicked = |panic| Err(Error::from(panic).context(format!("operator `{}`", stateful.name)));
         let emitted = closed.unwrap_or_else(panicked)?;
+        gather.take_emitted(Passed::nothing_but(effects))?;
         emit(&stateful.flow, &stateful.name, &emitted, context, gather)?;
         let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
         gather.counters.state_rows.insert(stateful.name.to_string(), rows);

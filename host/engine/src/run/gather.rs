@@ -188,7 +188,9 @@ impl<'a> Gather<'a> {
                 (None, Some(row)) => format!("row {row}: "),
                 _ => String::new(),
             };
-            let message = format!("{place}`{}` refused a row: {}", letter.node, letter.reason);
+            // A row that a node made stands nowhere: what is in it says which one it is.
+            let which = if place.is_empty() { format!("the row {}", letter.row) } else { "a row".to_owned() };
+            let message = format!("{place}`{}` refused {which}: {}", letter.node, letter.reason);
             return Err(Error::new(ErrorKind::Data, message)
                 .with_help("the job says on_error = \"fail\"; with \"dead-letter\" the rest would go on"));
         }

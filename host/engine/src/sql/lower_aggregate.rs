@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::DFSchema;
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, cast as cast_to};
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use serde_json::Value;
@@ -26,9 +26,14 @@ use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{
-    AggregateCall, AggregateFunction, BuiltIn, Distinct, GroupAggregate, GroupAggregateParts, OutputColumn, TimeKey,
+    AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, GroupAggregate, GroupAggregateParts,
+    OutputColumn, TimeKey,
 };
+use crate::time::in_words;
 use crate::{Error, Result};
+
+/// Windows that a row may lie in where each of them is stored.
+const MOST_WINDOWS: i64 = 256;
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
@@ -91,6 +96,22 @@ impl Lowering<'_> {
             ));
         }
 
+        if let (OutputMode::Update, TimeKey::Window { spec, .. }) = (mode, &time)
+            && spec.windows_of_a_row() > MOST_WINDOWS
+        {
+            let message = format!(
+                "a row lies in {} of these windows: in update mode each of them is stored, and comes out in every epoch that touches it",
+                spec.windows_of_a_row()
+            );
+            // In whole seconds, where it is more than one.
+            let least = (spec.size() - 1) / MOST_WINDOWS + 1;
+            let least = if least > 1_000_000 { (least / 1_000_000 + 1) * 1_000_000 } else { least };
+            return Err(self.text.refuse_clause("window", message).with_help(format!(
+                "use append mode, where windows share what they have in common, or a slide of at least {}",
+                in_words(least)
+            )));
+        }
+
         let mut aggregates = Vec::new();
         let mut plugins = Vec::new();
         for expr in &aggregate.aggr_expr {
@@ -111,10 +132,12 @@ impl Lowering<'_> {
             key_fields: Fields::from(key_fields),
             aggregates,
             groups,
+            shown: by.clone(),
             schema: marked(aggregate.schema.inner(), &marks),
             mode,
             at_end,
             partitions: self.context.partitions,
+            input: rows,
         };
         let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();
         let operator = Arc::new(GroupAggregate::new(parts)?);
@@ -136,18 +159,34 @@ impl Lowering<'_> {
         if let Some(call) = plugin_call(expr) {
             return self.plugin_aggregate(call, schema, numbered.used, told(asked, input));
         }
-        // DataFusion knows DISTINCT of one argument; of several the combinations are ours to find.
-        let (expr, distinct) = match several_distinct(expr) {
+        let shown = shown_of(unaliased(expr), schema);
+        // DataFusion keeps the values of a DISTINCT in the state of each group, one argument's at most: ours do better.
+        let (expr, distinct) = match distinct_call(expr) {
             Some((expr, args)) => (expr, Some(args)),
-            None => (expr.clone(), None),
+            None => (unaliased(expr).clone(), None),
         };
+        let expr = of_integers(expr, schema);
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(&expr, schema, schema.as_arrow(), &props, &planning);
         let lowered = lowered.build().map_err(failed)?;
         let mut args = lowered.aggregate.expressions();
         args.extend(lowered.order_bys.iter().map(|s| s.expr.clone()));
-        let mut function: Arc<dyn AggregateFunction> = Arc::new(BuiltIn::new(lowered.aggregate).map_err(failed)?);
-        if let Some(args) = distinct {
+        let (of, result) = (lowered.aggregate.fun().name().to_owned(), lowered.aggregate.field());
+        let built_in = BuiltIn::new(lowered.aggregate).map_err(failed)?;
+        let what = match of.as_str() {
+            "sum" => Some(Exact::Sum),
+            "avg" => Some(Exact::Average),
+            _ => None,
+        };
+        let exact = what.zip(args.first()).and_then(|(what, arg)| {
+            let values = arg.data_type(schema.as_arrow()).ok()?;
+            ExactSum::new(what, values, result.data_type().clone(), shown, built_in.describe())
+        });
+        let mut function: Arc<dyn AggregateFunction> = match exact {
+            Some(exact) => Arc::new(exact),
+            None => Arc::new(built_in),
+        };
+        if let Some(args) = distinct.filter(|_| !SAME_IF_DISTINCT.contains(&of.as_str())) {
             let arguments = argument_schema(&self.fields_of(&args, schema)?);
             function = Arc::new(Distinct::new(function, arguments.fields()));
         }
@@ -217,16 +256,49 @@ fn told(expr: &Expr, input: &LogicalPlan) -> (Vec<Value>, Vec<Value>) {
     }
 }
 
-/// A call with DISTINCT of several arguments, which is no plugin's, without DISTINCT, and its arguments.
-fn several_distinct(expr: &Expr) -> Option<(Expr, Vec<Expr>)> {
+/// Aggregates to which it is the same whether a value comes once or more often.
+const SAME_IF_DISTINCT: [&str; 7] = ["min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "approx_distinct"];
+
+/// A call with DISTINCT, which is no plugin's, without DISTINCT, and its arguments.
+fn distinct_call(expr: &Expr) -> Option<(Expr, Vec<Expr>)> {
     match expr {
-        Expr::Alias(alias) => several_distinct(&alias.expr),
-        Expr::AggregateFunction(f) if f.params.distinct && f.params.args.len() > 1 && f.params.order_by.is_empty() => {
+        Expr::Alias(alias) => distinct_call(&alias.expr),
+        Expr::AggregateFunction(f)
+            if f.params.distinct && !f.params.args.is_empty() && f.params.order_by.is_empty() =>
+        {
             let mut plain = f.clone();
             plain.params.distinct = false;
             Some((Expr::AggregateFunction(plain), f.params.args.clone()))
         }
         _ => None,
+    }
+}
+
+/// The average of integers, which the planner takes as floats, of the integers themselves: so that it is exact.
+fn of_integers(expr: Expr, schema: &DFSchema) -> Expr {
+    let Expr::AggregateFunction(mut f) = expr else { return expr };
+    let [Expr::Cast(cast)] = f.params.args.as_slice() else { return Expr::AggregateFunction(f) };
+    if f.func.name() == "avg" && *cast.field.data_type() == DataType::Float64 {
+        let of = cast.expr.get_type(schema).ok();
+        let wide = match of {
+            Some(DataType::Int8 | DataType::Int16 | DataType::Int32) => Some(DataType::Int64),
+            Some(DataType::UInt8 | DataType::UInt16 | DataType::UInt32) => Some(DataType::UInt64),
+            Some(DataType::Int64 | DataType::UInt64) => None,
+            _ => return Expr::AggregateFunction(f),
+        };
+        let integer = (*cast.expr).clone();
+        f.params.args = vec![match wide {
+            Some(wide) => cast_to(integer, wide),
+            None => integer,
+        }];
+    }
+    Expr::AggregateFunction(f)
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
     }
 }
 

@@ -101,6 +101,11 @@ impl WindowSpec {
         self.offset
     }
 
+    /// How many windows a row lies in, at most.
+    pub fn windows_of_a_row(&self) -> i64 {
+        (self.size - 1) / self.slide + 1
+    }
+
     /// Whether windows do not overlap.
     pub fn is_tumbling(&self) -> bool {
         self.size == self.slide
@@ -135,6 +140,16 @@ impl WindowSpec {
     pub fn starts(&self, t: i64) -> impl Iterator<Item = i64> + use<> {
         let (last, slide) = (self.last_start(t), self.slide);
         std::iter::successors(Some(self.first_start(t)), move |s| Some(s + slide)).take_while(move |s| *s <= last)
+    }
+
+    /// The number of the slice that `t` lies in, counted from 1970 on; the next slice has the next number.
+    #[inline]
+    pub fn slice_index(&self, t: i64) -> i64 {
+        let slides = (t - self.offset).div_euclid(self.slide);
+        match self.size % self.slide {
+            0 => slides,
+            cut => 2 * slides + i64::from((t - self.offset).rem_euclid(self.slide) >= cut),
+        }
     }
 
     /// Start of the slice that `t` lies in.

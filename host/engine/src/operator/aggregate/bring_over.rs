@@ -31,10 +31,11 @@ impl GroupAggregate {
     pub(super) fn bring_states_over(&self, old: &[OldStates], table: &mut Table) -> Result<()> {
         let (mut parts, mut types, mut from): (Vec<Part<'_>>, Vec<DataType>, usize) = (Vec::new(), Vec::new(), 0);
         for (number, call) in self.aggregates.iter().enumerate() {
+            let Some(function) = self.stored(call) else { continue };
             let old = old.iter().find(|old| old.aggregate == number);
-            let fields = old.map_or(call.function.state_fields(), |old| &old.fields);
+            let fields = old.map_or(function.state_fields(), |old| &old.fields);
             types.extend(fields.iter().map(|f| f.data_type().clone()));
-            parts.push(Part { function: &*call.function, columns: from..types.len(), old });
+            parts.push(Part { function, columns: from..types.len(), old });
             from = types.len();
         }
         let partitions = table.partitions_mut().par_iter_mut();

@@ -12,7 +12,7 @@ use datafusion_functions_aggregate_common::order::AggregateOrderSensitivity;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, FunctionError};
+use super::function::{AggregateFunction, Finished, FunctionError};
 use crate::operator::expression::unplaced;
 use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::Attempt;
@@ -151,12 +151,12 @@ impl AggregateFunction for BuiltIn {
         merged.and_then(|()| accumulator.state(EmitTo::All)).map_err(|e| self.failed(e))
     }
 
-    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+    fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
         let n = states.first().map_or(0, |s| s.len());
         let groups: Vec<usize> = (0..n).collect();
         let mut accumulator = self.accumulator().map_err(|e| self.failed(e))?;
         let merged = accumulator.merge_batch(states, &groups, n);
         let result = merged.and_then(|()| accumulator.evaluate(EmitTo::All)).map_err(|e| self.failed(e))?;
-        Ok(vec![result])
+        Ok(vec![result].into())
     }
 }

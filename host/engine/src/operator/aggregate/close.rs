@@ -1,57 +1,97 @@
 //! An epoch's partials into the stored state, partition by partition.
 
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{concat, take};
 use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
+use super::apart::{Apart, New};
+use super::emit::Emitted;
 use super::partial::GroupPartial;
-use super::{GroupAggregate, TimeKey};
+use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
 use crate::operator::grouping::Grouper;
+use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
-use crate::state::{Partition, Table};
+use crate::state::{Partition, Table, hash_key, partition_of};
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
 
 /// The groups of one partition that an epoch touched, with their new states.
+#[derive(Default)]
 pub(super) struct Touched<'a> {
     pub buckets: Vec<i64>,
     pub keys: Vec<&'a [u8]>,
     /// One row per group.
     pub states: Vec<ArrayRef>,
+    /// Whether rows did; the group of all rows is touched by every epoch.
+    pub by_rows: bool,
+    /// Whether all that comes out counts as touched, because it comes out for the first time.
+    pub all: bool,
 }
+
+impl Touched<'_> {
+    /// Tells whether a group that comes out has rows of this epoch. `buckets`: where those of one that bears this time
+    /// were put. What it takes is looked for when it is asked for the first time: that is seldom.
+    pub fn news(&self, buckets: impl Fn(i64) -> Range<i64>) -> impl Fn(i64, &[u8]) -> bool {
+        let places: OnceCell<HashMap<&[u8], BTreeSet<i64>>> = OnceCell::new();
+        move |time, key| {
+            let places = places.get_or_init(|| {
+                let mut places: HashMap<&[u8], BTreeSet<i64>> = HashMap::new();
+                for (bucket, key) in self.buckets.iter().zip(&self.keys).filter(|_| self.by_rows) {
+                    places.entry(key).or_default().insert(*bucket);
+                }
+                places
+            });
+            self.all || places.get(key).is_some_and(|at| at.range(buckets(time)).next().is_some())
+        }
+    }
+}
+
+/// The key of the one group of all rows.
+const ALL_ROWS: &[u8] = &[];
 
 impl GroupAggregate {
     pub(super) fn merge_and_emit(
         &self,
         partials: &[GroupPartial],
-        table: &mut Table,
+        tables: &mut [&mut Table],
         at: WatermarkPair,
-    ) -> Result<Vec<RecordBatch>> {
-        let emitted: Vec<Option<RecordBatch>> = table
-            .partitions_mut()
-            .par_iter_mut()
-            .enumerate()
-            .map(|(p, partition)| {
-                let touched = self.merge(p, partials, partition)?;
-                if self.waits(at) {
-                    return Ok(None);
-                }
-                let batch = self.emit(partition, touched, at)?;
-                self.drop_closed(partition, at);
-                Ok(batch)
-            })
-            .collect::<Result<_>>()?;
-        Ok(emitted.into_iter().flatten().collect())
+    ) -> Result<Vec<Emitted>> {
+        let (groups, mut combinations): (_, Vec<Option<&mut Partition>>) = match tables {
+            [groups, apart] => (groups, apart.partitions_mut().iter_mut().map(Some).collect()),
+            [groups] => (groups, Vec::new()),
+            _ => return Err(Error::internal("an aggregation is kept in one table or two")),
+        };
+        combinations.resize_with(groups.partitions().len(), || None);
+        let partitions = groups.partitions_mut().par_iter_mut().zip(combinations).enumerate();
+        let close = |(p, (partition, mut apart)): (usize, (&mut Partition, Option<&mut Partition>))| {
+            let touched = self.merge(p, partials, partition, apart.as_deref_mut())?;
+            if self.waits(at) {
+                return Ok(Emitted::default());
+            }
+            let touched = Touched { all: self.at_end, ..touched };
+            let emitted = self.emit(partition, apart.as_deref(), &touched, at)?;
+            [Some(partition), apart].into_iter().flatten().for_each(|p| self.drop_closed(p, at));
+            Ok(emitted)
+        };
+        partitions.map(close).collect()
     }
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.
-    fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], partition: &mut Partition) -> Result<Touched<'a>> {
+    fn merge<'a>(
+        &self,
+        p: usize,
+        partials: &'a [GroupPartial],
+        partition: &mut Partition,
+        apart: Option<&mut Partition>,
+    ) -> Result<Touched<'a>> {
         let ranges = partials.iter().map(|g| (g, g.of_partition(p)));
         let ranges: Vec<_> = ranges.filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(ranges.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
@@ -69,7 +109,7 @@ impl GroupAggregate {
         }
         let n = keys.len();
         if n == 0 {
-            return Ok(Touched { buckets: Vec::new(), keys, states: Vec::new() });
+            return if self.is_one_group(p) { self.all_rows(partition) } else { Ok(Touched::default()) };
         }
 
         // Stored states come first: they are older.
@@ -84,13 +124,49 @@ impl GroupAggregate {
         let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
         all_ids.extend(ids);
 
-        let states = self.merge_states(stored, &ranges, &all_ids, n)?;
+        let apart = apart.map(|partition| Apart { partition, buckets: &groups.buckets, keys: &keys });
+        let states = self.merge_states(stored, &ranges, &all_ids, n, apart)?;
         let mut encoded = RowBuffer::new();
         encode(&states, n, Form::Value, &mut encoded)?;
         for (id, key) in keys.iter().enumerate() {
             partition.put_hashed(groups.buckets[id], groups.hashes[id], key, encoded.row(id));
         }
-        Ok(Touched { buckets: groups.buckets, keys, states })
+        Ok(Touched { buckets: groups.buckets, keys, states, by_rows: true, all: false })
+    }
+
+    /// Whether all rows are one group, which is in partition `p`: it is there before there are rows.
+    fn is_one_group(&self, p: usize) -> bool {
+        let place = || partition_of(hash_key(ALL_ROWS), self.partitions as usize);
+        matches!(self.time, TimeKey::None) && self.key_types.is_empty() && p == place()
+    }
+
+    /// The group of all rows in an epoch that has none.
+    fn all_rows(&self, partition: &mut Partition) -> Result<Touched<'static>> {
+        let states = match partition.get(0, ALL_ROWS) {
+            Some(state) => decode(&[state], &self.state_types)?,
+            None => {
+                let states = self.states_of_nothing()?;
+                let mut encoded = RowBuffer::new();
+                encode(&states, 1, Form::Value, &mut encoded)?;
+                partition.put(0, ALL_ROWS, encoded.row(0));
+                states
+            }
+        };
+        Ok(Touched { buckets: vec![0], keys: vec![ALL_ROWS], states, by_rows: false, all: false })
+    }
+
+    /// The state of a group without rows.
+    fn states_of_nothing(&self) -> Result<Vec<ArrayRef>> {
+        let none = RecordBatch::new_empty(self.input.clone());
+        let stored = self.aggregates.iter().zip(self.state_ranges());
+        let stored = stored.filter_map(|(call, (function, _))| Some((call, function?)));
+        // With a filter: without one, DataFusion takes it that each group has rows.
+        let filter = BooleanArray::from(Vec::<bool>::new());
+        let states = stored.map(|(call, function)| {
+            let (args, _) = call.args.evaluate(&none)?;
+            function.partial(&[], 1, &args, Some(&filter), Attempt::First).map_err(|e| self.failed(e))
+        });
+        Ok(states.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// One state per group `0..n` of stored states and of the partials' states in these ranges, whose groups are `ids`.
@@ -100,50 +176,67 @@ impl GroupAggregate {
         new: &[(&GroupPartial, Range<usize>)],
         ids: &[u32],
         n: usize,
+        mut apart: Option<Apart<'_>>,
     ) -> Result<Vec<ArrayRef>> {
         let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
-        let nothing_to_merge = ids.len() == n;
-        // Where every group came once, states only change their places.
-        let places: Option<UInt32Array> = (nothing_to_merge && !ids.is_sorted()).then(|| {
-            let mut places = vec![0; n];
-            ids.iter().enumerate().for_each(|(at, id)| places[*id as usize] = at as u32);
-            places.into()
-        });
-        for (call, columns) in self.state_ranges() {
-            let columns = columns.map(|c| {
-                let new = new.iter().map(|(partial, r)| partial.states[c].slice(r.start, r.len()));
-                let pieces: Vec<ArrayRef> = stored.iter().map(|s| s[c].clone()).chain(new).collect();
-                let pieces: Vec<&dyn Array> = pieces.iter().map(|a| a.as_ref()).collect();
-                let column = concat(&pieces).map_err(arrow_failed)?;
-                match &places {
-                    Some(places) => take(&column, places, None).map_err(arrow_failed),
-                    None => Ok(column),
-                }
-            });
-            let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
-            if nothing_to_merge {
-                states.extend(columns);
-            } else {
-                states.extend(call.function.merge(ids, n, &columns).map_err(|e| self.failed(e))?);
+        let of_stored = &ids[..ids.len() - new.iter().map(|(_, r)| r.len()).sum::<usize>()];
+        let new_of = |c: usize| new.iter().map(move |(partial, r)| partial.states[c].slice(r.start, r.len()));
+        let together = |pieces: Vec<ArrayRef>| {
+            let pieces: Vec<&dyn Array> = pieces.iter().map(|a| a.as_ref()).collect();
+            concat(&pieces).map_err(arrow_failed)
+        };
+        let failed = |e| self.failed(e);
+        let calls = self.aggregates.iter().zip(self.state_ranges()).zip(self.partial_ranges());
+        for (number, ((call, (function, columns)), partial)) in calls.enumerate() {
+            let stored_of = |c: usize| stored.iter().map(move |s| s[c].clone());
+            let (Some(apart), Some(distinct)) = (apart.as_mut(), self.apart(call)) else {
+                let columns = columns.zip(partial).map(|(s, c)| together(stored_of(s).chain(new_of(c)).collect()));
+                let columns = columns.collect::<Result<_>>()?;
+                states.extend(merge_or_place(&*call.function, ids, n, columns).map_err(failed)?);
+                continue;
+            };
+            let lists = vec![together(new_of(partial.start).collect())?];
+            let lists = merge_or_place(distinct, &ids[of_stored.len()..], n, lists).map_err(failed)?;
+            let New { groups, args } = apart.remember(number, &lists[0]).map_err(failed)?;
+            if let Some(function) = function {
+                let fresh = distinct.states_of(&groups, n, &args).map_err(failed)?;
+                let columns = columns.zip(fresh).map(|(s, c)| together(stored_of(s).chain([c]).collect()));
+                let columns = columns.collect::<Result<_>>()?;
+                let ids: Vec<u32> = of_stored.iter().copied().chain(0..n as u32).collect();
+                states.extend(merge_or_place(function, &ids, n, columns).map_err(failed)?);
             }
         }
         Ok(states)
     }
 
-    fn emit(&self, partition: &Partition, touched: Touched<'_>, at: WatermarkPair) -> Result<Option<RecordBatch>> {
+    fn emit(
+        &self,
+        partition: &Partition,
+        apart: Option<&Partition>,
+        touched: &Touched<'_>,
+        at: WatermarkPair,
+    ) -> Result<Emitted> {
+        // Where windows are stored, a bucket bears the start of its window.
+        let length = match &self.time {
+            TimeKey::Window { spec, .. } => spec.size(),
+            _ => 0,
+        };
         match (self.mode, &self.time) {
             (_, TimeKey::Session { .. }) => Err(Error::internal(format!("{}: sessions have their own way", self.name))),
             (OutputMode::Update, _) => self.emit_touched(touched),
-            (OutputMode::Complete, TimeKey::Window { spec, .. }) => self.emit_windows(partition, spec, None, None),
-            (OutputMode::Complete, _) => self.emit_buckets(partition, None),
-            (OutputMode::Append, TimeKey::Window { spec, .. }) => match at.close {
-                Some(close) => self.emit_windows(partition, spec, at.late, Some(close)),
-                None => Ok(None),
-            },
-            (OutputMode::Append, TimeKey::EventTime { .. }) => match at.close {
-                Some(close) => self.emit_buckets(partition, Some(close)),
-                None => Ok(None),
-            },
+            (OutputMode::Complete, TimeKey::Window { spec, .. }) if !self.stores_windows() => {
+                self.emit_slices((partition, apart), spec, None, None, touched)
+            }
+            (OutputMode::Complete, _) => self.emit_buckets(partition, None, touched),
+            (OutputMode::Append, TimeKey::Window { .. } | TimeKey::EventTime { .. }) => {
+                let Some(close) = at.close else { return Ok(Emitted::default()) };
+                match &self.time {
+                    TimeKey::Window { spec, .. } if !self.stores_windows() => {
+                        self.emit_slices((partition, apart), spec, at.late, Some(close), touched)
+                    }
+                    _ => self.emit_buckets(partition, Some(close.saturating_sub(length)), touched),
+                }
+            }
             (OutputMode::Append, TimeKey::None) => {
                 Err(Error::internal(format!("{}: append mode without a time to group by", self.name)))
             }
@@ -167,4 +260,24 @@ impl GroupAggregate {
             partition.drop_bucket(bucket);
         }
     }
+}
+
+/// One state per group: merged, or, where every group came once, only put in its place.
+fn merge_or_place(
+    function: &dyn AggregateFunction,
+    ids: &[u32],
+    n: usize,
+    columns: Vec<ArrayRef>,
+) -> Result<Vec<ArrayRef>, FunctionError> {
+    if ids.len() != n {
+        return function.merge(ids, n, &columns);
+    }
+    if ids.is_sorted() {
+        return Ok(columns);
+    }
+    let mut places = vec![0; n];
+    ids.iter().enumerate().for_each(|(at, id)| places[*id as usize] = at as u32);
+    let places = UInt32Array::from(places);
+    let place = |column: &ArrayRef| take(column, &places, None).map_err(|e| FunctionError::Other(arrow_failed(e)));
+    columns.iter().map(place).collect()
 }

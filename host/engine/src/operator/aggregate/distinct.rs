@@ -1,8 +1,10 @@
 //! `DISTINCT` inside an aggregate: each combination of arguments counts once per group.
 //!
-//! A state is the list of a group's combinations, in the order in which they came; the aggregate itself is computed from
-//! them when the group comes out. It is called on new combinations as they come all the same, and the result thrown
-//! away: a row that makes a plugin fail has to be found while it can still be told from the others.
+//! As an aggregate of its own, a state is the list of a group's combinations, in the order in which they came, and the
+//! aggregate itself is computed from them when the group comes out: so it is with a chunk's groups, and with sessions. It is
+//! called on new combinations as they come all the same, and the result thrown away: a row that makes a plugin fail has to
+//! be found while it can still be told from the others. What else is stored keeps combinations apart ([`super::apart`]),
+//! or each new one would cost a list of all.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, FunctionError, merge_parts};
+use super::function::{AggregateFunction, Finished, FunctionError, merge_parts};
 use crate::Error;
 use crate::operator::fingerprint::fields_told;
 use crate::operator::grouping::group_rows;
@@ -42,8 +44,47 @@ impl Distinct {
         Self { of, item, arguments, state_fields: vec![state].into() }
     }
 
+    /// The aggregate that is given each combination once.
+    pub(super) fn of(&self) -> &dyn AggregateFunction {
+        &*self.of
+    }
+
+    /// The types of a combination.
+    pub(super) fn arguments(&self) -> Vec<DataType> {
+        self.arguments.iter().map(|f| f.data_type().clone()).collect()
+    }
+
+    /// One state of the aggregate per group of these combinations, each of which is another; `groups` goes up.
+    pub(super) fn states_of(
+        &self,
+        groups: &[u32],
+        n: usize,
+        args: &[ArrayRef],
+    ) -> Result<Vec<ArrayRef>, FunctionError> {
+        let n = n as u32;
+        let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
+        let mut part_of: Vec<u32> = Vec::new();
+        // Each part goes from one group to another; one that does not end with its part goes on in the next.
+        let (mut row, mut group) = (0, 0);
+        loop {
+            let to = groups.len().min(row + AT_ONCE);
+            let (first, last) = (group, if to == groups.len() { n } else { groups[to - 1] + 1 });
+            let local: Vec<u32> = groups[row..to].iter().map(|g| g - first).collect();
+            let args: Vec<ArrayRef> = args.iter().map(|column| column.slice(row, to - row)).collect();
+            // With a filter: without one, DataFusion takes it that each group has rows.
+            let filter = (!self.of.may_reject()).then(|| BooleanArray::from(vec![true; to - row]));
+            parts.push(self.of.partial(&local, (last - first) as usize, &args, filter.as_ref(), Attempt::First)?);
+            part_of.extend(first..last);
+            if to == groups.len() {
+                break;
+            }
+            (row, group) = (to, groups[to].min(last));
+        }
+        merge_parts(&*self.of, parts, n as usize, |_| part_of)
+    }
+
     /// One state per group of the first of equal combinations among `rows`; `groups` has the group of each.
-    fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError> {
+    pub(super) fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError> {
         let mut keys = RowBuffer::new();
         encode(args, groups.len(), Form::Key, &mut keys).map_err(Error::from)?;
         let of_group: Vec<i64> = groups.iter().map(|g| i64::from(*g)).collect();
@@ -67,7 +108,7 @@ impl Distinct {
 }
 
 /// The combinations in `states`, and the group of each, where state `i` belongs to group `group(i)`.
-fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>, Vec<ArrayRef>) {
+pub(super) fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>, Vec<ArrayRef>) {
     let lists = states[0].as_list::<i32>();
     let (from, to) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
     let groups = (0..lists.len()).flat_map(|i| std::iter::repeat_n(group(i), lists.value_length(i) as usize));
@@ -85,11 +126,9 @@ impl AggregateFunction for Distinct {
     }
 
     fn identity(&self) -> Map<String, Value> {
-        let mut of = self.of.identity();
-        // What is stored are the arguments: the states of `of` are made of them anew whenever a group comes out.
-        of.retain(|part, _| !["version", "state", "state_version"].contains(&part.as_str()));
         let mut identity = Map::new();
-        identity.insert("distinct of".to_owned(), of.into());
+        // Beside the arguments a group's state of `of` is stored.
+        identity.insert("distinct of".to_owned(), self.of.identity().into());
         identity.insert("state".to_owned(), fields_told(&self.arguments));
         identity
     }
@@ -100,6 +139,10 @@ impl AggregateFunction for Distinct {
 
     fn may_reject(&self) -> bool {
         self.of.may_reject()
+    }
+
+    fn distinct(&self) -> Option<&Distinct> {
+        Some(self)
     }
 
     fn partial(
@@ -133,26 +176,9 @@ impl AggregateFunction for Distinct {
         Ok(vec![Arc::new(self.states(&groups, n, &args)?)])
     }
 
-    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+    fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
         let (groups, args) = combinations(states, |i| i as u32);
-        let n = states[0].len() as u32;
-        let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
-        let mut part_of: Vec<u32> = Vec::new();
-        // Each part goes from one group to another; one that does not end with its part goes on in the next.
-        let (mut row, mut group) = (0, 0);
-        loop {
-            let to = groups.len().min(row + AT_ONCE);
-            let (first, last) = (group, if to == groups.len() { n } else { groups[to - 1] + 1 });
-            let local: Vec<u32> = groups[row..to].iter().map(|g| g - first).collect();
-            let args: Vec<ArrayRef> = args.iter().map(|column| column.slice(row, to - row)).collect();
-            parts.push(self.of.partial(&local, (last - first) as usize, &args, None, Attempt::First)?);
-            part_of.extend(first..last);
-            if to == groups.len() {
-                break;
-            }
-            (row, group) = (to, groups[to].min(last));
-        }
-        self.of.finish(&merge_parts(&*self.of, parts, n as usize, |_| part_of)?)
+        self.of.finish(&self.states_of(&groups, states[0].len(), &args)?)
     }
 }
 
@@ -215,10 +241,10 @@ mod tests {
             Ok(grouped(groups, n, &[values(&states[0]), values(&states[1])]))
         }
 
-        fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+        fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
             let [sums, counts] = [values(&states[0]), values(&states[1])];
             let packed = sums.iter().zip(&counts).map(|(s, c)| (s * 1_000_000 + c) as u64);
-            Ok(vec![Arc::new(UInt64Array::from_iter_values(packed))])
+            Ok(vec![Arc::new(UInt64Array::from_iter_values(packed)) as ArrayRef].into())
         }
     }
 
@@ -244,7 +270,7 @@ mod tests {
         let groups: Vec<u32> = (0..chunks.len()).flat_map(|_| 0..n as u32).collect();
         let merged = distinct.merge(&groups, n, &[concat(&pieces).unwrap()]).unwrap();
         let finished = distinct.finish(&merged).unwrap();
-        finished[0].as_primitive::<arrow::datatypes::UInt64Type>().values().to_vec()
+        finished.columns[0].as_primitive::<arrow::datatypes::UInt64Type>().values().to_vec()
     }
 
     fn naive(chunks: &[Vec<(u32, i64, bool)>], n: usize) -> Vec<u64> {

@@ -1,25 +1,51 @@
 //! Stored states to result rows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StructArray, TimestampMicrosecondArray};
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, BooleanArray, StructArray, TimestampMicrosecondArray};
+use arrow::compute::filter;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::close::Touched;
-use super::{GroupAggregate, OutputColumn, TimeKey, window_type};
+use super::{AggregateFunction, GroupAggregate, OutputColumn, TimeKey, window_type};
 use crate::Result;
 use crate::format::UTC;
 use crate::operator::rows::arrow_failed;
+use crate::operator::{Reject, row_as_json};
 use crate::state::Partition;
 use crate::state::row::decode;
-use crate::time::watermark::is_late;
-use crate::time::window::WindowSpec;
+
+/// What a partition emits.
+#[derive(Default)]
+pub(super) struct Emitted {
+    pub batches: Vec<RecordBatch>,
+    /// Groups that have no result, each with why.
+    pub rejects: Vec<Reject>,
+}
+
+impl Emitted {
+    /// Adds what comes after it.
+    pub fn append(&mut self, more: Self) {
+        self.batches.extend(more.batches);
+        self.rejects.extend(more.rejects);
+    }
+}
+
+/// Result rows to be.
+pub(super) struct Results<'a> {
+    pub times: &'a [i64],
+    /// Of windows of no fixed length: where they end.
+    pub ends: Option<&'a [i64]>,
+    pub keys: &'a [&'a [u8]],
+    pub states: &'a [ArrayRef],
+}
 
 impl GroupAggregate {
     /// Update mode: the groups that the epoch touched, by time and key.
-    pub(super) fn emit_touched(&self, touched: Touched<'_>) -> Result<Option<RecordBatch>> {
+    pub(super) fn emit_touched(&self, touched: &Touched<'_>) -> Result<Emitted> {
         let n = touched.keys.len();
         let mut order: Vec<u32> = (0..n as u32).collect();
         let place = |g: u32| (touched.buckets[g as usize], touched.keys[g as usize]);
@@ -28,11 +54,19 @@ impl GroupAggregate {
         let keys: Vec<&[u8]> = order.iter().map(|g| touched.keys[*g as usize]).collect();
         let order = arrow::array::UInt32Array::from(order);
         let states = touched.states.iter().map(|s| arrow::compute::take(s, &order, None).map_err(arrow_failed));
-        self.result(&times, None, &keys, &states.collect::<Result<Vec<_>>>()?)
+        let states = states.collect::<Result<Vec<_>>>()?;
+        self.result(Results { times: &times, ends: None, keys: &keys, states: &states }, |_, _| {
+            touched.by_rows || touched.all
+        })
     }
 
     /// All groups of the buckets at or before `until`; none = of all buckets. Without windows to combine.
-    pub(super) fn emit_buckets(&self, partition: &Partition, until: Option<i64>) -> Result<Option<RecordBatch>> {
+    pub(super) fn emit_buckets(
+        &self,
+        partition: &Partition,
+        until: Option<i64>,
+        touched: &Touched<'_>,
+    ) -> Result<Emitted> {
         let (mut times, mut keys, mut states) = (Vec::new(), Vec::new(), Vec::new());
         for (time, bucket) in partition.buckets().take_while(|(b, _)| until.is_none_or(|u| *b <= u)) {
             let mut entries: Vec<(&[u8], &[u8])> = bucket.iter().collect();
@@ -44,72 +78,22 @@ impl GroupAggregate {
             }
         }
         if keys.is_empty() {
-            return Ok(None);
+            return Ok(Emitted::default());
         }
         let states = decode(&states, &self.state_types)?;
-        self.result(&times, None, &keys, &states)
+        let has_news = touched.news(|time| time..time + 1);
+        self.result(Results { times: &times, ends: None, keys: &keys, states: &states }, |time, key| {
+            until.is_some() || has_news(time, key)
+        })
     }
 
-    /// The windows that end after `late` and at or before `close`, by window and key; none = no bound.
-    pub(super) fn emit_windows(
-        &self,
-        partition: &Partition,
-        spec: &WindowSpec,
-        late: Option<i64>,
-        close: Option<i64>,
-    ) -> Result<Option<RecordBatch>> {
-        let mut starts = BTreeSet::new();
-        for (bucket, _) in partition.buckets() {
-            let covering: Vec<i64> = if self.stores_windows() { vec![bucket] } else { spec.starts(bucket).collect() };
-            if close.is_some_and(|c| covering[0] + spec.size() > c) {
-                break;
-            }
-            let due = |s: &i64| !is_late(s + spec.size(), late) && close.is_none_or(|c| s + spec.size() <= c);
-            starts.extend(covering.into_iter().filter(due));
-        }
-        // A row per window and key; its states, one per slice, in the order of time.
-        let (mut times, mut keys) = (Vec::new(), Vec::new());
-        let (mut groups, mut states): (Vec<u32>, Vec<&[u8]>) = (Vec::new(), Vec::new());
-        let mut entries: Vec<(&[u8], i64, &[u8])> = Vec::new();
-        for start in starts {
-            entries.clear();
-            let end = if self.stores_windows() { start + 1 } else { start + spec.size() };
-            for (slice, bucket) in partition.range(start..end) {
-                entries.extend(bucket.iter().map(|(key, state)| (key, slice, state)));
-            }
-            entries.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-            for (i, (key, _, state)) in entries.iter().enumerate() {
-                if i == 0 || entries[i - 1].0 != *key {
-                    times.push(start);
-                    keys.push(*key);
-                }
-                groups.push(keys.len() as u32 - 1);
-                states.push(state);
-            }
-        }
-        let n = keys.len();
-        if n == 0 {
-            return Ok(None);
-        }
-        let mut states = decode(&states, &self.state_types)?;
-        if groups.len() > n {
-            let merged = self.state_ranges().map(|(call, range)| call.function.merge(&groups, n, &states[range]));
-            let merged: Vec<Vec<ArrayRef>> = merged.collect::<Result<_, _>>().map_err(|e| self.failed(e))?;
-            states = merged.into_iter().flatten().collect();
-        }
-        self.result(&times, None, &keys, &states)
-    }
-
-    /// Result rows of groups given by time, key and state; `ends` are those of windows of no fixed length.
-    pub(super) fn result(
-        &self,
-        times: &[i64],
-        ends: Option<&[i64]>,
-        keys: &[&[u8]],
-        states: &[ArrayRef],
-    ) -> Result<Option<RecordBatch>> {
+    /// Result rows of groups. Of a group whose result an aggregate refuses there is no row; if `is_news`, because the
+    /// group was touched or comes out for the only time, there is a reject, so that one that comes out in every epoch is
+    /// not rejected in every epoch.
+    pub(super) fn result(&self, groups: Results<'_>, is_news: impl Fn(i64, &[u8]) -> bool) -> Result<Emitted> {
+        let Results { times, ends, keys, states } = groups;
         if keys.is_empty() {
-            return Ok(None);
+            return Ok(Emitted::default());
         }
         let keys_of = decode(keys, &self.key_types)?;
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
@@ -120,17 +104,48 @@ impl GroupAggregate {
                 OutputColumn::Start => stamps(times, 0),
             });
         }
-        for (call, range) in self.state_ranges() {
-            columns.extend(call.function.finish(&states[range]).map_err(|e| self.failed(e))?);
+        let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+        for (function, range) in self.finishing() {
+            let finished = function.finish(&states[range]).map_err(|e| self.failed(e))?;
+            columns.extend(finished.columns);
+            for (group, why) in finished.refused {
+                refused.entry(group).and_modify(|all| *all += &format!("; {why}")).or_insert(why);
+            }
+        }
+        let rejects = refused.iter().filter(|(group, _)| is_news(times[**group], keys[**group]));
+        let rejects = rejects.map(|(group, why)| self.reject(&columns, *group, why)).collect::<Result<_>>()?;
+        let rows = keys.len() - refused.len();
+        if !refused.is_empty() {
+            let kept: BooleanArray = (0..keys.len()).map(|group| Some(!refused.contains_key(&group))).collect();
+            for column in &mut columns {
+                *column = filter(column, &kept).map_err(arrow_failed)?;
+            }
         }
         for (column, field) in columns.iter_mut().zip(self.schema.fields()) {
             if column.data_type() != field.data_type() {
                 *column = arrow::compute::cast(column, field.data_type()).map_err(arrow_failed)?;
             }
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(keys.len()));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(arrow_failed)?;
-        Ok(Some(batch))
+        let batch = batch(self.schema.clone(), columns, rows)?;
+        Ok(Emitted { batches: if rows > 0 { vec![batch] } else { Vec::new() }, rejects })
+    }
+
+    /// What makes results of which columns of states.
+    fn finishing(&self) -> Vec<(&dyn AggregateFunction, Range<usize>)> {
+        if self.stores_windows() {
+            self.state_ranges().filter_map(|(function, range)| Some((function?, range))).collect()
+        } else {
+            self.aggregates.iter().map(|call| &*call.function).zip(self.partial_ranges()).collect()
+        }
+    }
+
+    /// A group without a result, shown by what it is grouped by.
+    fn reject(&self, columns: &[ArrayRef], group: usize, why: &str) -> Result<Reject> {
+        let fields = self.shown.iter().zip(columns).map(|(name, c)| Field::new(name, c.data_type().clone(), true));
+        let fields: Vec<Field> = fields.collect();
+        let columns = columns[..fields.len()].iter().map(|column| column.slice(group, 1)).collect();
+        let keys = batch(Arc::new(Schema::new(fields)), columns, 1)?;
+        Ok(Reject { node: self.name.clone(), origin: 0, reason: why.to_owned(), row: row_as_json(&keys, 0) })
     }
 
     fn time_column(&self, times: &[i64], ends: Option<&[i64]>) -> Result<ArrayRef> {
@@ -142,6 +157,11 @@ impl GroupAggregate {
         let DataType::Struct(fields) = window_type() else { unreachable!("a window is a struct") };
         Ok(Arc::new(StructArray::try_new(fields, vec![stamps(times, 0), ends], None).map_err(arrow_failed)?))
     }
+}
+
+fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options).map_err(arrow_failed)
 }
 
 fn stamps(times: &[i64], shift: i64) -> ArrayRef {

@@ -7,6 +7,7 @@ use arrow::compute::concat;
 use arrow::datatypes::Fields;
 use serde_json::{Map, Value};
 
+use super::distinct::Distinct;
 use crate::Error;
 use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
@@ -45,6 +46,21 @@ impl From<Error> for FunctionError {
     }
 }
 
+/// What became of states.
+#[derive(Debug)]
+pub struct Finished {
+    /// One row of the output columns per state; of a state that was refused, anything.
+    pub columns: Vec<ArrayRef>,
+    /// The states that have no result, ascending, each with why.
+    pub refused: Vec<(usize, String)>,
+}
+
+impl From<Vec<ArrayRef>> for Finished {
+    fn from(columns: Vec<ArrayRef>) -> Self {
+        Self { columns, refused: Vec::new() }
+    }
+}
+
 /// An aggregate. Groups are dense ids `0..n`; a *state* is one row of the state columns.
 pub trait AggregateFunction: Send + Sync + Debug {
     /// The columns of a state.
@@ -75,6 +91,11 @@ pub trait AggregateFunction: Send + Sync + Debug {
         false
     }
 
+    /// Whether it is over distinct arguments, whose combinations can be kept apart from its state.
+    fn distinct(&self) -> Option<&Distinct> {
+        None
+    }
+
     /// Rows to one state per group: `groups[i]` is row `i`'s group. Rows where `filter` is not true do not count.
     /// `attempt`: which call it is in the search for rows that make it fail.
     fn partial(
@@ -89,8 +110,8 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// States to one state per group, older states first.
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
 
-    /// One row of the output columns per state.
-    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
+    /// States to results.
+    fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError>;
 }
 
 /// The states that several calls of `partial` gave, older ones first, as one of each of `n` groups. `groups`: given the

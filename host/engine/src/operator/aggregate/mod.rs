@@ -9,19 +9,23 @@
 //! windows are emitted; in update mode, where every touched window is emitted in every epoch, they go into the windows
 //! themselves, since combining again and again would cost more.
 
+mod apart;
 mod bring_over;
 mod built_in;
 mod close;
 mod distinct;
 mod emit;
+mod exact;
 mod fingerprint;
 mod function;
 mod in_parts;
 mod partial;
 mod plugin;
 mod session;
+mod slices;
 mod words;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
@@ -29,9 +33,12 @@ use arrow::record_batch::RecordBatch;
 
 pub use built_in::BuiltIn;
 pub use distinct::Distinct;
-pub use function::{AggregateFunction, FunctionError};
+pub use exact::{Exact, ExactSum};
+pub use function::{AggregateFunction, Finished, FunctionError};
 pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
+
+use emit::Emitted;
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, OldStates};
@@ -110,16 +117,18 @@ pub struct GroupAggregate {
     keys: Expressions,
     key_fields: Fields,
     aggregates: Vec<AggregateCall>,
-    /// Fields of one stored state: those of all aggregates, one after the other.
+    /// Fields of one stored state: those that are stored of all aggregates, one after the other.
     state_fields: Fields,
     /// The types of both, as they are stored.
     key_types: Vec<DataType>,
     state_types: Vec<DataType>,
     groups: Vec<OutputColumn>,
+    shown: Vec<String>,
     schema: SchemaRef,
     mode: OutputMode,
     at_end: bool,
     partitions: u32,
+    input: SchemaRef,
 }
 
 /// The parts of a [`GroupAggregate`].
@@ -137,6 +146,8 @@ pub struct GroupAggregateParts {
     pub aggregates: Vec<AggregateCall>,
     /// The first output columns; those of the aggregates follow.
     pub groups: Vec<OutputColumn>,
+    /// What is grouped by, column by column as `groups`, as a person would write it.
+    pub shown: Vec<String>,
     /// The output schema.
     pub schema: SchemaRef,
     /// What is emitted.
@@ -145,6 +156,8 @@ pub struct GroupAggregateParts {
     pub at_end: bool,
     /// Partitions of the state.
     pub partitions: u32,
+    /// The schema of the rows that are aggregated.
+    pub input: SchemaRef,
 }
 
 /// The type of a window column: a struct of `start` and `end`.
@@ -156,32 +169,38 @@ pub fn window_type() -> DataType {
 impl GroupAggregate {
     /// Puts the parts together.
     pub fn new(parts: GroupAggregateParts) -> Result<Self> {
-        let GroupAggregateParts { name, time, keys, key_fields, aggregates, groups, schema, mode, at_end, partitions } =
-            parts;
+        let GroupAggregateParts { name, time, keys, key_fields, aggregates, groups, shown, .. } = parts;
+        let GroupAggregateParts { schema, mode, at_end, partitions, input, .. } = parts;
         if mode == OutputMode::Append && matches!(time, TimeKey::None) {
             return Err(Error::internal(format!("{name}: append mode without a time to group by")));
         }
-        let state_fields: Fields = aggregates.iter().flat_map(|a| a.function.state_fields().iter().cloned()).collect();
         let types = |fields: &Fields| fields.iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
-        let (key_types, state_types) = (types(&key_fields), types(&state_fields));
-        for data_type in key_types.iter().chain(&state_types) {
-            check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
-        }
-        Ok(Self {
+        let key_types = types(&key_fields);
+        let mut node = Self {
             name,
             time,
             keys,
             key_fields,
             aggregates,
-            state_fields,
+            state_fields: Fields::empty(),
             key_types,
-            state_types,
+            state_types: Vec::new(),
             groups,
+            shown,
             schema,
             mode,
             at_end,
             partitions,
-        })
+            input,
+        };
+        let stored = node.aggregates.iter().filter_map(|call| node.stored(call));
+        node.state_fields = stored.flat_map(|function| function.state_fields().iter().cloned()).collect();
+        node.state_types = types(&node.state_fields);
+        let arguments = node.aggregates.iter().filter_map(|call| node.apart(call)).flat_map(Distinct::arguments);
+        for data_type in node.key_types.iter().chain(&node.state_types).chain(&arguments.collect::<Vec<_>>()) {
+            check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{}`", node.name)))?;
+        }
+        Ok(node)
     }
 
     /// Whether what is stored waits for more input.
@@ -202,13 +221,38 @@ impl GroupAggregate {
         if self.mode == OutputMode::Complete { None } else { at.late }
     }
 
-    /// Which of the stored state's columns belong to each aggregate.
-    fn state_ranges(&self) -> impl Iterator<Item = (&AggregateCall, std::ops::Range<usize>)> {
+    /// What a call is given each of only once, where these combinations are kept apart from the groups' states. A session's
+    /// are in its state: sessions grow together, and what is in one of them now may be in another one then.
+    fn apart<'a>(&self, call: &'a AggregateCall) -> Option<&'a Distinct> {
+        call.function.distinct().filter(|_| !matches!(self.time, TimeKey::Session { .. }))
+    }
+
+    /// Whose states are stored for a call; none of a slice whose combinations are kept apart.
+    fn stored<'a>(&self, call: &'a AggregateCall) -> Option<&'a dyn AggregateFunction> {
+        match self.apart(call) {
+            None => Some(&*call.function),
+            Some(distinct) => self.stores_windows().then_some(distinct.of()),
+        }
+    }
+
+    /// Which of the stored state's columns belong to each aggregate, and to what of it.
+    fn state_ranges(&self) -> impl Iterator<Item = (Option<&dyn AggregateFunction>, Range<usize>)> {
         let mut from = 0;
-        self.aggregates.iter().map(move |a| {
-            let range = from..from + a.function.state_fields().len();
+        self.aggregates.iter().map(move |call| {
+            let stored = self.stored(call);
+            let range = from..from + stored.map_or(0, |s| s.state_fields().len());
             from = range.end;
-            (a, range)
+            (stored, range)
+        })
+    }
+
+    /// The same of a chunk's state, and of a window's that was made of slices.
+    fn partial_ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        self.aggregates.iter().map(move |call| {
+            let range = from..from + call.function.state_fields().len();
+            from = range.end;
+            range
         })
     }
 
@@ -224,15 +268,31 @@ impl Stateful for GroupAggregate {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        if matches!(self.time, TimeKey::Session { .. }) { &["", "timers"] } else { &[""] }
+        match &self.time {
+            TimeKey::Session { .. } => &["", "timers"],
+            _ if self.aggregates.iter().any(|call| self.apart(call).is_some()) => &["", apart::TABLE],
+            _ => &[""],
+        }
     }
 
-    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+    fn close(
+        &self,
+        partials: Vec<Partial>,
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Vec<RecordBatch>> {
         let partials: Vec<GroupPartial> = partials.into_iter().map(Partial::groups).collect::<Result<_>>()?;
-        if let TimeKey::Session { spec, .. } = &self.time {
-            return self.close_sessions(*spec, &partials, tables, at);
+        let emitted = match &self.time {
+            TimeKey::Session { spec, .. } => self.close_sessions(*spec, &partials, tables, at)?,
+            _ => self.merge_and_emit(&partials, tables, at)?,
+        };
+        let mut batches = Vec::with_capacity(emitted.len());
+        for Emitted { batches: some, rejects } in emitted {
+            batches.extend(some);
+            effects.rejects.extend(rejects);
         }
-        self.merge_and_emit(&partials, tables[0], at)
+        Ok(batches)
     }
 
     fn schema(&self) -> SchemaRef {

@@ -9,13 +9,12 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use millstream_plugin::{BoundAggregate, PluginError};
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, FunctionError};
+use super::function::{AggregateFunction, Finished, FunctionError};
 use super::in_parts;
 use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
 use crate::operator::plugin::options;
 use crate::operator::rows::arrow_failed;
-use crate::{Error, ErrorKind};
 
 /// A plugin's aggregate over arguments of a fixed schema.
 #[derive(Debug)]
@@ -119,18 +118,15 @@ impl AggregateFunction for PluginAggregate {
         })
     }
 
-    fn finish(&self, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
+    fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
         let says = |e: &FunctionError| match e {
             FunctionError::Plugin(PluginError::Returned { message, .. }) => (true, message.clone()),
             FunctionError::Plugin(e) => (false, e.to_string()),
             FunctionError::Other(e) => (false, e.message().to_owned()),
         };
-        let finished = in_parts::finish(states, self.bound.output(), says, |states, attempt| {
+        let (columns, refused) = in_parts::finish(states, self.bound.output(), says, |states, attempt| {
             self.bound.finish_with(states, options(attempt)).map_err(FunctionError::Plugin)
         })?;
-        match finished {
-            (columns, refused) if refused.is_empty() => Ok(columns),
-            (_, refused) => Err(FunctionError::Other(Error::new(ErrorKind::Plugin, refused[0].1.clone()))),
-        }
+        Ok(Finished { columns, refused })
     }
 }

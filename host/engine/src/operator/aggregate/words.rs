@@ -58,6 +58,10 @@ impl GroupAggregate {
             (OutputMode::Append, TimeKey::None) => "nothing".to_owned(),
         };
         let late = late.filter(|_| self.mode != OutputMode::Complete);
-        InWords { emits, keeps: vec![Kept { what: "one row", by: "per", keys, until }], late }
+        let mut keeps = vec![Kept { what: "one row", by: "per", keys, until }];
+        if self.aggregates.iter().any(|call| self.apart(call).is_some()) {
+            keeps.push(Kept { what: "each value of DISTINCT once", ..keeps[0].clone() });
+        }
+        InWords { emits, keeps, late }
     }
 }

@@ -92,7 +92,13 @@ impl Stateful for Dedup {
         if matches!(self.expiry, Expiry::After { .. }) { &["", "timers"] } else { &[""] }
     }
 
-    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+    fn close(
+        &self,
+        partials: Vec<Partial>,
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+        _: &mut Effects,
+    ) -> Result<Vec<RecordBatch>> {
         let partials: Vec<DedupPartial> = partials.into_iter().map(Partial::firsts).collect::<Result<_>>()?;
         let new = self.remember(&partials, tables, at)?;
         let pass = |(partial, new): (&DedupPartial, Vec<bool>)| {

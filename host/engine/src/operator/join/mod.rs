@@ -222,7 +222,13 @@ impl Stateful for StreamJoin {
         if self.has_timers() { &["", "timers"] } else { &[""] }
     }
 
-    fn close(&self, partials: Vec<Partial>, tables: &mut [&mut Table], at: WatermarkPair) -> Result<Vec<RecordBatch>> {
+    fn close(
+        &self,
+        partials: Vec<Partial>,
+        tables: &mut [&mut Table],
+        at: WatermarkPair,
+        _: &mut Effects,
+    ) -> Result<Vec<RecordBatch>> {
         let partials: Vec<JoinPartial> = partials.into_iter().map(Partial::join).collect::<Result<_>>()?;
         self.match_and_store(&partials, tables, at)
     }

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
 use super::stored::{Stored, read};
 use super::{slot_length, slot_of};
 use crate::job::OutputMode;
 use crate::operator::aggregate::GroupAggregate;
+use crate::operator::aggregate::close::Touched;
+use crate::operator::aggregate::emit::{Emitted, Results};
 use crate::operator::aggregate::partial::GroupPartial;
 use crate::operator::grouping::Grouper;
 use crate::record::WatermarkPair;
@@ -58,30 +59,29 @@ impl GroupAggregate {
         partials: &[GroupPartial],
         tables: &mut [&mut Table],
         at: WatermarkPair,
-    ) -> Result<Vec<RecordBatch>> {
+    ) -> Result<Vec<Emitted>> {
         let [sessions, timers] = tables else { return Err(Error::internal("sessions are kept in two tables")) };
         let partitions = sessions.partitions_mut().par_iter_mut().zip(timers.partitions_mut().par_iter_mut());
         let emitted = partitions.enumerate().map(|(p, (sessions, timers))| {
-            self.merge_sessions(p, spec, partials, sessions, timers)?;
+            let touched = self.merge_sessions(p, spec, partials, sessions, timers)?;
             match self.mode {
-                _ if self.waits(at) => Ok(None),
-                OutputMode::Complete => self.all_sessions(sessions),
+                _ if self.waits(at) => Ok(Emitted::default()),
+                OutputMode::Complete => self.all_sessions(sessions, &Touched { all: self.at_end, ..touched }),
                 _ => self.end_sessions(spec, sessions, timers, at),
             }
         });
-        let emitted: Vec<Option<RecordBatch>> = emitted.collect::<Result<_>>()?;
-        Ok(emitted.into_iter().flatten().collect())
+        emitted.collect()
     }
 
-    /// Merges the partials' sessions of partition `p` with those stored of the same keys.
-    fn merge_sessions(
+    /// Merges the partials' sessions of partition `p` with those stored of the same keys. Those that have changed.
+    fn merge_sessions<'a>(
         &self,
         p: usize,
         spec: SessionSpec,
-        partials: &[GroupPartial],
+        partials: &'a [GroupPartial],
         sessions: &mut Partition,
         timers: &mut Partition,
-    ) -> Result<()> {
+    ) -> Result<Touched<'a>> {
         let pieces: Vec<_> = partials.iter().map(|g| (g, g.of_partition(p))).filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(pieces.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
@@ -97,7 +97,7 @@ impl GroupAggregate {
             }
         }
         if keys.is_empty() {
-            return Ok(());
+            return Ok(Touched::default());
         }
         let new = items.len();
         let mut stored: Vec<Stored<'_>> = Vec::new();
@@ -130,7 +130,7 @@ impl GroupAggregate {
         }
         ids.extend(group_of_new);
         let states = if states.is_empty() { None } else { Some(decode(&states, &self.state_types)?) };
-        let states = self.merge_states(states, &pieces, &ids, merged.len())?;
+        let states = self.merge_states(states, &pieces, &ids, merged.len(), None)?;
         let mut encoded = RowBuffer::new();
         encode(&states, merged.len(), Form::Value, &mut encoded)?;
 
@@ -164,7 +164,8 @@ impl GroupAggregate {
         for (key, slot) in changes.set {
             timers.put_hashed(slot, groups.hashes[key as usize], keys[key as usize], &[]);
         }
-        Ok(())
+        let keys = merged.iter().map(|m| keys[items[m.items.start].key as usize]).collect();
+        Ok(Touched { buckets: merged.iter().map(|m| m.start).collect(), keys, states, by_rows: true, all: false })
     }
 
     /// The sessions that end at or before the watermark, by start and key; they are stored no longer.
@@ -174,8 +175,8 @@ impl GroupAggregate {
         sessions: &mut Partition,
         timers: &mut Partition,
         at: WatermarkPair,
-    ) -> Result<Option<RecordBatch>> {
-        let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(None) };
+    ) -> Result<Emitted> {
+        let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Emitted::default()) };
         let length = slot_length(spec);
         let reached = timers.buckets().take_while(|(slot, _)| slot - length < close);
         let mut keys: Vec<&[u8]> = reached.flat_map(|(_, keys)| keys.iter().map(|(key, _)| key)).collect();
@@ -202,7 +203,7 @@ impl GroupAggregate {
                 left.push((key, hash, values.len()));
             }
         }
-        let batch = self.session_rows(over)?;
+        let emitted = self.session_rows(over, |_, _| true)?;
         let left: Vec<(Vec<u8>, u64, usize)> = left.into_iter().map(|(k, h, end)| (k.to_vec(), h, end)).collect();
         let mut from = 0;
         for (key, hash, end) in left {
@@ -215,30 +216,35 @@ impl GroupAggregate {
         }
         let passed: Vec<i64> = timers.buckets().map(|(slot, _)| slot).take_while(|slot| *slot <= close).collect();
         passed.into_iter().for_each(|slot| timers.drop_bucket(slot));
-        Ok(batch)
+        Ok(emitted)
     }
 
     /// Complete mode: all sessions that there ever were.
-    fn all_sessions(&self, sessions: &Partition) -> Result<Option<RecordBatch>> {
+    fn all_sessions(&self, sessions: &Partition, touched: &Touched<'_>) -> Result<Emitted> {
         let mut all = Vec::new();
         for (key, value) in sessions.buckets().flat_map(|(_, bucket)| bucket.iter()) {
             for session in read(value) {
                 all.push((session?, key));
             }
         }
-        self.session_rows(all)
+        self.session_rows(all, touched.news(|start| start..start + 1))
     }
 
-    fn session_rows(&self, mut sessions: Vec<(Stored<'_>, &[u8])>) -> Result<Option<RecordBatch>> {
+    fn session_rows(
+        &self,
+        mut sessions: Vec<(Stored<'_>, &[u8])>,
+        is_news: impl Fn(i64, &[u8]) -> bool,
+    ) -> Result<Emitted> {
         if sessions.is_empty() {
-            return Ok(None);
+            return Ok(Emitted::default());
         }
         sessions.sort_unstable_by_key(|(session, key)| (session.start, *key));
         let starts: Vec<i64> = sessions.iter().map(|(session, _)| session.start).collect();
         let ends: Vec<i64> = sessions.iter().map(|(session, _)| session.end).collect();
         let keys: Vec<&[u8]> = sessions.iter().map(|(_, key)| *key).collect();
         let states: Vec<&[u8]> = sessions.iter().map(|(session, _)| session.state).collect();
-        self.result(&starts, Some(&ends), &keys, &decode(&states, &self.state_types)?)
+        let states = decode(&states, &self.state_types)?;
+        self.result(Results { times: &starts, ends: Some(&ends), keys: &keys, states: &states }, is_news)
     }
 }
 
