@@ -108,7 +108,16 @@ pub enum Check {
     Wanted,
 }
 
-/// Turns chunks into batches. Implementations keep nothing between calls.
+/// A declared column that none of the rows had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Its name.
+    pub column: String,
+    /// What some row had that differs from it in upper and lower case only.
+    pub near: Option<String>,
+}
+
+/// Turns chunks into batches. Implementations keep nothing between calls that a later one depends on.
 pub trait Decode: Send + Sync {
     /// The columns of each batch: those that the decoder was made for, in that order.
     fn schema(&self) -> SchemaRef;
@@ -119,4 +128,10 @@ pub trait Decode: Send + Sync {
     /// Only where no single row is to blame: a damaged Parquet file, a file that cannot be read any more, or a chunk
     /// of another kind of source.
     fn decode(&self, chunk: &RawChunk) -> Result<Decoded>;
+
+    /// The declared columns that no row of all chunks so far had: empty where a missing one is an error, or there was no
+    /// row.
+    fn unseen(&self) -> Vec<Unseen> {
+        Vec::new()
+    }
 }

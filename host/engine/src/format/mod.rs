@@ -3,7 +3,7 @@
 //!
 //! Decoding is a pure function of one [`RawChunk`]: chunks can be decoded in any order, on any number of threads,
 //! again after a crash, and give the same rows. A record is one line in all text formats, so a file can be cut at
-//! any newline. A row that cannot be decoded never takes others with it: it becomes a [`BadRow`].
+//! any newline; of CSV files, where no quote is open. A row that cannot be decoded never takes others with it: it becomes a [`BadRow`].
 //!
 //! Where chunks come from is the `source` module's business, what happens to bad rows the epoch loop's.
 
@@ -15,8 +15,8 @@ mod infer;
 mod normalise;
 mod types;
 
-pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES};
-pub use decode::{CsvLayout, ParquetFile, RowGroup, csv_names, decoder};
+pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
+pub use decode::{CsvDialect, CsvLayout, ParquetFile, RowGroup, csv_decoder, csv_names, decoder};
 pub use error::FormatError;
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};

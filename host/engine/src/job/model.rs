@@ -153,6 +153,8 @@ pub struct FileSourceSpec {
     pub base: PathBuf,
     /// What the files hold.
     pub format: FileFormat,
+    /// How they are read, if they are CSV.
+    pub csv: CsvReading,
     /// Declared columns in order: name and type text, as `format::parse_type` reads it. None: `text` and `parquet`
     /// need none.
     pub schema: Option<Vec<(String, Spanned<String>)>>,
@@ -178,6 +180,15 @@ pub enum FileFormat {
     Json,
     /// Apache Parquet.
     Parquet,
+}
+
+/// How CSV files are read: what files of the same format may differ in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CsvReading {
+    /// A record may have line breaks inside quotes.
+    pub multiline: bool,
+    /// A row may have more fields than there are columns; those behind are not looked at.
+    pub ignore_surplus: bool,
 }
 
 /// The options of `connector = "generate"`.

@@ -3,17 +3,21 @@
 use std::path::Path;
 
 use super::fields::{Fields, string};
-use super::model::{FileFormat, FileSourceSpec, GenerateSpec, SourceConnector, SourceSpec, Spanned, StaticSpec};
+use super::model::{
+    CsvReading, FileFormat, FileSourceSpec, GenerateSpec, SourceConnector, SourceSpec, Spanned, StaticSpec,
+};
 use super::tree::Value;
 use super::{absolute, value};
 use crate::error::Result;
 
-const FILE: [&str; 13] = [
+const FILE: [&str; 15] = [
     "connector",
     "path",
     "format",
     "header",
     "delimiter",
+    "multiline",
+    "surplus_fields",
     "schema",
     "max_files_per_epoch",
     "max_bytes_per_epoch",
@@ -117,6 +121,7 @@ fn file(fields: &Fields<'_>, base: &Path) -> Result<FileSourceSpec> {
         path: Spanned { value: absolute_pattern(base, &path.value), span: path.span },
         base: base.to_path_buf(),
         format,
+        csv: csv_reading(fields, format)?,
         schema,
         max_files_per_epoch: fields.count("max_files_per_epoch", 1)?,
         max_bytes_per_epoch: fields.bytes("max_bytes_per_epoch")?,
@@ -171,6 +176,23 @@ pub(super) fn format(fields: &Fields<'_>, names: &[&str]) -> Result<FileFormat> 
         _ => delimiter,
     };
     Ok(FileFormat::Csv { header, delimiter })
+}
+
+/// `multiline`, `surplus_fields`.
+fn csv_reading(fields: &Fields<'_>, format: FileFormat) -> Result<CsvReading> {
+    if !matches!(format, FileFormat::Csv { .. }) {
+        for key in ["multiline", "surplus_fields"] {
+            if let Some(entry) = fields.get(key) {
+                let message = format!("`{key}` goes with format = \"csv\" only");
+                return Err(fields.job.error(entry.key_span.clone(), message));
+            }
+        }
+    }
+    let surplus = fields.choice("surplus_fields", &[("refuse", false), ("ignore", true)])?;
+    Ok(CsvReading {
+        multiline: fields.boolean("multiline")?.unwrap_or(false),
+        ignore_surplus: surplus.is_some_and(|surplus| surplus.value),
+    })
 }
 
 /// Names and type texts.

@@ -13,6 +13,7 @@ mod recover;
 pub mod report;
 mod statics;
 mod take_up;
+mod unseen;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -89,7 +90,7 @@ const NAP: i64 = 20_000;
 pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
     let Environment { sources, clock, .. } = Environment::default();
     let plan = check_with(job, runtime, &sources)?;
-    read_all(&plan, &sources, clock.now())?;
+    read_all(&plan, &sources, clock.now(), &Silent)?;
     Ok(plan)
 }
 
@@ -144,7 +145,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         resumed_from,
     });
 
-    let statics = read_all(&plan, &options.environment.sources, options.environment.clock.now())?;
+    let statics = read_all(&plan, &options.environment.sources, options.environment.clock.now(), &*observer)?;
     let state = recovered.state;
     let all_there_is = options.trigger.unwrap_or(plan.job.trigger) == Trigger::AvailableNow;
     let sources = live_sources(&plan, &state, all_there_is, &options.environment.sources)?;
@@ -196,6 +197,9 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     if let Some(checkpoint) = Arc::into_inner(checkpoint) {
         let checkpoint = checkpoint.into_inner().map_err(|_| Error::internal("another thread of this job panicked"))?;
         checkpoint.close()?;
+    }
+    for (planned, live) in engine.plan.sources.iter().zip(&engine.sources) {
+        unseen::tell(&planned.spec.name.value, &*live.decoder, &*engine.options.observer);
     }
     Ok(engine.summary(stopped, &folder, resumed_from, began.elapsed()))
 }

@@ -7,7 +7,8 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use super::environment::OpenSource;
-use super::report::Observer;
+use super::report::{Observer, Silent};
+use super::unseen;
 use crate::job::JobText;
 use crate::plan::{Plan, PlannedStatic};
 use crate::record::{SourceRange, StaticVersion};
@@ -17,11 +18,11 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// One of them cannot be read, or has no file.
-pub(super) fn read_all(plan: &Plan, open: &OpenSource, now: i64) -> Result<Statics> {
+pub(super) fn read_all(plan: &Plan, open: &OpenSource, now: i64, observer: &dyn Observer) -> Result<Statics> {
     let mut statics = Statics { versions: BTreeMap::new(), tried: BTreeMap::new() };
     for planned in &plan.statics {
         let name = &planned.spec.name;
-        let version = read(planned, &plan.job.text, open, now).map_err(|e| {
+        let version = read(planned, &plan.job.text, open, now, observer).map_err(|e| {
             let e = e.context(format!("static source `{}`", name.value));
             if e.location().is_some() { e } else { e.at(plan.job.text.at(name.span.clone())) }
         })?;
@@ -58,7 +59,8 @@ impl Statics {
                 continue;
             }
             *tried = now;
-            match read(planned, &plan.job.text, open, now) {
+            // What its columns lack was said when it was read first.
+            match read(planned, &plan.job.text, open, now, &Silent) {
                 Ok(version) => drop(self.versions.insert(name.clone(), version)),
                 Err(e) => {
                     observer
@@ -72,7 +74,13 @@ impl Statics {
 }
 
 /// Reads a source as a whole, and puts its rows in the place of what was there.
-fn read(planned: &PlannedStatic, text: &JobText, open: &OpenSource, now: i64) -> Result<StaticVersion> {
+fn read(
+    planned: &PlannedStatic,
+    text: &JobText,
+    open: &OpenSource,
+    now: i64,
+    observer: &dyn Observer,
+) -> Result<StaticVersion> {
     let mut source = open(&planned.spec, text)?;
     source.stop_discovery()?;
     let mut ranges = Vec::new();
@@ -103,6 +111,7 @@ fn read(planned: &PlannedStatic, text: &JobText, open: &OpenSource, now: i64) ->
             batches.push(decoded.batch);
         }
     }
+    unseen::tell(&planned.spec.name.value, &*decoder, observer);
     let schema = planned.table.schema();
     let failed = |e: arrow::error::ArrowError| Error::internal(format!("static rows: {e}")).caused_by(e);
     let whole = match batches.first() {

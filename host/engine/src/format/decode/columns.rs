@@ -1,15 +1,17 @@
-//! Makes one column from its fields. What a field must look like follows Spark: a JSON number is no string and a
+//! Makes one array from its fields. What a field must look like follows Spark: a JSON number is no string and a
 //! JSON string no number, but anything can be stored as text, as it is written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, NullBufferBuilder, PrimitiveArray, StringBuilder};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
+use super::place::Place;
 use super::slots::{Cell, Cells, Raw};
 use super::{nested, values};
 use crate::format::type_name;
@@ -20,8 +22,8 @@ pub(super) type Mismatches = BTreeMap<usize, String>;
 /// Whether [`make`] knows the type; nested ones only where the format has them.
 pub(super) fn supports(data_type: &DataType, nested: bool) -> bool {
     match data_type {
-        DataType::List(item) => nested && nested::supports(item.data_type()),
-        DataType::Struct(fields) => nested && fields.iter().all(|f| nested::supports(f.data_type())),
+        DataType::List(item) => nested && supports(item.data_type(), nested),
+        DataType::Struct(fields) => nested && fields.iter().all(|f| supports(f.data_type(), nested)),
         other => supports_flat(other),
     }
 }
@@ -51,10 +53,16 @@ fn supports_flat(data_type: &DataType) -> bool {
     )
 }
 
-/// The column `field` from its `cells`; a field that does not parse is null and its row goes to `mismatches`.
-pub(super) fn make(field: &Field, cells: &impl Cells, mismatches: &mut Mismatches) -> ArrayRef {
-    let mut column = Column { field, cells, mismatches };
-    match field.data_type() {
+/// The values of type `data_type` that `cells` are and `place` says the place of; one that does not parse is null, and the
+/// row it is part of goes to `mismatches`.
+pub(super) fn make(
+    data_type: &DataType,
+    place: &Place<'_>,
+    cells: &impl Cells,
+    mismatches: &mut Mismatches,
+) -> ArrayRef {
+    let mut column = Column { data_type, place, cells, mismatches };
+    match data_type {
         DataType::Utf8 => column.strings(),
         DataType::Boolean => column.booleans(),
         DataType::Int8 => column.integers::<Int8Type>(),
@@ -73,8 +81,8 @@ pub(super) fn make(field: &Field, cells: &impl Cells, mismatches: &mut Mismatche
         }),
         DataType::Timestamp(_, _) => column.primitive::<TimestampMicrosecondType>(|cell| match cell {
             Cell::String(raw) | Cell::Field(raw) => values::timestamp(raw.text),
-            // As in Spark: whole seconds since 1970.
-            Cell::Number(text) => values::integer::<i64>(text)?.checked_mul(1_000_000),
+            // As in Spark: seconds since 1970.
+            Cell::Number(text) => values::seconds(text),
             _ => None,
         }),
         DataType::Decimal128(precision, scale) => {
@@ -87,32 +95,44 @@ pub(super) fn make(field: &Field, cells: &impl Cells, mismatches: &mut Mismatche
             })
         }
         DataType::Binary => column.binary(),
-        DataType::List(_) | DataType::Struct(_) => nested::make(field, cells, mismatches),
+        DataType::List(item) => nested::list(&mut column, item),
+        DataType::Struct(fields) => nested::structs(&mut column, fields),
         other => unreachable!("`supports` has refused {other}"),
     }
 }
 
-/// Says that the field of `row` is not of the column's type.
-pub(super) fn mismatch(field: &Field, cells: &impl Cells, row: usize, mismatches: &mut Mismatches) {
-    mismatches.entry(row).or_insert_with(|| {
-        let name = type_name(field.data_type());
-        let article = if name.starts_with('i') { "an" } else { "a" };
-        let written = cells.written(row);
-        let cut = written.floor_char_boundary(60);
-        let more = if cut < written.len() { "…" } else { "" };
-        format!("column `{}`: `{}{more}` is not {article} {name}", field.name(), &written[..cut])
-    });
+/// As much of a text as a message has room for.
+fn shortened(text: &str) -> Cow<'_, str> {
+    let cut = text.floor_char_boundary(60);
+    if cut < text.len() { format!("{}…", &text[..cut]).into() } else { text.into() }
 }
 
-struct Column<'a, C> {
-    field: &'a Field,
-    cells: &'a C,
-    mismatches: &'a mut Mismatches,
+/// An array in the making.
+pub(super) struct Column<'a, C> {
+    data_type: &'a DataType,
+    pub place: &'a Place<'a>,
+    pub cells: &'a C,
+    pub mismatches: &'a mut Mismatches,
 }
 
 impl<C: Cells> Column<'_, C> {
-    fn mismatch(&mut self, row: usize) {
-        mismatch(self.field, self.cells, row, self.mismatches);
+    /// Says that a value is not of the array's type, unless there is none.
+    pub fn refuse(&mut self, value: usize) {
+        let cell = self.cells.cell(value);
+        if Self::is_null(cell) {
+            return;
+        }
+        let entry = self.mismatches.entry(self.place.row(value));
+        entry.or_insert_with(|| {
+            let written = shortened(self.cells.written(value));
+            let is_time = matches!(self.data_type, DataType::Timestamp(_, _));
+            let why = is_time.then(|| values::far_off(cell)).flatten().unwrap_or_else(|| {
+                let name = type_name(self.data_type);
+                let article = if name.starts_with('i') { "an" } else { "a" };
+                format!(" is not {article} {}", shortened(&name))
+            });
+            format!("column `{}`: `{written}`{why}", self.place.path(value))
+        });
     }
 
     /// An empty quoted CSV field is null where an empty text has no meaning.
@@ -133,16 +153,14 @@ impl<C: Cells> Column<'_, C> {
                     nulls.append_non_null();
                 }
                 None => {
-                    if !Self::is_null(cell) {
-                        self.mismatch(row);
-                    }
+                    self.refuse(row);
                     values.push(T::Native::default());
                     nulls.append_null();
                 }
             }
         }
         let array = PrimitiveArray::<T>::new(values.into(), nulls.finish());
-        Arc::new(array.with_data_type(self.field.data_type().clone()))
+        Arc::new(array.with_data_type(self.data_type.clone()))
     }
 
     fn integers<T: ArrowPrimitiveType>(&mut self) -> ArrayRef
@@ -165,8 +183,8 @@ impl<C: Cells> Column<'_, C> {
                 Cell::Field(raw) if raw.text.eq_ignore_ascii_case("false") => Some(false),
                 _ => None,
             };
-            if value.is_none() && !Self::is_null(cell) {
-                self.mismatch(row);
+            if value.is_none() {
+                self.refuse(row);
             }
             builder.append_option(value);
         }
@@ -204,7 +222,7 @@ impl<C: Cells> Column<'_, C> {
                     builder.append_value(&scratch);
                 }
                 _ => {
-                    self.mismatch(row);
+                    self.refuse(row);
                     builder.append_null();
                 }
             }

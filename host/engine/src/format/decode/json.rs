@@ -10,17 +10,19 @@ use super::json_scan::{Keys, Scan, unescape};
 use super::lines::{Found, Lines, is_blank};
 use super::projection::Projection;
 use super::slots::{Cell, Cells, Raw, Slot};
+use super::watch::Watch;
 use crate::error::Result;
-use crate::format::{Check, Decode, Decoded, FormatError, RawChunk};
+use crate::format::{Check, Decode, Decoded, FormatError, RawChunk, Unseen};
 
 /// One row per line that is not blank.
 pub(super) struct JsonDecoder {
     projection: Projection,
+    watch: Watch,
 }
 
 impl JsonDecoder {
     pub fn new(schema: &SchemaRef, wanted: &[usize], check: Check) -> Result<Self, FormatError> {
-        Ok(Self { projection: Projection::new(schema, wanted, check, "json", true)? })
+        Ok(Self { projection: Projection::new(schema, wanted, check, "json", true)?, watch: Watch::new(schema) })
     }
 }
 
@@ -34,36 +36,43 @@ impl Decode for JsonDecoder {
         let mut found = Found::new(std::mem::take(&mut lines.invalid));
         let names: Vec<&str> = self.projection.scanned.iter().map(|(_, field)| field.name().as_str()).collect();
         let width = names.len();
-        let mut keys = Keys::new(&names);
+        let mut keys = Keys::new(&names, self.watch.begin());
         let mut slots: Vec<Slot> = Vec::with_capacity(width * (lines.text.len() / 64 + 1));
         for (start, end) in lines.iter() {
             let first = slots.len();
             slots.resize(first + width, Slot::MISSING);
             match Scan::new(&lines.text, start, end).object(&mut keys, &mut slots[first..]) {
-                Ok(()) => found.row(),
+                Ok(()) => found.row(1),
                 Err(wrong) => {
                     slots.truncate(first);
                     if is_blank(&lines.text.as_bytes()[start..end]) || found.is_invalid(found.lines) {
                         found.skip();
                     } else {
-                        found.bad(format!("not valid JSON at byte {}: {}", wrong.at - start + 1, wrong.what));
+                        found.bad(1, format!("not valid JSON at byte {}: {}", wrong.at - start + 1, wrong.what));
                     }
                 }
             }
         }
+        self.watch.end(keys.sightings, found.rows);
         let cells = |column| JsonCells { text: &lines.text, slots: &slots, rows: found.rows, width, column };
         let (batch, mismatches) = self.projection.batch(found.rows, cells)?;
         found.finish(&lines, batch, mismatches)
     }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        self.watch.unseen()
+    }
 }
 
-/// One column's values; strings stand with their quotes.
-struct JsonCells<'a> {
-    text: &'a str,
-    slots: &'a [Slot],
-    rows: usize,
-    width: usize,
-    column: usize,
+/// The values of one column, or of one field of structs, or of the items of lists; strings stand with their quotes.
+pub(super) struct JsonCells<'a> {
+    pub text: &'a str,
+    /// Of each row, `width` of them.
+    pub slots: &'a [Slot],
+    pub rows: usize,
+    pub width: usize,
+    /// Which of a row's slots is the value.
+    pub column: usize,
 }
 
 impl Cells for JsonCells<'_> {
@@ -88,8 +97,12 @@ impl Cells for JsonCells<'_> {
         }
     }
 
-    fn written(&self, row: usize) -> &str {
-        self.slots[row * self.width + self.column].text(self.text)
+    fn text(&self) -> &str {
+        self.text
+    }
+
+    fn slot(&self, row: usize) -> Slot {
+        self.slots[row * self.width + self.column]
     }
 
     fn unescape(&self, raw: &str, to: &mut String) {

@@ -1,6 +1,7 @@
 //! Scans one line of JSON: makes sure that it is one object and finds the values of the wanted keys in it.
 
 use super::slots::Slot;
+use super::watch::Sightings;
 
 /// Deepest nesting of a value: it bounds the recursion, whatever a line holds.
 const MAX_DEPTH: u32 = 128;
@@ -21,11 +22,13 @@ pub(super) struct Keys<'a> {
     wanted: &'a [&'a str],
     /// As written with the closing quote, and which of the wanted keys it is.
     before: Vec<(Box<[u8]>, Option<usize>)>,
+    /// Who wants to know of each key once.
+    pub sightings: Sightings<'a>,
 }
 
 impl<'a> Keys<'a> {
-    pub fn new(wanted: &'a [&'a str]) -> Self {
-        Self { wanted, before: Vec::new() }
+    pub fn new(wanted: &'a [&'a str], sightings: Sightings<'a>) -> Self {
+        Self { wanted, before: Vec::new(), sightings }
     }
 }
 
@@ -72,6 +75,26 @@ impl<'a> Scan<'a> {
         if self.at < self.end { self.wrong("something follows the object") } else { Ok(()) }
     }
 
+    /// Reads a list that is all of the text; its items are added to `slots`.
+    pub fn items(mut self, slots: &mut Vec<Slot>) -> Result<(), Wrong> {
+        if self.peek() != Some(b'[') {
+            return self.wrong("a list expected");
+        }
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            return Ok(());
+        }
+        loop {
+            let (start, escaped) = self.value(1)?;
+            let is_null = self.text.as_bytes()[start] == b'n';
+            slots.push(if is_null { Slot::MISSING } else { Slot::new(start, self.at, escaped) });
+            if !self.another(b']', "`,` or `]` expected")? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Reads a key and its colon; which of the wanted keys it is.
     #[inline]
     fn key(&mut self, keys: &mut Keys<'_>, member: usize) -> Result<Option<usize>, Wrong> {
@@ -102,13 +125,15 @@ impl<'a> Scan<'a> {
         let escaped = self.string()?;
         let written = &self.text[start..self.at];
         let raw = &written[..written.len() - 1];
-        let wanted = if escaped {
-            let mut key = String::new();
-            unescape(raw, &mut key).expect("the string was looked at");
-            keys.wanted.iter().position(|w| *w == key)
+        let mut unescaped = String::new();
+        let key = if escaped {
+            unescape(raw, &mut unescaped).expect("the string was looked at");
+            &unescaped
         } else {
-            keys.wanted.iter().position(|w| *w == raw)
+            raw
         };
+        let wanted = keys.wanted.iter().position(|w| *w == key);
+        keys.sightings.key(key);
         let learned = (written.as_bytes().into(), wanted);
         if let Some(before) = keys.before.get_mut(member) {
             *before = learned;

@@ -12,7 +12,7 @@ use crate::format::{BadRow, Decoded, FormatError, RawChunk, RawContent, Rows, SH
 
 /// A chunk's lines as text of the same length as its bytes: a line that is no UTF-8 is blanked out and bad.
 pub(super) struct Lines<'a> {
-    bytes: &'a [u8],
+    pub bytes: &'a [u8],
     pub text: Cow<'a, str>,
     /// Lines of the chunk before `text`.
     pub before: u32,
@@ -86,6 +86,8 @@ pub(super) struct Found {
     pub rows: usize,
     pub lines: u32,
     bad: BTreeMap<u32, String>,
+    /// Records of several lines, good and bad: the first line and how many, in order.
+    long: Vec<(u32, u32)>,
 }
 
 impl Found {
@@ -94,18 +96,23 @@ impl Found {
     }
 
     /// Whether a line holds something that is no UTF-8.
+    #[inline]
     pub fn is_invalid(&self, line: u32) -> bool {
         !self.bad.is_empty() && self.bad.contains_key(&line)
     }
 
-    /// The next line is a row.
+    /// The next `lines` lines are a row.
     #[inline]
-    pub fn row(&mut self) {
+    pub fn row(&mut self, lines: u32) {
+        if lines > 1 {
+            self.at.get_or_insert_with(|| (0..self.lines).collect());
+            self.long.push((self.lines, lines));
+        }
         if let Some(at) = &mut self.at {
             at.push(self.lines);
         }
         self.rows += 1;
-        self.lines += 1;
+        self.lines += lines;
     }
 
     /// The next line is no row: it is blank, or was found bad before.
@@ -114,10 +121,18 @@ impl Found {
         self.lines += 1;
     }
 
-    /// The next line is bad.
-    pub fn bad(&mut self, reason: String) {
-        self.bad.insert(self.lines, reason);
-        self.skip();
+    /// The next `lines` lines are one bad record. A line that is no UTF-8 was found bad before, and stays so.
+    pub fn bad(&mut self, lines: u32, reason: String) {
+        self.at.get_or_insert_with(|| (0..self.lines).collect());
+        if lines > 1 {
+            let inside: Vec<u32> = self.bad.range(self.lines..self.lines + lines).map(|(line, _)| *line).collect();
+            for line in inside {
+                self.bad.remove(&line);
+            }
+            self.long.push((self.lines, lines));
+        }
+        self.bad.entry(self.lines).or_insert(reason);
+        self.lines += lines;
     }
 
     fn line(&self, row: usize) -> u32 {
@@ -153,24 +168,28 @@ impl Found {
         Ok(Decoded {
             batch,
             rows,
-            bad: bad_rows(lines, &self.bad),
+            bad: bad_rows(lines, &self.bad, &self.long),
             lines: u64::from(lines.before) + u64::from(self.lines),
             bytes: lines.bytes.len() as u64,
         })
     }
 }
 
-fn bad_rows(lines: &Lines<'_>, bad: &BTreeMap<u32, String>) -> Vec<BadRow> {
+fn bad_rows(lines: &Lines<'_>, bad: &BTreeMap<u32, String>, long: &[(u32, u32)]) -> Vec<BadRow> {
     if bad.is_empty() {
         return Vec::new();
     }
     let mut rows = Vec::with_capacity(bad.len());
-    for (number, (start, end)) in (0u32..).zip(Ends::new(lines.bytes)) {
-        if let Some(reason) = bad.get(&number) {
-            let line = &lines.bytes[start..end];
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            rows.push(BadRow { line: number + lines.before, reason: reason.clone(), text: shown(line) });
+    let mut ends = (0u32..).zip(Ends::new(lines.bytes));
+    while let Some((number, (start, mut end))) = ends.next() {
+        let Some(reason) = bad.get(&number) else { continue };
+        if let Ok(found) = long.binary_search_by_key(&number, |(first, _)| *first) {
+            let more = ends.by_ref().take(long[found].1 as usize - 1);
+            end = more.last().map_or(end, |(_, (_, last))| last);
         }
+        let line = &lines.bytes[start..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        rows.push(BadRow { line: number + lines.before, reason: reason.clone(), text: shown(line) });
     }
     rows
 }

@@ -9,10 +9,12 @@ mod json_scan;
 mod lines;
 mod nested;
 mod parquet;
+mod place;
 mod projection;
 mod slots;
 mod text;
 mod values;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -21,11 +23,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-pub use self::csv::CsvLayout;
+pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
 pub use self::parquet::{ParquetFile, RowGroup};
 use super::{Check, Decode, FormatError};
-use crate::job::FileFormat;
+use crate::job::{CsvReading, FileFormat};
 
 /// The names in the header of a CSV file, a line without its end; none if it is no CSV.
 pub fn csv_names(header: &str, delimiter: u8) -> Option<Vec<String>> {
@@ -56,7 +58,22 @@ pub fn decoder(
     Ok(match format {
         FileFormat::Text => Arc::new(text::TextDecoder::new(schema, wanted)),
         FileFormat::Json => Arc::new(json::JsonDecoder::new(schema, wanted, check)?),
-        FileFormat::Csv { delimiter, .. } => Arc::new(csv::CsvDecoder::new(schema, wanted, check, delimiter)?),
+        FileFormat::Csv { delimiter, .. } => {
+            csv_decoder(CsvDialect::new(delimiter, CsvReading::default()), schema, wanted, check)?
+        }
         FileFormat::Parquet => Arc::new(parquet::ParquetDecoder::new(schema, wanted)),
     })
+}
+
+/// As [`decoder`], of CSV files that are read in a way of their own.
+///
+/// # Errors
+/// As for [`decoder`].
+pub fn csv_decoder(
+    dialect: CsvDialect,
+    schema: &SchemaRef,
+    wanted: &[usize],
+    check: Check,
+) -> Result<Arc<dyn Decode>, FormatError> {
+    Ok(Arc::new(csv::CsvDecoder::new(schema, wanted, check, dialect)?))
 }

@@ -1,74 +1,75 @@
-//! Lists and structs of JSON lines, through Arrow's own JSON decoder: the scan has found where each value stands and
-//! that it is valid JSON. Inside nested values Arrow's rules hold where they differ from ours: a number in a string is
-//! taken as a number, a fraction is cut where an integer is declared, a number is taken as microseconds where a
-//! timestamp is.
+//! Lists and structs of JSON, made as columns are: where the items or fields of all rows stand is found out first, then
+//! an array is made of them in one go, by the same rules as a column of their type. So what a value must look like is
+//! the same at every depth.
 
-use arrow::array::{ArrayRef, new_null_array};
-use arrow::compute::concat;
-use arrow::datatypes::{DataType, Field};
-use arrow::error::ArrowError;
-use arrow::json::ReaderBuilder;
+use std::sync::Arc;
 
-use super::columns::{Mismatches, mismatch};
-use super::slots::{Cell, Cells};
+use arrow::array::{ArrayRef, ListArray, NullBufferBuilder, StructArray};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{FieldRef, Fields};
 
-/// Whether a type may stand inside a list or struct.
-pub(super) fn supports(data_type: &DataType) -> bool {
-    super::columns::supports(data_type, true)
+use super::columns::{Column, make};
+use super::json::JsonCells;
+use super::json_scan::{Keys, Scan};
+use super::place::Place;
+use super::slots::{Cell, Cells, Slot};
+use super::watch::Sightings;
+
+/// Lists of `item`; a value that is none is null.
+pub(super) fn list(column: &mut Column<'_, impl Cells>, item: &FieldRef) -> ArrayRef {
+    let (text, rows) = (column.cells.text(), column.cells.len());
+    let mut slots: Vec<Slot> = Vec::with_capacity(rows);
+    let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
+    let mut nulls = NullBufferBuilder::new(rows);
+    offsets.push(0);
+    for row in 0..rows {
+        let before = slots.len();
+        let is_list = match column.cells.cell(row) {
+            Cell::Nested(value) if value.starts_with('[') => {
+                let (start, end) = column.cells.slot(row).range();
+                Scan::new(text, start, end).items(&mut slots).is_ok()
+            }
+            _ => false,
+        };
+        if !is_list {
+            slots.truncate(before);
+            column.refuse(row);
+        }
+        nulls.append(is_list);
+        offsets.push(i32::try_from(slots.len()).expect("a chunk has fewer than 2^31 bytes"));
+    }
+    let place = Place::Items { of: column.place, offsets: &offsets };
+    let cells = JsonCells { text, slots: &slots, rows: slots.len(), width: 1, column: 0 };
+    let items = make(item.data_type(), &place, &cells, column.mismatches);
+    Arc::new(ListArray::new(item.clone(), OffsetBuffer::new(ScalarBuffer::from(offsets)), items, nulls.finish()))
 }
 
-/// The nested column `field`; a value that does not fit is null and its row goes to `mismatches`.
-pub(super) fn make(field: &Field, cells: &impl Cells, mismatches: &mut Mismatches) -> ArrayRef {
-    let mut parts = Vec::new();
-    decode(field, cells, 0, cells.len(), mismatches, &mut parts);
-    let parts: Vec<_> = parts.iter().map(|part| part.as_ref()).collect();
-    if parts.is_empty() {
-        return new_null_array(field.data_type(), 0);
-    }
-    concat(&parts).expect("all parts have the column's type")
-}
-
-/// Decodes rows `from..to`; where that fails, each half by itself, down to the rows that fail alone.
-fn decode(
-    field: &Field,
-    cells: &impl Cells,
-    from: usize,
-    to: usize,
-    mismatches: &mut Mismatches,
-    parts: &mut Vec<ArrayRef>,
-) {
-    if from == to {
-        return;
-    }
-    match decode_all(field, cells, from, to) {
-        Ok(part) => parts.push(part),
-        Err(_) if to - from == 1 => {
-            mismatch(field, cells, from, mismatches);
-            parts.push(new_null_array(field.data_type(), 1));
+/// Structs of `fields`; a value that is none is null, and so is a field that it lacks. Other fields are ignored.
+pub(super) fn structs(column: &mut Column<'_, impl Cells>, fields: &Fields) -> ArrayRef {
+    let (text, rows) = (column.cells.text(), column.cells.len());
+    let width = fields.len();
+    let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    let mut keys = Keys::new(&names, Sightings::default());
+    let mut slots = vec![Slot::MISSING; rows * width];
+    let mut nulls = NullBufferBuilder::new(rows);
+    for (row, slots) in slots.chunks_exact_mut(width).enumerate() {
+        let is_object = match column.cells.cell(row) {
+            Cell::Nested(value) if value.starts_with('{') => {
+                let (start, end) = column.cells.slot(row).range();
+                Scan::new(text, start, end).object(&mut keys, slots).is_ok()
+            }
+            _ => false,
+        };
+        if !is_object {
+            column.refuse(row);
         }
-        Err(_) => {
-            let middle = from + (to - from) / 2;
-            decode(field, cells, from, middle, mismatches, parts);
-            decode(field, cells, middle, to, mismatches, parts);
-        }
+        nulls.append(is_object);
     }
-}
-
-fn decode_all(field: &Field, cells: &impl Cells, from: usize, to: usize) -> Result<ArrayRef, ArrowError> {
-    let mut text = String::new();
-    for row in from..to {
-        match cells.cell(row) {
-            Cell::Null => text.push_str("null"),
-            Cell::Nested(value) => text.push_str(value),
-            // Whatever else it is, it is no list and no object.
-            _ => return Err(ArrowError::JsonError("not a nested value".into())),
-        }
-        text.push('\n');
-    }
-    // Text is stored as it is written, whatever it is, as in columns that are not nested.
-    let builder = ReaderBuilder::new_with_field(field.clone().with_nullable(true)).with_coerce_primitive(true);
-    let mut decoder = builder.with_batch_size(to - from).build_decoder()?;
-    decoder.decode(text.as_bytes())?;
-    let batch = decoder.flush()?.filter(|batch| batch.num_rows() == to - from);
-    batch.map(|batch| batch.column(0).clone()).ok_or_else(|| ArrowError::JsonError("values do not match rows".into()))
+    let made = fields.iter().enumerate().map(|(field, of)| {
+        let place = Place::Field { of: column.place, name: of.name() };
+        let cells = JsonCells { text, slots: &slots, rows, width, column: field };
+        make(of.data_type(), &place, &cells, column.mismatches)
+    });
+    let made: Vec<ArrayRef> = made.collect();
+    Arc::new(StructArray::new(fields.clone(), made, nulls.finish()))
 }

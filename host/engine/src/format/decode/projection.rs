@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use super::columns::{self, Mismatches};
+use super::place::Place;
 use super::slots::Cells;
 use crate::error::{Error, Result};
 use crate::format::{Check, FormatError, type_name};
@@ -62,7 +63,9 @@ impl Projection {
             .scanned
             .iter()
             .enumerate()
-            .map(|(i, (_, field))| columns::make(field, &cells(i), &mut mismatches))
+            .map(|(i, (_, field))| {
+                columns::make(field.data_type(), &Place::Column(field.name()), &cells(i), &mut mismatches)
+            })
             .collect();
         let columns = self.wanted.iter().map(|i| made[*i].clone()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));

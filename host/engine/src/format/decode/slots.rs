@@ -30,10 +30,17 @@ impl Slot {
         self.len & ESCAPED != 0
     }
 
+    /// Where it stands.
+    #[inline]
+    pub fn range(self) -> (usize, usize) {
+        let start = self.start as usize;
+        (start, start + (self.len & !ESCAPED) as usize)
+    }
+
     #[inline]
     pub fn text(self, of: &str) -> &str {
-        let start = self.start as usize;
-        &of[start..start + (self.len & !ESCAPED) as usize]
+        let (start, end) = self.range();
+        &of[start..end]
     }
 }
 
@@ -67,8 +74,14 @@ pub(super) trait Cells {
     fn len(&self) -> usize;
     /// The field of `row`.
     fn cell(&self, row: usize) -> Cell<'_>;
+    /// The text that all of them stand in.
+    fn text(&self) -> &str;
+    /// Where in it the field of `row` stands.
+    fn slot(&self, row: usize) -> Slot;
     /// The field of `row` as it is written, for messages.
-    fn written(&self, row: usize) -> &str;
+    fn written(&self, row: usize) -> &str {
+        self.slot(row).text(self.text())
+    }
     /// Appends what `raw` stands for. The scan has made sure that its escapes are valid.
     fn unescape(&self, raw: &str, to: &mut String);
 }

@@ -41,7 +41,7 @@ impl Decode for TextDecoder {
             let line = &text[start..end];
             values.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
             ends.push(i32::try_from(values.len()).expect("a chunk is far smaller than 2 GiB"));
-            found.row();
+            found.row(1);
         }
         let offsets = OffsetBuffer::new(ends.into());
         let column = StringArray::try_new(offsets, Buffer::from_vec(values), None)

@@ -68,9 +68,18 @@ pub(super) fn date(text: &str) -> Option<i32> {
 }
 
 /// ISO 8601 with `T` or a space, with a zone or without one (UTC then), with or without fractions of a second
-/// (digits after the sixth are dropped), or only a date: microseconds since 1970.
+/// (digits after the sixth are dropped), or only a date: microseconds since 1970. In the years 1 to 9999: what lies
+/// outside of them is a number in another unit far more often than a time, and other programs cannot read it.
 #[inline]
 pub(super) fn timestamp(text: &str) -> Option<i64> {
+    timestamp_of_any_year(text).filter(|micros| YEARS.contains(micros))
+}
+
+/// The years 1 to 9999.
+const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
+#[inline]
+fn timestamp_of_any_year(text: &str) -> Option<i64> {
     usual_timestamp(text.as_bytes()).or_else(|| rare_timestamp(text))
 }
 
@@ -145,6 +154,9 @@ fn day(bytes: &[u8]) -> Option<i64> {
     }
     let year = two(bytes, 0)? * 100 + two(bytes, 2)?;
     let (month, day) = (two(bytes, 5)?, two(bytes, 8)?);
+    if year == 0 {
+        return None;
+    }
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let longest = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -167,52 +179,114 @@ fn day(bytes: &[u8]) -> Option<i64> {
 /// A decimal number with an optional exponent, rounded half up to `scale` digits behind the point, as Spark does;
 /// none if it then has more than `precision` digits.
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    let bytes = text.as_bytes();
-    let (negative, bytes) = match bytes.first()? {
-        b'-' => (true, &bytes[1..]),
-        b'+' => (false, &bytes[1..]),
-        _ => (false, bytes),
+    let cut = Cut::of(text, precision, scale)?;
+    let value = cut.value + i128::from(cut.next >= 5);
+    // Rounding may have carried.
+    (value < 10i128.pow(u32::from(precision))).then_some(if cut.negative { -value } else { value })
+}
+
+/// Seconds since 1970, whole or with a fraction, of which digits after the sixth are dropped: towards the past, as in all
+/// formats. Microseconds.
+#[inline]
+pub(super) fn seconds(text: &str) -> Option<i64> {
+    let micros = match integer::<i64>(text) {
+        Some(whole) => whole.checked_mul(1_000_000)?,
+        None => {
+            let cut = Cut::of(text, 18, 6)?;
+            let value = i64::try_from(cut.value).ok()?;
+            if cut.negative { -value - i64::from(!cut.exact) } else { value }
+        }
     };
-    let (digits, exponent) = match bytes.iter().position(|b| matches!(b, b'e' | b'E')) {
-        Some(at) => (&bytes[..at], integer::<i32>(std::str::from_utf8(&bytes[at + 1..]).ok()?)?),
-        None => (bytes, 0),
+    YEARS.contains(&micros).then_some(micros)
+}
+
+/// What a message says of a time that lies outside the years 1 to 9999; none if it is no such time.
+pub(super) fn far_off(cell: Cell<'_>) -> Option<String> {
+    let far = " lies outside the years 0001 to 9999";
+    let text = match cell {
+        Cell::Number(text) => text,
+        Cell::String(raw) | Cell::Field(raw) => {
+            let is_far = timestamp_of_any_year(raw.text).is_some_and(|micros| !YEARS.contains(&micros));
+            return is_far.then(|| far.to_owned());
+        }
+        _ => return None,
     };
-    let point = digits.iter().position(|b| *b == b'.');
-    let whole = point.unwrap_or(digits.len());
-    let count = digits.len() - usize::from(point.is_some());
-    if count == 0 {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite())?;
+    if YEARS.contains(&((seconds * 1e6) as i64)) {
         return None;
     }
-    // How many of the digits stand before the point of the value times 10^scale.
-    let kept = i64::try_from(whole).ok()? + i64::from(exponent) + i64::from(scale);
-    let limit = 10i128.pow(u32::from(precision));
-    let mut value = 0i128;
-    for (place, byte) in (0i64..).zip(digits.iter().filter(|b| **b != b'.')) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+    // The mean length of a year in the Gregorian calendar.
+    let year = |seconds: f64| 1970.0 + (seconds / 31_556_952.0).floor();
+    let units = [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)];
+    let meant = units.iter().find(|(_, unit)| (1971.0..2262.0).contains(&year(seconds / unit)));
+    Some(match meant {
+        Some((unit, _)) => format!(" seconds since 1970 are in the year {:.0}: are these {unit}?", year(seconds)),
+        None => far.to_owned(),
+    })
+}
+
+/// A decimal number with an optional exponent, cut after some digits behind the point.
+struct Cut {
+    negative: bool,
+    /// The digits that are kept, as a whole number.
+    value: i128,
+    /// The first digit that is not.
+    next: u8,
+    /// Whether nothing but zeros was cut.
+    exact: bool,
+}
+
+impl Cut {
+    /// Cut after `scale` digits behind the point; none if more than `precision` digits are kept, or it is no number.
+    fn of(text: &str, precision: u8, scale: i8) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (negative, bytes) = match bytes.first()? {
+            b'-' => (true, &bytes[1..]),
+            b'+' => (false, &bytes[1..]),
+            _ => (false, bytes),
+        };
+        let (digits, exponent) = match bytes.iter().position(|b| matches!(b, b'e' | b'E')) {
+            Some(at) => (&bytes[..at], integer::<i32>(std::str::from_utf8(&bytes[at + 1..]).ok()?)?),
+            None => (bytes, 0),
+        };
+        let point = digits.iter().position(|b| *b == b'.');
+        let whole = point.unwrap_or(digits.len());
+        let count = digits.len() - usize::from(point.is_some());
+        if count == 0 {
             return None;
         }
-        if place < kept {
-            // Stays below 10 * limit, which fits: larger values are refused here.
-            value = value * 10 + i128::from(digit);
-            if value >= limit {
+        // How many of the digits stand before the point of the value times 10^scale.
+        let kept = i64::try_from(whole).ok()? + i64::from(exponent) + i64::from(scale);
+        let limit = 10i128.pow(u32::from(precision));
+        let mut cut = Self { negative, value: 0, next: 0, exact: true };
+        for (place, byte) in (0i64..).zip(digits.iter().filter(|b| **b != b'.')) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
                 return None;
             }
-        } else if place == kept && digit >= 5 {
-            value += 1;
+            if place < kept {
+                // Stays below 10 * limit, which fits: larger values are refused here.
+                cut.value = cut.value * 10 + i128::from(digit);
+                if cut.value >= limit {
+                    return None;
+                }
+            } else {
+                cut.next = if place == kept { digit } else { cut.next };
+                cut.exact &= digit == 0;
+            }
         }
-    }
-    let mut missing = kept - i64::try_from(count).ok()?;
-    while missing > 0 && value != 0 {
-        value *= 10;
-        if value >= limit {
-            return None;
+        let mut missing = kept - i64::try_from(count).ok()?;
+        while missing > 0 && cut.value != 0 {
+            cut.value *= 10;
+            if cut.value >= limit {
+                return None;
+            }
+            missing -= 1;
         }
-        missing -= 1;
+        // A second point is none of the digits.
+        let points = digits.iter().filter(|b| **b == b'.').count();
+        (points <= 1).then_some(cut)
     }
-    // A second point is none of the digits; rounding may have carried.
-    let points = digits.iter().filter(|b| **b == b'.').count();
-    (points <= 1 && value < limit).then_some(if negative { -value } else { value })
 }
 
 /// Hexadecimal digits, two a byte, into `to`; false if it is not that.

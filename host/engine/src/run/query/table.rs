@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::format::{FormatError, Head, Unreadable, csv_names, format_of};
-use crate::job::{FileFormat, FileSourceSpec, JobText, SourceConnector, SourceSpec, Spanned, absolute_pattern};
+use crate::job::{
+    CsvReading, FileFormat, FileSourceSpec, JobText, SourceConnector, SourceSpec, Spanned, absolute_pattern,
+};
 use crate::source::files_of;
 use crate::{Error, ErrorKind, Result};
 
@@ -76,6 +78,7 @@ impl Table {
             path: Spanned { value: path, span },
             base: base.to_path_buf(),
             format,
+            csv: CsvReading::default(),
             schema: None,
             max_files_per_epoch: None,
             max_bytes_per_epoch: None,

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use crate::format::CsvDialect;
+
 /// Bytes of a chunk, about. Large enough that what is done once per chunk costs nothing beside its rows (20,000 of
 /// 100 bytes); small enough that a file of some megabytes keeps all cores busy and that a chunk's text, slots and
 /// columns stay in a core's share of the cache.
@@ -9,6 +11,9 @@ pub(super) const CHUNK: u64 = 2 << 20;
 
 /// The longest line that is taken into memory.
 pub(super) const MAX_LINE: usize = 256 << 20;
+
+/// What some programs write at the start of a file to say that it is UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What is read at once to find the end of the line that a chunk ends with.
 const STEP: u64 = 64 << 10;
@@ -46,6 +51,8 @@ impl Ends {
 pub(super) struct Cutter<R> {
     from: R,
     ends: Ends,
+    /// Chunks end where no quote is open, too.
+    csv: Option<CsvDialect>,
     /// Bytes handed over.
     start: u64,
     /// Bytes read and not handed over: the beginning of the next chunk.
@@ -63,8 +70,8 @@ pub(super) enum CutError {
 }
 
 impl<R: Read> Cutter<R> {
-    pub fn new(from: R, ends: Ends) -> Self {
-        Self { from, ends, start: 0, rest: Vec::new(), finished: false }
+    pub fn new(from: R, ends: Ends, csv: Option<CsvDialect>) -> Self {
+        Self { from, ends, csv, start: 0, rest: Vec::new(), finished: false }
     }
 
     /// Bytes handed over so far.
@@ -89,7 +96,8 @@ impl<R: Read> Cutter<R> {
         loop {
             if searched < chunk.len() {
                 if let Some(length) = memchr::memchr(b'\n', &chunk[searched..]) {
-                    self.rest = chunk.split_off(searched + length + 1);
+                    let end = self.where_nothing_is_open(&mut chunk, searched + length + 1)?;
+                    self.rest = chunk.split_off(end);
                     break;
                 }
                 searched = chunk.len();
@@ -106,6 +114,27 @@ impl<R: Read> Cutter<R> {
         }
         self.start += chunk.len() as u64;
         Ok((!chunk.is_empty()).then_some(chunk))
+    }
+
+    /// The first place at or behind the newline before `end` where the chunk may end: a record of CSV that is open there
+    /// is read to its end.
+    fn where_nothing_is_open(&mut self, chunk: &mut Vec<u8>, end: usize) -> Result<usize, CutError> {
+        let Some(csv) = self.csv else { return Ok(end) };
+        let from = if self.start == 0 && chunk.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        loop {
+            if let Some(end) = csv.cut(chunk, from, end, self.finished) {
+                return Ok(end);
+            }
+            // Twice as much each time, so that what is looked at again and again costs no more than the last look.
+            let more = STEP.max((chunk.len() - end) as u64);
+            if self.fill(chunk, more)? == 0 {
+                self.finished = true;
+            }
+            let line = chunk.len() - memchr::memrchr(b'\n', chunk).map_or(0, |at| at + 1);
+            if line > MAX_LINE {
+                return Err(CutError::LineTooLong { lines: memchr::memchr_iter(b'\n', chunk).count() as u64 });
+            }
+        }
     }
 
     fn fill(&mut self, chunk: &mut Vec<u8>, most: u64) -> Result<usize, CutError> {
@@ -131,7 +160,7 @@ mod tests {
     }
 
     fn chunks(from: impl Read, ends: Ends) -> Vec<Vec<u8>> {
-        let mut cutter = Cutter::new(from, ends);
+        let mut cutter = Cutter::new(from, ends, None);
         std::iter::from_fn(|| cutter.next().unwrap()).collect()
     }
 

@@ -7,6 +7,8 @@ mod discover;
 mod read;
 
 #[cfg(test)]
+mod csv_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{HashSet, VecDeque};
@@ -20,7 +22,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use self::discover::Place;
 use super::{Chunks, Source, SourceError};
 use crate::error::{Error, Result};
-use crate::format::{self, Check, Decode, FormatError, ParquetFile};
+use crate::format::{self, Check, CsvDialect, Decode, FormatError, ParquetFile};
 use crate::job::{FileFormat, FileSourceSpec, JobText};
 use crate::record::{FileRange, SourceRange};
 
@@ -29,6 +31,8 @@ pub struct FileSource {
     place: Place,
     names: Names,
     format: FileFormat,
+    /// How its files are read, if they are CSV.
+    csv: Option<CsvDialect>,
     schema: SchemaRef,
     check: Check,
     max_files: u64,
@@ -112,6 +116,10 @@ impl FileSource {
             place,
             names: Names { base: spec.base.clone() },
             format: spec.format,
+            csv: match spec.format {
+                FileFormat::Csv { delimiter, .. } => Some(CsvDialect::new(delimiter, spec.csv)),
+                _ => None,
+            },
             schema,
             check,
             max_files: spec.max_files_per_epoch.unwrap_or(u64::MAX).max(1),
@@ -189,7 +197,10 @@ impl Source for FileSource {
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
-        Ok(format::decoder(self.format, &self.schema, columns, self.check)?)
+        Ok(match self.csv {
+            Some(dialect) => format::csv_decoder(dialect, &self.schema, columns, self.check)?,
+            None => format::decoder(self.format, &self.schema, columns, self.check)?,
+        })
     }
 
     /// Another file may always come, unless discovery was stopped.

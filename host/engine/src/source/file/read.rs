@@ -9,11 +9,11 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use flate2::read::MultiGzDecoder;
 
-use super::cut::{CutError, Cutter, Ends, MAX_LINE};
+use super::cut::{BYTE_ORDER_MARK, CutError, Cutter, Ends, MAX_LINE};
 use super::discover::modified;
 use super::{FileSource, Names};
 use crate::error::{Error, Result};
-use crate::format::{CsvLayout, FormatError, ParquetFile, RawChunk, RawContent, RowGroup};
+use crate::format::{CsvDialect, CsvLayout, FormatError, ParquetFile, RawChunk, RawContent, RowGroup};
 use crate::job::FileFormat;
 use crate::record::FileRange;
 use crate::source::SourceError;
@@ -21,6 +21,7 @@ use crate::source::SourceError;
 /// The chunks of some files, one file after the other.
 pub(super) struct Reader {
     format: FileFormat,
+    csv: Option<CsvDialect>,
     schema: SchemaRef,
     names: Names,
     chunk: u64,
@@ -70,15 +71,15 @@ impl Bytes {
 
 impl Reader {
     pub fn new(source: &FileSource, files: Vec<FileRange>) -> Self {
-        let FileSource { format, schema, names, chunk, .. } = source;
+        let FileSource { format, csv, schema, names, chunk, .. } = source;
         let (schema, names) = (schema.clone(), names.clone());
-        Self { format: *format, schema, names, chunk: *chunk, files, next: 0, open: None, failed: false }
+        Self { format: *format, csv: *csv, schema, names, chunk: *chunk, files, next: 0, open: None, failed: false }
     }
 
     fn step(&mut self) -> Result<Option<RawChunk>> {
         loop {
             let content = match &mut self.open {
-                Some(Open::Lines(file)) => file.next(self.format, &self.schema)?,
+                Some(Open::Lines(file)) => file.next(self.format, self.csv, &self.schema)?,
                 Some(Open::Groups(groups)) => {
                     groups.next().map(|(index, group)| (number(index), RawContent::RowGroup(group)))
                 }
@@ -114,7 +115,7 @@ impl Reader {
         } else {
             (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
         };
-        let cutter = Cutter::new(bytes, ends);
+        let cutter = Cutter::new(bytes, ends, self.csv);
         Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, lines: 0, layout: None }))
     }
 }
@@ -133,17 +134,22 @@ impl Iterator for Reader {
 }
 
 impl LineFile {
-    fn next(&mut self, format: FileFormat, schema: &SchemaRef) -> Result<Option<(u32, RawContent)>> {
+    fn next(
+        &mut self,
+        format: FileFormat,
+        csv: Option<CsvDialect>,
+        schema: &SchemaRef,
+    ) -> Result<Option<(u32, RawContent)>> {
         let Some(chunk) = self.cutter.next().map_err(|e| self.failed(e))? else { return Ok(None) };
         self.lines += memchr::memchr_iter(b'\n', &chunk).count() as u64;
         let mut bytes = Buffer::from_vec(chunk);
         let mut before = 0;
         if self.index == 0 {
-            if bytes.starts_with(b"\xEF\xBB\xBF") {
-                bytes = bytes.slice(3);
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                bytes = bytes.slice(BYTE_ORDER_MARK.len());
             }
-            if let FileFormat::Csv { header: true, delimiter } = format {
-                let length = self.header(&bytes, delimiter, schema)?;
+            if let (FileFormat::Csv { header: true, delimiter }, Some(csv)) = (format, csv) {
+                let length = self.header(&bytes, delimiter, csv, schema)?;
                 before = memchr::memchr_iter(b'\n', &bytes[..length]).count().max(1) as u32;
                 bytes = bytes.slice(length);
             }
@@ -153,23 +159,22 @@ impl LineFile {
         Ok(Some((index, RawContent::Lines { bytes, before, layout: self.layout.clone() })))
     }
 
-    /// Reads the header, the first line that is not blank; the length of it and what stands before it.
-    fn header(&mut self, bytes: &[u8], delimiter: u8, schema: &SchemaRef) -> Result<usize> {
-        let mut start = 0;
+    /// Reads the header, the first record that is not blank; the length of it and what stands before it.
+    fn header(&mut self, bytes: &[u8], delimiter: u8, csv: CsvDialect, schema: &SchemaRef) -> Result<usize> {
+        let (mut start, mut line) = (0, 1);
         while start < bytes.len() {
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
-            let next = (end + 1).min(bytes.len());
-            let line = &bytes[start..end];
-            if !line.iter().all(u8::is_ascii_whitespace) {
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                let header = std::str::from_utf8(line).map_err(|_| FormatError::Malformed {
+            let (end, next) = csv.record(bytes, start);
+            let header = &bytes[start..end];
+            if !header.iter().all(u8::is_ascii_whitespace) {
+                let header = std::str::from_utf8(header).map_err(|_| FormatError::Malformed {
                     file: self.range.path.clone(),
-                    reason: "line 1: the header is not UTF-8".into(),
+                    reason: format!("line {line}: the header is not UTF-8"),
                 })?;
-                self.layout = Some(Arc::new(CsvLayout::by_header(header, delimiter, schema, &self.range.path)?));
+                let layout = CsvLayout::by_header(header, line, delimiter, schema, &self.range.path)?;
+                self.layout = Some(Arc::new(layout));
                 return Ok(next);
             }
-            start = next;
+            (start, line) = (next, line + 1);
         }
         Ok(start)
     }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::FileSource;
 use crate::ErrorKind;
 use crate::error::{Error, Result};
-use crate::job::{FileFormat, FileSourceSpec, JobText, Spanned};
+use crate::job::{CsvReading, FileFormat, FileSourceSpec, JobText, Spanned};
 use crate::record::SourceRange;
 use crate::source::Source;
 use crate::source::conformance::{conforms, rows};
@@ -46,6 +46,7 @@ impl Folder {
             path: Spanned { value: self.path().join(path).to_str().unwrap().into(), span: 1..2 },
             base: self.path().into(),
             format,
+            csv: CsvReading::default(),
             schema: (!columns.is_empty()).then_some(columns),
             max_files_per_epoch: None,
             max_bytes_per_epoch: None,
