@@ -8,6 +8,7 @@
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
 //! | `edits` | what may change between two runs, and what is refused |
 //! | `event_time` | sessions, chains of windows and deduplication where a golden job cannot say it |
+//! | `extremes` | NaN, negative zero, infinities and the ends of integers in every operator, beside a model |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `joins` | joins of streams where a golden job cannot say it |
@@ -38,6 +39,8 @@ mod determinism;
 mod edits;
 #[cfg(test)]
 mod event_time;
+#[cfg(test)]
+mod extremes;
 #[cfg(test)]
 #[cfg(test)]
 mod golden;

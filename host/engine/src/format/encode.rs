@@ -11,6 +11,7 @@ mod columns;
 mod csv;
 mod json;
 mod parquet;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,6 +24,8 @@ use arrow::error::ArrowError;
 use thiserror::Error;
 
 pub use columns::FileColumns;
+pub use json::json_lines;
+pub use shown::SHOWN;
 
 use crate::error::{Error, ErrorKind};
 use crate::job::FileFormat;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
 
 use super::{Room, Rows};
+use crate::format::encode::json_lines;
 
 /// The most bytes of a reason that are kept, whoever gave it.
 pub const REASON_BYTES: usize = 4 << 10;
@@ -104,7 +104,7 @@ impl Effects {
 /// One row as a JSON object, as well as it can be shown: a dead letter must not fail for its own sake.
 pub fn row_as_json(batch: &RecordBatch, row: usize) -> String {
     let mut out = Vec::new();
-    let mut writer = LineDelimitedWriter::new(&mut out);
+    let mut writer = json_lines(&mut out);
     let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
     drop(writer);
     match written {

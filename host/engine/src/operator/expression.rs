@@ -20,6 +20,8 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 use serde_json::Value;
 
+use super::comparing::comparing;
+use super::floats::NormalFloats;
 use super::{Room, cut_reason};
 use crate::panics::{self, Panic, says_too_large};
 use crate::{Error, ErrorKind, Result};
@@ -66,9 +68,13 @@ pub struct Expressions {
     told: Vec<Value>,
 }
 
-/// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around.
+/// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around, and
+/// which compares floats by our rule.
 fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
     let checks = |e: Arc<dyn PhysicalExpr>| {
+        if let Some(comparing) = comparing(&e)? {
+            return Ok(Transformed::yes(comparing));
+        }
         let binary = (e.as_ref() as &dyn Any).downcast_ref::<BinaryExpr>();
         let may_wrap = |b: &&BinaryExpr| matches!(b.op(), Operator::Plus | Operator::Minus | Operator::Multiply);
         let checked = binary.filter(may_wrap).map(|b| Arc::new(b.clone().with_fail_on_overflow(true)) as _);
@@ -84,6 +90,21 @@ impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
         Self { exprs: exprs.into_iter().map(checked).collect(), with_row_numbers, told: Vec::new() }
+    }
+
+    /// These and then `others`.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.exprs.extend(others.exprs);
+        self.told.extend(others.told);
+        self
+    }
+
+    /// The same, with normal floats: for values that are put in order, or told apart.
+    pub fn with_normal_floats(self) -> Result<Self> {
+        let failed = |e: DataFusionError| Error::internal(e.strip_backtrace()).caused_by(e);
+        let exprs = self.exprs.iter().map(|e| NormalFloats::of(e.clone()).map_err(failed));
+        Ok(Self { exprs: exprs.collect::<Result<_>>()?, ..self })
     }
 
     /// With what each computes, for fingerprints: see [`super::fingerprint`].

@@ -7,11 +7,13 @@
 
 pub mod aggregate;
 mod collect;
+mod comparing;
 mod dedup;
 mod effects;
 mod event_time;
 mod expression;
 pub mod fingerprint;
+mod floats;
 mod grouping;
 mod isolate;
 pub mod join;
@@ -34,11 +36,13 @@ use crate::{Error, Result};
 
 pub use aggregate::GroupPartial;
 pub use collect::Collect;
+pub use comparing::{is_comparing_function, is_comparison};
 pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, REASON_BYTES, Reject, Seen, cut_reason, row_as_json};
 pub use event_time::ObserveEventTime;
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 use fingerprint::{Fingerprint, Former, OldStates};
+pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
 pub use join::JoinPartial;
 pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Returned, extended};

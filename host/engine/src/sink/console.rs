@@ -14,6 +14,7 @@ use arrow::util::pretty::pretty_format_batches_with_options;
 
 use super::{Payload, Prepared, Publish, Sink, SinkError};
 use crate::error::Result;
+use crate::format::encode::SHOWN;
 use crate::job::OutputMode;
 use crate::record::OutputRecord;
 
@@ -77,6 +78,7 @@ impl ConsolePublisher {
         all.extend(batches);
         let options = FormatOptions::new()
             .with_null("NULL")
+            .with_formatter_factory(Some(SHOWN))
             .with_timestamp_format(Some(TIMES))
             .with_timestamp_tz_format(Some(TIMES))
             .with_datetime_format(Some(TIMES));

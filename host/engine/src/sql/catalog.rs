@@ -16,6 +16,7 @@ use datafusion_sql::sqlparser::ast::DataType as SqlType;
 
 use super::InputTable;
 use super::bin::recognise_bins;
+use super::constants::normal_constants;
 use super::growing::counted;
 use super::lower_subquery::{in_words, refuse_places};
 use super::parse::Parsed;
@@ -181,7 +182,7 @@ pub(super) fn optimize(
 ) -> Result<LogicalPlan, DataFusionError> {
     let mut options = ConfigOptions::new();
     options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
-    let analyzed = Analyzer::new().execute_and_check(plan, &options, |_, _| {})?;
+    let analyzed = normal_constants(Analyzer::new().execute_and_check(plan, &options, |_, _| {})?)?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),

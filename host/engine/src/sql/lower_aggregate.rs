@@ -26,7 +26,7 @@ use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{
-    AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, GroupAggregate, GroupAggregateParts,
+    AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, Extreme, GroupAggregate, GroupAggregateParts,
     OutputColumn, TimeKey,
 };
 use crate::time::in_words;
@@ -34,6 +34,18 @@ use crate::{Error, Result};
 
 /// Windows that a row may lie in where each of them is stored.
 const MOST_WINDOWS: i64 = 256;
+
+/// Aggregates that compare the values that they are given.
+const COMPARING: [&str; 8] = [
+    "min",
+    "max",
+    "median",
+    "percentile_cont",
+    "approx_distinct",
+    "approx_median",
+    "approx_percentile_cont",
+    "approx_percentile_cont_with_weight",
+];
 
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
@@ -169,9 +181,9 @@ impl Lowering<'_> {
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(&expr, schema, schema.as_arrow(), &props, &planning);
         let lowered = lowered.build().map_err(failed)?;
-        let mut args = lowered.aggregate.expressions();
-        args.extend(lowered.order_bys.iter().map(|s| s.expr.clone()));
+        let (args, by) = (lowered.aggregate.expressions(), lowered.order_bys.iter().map(|s| s.expr.clone()).collect());
         let (of, result) = (lowered.aggregate.fun().name().to_owned(), lowered.aggregate.field());
+        let is_distinct = lowered.aggregate.is_distinct();
         let built_in = BuiltIn::new(lowered.aggregate).map_err(failed)?;
         let what = match of.as_str() {
             "sum" => Some(Exact::Sum),
@@ -186,6 +198,13 @@ impl Lowering<'_> {
             Some(exact) => Arc::new(exact),
             None => Arc::new(built_in),
         };
+        if let Some(extreme) = Extreme::instead_of(&function, &of) {
+            function = Arc::new(extreme);
+        }
+        let compares = distinct.is_some() || is_distinct || COMPARING.contains(&of.as_str());
+        let args = Expressions::new(args, numbered.used);
+        let args = if compares { args.with_normal_floats()? } else { args };
+        let args = args.and(Expressions::new(by, numbered.used).with_normal_floats()?);
         if let Some(args) = distinct.filter(|_| !SAME_IF_DISTINCT.contains(&of.as_str())) {
             let arguments = argument_schema(&self.fields_of(&args, schema)?);
             function = Arc::new(Distinct::new(function, arguments.fields()));
@@ -193,7 +212,7 @@ impl Lowering<'_> {
         let (told, told_filter) = told(asked, input);
         Ok(AggregateCall {
             function,
-            args: Expressions::new(args, numbered.used).told_as(told),
+            args: args.told_as(told),
             filter: lowered.filter.map(|f| Expressions::new(vec![f], numbered.used).told_as(told_filter)),
         })
     }

@@ -40,7 +40,8 @@ impl Lowering<'_> {
     fn order_of(&self, sort: &LogicalSort) -> Result<(Expressions, Vec<SortOptions>)> {
         let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
         let option = |s: &datafusion_expr::SortExpr| SortOptions { descending: !s.asc, nulls_first: s.nulls_first };
-        Ok((self.expressions(&exprs, sort.input.schema())?, sort.expr.iter().map(option).collect()))
+        let by = self.expressions(&exprs, sort.input.schema())?.with_normal_floats()?;
+        Ok((by, sort.expr.iter().map(option).collect()))
     }
 
     pub(super) fn limit(&self, limit: &LogicalLimit) -> Result<Relation> {

@@ -7,6 +7,7 @@
 mod bin;
 mod catalog;
 mod clause;
+mod constants;
 mod error;
 mod event_time;
 mod growing;

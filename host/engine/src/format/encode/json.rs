@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, FieldRef, Float16Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::json::writer::{EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, Writer, WriterBuilder};
 
@@ -17,7 +17,7 @@ pub(super) struct JsonEncoder<W: Write + Send>(Writer<W, LineDelimited>);
 
 impl<W: Write + Send> JsonEncoder<W> {
     pub(super) fn new(out: W) -> Self {
-        Self(WriterBuilder::new().with_encoder_factory(Arc::new(OurTypes)).build(out))
+        Self(json_lines(out))
     }
 }
 
@@ -34,6 +34,11 @@ impl<W: Write + Send> Encoder<W> for JsonEncoder<W> {
         self.0.finish()?;
         Ok(self.0.into_inner())
     }
+}
+
+/// Writes rows of any types, as a JSON file has those that it can hold.
+pub fn json_lines<W: Write>(out: W) -> Writer<W, LineDelimited> {
+    WriterBuilder::new().with_encoder_factory(Arc::new(OurTypes)).build(out)
 }
 
 /// The types that we write otherwise than Arrow does.
@@ -53,6 +58,7 @@ impl EncoderFactory for OurTypes {
             }
             DataType::Float64 => Box::new(Floats(array.as_primitive::<Float64Type>())),
             DataType::Float32 => Box::new(Floats(array.as_primitive::<Float32Type>())),
+            DataType::Float16 => Box::new(Floats(array.as_primitive::<Float16Type>())),
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
