@@ -286,3 +286,49 @@ connector = "memory"
     let reason = "late: the watermark was 2026-03-01T09:01:30Z";
     assert_eq!(said, [json!(at(90)), json!("c"), json!(16), json!("x"), json!(1), json!(reason), Value::Null]);
 }
+
+/// Rows that come out of windows and sessions, one row an epoch, and are deduplicated by their last instants.
+fn last_instants(group: &str, times: &[(&str, &str)]) -> (Vec<Value>, u64) {
+    let scratch = Scratch::new();
+    for (n, (time, user)) in times.iter().enumerate() {
+        scratch.write(&format!("in/{n}.json"), format!("{{\"t\":\"2026-03-01T00:{time}Z\",\"user\":\"{user}\"}}\n"));
+    }
+    let operators = format!(
+        r#"
+[operator.w]
+sql = "SELECT window_time({}) AS at, user, count(*) AS n FROM s GROUP BY {group}, user"
+[operator.x]
+sql = "SELECT DISTINCT at, user, n FROM w"
+"#,
+        group.split('(').next().unwrap()
+    );
+    let job = format!(
+        "name = \"last\"\n[source.s]\npath = \"in\"\nformat = \"json\"\nschema = {{ t = \"timestamp\", user = \"utf8\" }}\nmax_files_per_epoch = 1\nevent_time = \"t\"\nwatermark = \"0s\"\n{operators}[sink.out]\ninput = \"x\"\nconnector = \"memory\"\n"
+    );
+    let ran = scratch.run(&job).unwrap();
+    (ran.rows("out"), ran.summary.late)
+}
+
+#[test]
+fn a_windows_row_is_not_late_where_the_watermark_came_from_its_last_instant() {
+    // As asked of Spark 4.3: after the second row the watermark is 00:00:59.999, not 59.999999.
+    let times = [("00:30", "a"), ("00:59.999999", "a"), ("01:00", "b"), ("01:30", "b"), ("03:00", "c")];
+    let (rows, late) = last_instants("window(t, '1 minute')", &times);
+    let row =
+        |minute: &str, user: &str| json!({"at": format!("2026-03-01T00:{minute}:59.999999Z"), "user": user, "n": 2});
+    assert_same_rows("windows", rows, vec![row("00", "a"), row("01", "b")], 0.0);
+    assert_eq!(late, 0);
+}
+
+#[test]
+fn a_sessions_row_is_not_late_at_the_very_watermark() {
+    // The session of `a` ends at 20.000001, just past the watermark of 20.000; Spark drops its row.
+    let times = [("00:10.000001", "a"), ("00:20", "b"), ("00:20.001", "b"), ("00:50", "b")];
+    let (rows, late) = last_instants("session_window(t, '10 seconds')", &times);
+    let want = vec![
+        json!({"at": "2026-03-01T00:00:20Z", "user": "a", "n": 1}),
+        json!({"at": "2026-03-01T00:00:30.000999Z", "user": "b", "n": 2}),
+    ];
+    assert_same_rows("sessions", rows, want, 0.0);
+    assert_eq!(late, 0);
+}

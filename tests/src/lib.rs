@@ -16,6 +16,7 @@
 //! | `model` | what windows mean, as a slow program |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
 //! | `plugins` | plugins in jobs, as nodes and inside SQL |
+//! | `processing_time` | the trigger's grid, idle inputs, rows from the future, on a clock of the test's own |
 //! | `refused` | jobs that cannot be run, and what their users are told |
 //! | `restart` | a job that stops and goes on gives what it gives undisturbed |
 //! | `scratch` | a folder of a test's own, with a job, its input and what comes out |
@@ -56,6 +57,8 @@ mod model;
 mod owner;
 #[cfg(test)]
 mod plugins;
+#[cfg(test)]
+mod processing_time;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]

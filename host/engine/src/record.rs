@@ -84,7 +84,7 @@ pub struct EventTime {
     pub greatest: Option<i64>,
     /// Processing time at which a row was last seen.
     pub last_seen: Option<i64>,
-    /// Whether the node counts as idle and holds nobody back.
+    /// Whether the node counted as idle at the epoch's start, and so held nobody back, and had no row in it.
     pub idle: bool,
 }
 
@@ -116,6 +116,9 @@ pub struct Counters {
     pub rejected: BTreeMap<String, u64>,
     /// Entries of state after the epoch, per stateful node.
     pub state_rows: BTreeMap<String, u64>,
+    /// Rows set aside by a stateful node because their event time was too far ahead of the epoch.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ahead: BTreeMap<String, u64>,
     /// Static sources that could not be read again, and stayed as they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub not_refreshed: BTreeMap<String, u64>,

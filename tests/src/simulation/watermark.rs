@@ -1,7 +1,8 @@
 //! How far event time has come in what a query reads: part of the [`super::model`].
 //!
 //! W(N) is made of the epochs before N: per source the greatest event time minus its delay, of several sources the least
-//! of these or the greatest. A source without a row for a while holds nobody back; where none has had one, W stays.
+//! of these or the greatest. A source without a row for a while, and without a file now, holds nobody back; where this is
+//! true of all of them the greatest counts.
 
 use super::model::{NEVER, Row};
 use super::scenario::Stream;
@@ -41,16 +42,23 @@ impl Watermark {
         Self { inputs: streams.iter().map(input).collect(), greatest, late: NEVER, close: NEVER }
     }
 
-    fn at(&self, now: i64) -> i64 {
-        let alone = self.inputs.len() == 1;
-        let active = self.inputs.iter().filter(|i| alone || !i.is_idle(now)).map(Input::watermark);
-        let together = if self.greatest { active.max() } else { active.min() };
+    fn at(&self, idle: &dyn Fn(usize, &Input) -> bool) -> i64 {
+        let numbered = self.inputs.iter().enumerate();
+        let active: Vec<i64> = numbered.filter(|(n, i)| !idle(*n, i)).map(|(_, i)| i.watermark()).collect();
+        let all = self.inputs.iter().map(Input::watermark);
+        let together = match self.greatest {
+            _ if active.is_empty() => all.max(),
+            true => active.into_iter().max(),
+            false => active.into_iter().min(),
+        };
         together.unwrap_or(NEVER)
     }
 
-    /// W(N−1) and W(N) of the next epoch, which begins at `now` of processing time and has these rows of each source.
-    pub fn epoch(&mut self, now: i64, rows: &[Vec<Row>]) -> (i64, i64) {
-        (self.late, self.close) = (self.close, self.close.max(self.at(now)));
+    /// W(N−1) and W(N) of the next epoch, which begins at `now` of processing time, reads so many files of each source, and
+    /// has these rows of them.
+    pub fn epoch(&mut self, now: i64, files: &[usize], rows: &[Vec<Row>]) -> (i64, i64) {
+        let at = self.at(&|number, input| files[number] == 0 && input.is_idle(now));
+        (self.late, self.close) = (self.close, self.close.max(at));
         for (input, rows) in self.inputs.iter_mut().zip(rows) {
             input.greatest = input.greatest.max(rows.iter().filter_map(|r| r.time).max());
             if !rows.is_empty() || input.last_row.is_none() {
@@ -62,6 +70,6 @@ impl Watermark {
 
     /// Whether another epoch would close more than the last one did, whenever it begins.
     pub fn would_move(&self) -> bool {
-        self.inputs.iter().all(|i| i.idle_after.is_none()) && self.at(0) > self.close
+        self.inputs.iter().all(|i| i.idle_after.is_none()) && self.at(&|_, _| false) > self.close
     }
 }

@@ -99,7 +99,7 @@ fn parts(totals: &Totals, rate: u64) -> Vec<Part> {
     let watermark = text::watermark(last.watermark);
     let time = watermark.split_once(' ').filter(|_| watermark.len() > 15).map_or(watermark.as_str(), |(_, time)| time);
     let commit = text::duration(last.commit);
-    vec![
+    let mut parts = vec![
         same(0, format!("epoch {}", last.epoch)),
         same(1, format!("in {}", text::short(totals.rows_in))),
         part(1, format!("{rate} rows/s"), format!("{rate}/s")),
@@ -109,7 +109,11 @@ fn parts(totals: &Totals, rate: u64) -> Vec<Part> {
         same(counted(totals.late), format!("late {late}")),
         part(counted(totals.rejected), format!("rejected {rejected}"), format!("rej {rejected}")),
         part(6, format!("checkpoint {commit}"), format!("ckpt {commit}")),
-    ]
+    ];
+    if totals.ahead > 0 {
+        parts.push(same(1, format!("ahead {}", text::short(totals.ahead))));
+    }
+    parts
 }
 
 /// As much of `parts` as fits in `columns`, in their order: shortened before any is left out.

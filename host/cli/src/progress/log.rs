@@ -47,8 +47,9 @@ fn line(totals: &Totals) -> String {
         1 => format!("epoch {}", totals.first),
         _ => format!("epochs {}-{}", totals.first, totals.last.epoch),
     };
+    let ahead = if totals.ahead > 0 { format!(" ahead {}", text::count(totals.ahead)) } else { String::new() };
     format!(
-        "{time} {epochs}: in {} ({}) out {} late {} rejected {} state {} ({}) watermark {} epoch {} checkpoint {}",
+        "{time} {epochs}: in {} ({}) out {} late {}{ahead} rejected {} state {} ({}) watermark {} epoch {} checkpoint {}",
         text::count(totals.rows_in),
         text::bytes(totals.bytes_in),
         text::count(totals.rows_out),

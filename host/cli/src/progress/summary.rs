@@ -39,6 +39,9 @@ pub(super) fn ended(job: &str, summary: &Summary) -> Vec<String> {
     if summary.partly_late > 0 {
         detail("part late", format!("{}, for some of their windows", text::count(summary.partly_late)));
     }
+    if summary.ahead > 0 {
+        detail("ahead", format!("{}, further than max_ahead", text::count(summary.ahead)));
+    }
     if summary.rejected > 0 {
         let place = summary.dead_letters.as_ref().map(|path| format!(", kept in {path}")).unwrap_or_default();
         detail("rejected", format!("{}{place}", text::count(summary.rejected)));
@@ -76,6 +79,7 @@ pub(super) mod tests {
             rows_out: BTreeMap::from([("console".to_owned(), 12), ("files".to_owned(), 3456)]),
             late: 3,
             partly_late: 0,
+            ahead: 4,
             rejected: 2,
             not_refreshed: 1,
             elapsed: Duration::from_millis(2500),
@@ -97,6 +101,7 @@ pub(super) mod tests {
                 "page-hits: 10 epochs, 50,000 rows (5.0 MiB) in 2.5 s, 20,000 rows/s",
                 "  rows out   console 12, files 3,456",
                 "  late       3",
+                "  ahead      4, further than max_ahead",
                 "  rejected   2, kept in page-hits.dead-letters.jsonl",
                 "  refresh    1 time static sources could not be read again, and stayed as they were",
                 "  watermark  end of input",
@@ -106,6 +111,7 @@ pub(super) mod tests {
         let short = Summary {
             epochs: 1,
             late: 0,
+            ahead: 0,
             rejected: 0,
             not_refreshed: 0,
             watermark: None,

@@ -17,6 +17,7 @@ pub(super) struct Totals {
     pub(super) bytes_in: u64,
     pub(super) rows_out: u64,
     pub(super) late: u64,
+    pub(super) ahead: u64,
     pub(super) rejected: u64,
     /// Time of the longest epoch.
     pub(super) longest: Duration,
@@ -34,6 +35,7 @@ impl Totals {
         self.bytes_in += report.bytes_in;
         self.rows_out += report.rows_out;
         self.late += report.late;
+        self.ahead += report.ahead;
         self.rejected += report.rejected;
         self.longest = self.longest.max(report.total);
         self.longest_commit = self.longest_commit.max(report.commit);

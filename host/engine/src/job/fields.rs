@@ -210,14 +210,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// `event_time`, `watermark`, `idle_after`.
+    /// `event_time`, `watermark`, `idle_after`, `max_ahead`.
     pub(super) fn event_time(&self) -> Result<Option<EventTimeSpec>> {
         let column = self.text("event_time")?;
         let delay = self.micros("watermark")?;
         let idle_after = self.micros("idle_after")?;
-        for (key, needs, missing) in
-            [("watermark", "event_time", column.is_none()), ("idle_after", "watermark", delay.is_none())]
-        {
+        let max_ahead = self.micros("max_ahead")?;
+        for (key, needs, missing) in [
+            ("watermark", "event_time", column.is_none()),
+            ("idle_after", "watermark", delay.is_none()),
+            ("max_ahead", "event_time", column.is_none()),
+        ] {
             if let (Some(entry), true) = (self.get(key), missing) {
                 return Err(self
                     .job
@@ -225,7 +228,15 @@ impl<'a> Fields<'a> {
                     .with_help("`event_time` names the column, `watermark` how far it may lie behind"));
             }
         }
-        Ok(column.map(|column| EventTimeSpec { column, delay, idle_after }))
+        if let (Some(entry), Some(..=0)) = (self.get("max_ahead"), max_ahead) {
+            let message =
+                "`max_ahead` must be greater than zero: rows come a little after their time, by another clock";
+            return Err(self
+                .job
+                .error(entry.node.span.clone(), message)
+                .with_help("for example `max_ahead = \"1 hour\"`"));
+        }
+        Ok(column.map(|column| EventTimeSpec { column, delay, idle_after, max_ahead }))
     }
 }
 

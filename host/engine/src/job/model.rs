@@ -113,6 +113,8 @@ pub struct EventTimeSpec {
     pub delay: Option<i64>,
     /// After how long without rows it holds nobody back, microseconds.
     pub idle_after: Option<i64>,
+    /// How far ahead of the epoch's processing time event times may be, microseconds; none = as far as they like.
+    pub max_ahead: Option<i64>,
 }
 
 /// A `[source.NAME]` table.

@@ -11,12 +11,30 @@ use crate::error::Result;
 const PLUGIN: [&str; 3] = ["path", "limits", "with"];
 const LIMITS: [&str; 2] = ["memory", "time"];
 
-const SQL_NODE: [&str; 8] =
-    ["sql", "output_mode", "event_time", "watermark", "idle_after", "late", "watermark_policy", "unbounded_state"];
-const DEDUP_NODE: [&str; 8] =
-    ["dedup", "input", "event_time", "watermark", "idle_after", "late", "watermark_policy", "unbounded_state"];
+const SQL_NODE: [&str; 9] = [
+    "sql",
+    "output_mode",
+    "event_time",
+    "watermark",
+    "idle_after",
+    "max_ahead",
+    "late",
+    "watermark_policy",
+    "unbounded_state",
+];
+const DEDUP_NODE: [&str; 9] = [
+    "dedup",
+    "input",
+    "event_time",
+    "watermark",
+    "idle_after",
+    "max_ahead",
+    "late",
+    "watermark_policy",
+    "unbounded_state",
+];
 const DEDUP: [&str; 2] = ["keys", "within"];
-const PLUGIN_NODE: [&str; 10] = [
+const PLUGIN_NODE: [&str; 11] = [
     "plugin",
     "input",
     "with",
@@ -25,6 +43,7 @@ const PLUGIN_NODE: [&str; 10] = [
     "event_time",
     "watermark",
     "idle_after",
+    "max_ahead",
     "late",
     "watermark_policy",
 ];

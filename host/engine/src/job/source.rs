@@ -10,7 +10,7 @@ use super::tree::Value;
 use super::{absolute, value};
 use crate::error::Result;
 
-const FILE: [&str; 15] = [
+const FILE: [&str; 16] = [
     "connector",
     "path",
     "format",
@@ -24,11 +24,12 @@ const FILE: [&str; 15] = [
     "event_time",
     "watermark",
     "idle_after",
+    "max_ahead",
     "static",
     "refresh",
 ];
 
-const GENERATE: [&str; 13] = [
+const GENERATE: [&str; 14] = [
     "connector",
     "seed",
     "rows_per_second",
@@ -42,6 +43,7 @@ const GENERATE: [&str; 13] = [
     "event_time",
     "watermark",
     "idle_after",
+    "max_ahead",
 ];
 
 /// Which of a connector's kinds a word names.

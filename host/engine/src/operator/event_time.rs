@@ -1,32 +1,56 @@
-//! Event times in rows. Where a node names its event time, the greatest one is noted for the node's watermark; where
-//! one groups by it, rows that have none are found.
+//! Event times in rows. Where a node names its event time, the greatest one is noted for the node's watermark, and rows
+//! too far ahead of their epoch are told from the others; where one groups by it, rows that have none are found.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, PrimitiveArray};
-use arrow::compute::max;
+use arrow::array::{Array, AsArray, BooleanArray, PrimitiveArray};
+use arrow::compute::{max, not};
 use arrow::datatypes::TimestampMicrosecondType;
 
-use super::{Effects, Expressions, Rows, Transform};
+use super::rows::arrow_failed;
+use super::{Effects, Expressions, Rows};
 use crate::time::in_range;
 use crate::{Error, Result};
 
 /// Notes event time for one watermark node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ObserveEventTime {
     /// The watermark node's number.
     pub node: usize,
     /// The event-time column, a timestamp in microseconds.
     pub column: usize,
+    /// How far ahead of the epoch's start an event time may be, microseconds; none = as far as it likes.
+    pub max_ahead: Option<i64>,
 }
 
-impl Transform for ObserveEventTime {
-    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+/// Rows whose event time is too far ahead.
+#[derive(Debug)]
+pub struct AheadRows {
+    /// The rows.
+    pub rows: Rows,
+    /// How far ahead of the epoch's start they may be, microseconds.
+    pub max_ahead: i64,
+}
+
+impl ObserveEventTime {
+    /// Notes the event times of `rows`, which an epoch reads that was `started` then (processing time). Returns those
+    /// that are not ahead, and those that are, which are not noted.
+    pub fn observe(&self, rows: Rows, started: i64, effects: &mut Effects) -> Result<(Rows, Option<AheadRows>)> {
         let column = rows.batch.column(self.column);
         let times = column
             .as_primitive_opt::<TimestampMicrosecondType>()
             .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", column.data_type())))?;
         let mut greatest = max(times);
+        if let (Some(max_ahead), Some(greatest)) = (self.max_ahead, greatest)
+            && greatest > started.saturating_add(max_ahead)
+        {
+            let last = started.saturating_add(max_ahead);
+            let is_ahead: BooleanArray = times.iter().map(|t| Some(t.is_some_and(|t| t > last))).collect();
+            let ahead = AheadRows { rows: rows.clone().filter(&is_ahead)?, max_ahead };
+            let rows = rows.filter(&not(&is_ahead).map_err(arrow_failed)?)?;
+            let (rows, _) = self.observe(rows, started, effects)?;
+            return Ok((rows, Some(ahead)));
+        }
         if greatest.is_some_and(|t| !in_range(t)) {
             // Such rows become dead letters where they are used; they must not move the watermark.
             greatest = times.iter().flatten().filter(|t| in_range(*t)).max();
@@ -34,7 +58,7 @@ impl Transform for ObserveEventTime {
         let seen = &mut effects.seen[self.node];
         seen.greatest = seen.greatest.max(greatest);
         seen.rows += times.len() as u64;
-        Ok(rows)
+        Ok((rows, None))
     }
 }
 

@@ -39,7 +39,7 @@ pub use collect::Collect;
 pub use comparing::{is_comparing_function, is_comparison};
 pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, REASON_BYTES, Reject, Seen, cut_reason, row_as_json};
-pub use event_time::ObserveEventTime;
+pub use event_time::{AheadRows, ObserveEventTime};
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 use fingerprint::{Fingerprint, Former, OldStates};
 pub use floats::{has_floats, normal_scalar, normal_value};

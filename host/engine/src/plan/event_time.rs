@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::WatermarkNode;
+use super::{Flow, Next, WatermarkNode};
 use crate::format::type_name;
 use crate::job::{EventTimeSpec, JobText, OperatorSpec, WatermarkPolicy, suggest};
+use crate::operator::ObserveEventTime;
 use crate::sql::{EVENT_TIME, Relation};
 use crate::time::watermark::{Derived, Policy, WatermarkRule};
 use crate::{Error, Result};
@@ -45,8 +46,13 @@ impl WatermarkNodes {
             return found;
         }
         let rule = spec.delay.map(|delay| WatermarkRule { delay, idle_after: spec.idle_after });
-        self.nodes.push(WatermarkNode { name: name.to_owned(), rule });
+        self.nodes.push(WatermarkNode { name: name.to_owned(), rule, max_ahead: spec.max_ahead });
         self.nodes.len() - 1
+    }
+
+    /// `flow`, before which the event time of a node is noted, by its number and column.
+    pub fn observe(&self, (node, column): (usize, usize), flow: Flow) -> Flow {
+        vec![Next::EventTime(ObserveEventTime { node, column, max_ahead: self.nodes[node].max_ahead }, flow)]
     }
 }
 

@@ -1,6 +1,6 @@
 //! Nodes to flows: per place where rows come out, a tree of what happens to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -22,6 +22,8 @@ pub type Flow = Vec<Next>;
 pub enum Next {
     /// They go through a stateless operator, and on.
     Through(Arc<dyn Transform>, Flow),
+    /// Their event time is noted, and those too far ahead are told from the others; then they go on.
+    EventTime(ObserveEventTime, Flow),
     /// They reach a sink.
     Sink(usize),
     /// They reach a stateful operator.
@@ -38,19 +40,25 @@ pub(super) fn connect(
     job: Job,
     plugins: Plugins,
     schemas: BTreeMap<String, SchemaRef>,
-    mut nodes: PlannedNodes,
+    nodes: PlannedNodes,
     sinks: Vec<PlannedSink>,
 ) -> Result<Plan> {
     let watermarks = nodes.nodes.iter().map(|n| (n.name.clone(), n.watermark.clone())).collect();
-    let mut connector =
-        Connector { job: &job, flows: BTreeMap::new(), stateful: Vec::new(), sinks: &sinks, watermarks };
+    let mut connector = Connector {
+        job: &job,
+        flows: BTreeMap::new(),
+        stateful: Vec::new(),
+        sinks: &sinks,
+        watermarks,
+        nodes: &nodes.watermarks,
+        after_state: nodes.after_state(),
+    };
     for sink in job.sinks.iter().enumerate() {
         if let Some(input) = &sink.1.input {
             connector.flow(&input.value).push(Next::Sink(sink.0));
         }
     }
-    let operators = nodes.nodes.split_off(job.sources.len());
-    for node in operators.iter().rev() {
+    for node in nodes.nodes[job.sources.len()..].iter().rev() {
         connector.node(node)?;
     }
     // Users were met before their inputs; the epoch's end goes the other way.
@@ -64,8 +72,8 @@ pub(super) fn connect(
     for (spec, node) in job.sources.iter().zip(&nodes.nodes) {
         let mut flow = flows.remove(&node.name).unwrap_or_default();
         renumber(&mut flow, last);
-        if let Some((number, column)) = node.observes {
-            flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+        if let Some(observed) = node.observes {
+            flow = nodes.watermarks.observe(observed, flow);
         }
         let names = node.schema.fields().iter().map(|f| f.name().clone()).collect();
         let (_, columns) = project(&schemas[&node.name], Some(&names));
@@ -75,7 +83,6 @@ pub(super) fn connect(
         }
         sources.push(PlannedSource { spec: spec.clone(), columns, flow });
     }
-    nodes.nodes.extend(operators);
     let PlannedNodes { nodes, watermarks } = nodes;
     Ok(Plan { job, plugins, sources, statics, stateful, sinks, watermarks: watermarks.nodes, nodes })
 }
@@ -83,7 +90,7 @@ pub(super) fn connect(
 fn renumber(flow: &mut Flow, last: usize) {
     for next in flow {
         match next {
-            Next::Through(_, rest) => renumber(rest, last),
+            Next::Through(_, rest) | Next::EventTime(_, rest) => renumber(rest, last),
             Next::State { operator, .. } => *operator = last - *operator,
             Next::Sink(_) => {}
         }
@@ -99,6 +106,10 @@ struct Connector<'a> {
     sinks: &'a [PlannedSink],
     /// What each node's watermark is made of.
     watermarks: BTreeMap<String, Derived>,
+    /// The nodes that name their event time.
+    nodes: &'a event_time::WatermarkNodes,
+    /// The nodes all of whose rows come out of stateful operators.
+    after_state: BTreeSet<String>,
 }
 
 impl Connector<'_> {
@@ -108,8 +119,8 @@ impl Connector<'_> {
 
     fn node(&mut self, node: &super::PlannedNode) -> Result<()> {
         let mut flow = self.flows.remove(&node.name).unwrap_or_default();
-        if let Some((number, column)) = node.observes {
-            flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+        if let Some(observed) = node.observes {
+            flow = self.nodes.observe(observed, flow);
         }
         self.relation(node, &node.relation, flow)
     }
@@ -122,8 +133,8 @@ impl Connector<'_> {
                 if let Some(columns) = columns {
                     flow = vec![Next::Through(Arc::new(Select::new(columns.clone(), schema.clone())), flow)];
                 }
-                if let Some((number, column)) = node.observes_input {
-                    flow = vec![Next::Through(Arc::new(ObserveEventTime { node: number, column }), flow)];
+                if let Some(observed) = node.observes_input {
+                    flow = self.nodes.observe(observed, flow);
                 }
                 self.flow(table).extend(flow);
                 Ok(())
@@ -153,6 +164,7 @@ impl Connector<'_> {
                     name,
                     operator: operator.clone(),
                     watermark,
+                    after_state: inputs.iter().map(|input| input.is_after_state(&self.after_state)).collect(),
                     late,
                     flow,
                 });

@@ -1,10 +1,12 @@
-//! Late rows as an output: all their columns, and why, whence and in which epoch they were late.
+//! Late rows as an output, and those too far ahead: all their columns, and why, whence and in which epoch they came.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
+
+use crate::time::in_words;
 
 /// Where a row came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,28 +55,43 @@ pub fn schema(inputs: &[SchemaRef]) -> Result<SchemaRef, String> {
     Ok(Arc::new(Schema::new(fields)))
 }
 
-/// Late rows as rows of `schema`. `node` found them late in `epoch`, by `watermark`.
+/// Why rows are late: by this watermark.
+pub fn reason(watermark: Option<i64>) -> String {
+    match watermark.and_then(shown) {
+        Some(w) => format!("late: the watermark was {w}"),
+        None => "late".to_owned(),
+    }
+}
+
+/// Why rows are ahead: by more than `max_ahead` of the processing time at which their epoch `started`.
+pub fn ahead(max_ahead: i64, started: i64) -> String {
+    let after = shown(started).map(|t| format!(", {t}")).unwrap_or_default();
+    format!("ahead: more than {} after the start of its epoch{after}", in_words(max_ahead))
+}
+
+fn shown(micros: i64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp_micros(micros)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+/// Late rows as rows of `schema`. `node` found them late in `epoch`, for `reason`.
 pub fn batch(
     schema: &SchemaRef,
     rows: &RecordBatch,
     epoch: u64,
     node: &str,
-    watermark: Option<i64>,
+    reason: &str,
     places: &[Place],
 ) -> Result<RecordBatch, ArrowError> {
     let n = rows.num_rows();
     let text =
         |of: &dyn Fn(&Place) -> Option<&str>| -> ArrayRef { Arc::new(places.iter().map(of).collect::<StringArray>()) };
     let same = |text: &str| -> ArrayRef { Arc::new(std::iter::repeat_n(Some(text), n).collect::<StringArray>()) };
-    let reason = match watermark.and_then(chrono::DateTime::from_timestamp_micros) {
-        Some(w) => format!("late: the watermark was {}", w.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
-        None => "late".to_owned(),
-    };
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let columns = schema.fields().iter().map(|field| match field.name().as_str() {
         "_epoch" => Arc::new(Int64Array::from_value(number(epoch), n)) as ArrayRef,
         "_node" => same(node),
-        "_reason" => same(&reason),
+        "_reason" => same(reason),
         "_source" => text(&|p| p.source.as_deref()),
         "_file" => text(&|p| p.file.as_deref()),
         "_line" => Arc::new(places.iter().map(|p| p.line.map(number)).collect::<Int64Array>()),

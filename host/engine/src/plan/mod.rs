@@ -29,6 +29,7 @@ pub use sinks::PlannedSink;
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
 use crate::operator::static_join::StaticTable;
+use crate::record::WatermarkPair;
 use crate::sql::{self, Parsed, SqlText};
 use crate::time::watermark::{Derived, WatermarkRule};
 use crate::{Error, Result};
@@ -83,10 +84,26 @@ pub struct PlannedStateful {
     pub operator: Arc<dyn Stateful>,
     /// What its watermark is made of.
     pub watermark: Derived,
+    /// Per input, whether all of its rows come out of other stateful operators.
+    pub after_state: Vec<bool>,
     /// The sink that its late rows go to.
     pub late: Option<usize>,
     /// Where its rows go.
     pub flow: Flow,
+}
+
+impl PlannedStateful {
+    /// The node's name, without what tells several operators of one query apart.
+    pub fn node(&self) -> &str {
+        self.name.split('/').next().unwrap_or(&self.name)
+    }
+
+    /// The watermarks by which rows of input number `input` are judged, in an epoch that has `pair`.
+    pub fn judged_by(&self, input: usize, pair: WatermarkPair) -> WatermarkPair {
+        // What ends just past W(N-1) is open in epoch N-1 and comes out in N, with the time W(N-1): it is not late.
+        let less = i64::from(self.after_state.get(input).copied().unwrap_or(false));
+        WatermarkPair { late: pair.late.map(|w| w.saturating_sub(less)), ..pair }
+    }
 }
 
 /// A node that names its event time.
@@ -96,6 +113,8 @@ pub struct WatermarkNode {
     pub name: String,
     /// Its rule; none = event time without a watermark.
     pub rule: Option<WatermarkRule>,
+    /// How far ahead of their epoch event times may be, microseconds.
+    pub max_ahead: Option<i64>,
 }
 
 /// Finds out what a source's columns are: reading the job file is not enough where the files say it.

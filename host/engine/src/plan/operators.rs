@@ -37,6 +37,18 @@ impl PlannedNodes {
     pub fn get(&self, name: &str) -> Option<&PlannedNode> {
         self.nodes.iter().find(|n| n.name == name)
     }
+
+    /// The nodes all of whose rows come out of stateful operators.
+    pub fn after_state(&self) -> BTreeSet<String> {
+        let mut after = BTreeSet::new();
+        // Inputs stand before their users.
+        for node in &self.nodes {
+            if node.relation.is_after_state(&after) {
+                after.insert(node.name.clone());
+            }
+        }
+        after
+    }
 }
 
 /// Plans sources and operators, inputs first. `whole` are the nodes with all their columns, where those in use are known.

@@ -11,7 +11,7 @@ use super::decode::decode;
 use super::gather::Origin;
 use super::parts::Parts;
 use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
-use crate::operator::{Effects, LateRows, Partial, Room, Rows};
+use crate::operator::{AheadRows, Effects, LateRows, Partial, Room, Rows};
 use crate::plan::{Flow, Next, Plan, PlannedStateful};
 use crate::record::WatermarkPair;
 use crate::{Error, ErrorKind, Result};
@@ -45,6 +45,8 @@ pub(super) struct Passed {
     pub partials: Vec<(usize, Partial)>,
     /// Rows that came too late, each with the stateful operator that they were too late for.
     pub late: Vec<(usize, LateRows)>,
+    /// Rows whose event time is too far ahead, each with the stateful operator that they came to.
+    pub ahead: Vec<(usize, AheadRows)>,
     /// All else; its late rows have moved to `late`.
     pub effects: Effects,
 }
@@ -52,7 +54,7 @@ pub(super) struct Passed {
 impl Passed {
     /// No rows.
     pub fn nothing_but(effects: Effects) -> Self {
-        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects }
+        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), ahead: Vec::new(), effects }
     }
 }
 
@@ -63,13 +65,15 @@ pub(super) struct EpochContext<'a> {
     /// The watermarks of each stateful operator.
     pub pairs: &'a [WatermarkPair],
     pub watermark_nodes: usize,
+    /// Processing time at the epoch's start.
+    pub started: i64,
 }
 
 impl Passed {
     /// Nothing yet.
     pub fn new(context: EpochContext<'_>) -> Self {
         let effects = Effects::new(context.watermark_nodes);
-        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), effects }
+        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), ahead: Vec::new(), effects }
     }
 }
 
@@ -117,11 +121,21 @@ pub(super) fn process<'a>(
 pub(super) fn pass(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
     let mut passed = Passed::new(context);
     passed.effects.room = Room::of(&rows.batch);
-    drive(flow, rows, context, &mut passed)?;
+    drive(flow, rows, When::Usual, context, &mut passed)?;
     Ok(passed)
 }
 
-fn drive(flow: &Flow, rows: Rows, context: EpochContext<'_>, passed: &mut Passed) -> Result<()> {
+/// What is known of the event times of rows on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Nothing that is out of the way.
+    Usual,
+    /// They are further ahead than a node allows, which is so many microseconds: no state takes such rows, and they move
+    /// no watermark.
+    Ahead(i64),
+}
+
+fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed: &mut Passed) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -135,11 +149,27 @@ fn drive(flow: &Flow, rows: Rows, context: EpochContext<'_>, passed: &mut Passed
                 // But for what the operator has counted itself.
                 let counted = passed.effects.room.used() - used;
                 passed.effects.room.take(grown.saturating_sub(counted))?;
-                drive(rest, out, context, passed)?;
+                drive(rest, out, when, context, passed)?;
+            }
+            Next::EventTime(node, rest) => {
+                if let When::Ahead(_) = when {
+                    drive(rest, rows.clone(), when, context, passed)?;
+                    continue;
+                }
+                let (usual, ahead) = node.observe(rows.clone(), context.started, &mut passed.effects)?;
+                drive(rest, usual, When::Usual, context, passed)?;
+                if let Some(AheadRows { rows, max_ahead }) = ahead {
+                    drive(rest, rows, When::Ahead(max_ahead), context, passed)?;
+                }
             }
             Next::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),
             Next::State { operator, input } => {
-                let (stateful, at) = (&context.stateful[*operator], context.pairs[*operator]);
+                if let When::Ahead(max_ahead) = when {
+                    passed.ahead.push((*operator, AheadRows { rows: rows.clone(), max_ahead }));
+                    continue;
+                }
+                let stateful = &context.stateful[*operator];
+                let at = stateful.judged_by(*input, context.pairs[*operator]);
                 if let Some(partial) = stateful.operator.partial(*input, rows.clone(), at, &mut passed.effects)? {
                     passed.partials.push((*operator, partial));
                 }

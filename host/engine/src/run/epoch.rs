@@ -33,6 +33,8 @@ pub(super) struct LiveSource {
 /// One epoch, planned.
 pub(super) struct EpochPlan {
     pub epoch: u64,
+    /// Processing time at its start.
+    pub started: i64,
     /// Per source, what is read of it.
     pub ranges: Vec<Option<SourceRange>>,
     /// Per stateful operator.
@@ -59,8 +61,12 @@ pub(super) fn compute(
     faults: &Faults,
 ) -> Result<EpochResult> {
     let began = Instant::now();
-    let context =
-        EpochContext { stateful: &plan.stateful, pairs: &epoch.pairs, watermark_nodes: plan.watermarks.len() };
+    let context = EpochContext {
+        stateful: &plan.stateful,
+        pairs: &epoch.pairs,
+        watermark_nodes: plan.watermarks.len(),
+        started: epoch.started,
+    };
     let mut gather = Gather::new(epoch, plan, sinks);
 
     let mut readers: Vec<Reader<'_>> = Vec::new();
@@ -185,6 +191,7 @@ fn emit(
 fn needs_whole_result(flow: &Flow) -> bool {
     flow.iter().any(|next| match next {
         Next::Through(transform, rest) => transform.needs_whole_result() || needs_whole_result(rest),
-        _ => false,
+        Next::EventTime(_, rest) => needs_whole_result(rest),
+        Next::Sink(_) | Next::State { .. } => false,
     })
 }

@@ -10,7 +10,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use super::chunk::{ChunkOutput, EpochContext, Passed};
 use super::epoch::EpochPlan;
 use crate::job::OnError;
-use crate::operator::{Effects, Partial, Seen, cut_reason};
+use crate::operator::{AheadRows, Effects, Partial, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
 use crate::plan::late::{self, Place};
@@ -38,6 +38,8 @@ pub(super) struct Origin {
 /// What an epoch has come to so far.
 pub(super) struct Gather<'a> {
     epoch: u64,
+    /// Processing time at its start.
+    started: i64,
     plan: &'a Plan,
     /// The watermarks of each stateful operator.
     pairs: &'a [WatermarkPair],
@@ -58,6 +60,7 @@ impl<'a> Gather<'a> {
     pub fn new(epoch: &'a EpochPlan, plan: &'a Plan, sinks: &'a mut [Box<dyn Sink>]) -> Self {
         Self {
             epoch: epoch.epoch,
+            started: epoch.started,
             plan,
             pairs: &epoch.pairs,
             sinks,
@@ -130,7 +133,7 @@ impl<'a> Gather<'a> {
         place: impl Fn(u32) -> Place,
         mut letters: Vec<DeadLetter>,
     ) -> Result<()> {
-        let Passed { sinks, partials, late, effects } = passed;
+        let Passed { sinks, partials, late, ahead, effects } = passed;
         for (sink, batch) in sinks {
             self.write(sink, &batch)?;
         }
@@ -148,12 +151,12 @@ impl<'a> Gather<'a> {
         }
         for (operator, rows) in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            let Some(sink) = self.plan.stateful[operator].late else { continue };
-            let watermark = self.pairs[operator].late;
-            let places: Vec<Place> = (0..rows.rows.len()).map(|i| place(rows.rows.origin(i))).collect();
-            let schema = &self.plan.sinks[sink].schema;
-            let batch = late::batch(schema, &rows.rows.batch, self.epoch, &rows.node, watermark, &places);
-            self.write(sink, &batch.map_err(does_not_fit)?)?;
+            self.set_aside(operator, &rows.node, &rows.rows, &late::reason(self.pairs[operator].late), &place)?;
+        }
+        for (operator, AheadRows { rows, max_ahead }) in ahead {
+            let node = self.plan.stateful[operator].node();
+            *self.counters.ahead.entry(node.to_owned()).or_default() += rows.len() as u64;
+            self.set_aside(operator, node, &rows, &late::ahead(max_ahead, self.started), &place)?;
         }
         for (node, rows) in partly_late {
             *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
@@ -163,6 +166,21 @@ impl<'a> Gather<'a> {
             all.rows += one.rows;
         }
         Ok(())
+    }
+
+    /// Rows that `operator` does not take go to its late output, if it names one.
+    fn set_aside(
+        &mut self,
+        operator: usize,
+        node: &str,
+        rows: &Rows,
+        reason: &str,
+        place: &impl Fn(u32) -> Place,
+    ) -> Result<()> {
+        let Some(sink) = self.plan.stateful[operator].late else { return Ok(()) };
+        let places: Vec<Place> = (0..rows.len()).map(|i| place(rows.origin(i))).collect();
+        let batch = late::batch(&self.plan.sinks[sink].schema, &rows.batch, self.epoch, node, reason, &places);
+        self.write(sink, &batch.map_err(does_not_fit)?)
     }
 
     fn write(&mut self, sink: usize, batch: &RecordBatch) -> Result<()> {

@@ -266,6 +266,7 @@ struct Totals {
     rows_out: BTreeMap<String, u64>,
     late: u64,
     partly_late: u64,
+    ahead: u64,
     rejected: u64,
     not_refreshed: u64,
 }
@@ -294,6 +295,8 @@ impl Engine {
         if finished {
             return self.refuse_more_input();
         }
+        // A look that finds nothing keeps to the trigger's grid as an epoch does.
+        let mut looked = self.progress.last_started;
         loop {
             if self.options.stop.is_requested() {
                 return Ok(StopReason::Requested);
@@ -303,13 +306,14 @@ impl Engine {
                 return Ok(StopReason::Requested);
             }
             let now = clock.now();
-            if let Next::WaitUntil(due) = trigger::next(trigger, self.progress.last_started, now) {
+            if let Next::WaitUntil(due) = trigger::next(trigger, looked, now) {
                 self.nap(now, due);
                 continue;
             }
+            looked = Some(now);
             self.options.environment.faults.hit(point::PLAN_BEFORE);
             let ranges = self.plan_ranges(now)?;
-            let decided = self.progress.decide(&self.plan, now);
+            let decided = self.progress.decide(&self.plan, &ranges, now);
             let has_input = ranges.iter().any(Option::is_some);
             if has_input || (trigger != Trigger::Once && decided.closes_something(&self.plan)) {
                 self.epoch(ranges, decided, now, false)?;
@@ -364,7 +368,7 @@ impl Engine {
         self.options.environment.faults.hit(point::PLANNED);
         let Environment { sources, .. } = &self.options.environment;
         let not_refreshed = self.statics.refresh(&self.plan, sources, now, &*self.options.observer);
-        let planned = EpochPlan { epoch, ranges, pairs: decided.pairs.clone() };
+        let planned = EpochPlan { epoch, started: now, ranges, pairs: decided.pairs.clone() };
         let mut result = compute(
             &self.plan,
             &planned,
@@ -410,7 +414,7 @@ impl Engine {
     fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {
         let counters = &record.counters;
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
-        let (late, partly_late) = (sum(&counters.late), sum(&counters.partly_late));
+        let (late, partly_late, ahead) = (sum(&counters.late), sum(&counters.partly_late), sum(&counters.ahead));
         let (rejected, not_refreshed) = (sum(&counters.rejected), sum(&counters.not_refreshed));
         let totals = &mut self.totals;
         totals.epochs += 1;
@@ -418,6 +422,7 @@ impl Engine {
         totals.bytes_in += counters.bytes_in;
         totals.late += late;
         totals.partly_late += partly_late;
+        totals.ahead += ahead;
         totals.rejected += rejected;
         totals.not_refreshed += not_refreshed;
         for (sink, rows) in &counters.rows_out {
@@ -433,6 +438,7 @@ impl Engine {
             rows_out: sum(&counters.rows_out),
             late,
             partly_late,
+            ahead,
             rejected,
             not_refreshed,
             state_rows: sum(&counters.state_rows),
@@ -462,6 +468,7 @@ impl Engine {
             rows_out: totals.rows_out.clone(),
             late: totals.late,
             partly_late: totals.partly_late,
+            ahead: totals.ahead,
             rejected: totals.rejected,
             not_refreshed: totals.not_refreshed,
             elapsed,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::operator::Seen;
 use crate::plan::Plan;
-use crate::record::{EpochRecord, EventTime, WatermarkPair};
+use crate::record::{EpochRecord, EventTime, SourceRange, WatermarkPair};
 use crate::time::watermark::{Policy, advance, combine, moved};
 
 /// Event times and watermarks between two epochs.
@@ -40,11 +40,21 @@ impl Progress {
         }
     }
 
-    /// What an epoch that begins at `now` goes by.
-    pub fn decide(&self, plan: &Plan, now: i64) -> Decided {
+    /// What an epoch that begins at `now` goes by; `ranges` are what it reads of each source.
+    pub fn decide(&self, plan: &Plan, ranges: &[Option<SourceRange>], now: i64) -> Decided {
+        let has_input = |node: &str| {
+            let mut sources = plan.sources.iter().zip(ranges);
+            sources.any(|(source, range)| source.spec.name.value == node && range.is_some())
+        };
         let nodes = plan.watermarks.iter().zip(&self.event_times);
-        let event_times: Vec<EventTime> =
-            nodes.map(|(node, seen)| node.rule.map_or(*seen, |rule| rule.decide_idle(*seen, now))).collect();
+        let event_times: Vec<EventTime> = nodes
+            .map(|(node, seen)| match node.rule {
+                // After a night without the job there may be much of it: nobody must run ahead of it.
+                Some(_) if has_input(&node.name) => EventTime { idle: false, ..*seen },
+                Some(rule) => rule.decide_idle(*seen, now),
+                None => *seen,
+            })
+            .collect();
         let pairs = plan.stateful.iter().zip(&self.pairs).map(|(stateful, before)| {
             let of_node =
                 |w: usize| plan.watermarks[w].rule.map(|rule| (rule.watermark(&event_times[w]), event_times[w].idle));
@@ -79,11 +89,21 @@ impl Progress {
         plan.watermarks.iter().map(|w| w.name.clone()).zip(self.event_times.iter().copied()).collect()
     }
 
-    /// The watermark to show: the least of the job's, as it stands after the last epoch.
+    /// The watermark to show: the least of those that the job's state goes by, as they stand after the last epoch; where
+    /// there is no such state, that of the nodes that name their event time.
     pub fn watermark(&self, plan: &Plan) -> Option<i64> {
-        let nodes = plan.watermarks.iter().zip(&self.event_times);
-        let all = nodes.filter_map(|(node, seen)| node.rule.map(|rule| (rule.watermark(seen), seen.idle)));
-        combine(Policy::Min, all)
+        let node = |w: usize| {
+            let seen = &self.event_times[w];
+            plan.watermarks[w].rule.map(|rule| (rule.watermark(seen), seen.idle))
+        };
+        let of_state = plan.stateful.iter().zip(&self.pairs).filter_map(|(stateful, pair)| {
+            // It never goes back, also not when an input that was idle comes again.
+            stateful.watermark.now(&node).map(|(watermark, _)| advance(*pair, watermark).close)
+        });
+        match of_state.min() {
+            Some(least) => least,
+            None => combine(Policy::Min, (0..plan.watermarks.len()).filter_map(node)),
+        }
     }
 }
 

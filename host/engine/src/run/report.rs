@@ -26,6 +26,8 @@ pub struct EpochReport {
     pub late: u64,
     /// Rows late for some of their windows only.
     pub partly_late: u64,
+    /// Rows whose event time was further ahead of their epoch than `max_ahead` allows.
+    pub ahead: u64,
     /// Rows that went to the dead letters.
     pub rejected: u64,
     /// Static sources that could not be read again, each time counted: they stayed as they were.
@@ -34,7 +36,8 @@ pub struct EpochReport {
     pub state_rows: u64,
     /// Bytes of state in memory after the epoch.
     pub state_bytes: u64,
-    /// The least watermark by which the epoch closed state, microseconds since 1970; none = none yet.
+    /// The least watermark that state goes by, as it stands after the epoch, with what was decided of idle inputs;
+    /// microseconds since 1970; none = none yet.
     pub watermark: Option<i64>,
     /// Time to read and compute.
     pub compute: Duration,
@@ -69,6 +72,8 @@ pub struct Summary {
     pub late: u64,
     /// Rows late for some of their windows only.
     pub partly_late: u64,
+    /// Rows whose event time was further ahead of their epoch than `max_ahead` allows.
+    pub ahead: u64,
     /// Rows that went to the dead letters.
     pub rejected: u64,
     /// Static sources that could not be read again, each time counted: they stayed as they were.

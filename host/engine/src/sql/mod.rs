@@ -34,7 +34,7 @@ mod window;
 mod window_names;
 mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -166,6 +166,16 @@ impl Relation {
         match self {
             Self::Input { .. } | Self::Union { .. } => &[],
             Self::Transform { keys, .. } | Self::Stateful { keys, .. } => keys,
+        }
+    }
+
+    /// Whether all of its rows come out of stateful operators, in it or in `nodes`.
+    pub fn is_after_state(&self, nodes: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Input { table, .. } => nodes.contains(table),
+            Self::Transform { input, .. } => input.is_after_state(nodes),
+            Self::Union { inputs, .. } => inputs.iter().all(|input| input.is_after_state(nodes)),
+            Self::Stateful { .. } => true,
         }
     }
 

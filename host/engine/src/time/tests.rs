@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::trigger::{Next, next};
-use super::watermark::{Policy, WatermarkRule, advance, combine, moved};
+use super::watermark::{Derived, Policy, WatermarkRule, advance, combine, moved};
 use super::window::{WindowError, WindowSpec};
 use crate::job::Trigger;
 use crate::record::{EventTime, WatermarkPair};
@@ -55,15 +55,15 @@ fn a_window_needs_a_size_a_slide_and_no_gaps() {
 
 #[test]
 fn a_watermark_never_goes_back_and_lateness_lags_one_epoch() {
-    let rule = WatermarkRule { delay: 10, idle_after: None };
+    let rule = WatermarkRule { delay: 10_000, idle_after: None };
     let mut seen = EventTime::default();
     let mut pair = WatermarkPair::default();
     assert!(!moved(pair));
     for (epoch, (greatest, late, close)) in [
-        (Some(100), None, None),
-        (Some(50), None, Some(90)),
-        (None, Some(90), Some(90)),
-        (Some(200), Some(90), Some(90)),
+        (Some(100_999), None, None),
+        (Some(50_000), None, Some(90_000)),
+        (None, Some(90_000), Some(90_000)),
+        (Some(200_000), Some(90_000), Some(90_000)),
     ]
     .into_iter()
     .enumerate()
@@ -83,8 +83,30 @@ fn an_idle_input_holds_nobody_back() {
     assert!(rule.decide_idle(seen, 105).idle);
     assert_eq!(combine(Policy::Min, [(Some(7), false), (None, false)]), None);
     assert_eq!(combine(Policy::Min, [(Some(7), false), (None, true)]), Some(7));
-    assert_eq!(combine(Policy::Min, [(Some(7), true), (None, true)]), None);
+    // All are idle: none of them holds another back.
+    assert_eq!(combine(Policy::Min, [(Some(7), true), (None, true), (Some(5), true)]), Some(7));
+    assert_eq!(combine(Policy::Min, [(None, true), (None, true)]), None);
     assert_eq!(combine(Policy::Max, [(Some(7), false), (Some(9), false)]), Some(9));
+    // What was decided stands until there is a row.
+    let idle = rule.decide_idle(seen, 105);
+    assert!(rule.after_epoch(idle, None, false, 105).idle);
+    assert!(!rule.after_epoch(idle, None, true, 105).idle);
+}
+
+#[test]
+fn watermarks_are_whole_milliseconds_rounded_down_also_before_1970() {
+    let at = |greatest, delay| {
+        let rule = WatermarkRule { delay, idle_after: None };
+        rule.watermark(&EventTime { greatest: Some(greatest), ..EventTime::default() })
+    };
+    assert_eq!(at(59_999_999, 0), Some(59_999_000));
+    assert_eq!(at(60_000_000, 0), Some(60_000_000));
+    assert_eq!(at(59_999_999, 1), Some(59_999_000));
+    assert_eq!(at(-1, 0), Some(-1000));
+    assert_eq!(at(i64::MIN, 1), Some(i64::MIN));
+    // A join's longest wait has one microsecond more than its bound.
+    let behind = Derived::Node(0).held_back(30_000_001);
+    assert_eq!(behind.now(&|_| Some((Some(90_000_000), false))), Some((Some(59_999_000), false)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub enum Next {
     WaitUntil(i64),
 }
 
-/// When to look for input: `last` is when the last epoch was begun, `now` the clock.
+/// When to look for input: `last` is when somebody last looked, whether there was any or not, `now` the clock.
 pub fn next(trigger: Trigger, last: Option<i64>, now: i64) -> Next {
     let (Trigger::Every(interval), Some(last)) = (trigger, last) else { return Next::Now };
     let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
@@ -30,6 +30,7 @@ pub fn without_input(trigger: Trigger, exhausted: bool, now: i64) -> Option<Next
         Trigger::AvailableNow | Trigger::Once => None,
         _ if exhausted => None,
         Trigger::Continuous => Some(Next::WaitUntil(now.saturating_add(POLL))),
+        // The next look is on the grid, as after an epoch.
         Trigger::Every(_) => Some(next(trigger, Some(now), now)),
     }
 }

@@ -1,11 +1,22 @@
 //! Watermarks: how far event time has come, and what that makes late.
 //!
-//! A watermark node's watermark is the greatest event time it has seen minus its delay. W(N) is the watermark from all
-//! epochs before N: epoch N judges lateness by W(N-1) and closes state by W(N) ([`WatermarkPair`]).
+//! A watermark node's watermark is the greatest event time it has seen minus its delay, in whole milliseconds, rounded
+//! down (`docs/decisions/0012`). W(N) is the watermark from all epochs before N: epoch N judges lateness by W(N-1) and
+//! closes state by W(N) ([`WatermarkPair`]).
 
 use std::collections::BTreeSet;
 
 use crate::record::{EventTime, WatermarkPair};
+
+/// What watermarks are whole multiples of, microseconds. A window's row, whose time is its end − 1 µs, so never stands
+/// at or before a watermark that the window's end is still ahead of.
+pub const RESOLUTION: i64 = 1000;
+
+/// `t` as a watermark.
+fn rounded(t: i64) -> i64 {
+    // The first microseconds of all time have no whole millisecond before them.
+    t.saturating_sub(t.rem_euclid(RESOLUTION))
+}
 
 /// The rules of one watermark node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +30,7 @@ pub struct WatermarkRule {
 impl WatermarkRule {
     /// The node's own watermark; none = minus infinity.
     pub fn watermark(&self, seen: &EventTime) -> Option<i64> {
-        seen.greatest.map(|t| t.saturating_sub(self.delay))
+        seen.greatest.map(|t| rounded(t.saturating_sub(self.delay)))
     }
 
     /// What the node has seen after an epoch that began at `now` and whose greatest event time was `greatest`.
@@ -28,7 +39,8 @@ impl WatermarkRule {
             greatest: seen.greatest.max(greatest),
             // A node that has not had a row yet counts from the first epoch on.
             last_seen: if rows || seen.last_seen.is_none() { Some(now) } else { seen.last_seen },
-            idle: false,
+            // What was decided at the epoch's start holds until there is a row.
+            idle: seen.idle && !rows,
         }
     }
 
@@ -103,7 +115,7 @@ impl Derived {
                 (!inputs.is_empty()).then(|| (combine(*policy, inputs), idle))
             }
             Self::HeldBack { input, by } => {
-                input.now(node).map(|(watermark, idle)| (watermark.map(|w| w.saturating_sub(*by)), idle))
+                input.now(node).map(|(watermark, idle)| (watermark.map(|w| rounded(w.saturating_sub(*by))), idle))
             }
         }
     }
@@ -130,13 +142,15 @@ impl Derived {
 }
 
 /// One watermark from those of several inputs, each with whether it is idle. Idle inputs are left out, unless all are:
-/// then nothing can be said, and the watermark stays.
+/// then none of them holds another back, and the greatest counts, as in Flink.
 pub fn combine(policy: Policy, inputs: impl IntoIterator<Item = (Option<i64>, bool)>) -> Option<i64> {
-    let active = inputs.into_iter().filter(|(_, idle)| !idle).map(|(w, _)| w);
+    let (idle, active): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(_, idle)| *idle);
+    let watermarks = |inputs: Vec<(Option<i64>, bool)>| inputs.into_iter().map(|(watermark, _)| watermark);
+    // None is minus infinity and sorts below every time.
     match policy {
-        // None is minus infinity and sorts below every time.
-        Policy::Min => active.min().flatten(),
-        Policy::Max => active.max().flatten(),
+        _ if active.is_empty() => watermarks(idle).max().flatten(),
+        Policy::Min => watermarks(active).min().flatten(),
+        Policy::Max => watermarks(active).max().flatten(),
     }
 }
 

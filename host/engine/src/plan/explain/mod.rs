@@ -11,7 +11,7 @@ mod words;
 use std::collections::BTreeSet;
 
 use self::words::{columns, format_name, mode_name};
-use super::{Plan, PlannedSink};
+use super::{Plan, PlannedSink, PlannedStateful};
 use crate::job::{OnError, OutputMode, SinkConnector};
 
 /// A plan in words.
@@ -82,7 +82,7 @@ impl Plan {
         }
         for (number, sink) in sinks().filter(|(_, s)| s.spec.input.is_none()) {
             let from = self.stateful.iter().filter(|s| s.late == Some(number));
-            let mut nodes: Vec<&str> = from.map(|s| s.name.split('/').next().unwrap_or(&s.name)).collect();
+            let mut nodes: Vec<&str> = from.map(PlannedStateful::node).collect();
             nodes.dedup();
             let late = |node: &str| {
                 let below = explainer.node(node);

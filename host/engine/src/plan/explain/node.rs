@@ -1,6 +1,6 @@
 //! Sources and operators in words.
 
-use super::words::{columns, event_time, format_name, mode_name, own, watermark};
+use super::words::{ahead, columns, event_time, format_name, mode_name, own, watermark};
 use super::{Branch, Explainer, Fact};
 use crate::job::{Logic, SourceConnector, SourceSpec};
 use crate::plan::PlannedNode;
@@ -40,6 +40,7 @@ impl<'a> Explainer<'a> {
         if let Some((number, column)) = node.observes {
             facts.push(Fact::text("event time", node.schema.field(column).name()));
             facts.push(Fact::text("watermark", own(self.plan, number, "")));
+            facts.extend(ahead(self.plan, number));
         }
         let Some(fixed) = source.fixed else {
             return Branch { title: format!("source {}: {what}", node.name), facts, ..Branch::default() };
@@ -78,6 +79,8 @@ impl<'a> Explainer<'a> {
             None if node.relation.is_stateful() => facts.push(Fact::text("watermark", "none")),
             None => {}
         }
+        let named_here = node.observes_input.or(node.observes);
+        facts.extend(named_here.and_then(|(number, _)| ahead(plan, number)));
         let inputs = self.relation(node, &node.relation, &mut facts);
         Branch { title: format!("operator {}: {kind}{mode}", node.name), facts, inputs, is_again: false }
     }

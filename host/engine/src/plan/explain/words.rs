@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
+use super::Fact;
 use crate::format::type_name;
 use crate::job::{FileFormat, OutputMode};
 use crate::plan::Plan;
@@ -67,6 +68,15 @@ pub(super) fn own(plan: &Plan, number: usize, whose: &str) -> String {
         None => behind,
         Some(after) => format!("{behind}; holds nobody back after {} without a row", in_words(after)),
     }
+}
+
+/// What becomes of rows that are too far ahead, where the node of this number says how far they may be.
+pub(super) fn ahead(plan: &Plan, number: usize) -> Option<Fact> {
+    let by = in_words(plan.watermarks[number].max_ahead?);
+    let text = format!(
+        "a row more than {by} after the start of its epoch moves no watermark, and goes where the next operator's late rows go"
+    );
+    Some(Fact::text("ahead", text))
 }
 
 /// Whether there is a watermark: nodes that have none hold nothing back and pass nothing on.

@@ -39,8 +39,9 @@ pub(super) fn drive(
 ) -> Result<Driven> {
     prepare_pool();
     let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
-    let epoch = EpochPlan { epoch: 0, ranges: Vec::new(), pairs: pairs(None) };
-    let context = |pairs| EpochContext { stateful: &plan.stateful, pairs, watermark_nodes: plan.watermarks.len() };
+    let epoch = EpochPlan { epoch: 0, started: 0, ranges: Vec::new(), pairs: pairs(None) };
+    let watermark_nodes = plan.watermarks.len();
+    let context = |pairs| EpochContext { stateful: &plan.stateful, pairs, watermark_nodes, started: epoch.started };
     let open = context(&epoch.pairs);
     let mut state = State::new(DEFAULT_PARTITIONS);
     let mut gather = Gather::new(&epoch, plan, sinks);
