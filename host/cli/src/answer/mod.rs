@@ -8,7 +8,7 @@ use std::io::{self, Stdout, Write};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use millstream_engine::Result;
-use millstream_engine::format::encode::{EncodeError, Encoder, FileColumns, encoder};
+use millstream_engine::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileColumns, encoder};
 use millstream_engine::job::FileFormat;
 use millstream_engine::run::TakeRows;
 
@@ -44,8 +44,11 @@ impl TakeRows for LinePrinter {
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        if let Some((columns, encoder)) = &mut self.begun {
-            encoder.write(&columns.convert(batch)?)?;
+        let Some((columns, encoder)) = &mut self.begun else { return Ok(()) };
+        // What is written at once is in memory as text too.
+        for start in (0..batch.num_rows()).step_by(CHUNK_ROWS) {
+            let part = batch.slice(start, CHUNK_ROWS.min(batch.num_rows() - start));
+            encoder.write(&columns.convert(&part)?)?;
         }
         Ok(())
     }

@@ -90,7 +90,7 @@ pub enum EncodeError {
     Column {
         /// The column, with its path where it is nested.
         column: String,
-        /// Its type, as Arrow names it.
+        /// Its type, as a job file names it.
         data_type: String,
         /// The file's format.
         format: &'static str,

@@ -7,6 +7,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::Array;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -17,7 +18,10 @@ use super::words::{InWords, Kept, Until};
 use super::{Effects, Partial, Rows, Sort, Stateful, Transform};
 use crate::record::WatermarkPair;
 use crate::state::Table;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of one column that can be put together.
+const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Rows held beyond the limit before they are put in order again.
 const SLACK: usize = 16_384;
@@ -66,6 +70,21 @@ impl Collect {
     }
 }
 
+/// Rows are put in order together, and the texts of a column that are together have a bound.
+fn refuse_too_much(held: &[RecordBatch]) -> Result<()> {
+    let Some(first) = held.first() else { return Ok(()) };
+    for (at, field) in first.schema_ref().fields().iter().enumerate() {
+        let bytes: usize =
+            held.iter().map(|batch| batch.column(at).to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        if bytes > MOST_BYTES {
+            let message =
+                format!("`{}` has more than 2 GiB in the rows that ORDER BY or LIMIT is to hold", field.name());
+            return Err(Error::new(ErrorKind::Quota, message).with_help("hold fewer rows: add a LIMIT, or a WHERE"));
+        }
+    }
+    Ok(())
+}
+
 impl Stateful for Collect {
     fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
         Ok(Some(Partial::Rows(self.first(rows, effects)?.batch)))
@@ -83,7 +102,11 @@ impl Stateful for Collect {
             held.push(partial.rows()?);
             self.cut(&mut held)?;
         }
-        Ok(if at.close.is_some() { std::mem::take(&mut *held) } else { Vec::new() })
+        if at.close.is_none() {
+            return Ok(Vec::new());
+        }
+        refuse_too_much(&held)?;
+        Ok(std::mem::take(&mut *held))
     }
 
     fn schema(&self) -> SchemaRef {

@@ -17,7 +17,7 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// The next byte that is no white space, a comma or a colon: these say nothing in what is known to be JSON.
     fn peek(&mut self) -> Option<u8> {
-        let rest = &self.text.as_bytes()[self.at..];
+        let rest = self.text.as_bytes().get(self.at..)?;
         let gap = rest.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':'))?;
         self.at += gap;
         Some(rest[gap])
