@@ -102,6 +102,7 @@ fn record(epoch: u64) -> EpochRecord {
         started: 1_000_000 * epoch as i64,
         ranges: BTreeMap::new(),
         event_times: BTreeMap::new(),
+        event_time_columns: BTreeMap::new(),
         watermarks: BTreeMap::new(),
         counters: Counters { rows_in: epoch, ..Counters::default() },
         outputs: Vec::new(),

@@ -23,6 +23,9 @@ pub struct EpochRecord {
     pub counters: Counters,
     /// What each sink publishes.
     pub outputs: Vec<OutputRecord>,
+    /// The column that each watermark node's event time is in.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub event_time_columns: BTreeMap<String, String>,
     /// Digest of the job, as [`crate::job::Job::digest`] gives it.
     pub job: String,
     /// Digest of each plugin's component.

@@ -132,3 +132,70 @@ fn what_a_source_has_read_stays_known_while_the_job_is_without_it() {
     // The other source reads what it had not read, and nothing twice.
     assert_eq!(rows(&scratch.run(&both(&union)).unwrap()), [json!({"k": "a", "n": 8}), json!({"k": "b", "n": 4})]);
 }
+
+#[test]
+fn a_source_under_another_name_does_not_read_everything_again_into_what_goes_on() {
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &totals("totals", "k"));
+    write(&scratch, 1);
+    let renamed =
+        job(&totals("totals", "k")).replace("[source.rows]", "[source.events]").replace("FROM rows", "FROM events");
+    let error = scratch.run(&renamed).err().expect("it would count the first file twice");
+    for word in ["source `events`", "in/0.json", "`rows` has read", "`totals`"] {
+        assert!(error.message().contains(word), "{error}");
+    }
+    assert!(error.help().is_some_and(|h| h.contains("`rows` again") && h.contains("--fresh")), "{error:?}");
+    expect(&run(&scratch, &totals("totals", "k")).0.unwrap(), "totals", &[("a", 4, 26), ("b", 2, 16)]);
+    // With an operator that begins anew it may.
+    expect(&scratch.run(&renamed.replace("totals", "sums")).unwrap(), "sums", &[("a", 4, 26), ("b", 2, 16)]);
+}
+
+#[test]
+fn another_jobs_checkpoint_is_not_emptied_by_mistake() {
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &totals("totals", "k"));
+    let other = job(&totals("sums", "j")).replace("\"states\"", "\"another\"");
+    let error = scratch.run(&other).err().expect("it is not its own");
+    for word in ["job `states`", "`totals`", "job `another`"] {
+        assert!(error.message().contains(word), "{error}");
+    }
+    assert!(error.help().is_some_and(|h| h.contains("checkpoint of its own")), "{error:?}");
+    // A job that is called otherwise and is the same goes on.
+    write(&scratch, 1);
+    let renamed = job(&totals("totals", "k")).replace("\"states\"", "\"another\"");
+    expect(&scratch.run(&renamed).unwrap(), "totals", &[("a", 4, 26), ("b", 2, 16)]);
+}
+
+#[test]
+fn a_watermark_is_of_its_column() {
+    let scratch = Scratch::new();
+    let windows = |name: &str, column: &str| {
+        let query = format!("SELECT window.start, count(*) AS n FROM rows GROUP BY window({column}, '10 seconds')");
+        job(&sql(name, &query, "output_mode = \"update\""))
+            .replace("ts = \"timestamp\"", "ts = \"timestamp\", sent = \"timestamp\"")
+            .replace("event_time = \"ts\"", &format!("event_time = \"{column}\""))
+    };
+    let row = |ts: &str, sent: &str| format!("{{\"ts\":\"2026-03-01T{ts}Z\",\"sent\":\"2026-03-01T{sent}Z\"}}\n");
+    scratch.write("in/0.json", row("23:00:00", "01:00:00"));
+    assert_eq!(scratch.run(&windows("a", "ts")).unwrap().rows("a").len(), 1);
+    // What came by the one time says nothing of how far the other has come.
+    scratch.write("in/1.json", row("23:00:01", "02:00:00"));
+    let ran = scratch.run(&windows("b", "sent")).unwrap();
+    assert_eq!((ran.summary.late, ran.rows("b").len()), (0, 1));
+    // And it goes on from where it is.
+    scratch.write("in/2.json", row("23:00:02", "01:00:00"));
+    assert_eq!(scratch.run(&windows("b", "sent")).unwrap().summary.late, 1);
+}
+
+#[test]
+fn the_states_of_a_query_are_not_given_to_each_other() {
+    let scratch = Scratch::new();
+    let part = |less: &str| {
+        format!("SELECT k AS g, count(*) AS n, sum(v) AS v FROM rows WHERE v {less} 2 GROUP BY window(ts, '1 hour'), k")
+    };
+    let both = sql("x", &format!("{} UNION ALL {}", part("<"), part(">=")), "");
+    let one = sql("x", &part(">="), "");
+    run_with(&scratch, 0, &both);
+    write(&scratch, 1);
+    super::refused(&scratch, &one, "x", "how many states its query keeps was changed");
+}

@@ -46,7 +46,8 @@ impl WatermarkNodes {
             return found;
         }
         let rule = spec.delay.map(|delay| WatermarkRule { delay, idle_after: spec.idle_after });
-        self.nodes.push(WatermarkNode { name: name.to_owned(), rule, max_ahead: spec.max_ahead });
+        let (column, max_ahead) = (spec.column.value.clone(), spec.max_ahead);
+        self.nodes.push(WatermarkNode { name: name.to_owned(), column, rule, max_ahead });
         self.nodes.len() - 1
     }
 

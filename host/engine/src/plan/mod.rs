@@ -28,6 +28,7 @@ pub use sinks::PlannedSink;
 
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
+use crate::operator::fingerprint::Fingerprint;
 use crate::operator::static_join::StaticTable;
 use crate::record::WatermarkPair;
 use crate::sql::{self, Parsed, SqlText};
@@ -111,10 +112,26 @@ impl PlannedStateful {
 pub struct WatermarkNode {
     /// The node's name.
     pub name: String,
+    /// The column.
+    pub column: String,
     /// Its rule; none = event time without a watermark.
     pub rule: Option<WatermarkRule>,
     /// How far ahead of their epoch event times may be, microseconds.
     pub max_ahead: Option<i64>,
+}
+
+impl Plan {
+    /// What must stay the same for the state of operator `number` to be usable.
+    pub fn fingerprint(&self, number: usize) -> Fingerprint {
+        let stateful = &self.stateful[number];
+        let fingerprint = stateful.operator.fingerprint();
+        // The states of one query are told apart by their order: with another number of them they are others.
+        let node = |s: &PlannedStateful| s.name.split('/').next().map(str::to_owned);
+        match self.stateful.iter().filter(|s| node(s) == node(stateful)).count() {
+            1 => fingerprint,
+            beside => fingerprint.with("states", beside),
+        }
+    }
 }
 
 /// Finds out what a source's columns are: reading the job file is not enough where the files say it.

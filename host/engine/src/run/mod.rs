@@ -9,6 +9,7 @@ mod gather;
 mod parts;
 mod progress;
 mod query;
+mod read_again;
 mod recover;
 pub mod report;
 mod statics;
@@ -132,7 +133,9 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
     };
     if let Some(last) = &recovered.last {
-        take_up::take_up(&plan, last, &mut recovered.state, &*observer)?;
+        take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
+        let Environment { sources, clock, .. } = &options.environment;
+        read_again::refuse(&plan, &recovered.state, sources, clock.now())?;
     }
     let last = recovered.last.as_ref();
     recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
@@ -172,7 +175,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     workers::prepare_pool();
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let plugins = plan.plugins.digests();
-    let fingerprints = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint().told())).collect();
+    let fingerprints = plan.stateful.iter().enumerate();
+    let fingerprints = fingerprints.map(|(n, s)| (s.name.to_string(), plan.fingerprint(n).told())).collect();
     let mut engine = Engine {
         plan,
         options,
@@ -395,6 +399,7 @@ impl Engine {
             started: now,
             ranges: names.zip(planned.ranges).filter_map(|(name, range)| Some((name, range?))).collect(),
             event_times: self.progress.event_times(&self.plan),
+            event_time_columns: self.plan.watermarks.iter().map(|w| (w.name.clone(), w.column.clone())).collect(),
             watermarks: decided.pairs_by_name(&self.plan),
             counters: result.counters,
             outputs: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::operator::Seen;
-use crate::plan::Plan;
+use crate::plan::{Plan, WatermarkNode};
 use crate::record::{EpochRecord, EventTime, SourceRange, WatermarkPair};
 use crate::time::watermark::{Policy, advance, combine, moved};
 
@@ -30,12 +30,16 @@ pub(super) struct Decided {
 impl Progress {
     /// After the last committed epoch; none = at the beginning.
     pub fn after(plan: &Plan, last: Option<&EpochRecord>) -> Self {
-        let event_time = |name: &str| last.and_then(|l| l.event_times.get(name).copied()).unwrap_or_default();
+        let event_time = |node: &WatermarkNode| {
+            // Of another column it says nothing.
+            let last = last.filter(|l| l.event_time_columns.get(&node.name).is_none_or(|c| *c == node.column));
+            last.and_then(|l| l.event_times.get(&node.name).copied()).unwrap_or_default()
+        };
         let pair = |name: &str| last.and_then(|l| l.watermarks.get(name).copied()).unwrap_or_default();
         Self {
             next_epoch: last.map_or(0, |l| l.epoch + 1),
             last_started: last.map(|l| l.started),
-            event_times: plan.watermarks.iter().map(|w| event_time(&w.name)).collect(),
+            event_times: plan.watermarks.iter().map(event_time).collect(),
             pairs: plan.stateful.iter().map(|s| pair(&s.name)).collect(),
         }
     }

@@ -17,16 +17,32 @@ use crate::state::State;
 use crate::{Error, ErrorKind, Result};
 
 /// Makes `state`, which is that after `last`, the state that `plan` begins with, and says what the difference means.
+/// `maker` is the name of the job that the checkpoint was made for.
 ///
 /// # Errors
 /// What is stored does not mean what the job means by it, or a plugin cannot bring its old states over. Nothing of it is
 /// durable.
-pub(super) fn take_up(plan: &Plan, last: &EpochRecord, state: &mut State, observer: &dyn Observer) -> Result<()> {
+pub(super) fn take_up(
+    plan: &Plan,
+    last: &EpochRecord,
+    maker: &str,
+    state: &mut State,
+    observer: &dyn Observer,
+) -> Result<()> {
     let mut fitting: Vec<(&PlannedStateful, Vec<OldStates>)> = Vec::new();
-    for stateful in &plan.stateful {
+    for (number, stateful) in plan.stateful.iter().enumerate() {
         match last.stateful.get(&*stateful.name) {
             None => observer.message(&format!("`{}` is new: its state begins with the next epoch", stateful.name)),
-            Some(_) => fitting.push((stateful, fit(stateful, last, plan)?)),
+            Some(_) => fitting.push((stateful, fit(number, last, plan)?)),
+        }
+    }
+    if fitting.is_empty() && !last.stateful.is_empty() && maker != plan.job.name {
+        return Err(refuse_another_jobs(plan, last, maker));
+    }
+    for node in &plan.watermarks {
+        if last.event_time_columns.get(&node.name).is_some_and(|column| *column != node.column) {
+            let (name, column) = (&node.name, &node.column);
+            observer.message(&format!("the event time of `{name}` is `{column}` now: its watermark begins anew"));
         }
     }
     drop_the_rest(&fitting, last, state, observer);
@@ -90,8 +106,23 @@ fn drop_the_rest(
     }
 }
 
-/// What of the state of `stateful` is to be brought over before it can be used.
-fn fit(stateful: &PlannedStateful, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>> {
+/// Nothing of what the checkpoint holds is of this job, which has another name than the one that made it: it is in the
+/// wrong folder, and would drop all of it.
+fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
+    let operators: Vec<String> = last.stateful.keys().map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "the checkpoint is that of job `{maker}` and holds the state of {}, which job `{}` has not",
+        operators.join(", "),
+        plan.job.name
+    );
+    Error::new(ErrorKind::Conflict, message).with_help(format!(
+        "give this job a checkpoint of its own; or name it `{maker}`, and that state is dropped; or start over with --fresh"
+    ))
+}
+
+/// What of the state of operator `number` is to be brought over before it can be used.
+fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>> {
+    let stateful = &plan.stateful[number];
     let name = &stateful.name;
     let refused = |what: &str, help: &str| {
         let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
@@ -114,7 +145,7 @@ fn fit(stateful: &PlannedStateful, last: &EpochRecord, plan: &Plan) -> Result<Ve
         }
         return Ok(Vec::new());
     }
-    match stateful.operator.fingerprint().fits(noted) {
+    match plan.fingerprint(number).fits(noted) {
         Fit::AsItIs => Ok(Vec::new()),
         Fit::After(old) => Ok(old),
         Fit::No(Misfit { what, help }) => refused(&what, help.as_deref().unwrap_or(UNDO)),

@@ -48,7 +48,8 @@ impl Misfit {
 }
 
 /// The parts of a fingerprint as they are called in a message.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
+    ("states", "how many states its query keeps was changed"),
     ("time", "its window or event time was changed"),
     ("keys", "its keys were changed"),
     ("aggregates", "its aggregates were changed"),

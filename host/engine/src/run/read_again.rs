@@ -1,0 +1,60 @@
+//! A source is known by its name. Under another one it would read everything again, and operators that go on would count
+//! each row twice: such a job is refused. A folder that is read by a second source, beside the first, is another matter.
+
+use std::collections::BTreeSet;
+
+use super::environment::OpenSource;
+use super::{SOURCE, source_table};
+use crate::plan::{Flow, Next, Plan};
+use crate::state::{State, Table};
+use crate::{Error, ErrorKind, Result};
+
+/// Refuses a job with a new source that would read what a source of the checkpoint which the job has not has read, where
+/// an operator behind it has state. `state` holds what the job goes on with.
+pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) -> Result<()> {
+    let of_job: BTreeSet<String> = plan.sources.iter().map(|s| source_table(&s.spec.name.value)).collect();
+    let gone = state.tables().filter(|(name, table)| !of_job.contains(*name) && !table.is_empty());
+    let gone: Vec<(&str, &Table)> =
+        gone.filter_map(|(name, table)| Some((name.strip_prefix(SOURCE)?, table))).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let has_entries = |table: &String| state.table(table).is_some_and(|t| !t.is_empty());
+    for planned in &plan.sources {
+        let name = &planned.spec.name.value;
+        let mut behind = BTreeSet::new();
+        reached(&planned.flow, plan, &mut behind);
+        let keeps = behind.into_iter().find(|n| plan.stateful[*n].tables.iter().any(has_entries));
+        let (Some(keeps), false) = (keeps, has_entries(&source_table(name))) else { continue };
+        let mut source = open(&planned.spec, &plan.job.text)?;
+        let Some(range) = source.plan(now)? else { continue };
+        // A source that counts its rows has one entry, with no key, whatever it reads.
+        let entries = source.entries(&range).into_iter().zip(0u32..).filter(|((key, _), _)| !key.is_empty());
+        for ((key, _), number) in entries {
+            let Some((before, _)) = gone.iter().find(|(_, table)| table.get(0, &key).is_some()) else { continue };
+            let (file, operator) = (source.file_name(&range, number), &plan.stateful[keeps].name);
+            let message = format!(
+                "source `{name}` would read {file} again, which `{before}` has read: `{operator}` would count its rows twice"
+            );
+            return Err(Error::new(ErrorKind::Conflict, message).with_help(format!(
+                "call the source `{before}` again, give `{operator}` another name too (its state then begins anew), or start over with --fresh"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The operators that rows can come to.
+fn reached(flow: &Flow, plan: &Plan, behind: &mut BTreeSet<usize>) {
+    for next in flow {
+        match next {
+            Next::Through(_, rest) | Next::EventTime(_, rest) => reached(rest, plan, behind),
+            Next::State { operator, .. } => {
+                if behind.insert(*operator) {
+                    reached(&plan.stateful[*operator].flow, plan, behind);
+                }
+            }
+            Next::Sink(_) => {}
+        }
+    }
+}
