@@ -54,6 +54,16 @@ impl Touched<'_> {
     }
 }
 
+/// What one partition keeps.
+pub(super) struct Kept<'a> {
+    /// The groups.
+    pub groups: &'a mut Partition,
+    /// Combinations of DISTINCT.
+    pub combinations: Option<&'a mut Partition>,
+    /// Slices that have been merged.
+    pub pieces: Option<&'a mut Partition>,
+}
+
 /// The key of the one group of all rows.
 const ALL_ROWS: &[u8] = &[];
 
@@ -64,34 +74,33 @@ impl GroupAggregate {
         tables: &mut [&mut Table],
         at: WatermarkPair,
     ) -> Result<Vec<Emitted>> {
-        let (groups, mut combinations): (_, Vec<Option<&mut Partition>>) = match tables {
-            [groups, apart] => (groups, apart.partitions_mut().iter_mut().map(Some).collect()),
-            [groups] => (groups, Vec::new()),
-            _ => return Err(Error::internal("an aggregation is kept in one table or two")),
+        let mut tables: Vec<_> = tables.iter_mut().map(|t| t.partitions_mut().iter_mut()).collect();
+        let mut tables = tables.drain(..);
+        let groups = tables.next().ok_or_else(|| Error::internal("an aggregation has a table"))?;
+        let mut combinations = if self.keeps_combinations() { tables.next() } else { None };
+        let mut pieces = if self.stores_pieces().is_some() { tables.next() } else { None };
+        let mut next = |groups| Kept {
+            groups,
+            combinations: combinations.as_mut().and_then(Iterator::next),
+            pieces: pieces.as_mut().and_then(Iterator::next),
         };
-        combinations.resize_with(groups.partitions().len(), || None);
-        let partitions = groups.partitions_mut().par_iter_mut().zip(combinations).enumerate();
-        let close = |(p, (partition, mut apart)): (usize, (&mut Partition, Option<&mut Partition>))| {
-            let touched = self.merge(p, partials, partition, apart.as_deref_mut())?;
+        let kept: Vec<Kept<'_>> = groups.map(&mut next).collect();
+        let close = |(p, mut kept): (usize, Kept<'_>)| {
+            let touched = self.merge(p, partials, &mut kept)?;
             if self.waits(at) {
                 return Ok(Emitted::default());
             }
             let touched = Touched { all: self.at_end, ..touched };
-            let emitted = self.emit(partition, apart.as_deref(), &touched, at)?;
-            [Some(partition), apart].into_iter().flatten().for_each(|p| self.drop_closed(p, at));
+            let emitted = self.emit(&mut kept, &touched, at)?;
+            self.drop_closed(kept, at);
             Ok(emitted)
         };
-        partitions.map(close).collect()
+        kept.into_par_iter().enumerate().map(close).collect()
     }
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.
-    fn merge<'a>(
-        &self,
-        p: usize,
-        partials: &'a [GroupPartial],
-        partition: &mut Partition,
-        apart: Option<&mut Partition>,
-    ) -> Result<Touched<'a>> {
+    fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], kept: &mut Kept<'_>) -> Result<Touched<'a>> {
+        let Kept { groups: partition, combinations, pieces } = kept;
         let ranges = partials.iter().map(|g| (g, g.of_partition(p)));
         let ranges: Vec<_> = ranges.filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(ranges.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
@@ -124,7 +133,11 @@ impl GroupAggregate {
         let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
         all_ids.extend(ids);
 
-        let apart = apart.map(|partition| Apart { partition, buckets: &groups.buckets, keys: &keys });
+        if let Some(pieces) = pieces {
+            self.drop_touched(pieces, &groups.buckets);
+        }
+        let apart =
+            combinations.as_deref_mut().map(|partition| Apart { partition, buckets: &groups.buckets, keys: &keys });
         let states = self.merge_states(stored, &ranges, &all_ids, n, apart)?;
         let mut encoded = RowBuffer::new();
         encode(&states, n, Form::Value, &mut encoded)?;
@@ -209,13 +222,7 @@ impl GroupAggregate {
         Ok(states)
     }
 
-    fn emit(
-        &self,
-        partition: &Partition,
-        apart: Option<&Partition>,
-        touched: &Touched<'_>,
-        at: WatermarkPair,
-    ) -> Result<Emitted> {
+    fn emit(&self, kept: &mut Kept<'_>, touched: &Touched<'_>, at: WatermarkPair) -> Result<Emitted> {
         // Where windows are stored, a bucket bears the start of its window.
         let length = match &self.time {
             TimeKey::Window { spec, .. } => spec.size(),
@@ -225,16 +232,16 @@ impl GroupAggregate {
             (_, TimeKey::Session { .. }) => Err(Error::internal(format!("{}: sessions have their own way", self.name))),
             (OutputMode::Update, _) => self.emit_touched(touched),
             (OutputMode::Complete, TimeKey::Window { spec, .. }) if !self.stores_windows() => {
-                self.emit_slices((partition, apart), spec, None, None, touched)
+                self.emit_slices(kept, spec, None, None, touched)
             }
-            (OutputMode::Complete, _) => self.emit_buckets(partition, None, touched),
+            (OutputMode::Complete, _) => self.emit_buckets(kept.groups, None, touched),
             (OutputMode::Append, TimeKey::Window { .. } | TimeKey::EventTime { .. }) => {
                 let Some(close) = at.close else { return Ok(Emitted::default()) };
                 match &self.time {
                     TimeKey::Window { spec, .. } if !self.stores_windows() => {
-                        self.emit_slices((partition, apart), spec, at.late, Some(close), touched)
+                        self.emit_slices(kept, spec, at.late, Some(close), touched)
                     }
-                    _ => self.emit_buckets(partition, Some(close.saturating_sub(length)), touched),
+                    _ => self.emit_buckets(kept.groups, Some(close.saturating_sub(length)), touched),
                 }
             }
             (OutputMode::Append, TimeKey::None) => {
@@ -244,7 +251,7 @@ impl GroupAggregate {
     }
 
     /// Drops the buckets that no row can reach any more.
-    fn drop_closed(&self, partition: &mut Partition, at: WatermarkPair) {
+    fn drop_closed(&self, kept: Kept<'_>, at: WatermarkPair) {
         if self.mode == OutputMode::Complete {
             return;
         }
@@ -254,10 +261,15 @@ impl GroupAggregate {
             TimeKey::Window { spec, .. } if self.stores_windows() => Some(bucket + spec.size()),
             TimeKey::Window { spec, .. } => Some(spec.last_end(bucket)),
         };
-        let buckets = partition.buckets().map(|(bucket, _)| bucket);
-        let closed: Vec<i64> = buckets.take_while(|b| end(*b).is_some_and(|e| is_late(e, at.close))).collect();
-        for bucket in closed {
-            partition.drop_bucket(bucket);
+        for partition in [Some(kept.groups), kept.combinations].into_iter().flatten() {
+            let buckets = partition.buckets().map(|(bucket, _)| bucket);
+            let closed: Vec<i64> = buckets.take_while(|b| end(*b).is_some_and(|e| is_late(e, at.close))).collect();
+            for bucket in closed {
+                partition.drop_bucket(bucket);
+            }
+        }
+        if let (Some(pieces), Some(close)) = (kept.pieces, at.close) {
+            self.drop_passed(pieces, close);
         }
     }
 }

@@ -229,6 +229,11 @@ impl GroupAggregate {
         call.function.distinct().filter(|_| !matches!(self.time, TimeKey::Session { .. }))
     }
 
+    /// Whether there are such calls.
+    fn keeps_combinations(&self) -> bool {
+        self.aggregates.iter().any(|call| self.apart(call).is_some())
+    }
+
     /// Whose states are stored for a call; none of a slice whose combinations are kept apart.
     fn stored<'a>(&self, call: &'a AggregateCall) -> Option<&'a dyn AggregateFunction> {
         match self.apart(call) {
@@ -270,10 +275,12 @@ impl Stateful for GroupAggregate {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        match &self.time {
-            TimeKey::Session { .. } => &["", "timers"],
-            _ if self.aggregates.iter().any(|call| self.apart(call).is_some()) => &["", apart::TABLE],
-            _ => &[""],
+        match (&self.time, self.keeps_combinations(), self.stores_pieces().is_some()) {
+            (TimeKey::Session { .. }, ..) => &["", "timers"],
+            (_, true, true) => &["", apart::TABLE, slices::TABLE],
+            (_, true, false) => &["", apart::TABLE],
+            (_, false, true) => &["", slices::TABLE],
+            (_, false, false) => &[""],
         }
     }
 
@@ -310,6 +317,10 @@ impl Stateful for GroupAggregate {
     }
 
     fn bring_over(&self, old: &[OldStates], tables: &mut [&mut Table]) -> Result<()> {
+        // Pieces are states of the old version, made of others.
+        if let (Some(pieces), true) = (tables.last_mut(), self.stores_pieces().is_some()) {
+            pieces.drop_buckets(i64::MAX);
+        }
         match tables.first_mut() {
             Some(table) => self.bring_states_over(old, table),
             None => Err(Error::internal(format!("{}: other tables than it has", self.name))),

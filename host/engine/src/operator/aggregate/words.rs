@@ -59,7 +59,7 @@ impl GroupAggregate {
         };
         let late = late.filter(|_| self.mode != OutputMode::Complete);
         let mut keeps = vec![Kept { what: "one row", by: "per", keys, until }];
-        if self.aggregates.iter().any(|call| self.apart(call).is_some()) {
+        if self.keeps_combinations() {
             keeps.push(Kept { what: "each value of DISTINCT once", ..keeps[0].clone() });
         }
         InWords { emits, keeps, late }

@@ -5,8 +5,16 @@
 //! in it. So an epoch merges each slice about twice, and per window and key as many pieces as the number of a window's slices
 //! has bits, twice at most. (Bentley's "decomposable" queries over a segment tree; windows of few slices take them as they are.)
 //!
+//! Windows of very many slices are closed in epochs that follow one another: pieces of [`WHOLE`] slices are stored then
+//! ([`stored`]), so that the next window does not merge all of its slices anew.
+//!
 //! What always holds: which slices are merged with which depends on the windows' definition alone, never on which windows an
 //! epoch closes; and older states are merged before newer ones. So every split into epochs gives the same bytes.
+
+mod stored;
+mod tree;
+
+pub(super) use stored::TABLE;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,76 +24,27 @@ use arrow::compute::{concat, take};
 
 use super::GroupAggregate;
 use super::apart::Combination;
-use super::close::Touched;
+use super::close::{Kept, Touched};
 use super::emit::{Emitted, Results};
+use crate::Result;
 use crate::operator::grouping::Grouper;
 use crate::operator::rows::arrow_failed;
 use crate::state::row::decode;
-use crate::state::{Partition, hash_key};
+use crate::state::{Bucket, Partition, hash_key};
 use crate::time::window::WindowSpec;
-use crate::{Error, ErrorKind, Result};
+use tree::{Level, Node, parts};
 
 /// Up to so many slices a window takes them as they are.
 const FEW: i64 = 8;
 
+/// Pieces of so many levels are stored: 64 slices.
+const WHOLE: usize = 6;
+
+/// Windows have at least four times as many slices as a stored piece, or pieces are not stored.
+const MANY: i64 = 4 << WHOLE;
+
 /// Result rows, and combinations of DISTINCT, that are put together at once, beyond those of one window.
 const AT_ONCE: usize = 1 << 16;
-
-/// A piece of time at one level: level 0 has the slices, each further one twice as much as the one below.
-struct Node {
-    /// Where it is, counted in its own length from 1970 on.
-    at: i64,
-    /// Its entries in [`Level::keys`].
-    from: u32,
-    to: u32,
-}
-
-/// The nodes of one level that have keys, in order.
-struct Level {
-    nodes: Vec<Node>,
-    /// Per entry, by node: the number of its key, going up within a node.
-    keys: Vec<u32>,
-}
-
-impl Level {
-    /// The entries of the node that is there.
-    fn entries(&self, at: i64) -> Range<usize> {
-        match self.nodes.binary_search_by_key(&at, |node| node.at) {
-            Ok(found) => self.nodes[found].from as usize..self.nodes[found].to as usize,
-            Err(_) => 0..0,
-        }
-    }
-
-    /// The level above, and of each entry here the one there that it is part of.
-    fn above(&self) -> (Self, Vec<u32>) {
-        let (mut nodes, mut keys): (Vec<Node>, Vec<u32>) = (Vec::new(), Vec::new());
-        let mut part_of = vec![0; self.keys.len()];
-        for pair in self.nodes.chunk_by(|a, b| a.at >> 1 == b.at >> 1) {
-            let from = keys.len() as u32;
-            let (mut left, until) = (pair[0].from as usize, pair[0].to as usize);
-            let (mut right, end) = pair.get(1).map_or((until, until), |node| (node.from as usize, node.to as usize));
-            while left < until || right < end {
-                let key = match (self.keys[..until].get(left), self.keys[..end].get(right)) {
-                    (Some(l), Some(r)) => *l.min(r),
-                    (Some(key), None) | (None, Some(key)) => *key,
-                    (None, None) => break,
-                };
-                let entry = keys.len() as u32;
-                keys.push(key);
-                if left < until && self.keys[left] == key {
-                    part_of[left] = entry;
-                    left += 1;
-                }
-                if right < end && self.keys[right] == key {
-                    part_of[right] = entry;
-                    right += 1;
-                }
-            }
-            nodes.push(Node { at: pair[0].at >> 1, from, to: keys.len() as u32 });
-        }
-        (Self { nodes, keys }, part_of)
-    }
-}
 
 /// A combination of DISTINCT: its call, the number of its key (in a [`Block`]: its row), its arguments.
 type Numbered<'a> = (usize, u32, &'a [u8]);
@@ -101,6 +60,54 @@ struct Pieces<'a> {
     starts: Vec<usize>,
     /// Per slice: the combinations of DISTINCT, each with its call and the number of its key.
     combinations: Vec<(i64, Vec<Numbered<'a>>)>,
+}
+
+/// Nodes as they are stored: their keys, by numbers, and states.
+#[derive(Default)]
+struct Loaded<'a> {
+    nodes: Vec<Node>,
+    entries: Vec<(u32, &'a [u8])>,
+}
+
+/// Gives keys numbers: as they come, until all are known.
+struct Loading<'a> {
+    groups: Grouper,
+    keys: Vec<&'a [u8]>,
+}
+
+impl Default for Loading<'_> {
+    fn default() -> Self {
+        Self { groups: Grouper::new(1024), keys: Vec::new() }
+    }
+}
+
+impl<'a> Loading<'a> {
+    fn number(&mut self, key: &'a [u8]) -> u32 {
+        let number = self.groups.group(0, hash_key(key), |g| self.keys[g as usize] == key);
+        if number as usize == self.keys.len() {
+            self.keys.push(key);
+        }
+        number
+    }
+
+    fn load(&mut self, buckets: impl Iterator<Item = (i64, &'a Bucket)>) -> Loaded<'a> {
+        let mut loaded = Loaded::default();
+        for (at, bucket) in buckets {
+            let from = loaded.entries.len() as u32;
+            loaded.entries.extend(bucket.iter().map(|(key, state)| (self.number(key), state)));
+            loaded.nodes.push(Node { at, from, to: loaded.entries.len() as u32 });
+        }
+        loaded
+    }
+
+    /// The keys in the order of their bytes, and the place in it of each that was numbered.
+    fn in_order(self) -> (Vec<&'a [u8]>, Vec<u32>) {
+        let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
+        order.sort_unstable_by_key(|number| self.keys[*number as usize]);
+        let mut number_of = vec![0; self.keys.len()];
+        order.iter().zip(0..).for_each(|(before, now)| number_of[*before as usize] = now);
+        (order.iter().map(|number| self.keys[*number as usize]).collect(), number_of)
+    }
 }
 
 /// Windows that are put together at once.
@@ -120,15 +127,17 @@ impl GroupAggregate {
     /// The windows that end after `late` and at or before `close`, by window and key; none = no bound.
     pub(super) fn emit_slices(
         &self,
-        stored: (&Partition, Option<&Partition>),
+        kept: &mut Kept<'_>,
         spec: &WindowSpec,
         late: Option<i64>,
         close: Option<i64>,
         touched: &Touched<'_>,
     ) -> Result<Emitted> {
-        let starts = due(stored.0, spec, late, close);
+        let starts = due(kept.groups, spec, late, close);
         let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Emitted::default()) };
-        let pieces = self.pieces(stored, spec, *first..last + spec.size())?;
+        // In complete mode all windows come out, with pieces of their own for the most part.
+        let middle = if close.is_some() { self.store_middle(kept, spec, *first, *last)? } else { 0..0 };
+        let pieces = self.pieces(kept, spec, *first..last + spec.size(), middle)?;
         let has_news = touched.news(|start| start..start + spec.size());
         let is_news = |start: i64, key: &[u8]| close.is_some() || has_news(start, key);
         let (mut emitted, mut block) = (Emitted::default(), Block::default());
@@ -143,59 +152,53 @@ impl GroupAggregate {
         Ok(emitted)
     }
 
+    /// The slices of `range`, merged; those of the nodes `middle` have been merged before.
     fn pieces<'a>(
         &self,
-        (states, combinations): (&'a Partition, Option<&'a Partition>),
+        kept: &'a Kept<'_>,
         spec: &WindowSpec,
         range: Range<i64>,
+        middle: Range<i64>,
     ) -> Result<Pieces<'a>> {
-        // Keys are numbered as they come, and then by their bytes.
-        let mut groups = Grouper::new(1024);
-        let mut keys: Vec<&[u8]> = Vec::new();
-        let (mut nodes, mut entries): (Vec<Node>, Vec<(u32, &[u8])>) = (Vec::new(), Vec::new());
-        for (slice, bucket) in states.range(range.clone()) {
-            let from = entries.len() as u32;
-            for (key, state) in bucket.iter() {
-                let number = groups.group(0, hash_key(key), |g| keys[g as usize] == key);
-                if number as usize == keys.len() {
-                    keys.push(key);
-                }
-                entries.push((number, state));
-            }
-            nodes.push(Node { at: spec.slice_index(slice), from, to: entries.len() as u32 });
-        }
-        let mut order: Vec<u32> = (0..keys.len() as u32).collect();
-        order.sort_unstable_by_key(|number| keys[*number as usize]);
-        let mut number_of = vec![0; keys.len()];
-        order.iter().zip(0..).for_each(|(before, now)| number_of[*before as usize] = now);
-        entries.iter_mut().for_each(|entry| entry.0 = number_of[entry.0 as usize]);
-        for node in &nodes {
-            entries[node.from as usize..node.to as usize].sort_unstable_by_key(|entry| entry.0);
-        }
-
+        let mut loading = Loading::default();
+        let index = |slice: i64| spec.slice_index(slice);
+        let slices = kept.groups.range(range.clone()).map(|(slice, bucket)| (index(slice), bucket));
+        let slices = loading.load(slices.filter(|(at, _)| !middle.contains(&(at >> WHOLE))));
+        let whole = kept.pieces.as_deref().into_iter().flat_map(|p| p.range(middle.clone()));
+        let mut whole = loading.load(whole);
         let mut sets = Vec::new();
-        for (slice, bucket) in combinations.into_iter().flat_map(|c| c.range(range.clone())) {
+        for (slice, bucket) in kept.combinations.as_deref().into_iter().flat_map(|c| c.range(range.clone())) {
             let mut set = Vec::with_capacity(bucket.len());
             for (entry, _) in bucket.iter() {
                 let Combination { call, key, args } = Combination::read(entry)?;
-                let number = groups.group(0, hash_key(key), |g| keys[g as usize] == key);
-                let number = number_of.get(number as usize).ok_or_else(|| {
-                    Error::new(ErrorKind::Corrupt, "a combination of DISTINCT is stored whose group is not")
-                })?;
-                set.push((call, *number, args));
+                set.push((call, loading.number(key), args));
             }
-            // An order that does not depend on when they came.
-            set.sort_unstable();
             sets.push((slice, set));
         }
+        let (keys, number_of) = loading.in_order();
+        for (_, set) in &mut sets {
+            set.iter_mut().for_each(|(_, key, _)| *key = number_of[*key as usize]);
+            // An order that does not depend on when they came.
+            set.sort_unstable();
+        }
 
-        let bytes: Vec<&[u8]> = entries.iter().map(|entry| entry.1).collect();
-        let mut columns = vec![decode(&bytes, &self.state_types)?];
-        let mut levels = vec![Level { nodes, keys: entries.into_iter().map(|entry| entry.0).collect() }];
-        let slices = spec.slice_index(spec.size()) - spec.slice_index(0);
-        while slices > FEW && 2 << (levels.len() - 1) <= slices {
-            let (above, part_of) = levels[levels.len() - 1].above();
-            let states = self.merge_stored(&part_of, above.keys.len(), &columns[columns.len() - 1])?;
+        let (level, states) = self.level(slices, &number_of)?;
+        let (mut levels, mut columns) = (vec![level], vec![states]);
+        let count = spec.slice_index(spec.size()) - spec.slice_index(0);
+        while count > FEW && 2 << (levels.len() - 1) <= count {
+            let (mut above, part_of) = levels[levels.len() - 1].above();
+            let mut states = self.merge_stored(&part_of, above.keys.len(), &columns[columns.len() - 1])?;
+            if levels.len() == WHOLE && !whole.nodes.is_empty() {
+                let (stored, more) = self.level(std::mem::take(&mut whole), &number_of)?;
+                let (both, places) = above.and(&stored);
+                let places = UInt32Array::from(places);
+                let together = states.iter().zip(&more).map(|(a, b)| {
+                    let both = concat(&[a.as_ref(), b.as_ref()]).map_err(arrow_failed)?;
+                    take(&both, &places, None).map_err(arrow_failed)
+                });
+                states = together.collect::<Result<_>>()?;
+                above = both;
+            }
             columns.push(states);
             levels.push(above);
         }
@@ -206,8 +209,19 @@ impl GroupAggregate {
             concat(&parts).map_err(arrow_failed)
         });
         let states = states.collect::<Result<_>>()?;
-        let keys = order.iter().map(|number| keys[*number as usize]).collect();
         Ok(Pieces { keys, levels, states, starts, combinations: sets })
+    }
+
+    /// Loaded nodes as a level, now that keys are numbered by their bytes, and their states.
+    fn level(&self, loaded: Loaded<'_>, number_of: &[u32]) -> Result<(Level, Vec<ArrayRef>)> {
+        let Loaded { nodes, mut entries } = loaded;
+        entries.iter_mut().for_each(|entry| entry.0 = number_of[entry.0 as usize]);
+        for node in &nodes {
+            entries[node.from as usize..node.to as usize].sort_unstable_by_key(|entry| entry.0);
+        }
+        let bytes: Vec<&[u8]> = entries.iter().map(|entry| entry.1).collect();
+        let states = decode(&bytes, &self.state_types)?;
+        Ok((Level { nodes, keys: entries.into_iter().map(|entry| entry.0).collect() }, states))
     }
 
     /// States as they are stored, merged: group `groups[i]` has state `i`.
@@ -309,18 +323,6 @@ fn due(slices: &Partition, spec: &WindowSpec, late: Option<i64>, close: Option<i
     starts
 }
 
-/// The fewest nodes that are together the slices of `range`, in order: level and place of each.
-fn parts(range: Range<i64>, levels: usize) -> impl Iterator<Item = (usize, i64)> {
-    let (mut from, to) = (range.start, range.end);
-    std::iter::from_fn(move || {
-        let left = u64::try_from(to - from).ok().filter(|left| *left > 0)?;
-        let level = from.trailing_zeros().min(left.ilog2()).min(levels as u32 - 1);
-        let at = from >> level;
-        from += 1 << level;
-        Some((level as usize, at))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -329,15 +331,6 @@ mod tests {
     use crate::time::watermark::is_late;
 
     proptest! {
-        #[test]
-        fn parts_are_the_slices_of_a_window_and_few(from in -5000i64..5000, slices in 1i64..3000, levels in 1usize..13) {
-            let parts: Vec<(usize, i64)> = parts(from..from + slices, levels).collect();
-            let covered: Vec<i64> = parts.iter().flat_map(|(level, at)| at << level..(at + 1) << level).collect();
-            prop_assert_eq!(covered, (from..from + slices).collect::<Vec<_>>());
-            let largest = slices >> (levels - 1);
-            prop_assert!(parts.len() as i64 <= 2 * (levels as i64 - 1) + largest);
-        }
-
         #[test]
         fn windows_that_are_due_are_those_of_the_rows(
             times in prop::collection::btree_set(-300i64..300, 0..12),
