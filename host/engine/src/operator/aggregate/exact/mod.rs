@@ -211,7 +211,7 @@ impl AggregateFunction for ExactSum {
         let types = self.fields.iter().map(|f| type_told(f.data_type()));
         let what = if self.what == Exact::Sum { "sum" } else { "avg" };
         let parts: [(&str, Value); 3] =
-            [("fn", format!("exact {what}").into()), ("version", STATE_VERSION.into()), ("state", types.collect())];
+            [("fn", what.into()), ("version", STATE_VERSION.into()), ("state", types.collect())];
         parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
     }
 
