@@ -32,6 +32,8 @@ pub(super) fn take_up(
     let mut fitting: Vec<(&PlannedStateful, Vec<OldStates>)> = Vec::new();
     for (number, stateful) in plan.stateful.iter().enumerate() {
         match last.stateful.get(&*stateful.name) {
+            // Of a query with several states one message is enough.
+            None if stateful.name.contains('/') => {}
             None => observer.message(&format!("`{}` is new: its state begins with the next epoch", stateful.name)),
             Some(_) => fitting.push((stateful, fit(number, last, plan)?)),
         }
@@ -50,7 +52,7 @@ pub(super) fn take_up(
     for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_empty()) {
         stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables))?;
         for OldStates { plugin, version, .. } in old {
-            let name = &stateful.name;
+            let name = node_of(&stateful.name);
             observer
                 .message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
         }
@@ -90,12 +92,11 @@ fn drop_the_rest(
     for (name, table) in state.tables_mut() {
         if !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty() {
             table.clear();
-            // No operator's name has a point in it.
-            orphans.insert(name.split('.').next().unwrap_or(name).to_owned());
+            orphans.insert(node_of(name).to_owned());
         }
     }
     let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();
-    for name in last.stateful.keys().filter(|name| !used.contains(name.as_str())) {
+    for name in last.stateful.keys().filter(|name| !used.contains(name.as_str()) && !name.contains('/')) {
         orphans.remove(name);
         observer.message(&format!("`{name}` is gone from the job: its state is dropped with the next epoch"));
     }
@@ -106,10 +107,16 @@ fn drop_the_rest(
     }
 }
 
+/// The node that a state or a table belongs to: a query's second state is `node/1`, its table of timers `node/1.timers`.
+fn node_of(name: &str) -> &str {
+    name.split(['/', '.']).next().unwrap_or(name)
+}
+
 /// Nothing of what the checkpoint holds is of this job, which has another name than the one that made it: it is in the
 /// wrong folder, and would drop all of it.
 fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
-    let operators: Vec<String> = last.stateful.keys().map(|name| format!("`{name}`")).collect();
+    let operators: BTreeSet<String> = last.stateful.keys().map(|name| format!("`{}`", node_of(name))).collect();
+    let operators: Vec<String> = operators.into_iter().collect();
     let message = format!(
         "the checkpoint is that of job `{maker}` and holds the state of {}, which job `{}` has not",
         operators.join(", "),
@@ -123,14 +130,14 @@ fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
 /// What of the state of operator `number` is to be brought over before it can be used.
 fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>> {
     let stateful = &plan.stateful[number];
-    let name = &stateful.name;
+    let name = node_of(&stateful.name);
     let refused = |what: &str, help: &str| {
         let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
         let help = format!("{help} the operator another name (its state then begins anew), or start over with --fresh");
         Err(Error::new(ErrorKind::Conflict, message).with_help(help))
     };
     const UNDO: &str = "undo the change, give";
-    let noted = last.stateful.get(&**name).unwrap_or(&serde_json::Value::Null);
+    let noted = last.stateful.get(&*stateful.name).unwrap_or(&serde_json::Value::Null);
     if let Some(text) = noted.as_str() {
         let former = stateful.operator.former_fingerprint();
         if text != former.text {
