@@ -137,7 +137,7 @@ fn the_form_of_a_fingerprint_stays_as_it_is() {
     let plain = one("SELECT k, count(*) AS n, sum(v) FILTER (WHERE w > 3) AS v FROM rows GROUP BY k", COMPLETE);
     let aggregates = json!([
         {"fn": "count", "version": 1, "state": ["int64"], "args": [{"lit": 1, "type": "int64"}]},
-        {"fn": "exact sum", "version": 1, "state": ["int64", "int64"], "args": [{"col": "v"}],
+        {"fn": "sum", "version": 1, "state": ["int64", "int64"], "args": [{"col": "v"}],
          "where": [{"op": ">", "of": [{"col": "w"}, {"lit": 3, "type": "int64"}]}]},
     ]);
     assert_eq!(plain, json!({"v": 1, "of": "aggregate", "keys": [[{"col": "k"}, "utf8"]], "aggregates": aggregates}));
