@@ -178,6 +178,10 @@ impl Lowering<'_> {
             None => (unaliased(expr).clone(), None),
         };
         let expr = of_integers(expr, schema);
+        let distinct = distinct.map(|args| match &expr {
+            Expr::AggregateFunction(f) => f.params.args.clone(),
+            _ => args,
+        });
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(&expr, schema, schema.as_arrow(), &props, &planning);
         let lowered = lowered.build().map_err(failed)?;
