@@ -121,6 +121,10 @@ pub(crate) struct SqlArgs {
     #[arg(long, value_name = "NAME=FORMAT", value_parser = name_format)]
     pub(crate) read_as: Vec<(String, String)>,
 
+    /// Records of CSV may have line breaks in their quotes.
+    #[arg(long)]
+    pub(crate) multiline: bool,
+
     /// Exit with 0 though some rows could not be used. They are counted all the same.
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,

@@ -42,6 +42,7 @@ fn tables(args: &SqlArgs) -> Result<Vec<QueryTable>> {
     }
     let table = |(name, path): &(String, String)| {
         let mut table = QueryTable::new(name, path);
+        table.multiline = args.multiline;
         if let Some((_, word)) = args.read_as.iter().find(|(of, _)| of == name) {
             let format = format_named(&word.to_ascii_lowercase());
             let unknown = || Error::invalid(format!("--read-as {name}={word}: `{word}` is no format"));
@@ -62,7 +63,8 @@ fn left_out(answered: &Answered) -> String {
             (Some(file), None) => format!("{file}: "),
             _ => String::new(),
         };
-        format!(", the first: {place}{}", first.reason)
+        // What a job file calls so is an option here.
+        format!(", the first: {place}{}", first.reason.replace("`multiline = true`", "`--multiline`"))
     });
     format!("{refused} of {all} rows could not be used{first}")
 }

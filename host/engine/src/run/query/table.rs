@@ -21,12 +21,14 @@ pub struct QueryTable {
     pub path: PathBuf,
     /// What its files hold; none = their names say it.
     pub format: Option<FileFormat>,
+    /// Whether a record of CSV may have line breaks in its quotes.
+    pub multiline: bool,
 }
 
 impl QueryTable {
     /// The files at `path`, whose names say what they hold.
     pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), path: path.into(), format: None }
+        Self { name: name.into(), path: path.into(), format: None, multiline: false }
     }
 }
 
@@ -78,7 +80,7 @@ impl Table {
             path: Spanned { value: path, span },
             base: base.to_path_buf(),
             format,
-            csv: CsvReading::default(),
+            csv: CsvReading { multiline: given.multiline, ..CsvReading::default() },
             schema: None,
             max_files_per_epoch: None,
             max_bytes_per_epoch: None,
