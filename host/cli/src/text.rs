@@ -17,6 +17,11 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// `1 file`, `1,234 files`
+pub(crate) fn files(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "file" } else { "files" })
+}
+
 /// At most five characters: `950`, `12.3k`, `1.23M`, `45.6G`.
 pub(crate) fn short(number: u64) -> String {
     const UNITS: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];

@@ -125,6 +125,12 @@ pub struct Counters {
     /// Static sources that could not be read again, and stayed as they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub not_refreshed: BTreeMap<String, u64>,
+    /// Files noticed to have changed after they were read, per source; what came later was not read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub changed_files: BTreeMap<String, u64>,
+    /// Files without a byte, of a format that has none such, per source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub empty_files: BTreeMap<String, u64>,
 }
 
 /// One output file of one epoch.

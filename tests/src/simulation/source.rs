@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use millstream_engine::format::{Check, Decode, RawChunk, RawContent, declared_schema, decoder};
-use millstream_engine::job::{FileFormat, FileSourceSpec};
+use millstream_engine::job::{FileFormat, FileSourceSpec, Limit};
 use millstream_engine::record::{FileRange, SourceRange};
 use millstream_engine::run::Stop;
-use millstream_engine::source::{Chunks, Source};
+use millstream_engine::source::{Chunks, Known, Source};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::random::Random;
@@ -47,7 +47,8 @@ pub struct SimulatedSource {
 impl SimulatedSource {
     pub fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, stop: Stop) -> Self {
         let schema = declared_schema(spec.schema.as_ref().unwrap()).unwrap();
-        let max_files = spec.max_files_per_epoch.unwrap() as usize;
+        let Limit::At(max_files) = spec.max_files_per_epoch else { panic!("a scenario says how many files") };
+        let max_files = max_files as usize;
         Self { feed, schema, max_files, seen: BTreeSet::new(), stopped: false, stop }
     }
 
@@ -61,7 +62,7 @@ impl Source for SimulatedSource {
         self.schema.clone()
     }
 
-    fn plan(&mut self, now: i64) -> Result<Option<SourceRange>> {
+    fn plan(&mut self, now: i64, _: Known<'_>) -> Result<Option<SourceRange>> {
         let shared = self.feed.clone();
         let mut feed = shared.lock().unwrap();
         feed.looked = now;
@@ -87,7 +88,7 @@ impl Source for SimulatedSource {
         Ok(Some(range))
     }
 
-    fn stop_discovery(&mut self) -> Result<()> {
+    fn stop_discovery(&mut self, _: i64, _: Known<'_>) -> Result<()> {
         self.stopped = true;
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Source for SimulatedSource {
             let mut from = 0;
             for (index, to) in file.cuts.iter().copied().chain([file.text.len()]).filter(|to| *to > 0).enumerate() {
                 let bytes = Buffer::from(file.text.as_bytes()[from..to].to_vec());
-                let content = RawContent::Lines { bytes, before: 0, layout: None };
+                let content = RawContent::Lines { bytes, before: 0, layout: None, long: Vec::new() };
                 chunks.push(Ok(RawChunk { file: number as u32, index: index as u32, content }));
                 from = to;
             }

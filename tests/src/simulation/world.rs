@@ -358,6 +358,7 @@ impl World {
             }),
             pace,
             inline_limit: self.inline_limit,
+            early: 2,
             checkpoint_id: Some(self.random.next()),
             faults: self.faults(trouble, stop),
             ..Environment::default()

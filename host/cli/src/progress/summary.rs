@@ -51,6 +51,13 @@ pub(super) fn ended(job: &str, summary: &Summary) -> Vec<String> {
         let what = "static sources could not be read again, and stayed as they were";
         detail("refresh", format!("{} {times} {what}", text::count(summary.not_refreshed)));
     }
+    if summary.changed_files > 0 {
+        let what = "changed after they were read: what came later was not read";
+        detail("changed", format!("{} {what}", text::files(summary.changed_files)));
+    }
+    if summary.empty_files > 0 {
+        detail("empty", format!("{} without a byte, passed over", text::files(summary.empty_files)));
+    }
     if let Some(watermark) = summary.watermark {
         detail("watermark", text::watermark(Some(watermark)));
     }
@@ -82,6 +89,8 @@ pub(super) mod tests {
             ahead: 4,
             rejected: 2,
             not_refreshed: 1,
+            changed_files: 2,
+            empty_files: 1,
             elapsed: Duration::from_millis(2500),
             watermark: Some(i64::MAX),
             checkpoint: "state/page-hits".into(),
@@ -104,6 +113,8 @@ pub(super) mod tests {
                 "  ahead      4, further than max_ahead",
                 "  rejected   2, kept in page-hits.dead-letters.jsonl",
                 "  refresh    1 time static sources could not be read again, and stayed as they were",
+                "  changed    2 files changed after they were read: what came later was not read",
+                "  empty      1 file without a byte, passed over",
                 "  watermark  end of input",
                 "  checkpoint state/page-hits",
             ]
@@ -114,6 +125,8 @@ pub(super) mod tests {
             ahead: 0,
             rejected: 0,
             not_refreshed: 0,
+            changed_files: 0,
+            empty_files: 0,
             watermark: None,
             temporary_checkpoint: true,
             stopped: StopReason::Requested,

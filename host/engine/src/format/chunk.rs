@@ -35,6 +35,8 @@ pub enum RawContent {
         before: u32,
         /// Where a CSV file has its columns; none for the other formats.
         layout: Option<Arc<CsvLayout>>,
+        /// Lines of `bytes` that are only the beginning of a longer one, in their order: no rows.
+        long: Vec<LongLine>,
     },
     /// Rows of a Parquet row group, read when it is decoded.
     RowGroup(RowGroup),
@@ -45,6 +47,17 @@ pub enum RawContent {
         /// One past the last row.
         to: u64,
     },
+}
+
+/// A line that is longer than a record may be. Only its beginning is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongLine {
+    /// Which line of the chunk's bytes, from 0.
+    pub line: u32,
+    /// Its length in the file.
+    pub bytes: u64,
+    /// How long a record may be.
+    pub limit: u64,
 }
 
 /// The rows of one chunk.

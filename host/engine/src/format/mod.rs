@@ -7,7 +7,9 @@
 //!
 //! Where chunks come from is the `source` module's business, what happens to bad rows the epoch loop's.
 
+mod cast;
 mod chunk;
+mod compression;
 mod decode;
 pub mod encode;
 mod error;
@@ -15,7 +17,9 @@ mod infer;
 mod normalise;
 mod types;
 
-pub use chunk::{BadRow, Check, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
+pub use cast::{cast, rounded_down};
+pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
+pub use compression::{is_gzip, unread_packing};
 pub use decode::{CsvDialect, CsvLayout, ParquetFile, RowGroup, csv_decoder, csv_names, decoder};
 pub use error::FormatError;
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};

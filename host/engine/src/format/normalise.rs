@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::cast::cast;
 use super::types::timestamp;
 
 /// The type that a column of type `data_type` gets: timestamps of any unit and zone become microseconds in UTC
@@ -54,20 +54,8 @@ pub fn normalise_batch(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 
 /// Casts the columns of `batch`, by position, to those of `schema`.
 pub(super) fn cast_batch(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
-    // A value that does not fit is an error, not a null that nobody notices.
-    let options = CastOptions { safe: false, ..Default::default() };
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| {
-            if column.data_type() == field.data_type() {
-                Ok(column.clone())
-            } else {
-                cast_with_options(column, field.data_type(), &options)
-            }
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new_with_options(
         schema,
         columns,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::model::{EventTimeSpec, JobText, Spanned};
+use super::model::{EventTimeSpec, JobText, Limit, Spanned};
 use super::tree::{Entry, Node, Value};
 use super::{suggest, value};
 use crate::error::{Error, Result};
@@ -186,6 +186,15 @@ impl<'a> Fields<'a> {
             other => other,
         })?;
         Ok(bytes)
+    }
+
+    /// What an epoch may admit: a number or, where it counts bytes, a size; or `"unlimited"`.
+    pub(super) fn limit(&self, key: &str, read: impl Fn(&Self, &str) -> Result<Option<u64>>) -> Result<Limit> {
+        match self.get(key).map(|entry| &entry.node.value) {
+            None => Ok(Limit::Sensible),
+            Some(Value::String { text, .. }) if text == "unlimited" => Ok(Limit::Unlimited),
+            Some(_) => Ok(read(self, key)?.map_or(Limit::Sensible, Limit::At)),
+        }
     }
 
     /// A point in time, in microseconds since 1970: a string or a TOML date-time, with its zone.

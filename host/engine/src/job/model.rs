@@ -161,9 +161,29 @@ pub struct FileSourceSpec {
     /// need none.
     pub schema: Option<Vec<(String, Spanned<String>)>>,
     /// Files an epoch admits at the most.
-    pub max_files_per_epoch: Option<u64>,
-    /// Bytes an epoch admits at the most (one file at least).
-    pub max_bytes_per_epoch: Option<u64>,
+    pub max_files_per_epoch: Limit,
+    /// Bytes an epoch admits at the most, as they are stored (one file at least).
+    pub max_bytes_per_epoch: Limit,
+    /// Bytes a record of a line format may have; a longer one is a dead letter.
+    pub max_record: u64,
+}
+
+impl FileSourceSpec {
+    /// What a record may have where the job does not say.
+    pub const MAX_RECORD: u64 = 64 << 20;
+}
+
+/// How much an epoch admits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Limit {
+    /// What is sensible for the source, so that a backlog of any size is worked off in epochs; under
+    /// [`Trigger::Once`], all there is.
+    #[default]
+    Sensible,
+    /// So much.
+    At(u64),
+    /// All there is.
+    Unlimited,
 }
 
 /// What a file holds.

@@ -10,7 +10,7 @@ use super::tree::Value;
 use super::{absolute, value};
 use crate::error::Result;
 
-const FILE: [&str; 16] = [
+const FILE: [&str; 17] = [
     "connector",
     "path",
     "format",
@@ -21,6 +21,7 @@ const FILE: [&str; 16] = [
     "schema",
     "max_files_per_epoch",
     "max_bytes_per_epoch",
+    "max_record",
     "event_time",
     "watermark",
     "idle_after",
@@ -125,9 +126,27 @@ fn file(fields: &Fields<'_>, base: &Path) -> Result<FileSourceSpec> {
         format,
         csv: csv_reading(fields, format)?,
         schema,
-        max_files_per_epoch: fields.count("max_files_per_epoch", 1)?,
-        max_bytes_per_epoch: fields.bytes("max_bytes_per_epoch")?,
+        max_files_per_epoch: fields.limit("max_files_per_epoch", |fields, key| fields.count(key, 1))?,
+        max_bytes_per_epoch: fields.limit("max_bytes_per_epoch", Fields::bytes)?,
+        max_record: max_record(fields, format)?,
     })
+}
+
+/// The longest record that can be asked for: chunks, which hold whole records, stay below 2 GiB.
+const LONGEST: u64 = 1 << 30;
+
+/// `max_record`, of the formats that are read line by line.
+fn max_record(fields: &Fields<'_>, format: FileFormat) -> Result<u64> {
+    let found = fields.bytes("max_record")?;
+    let Some(entry) = fields.get("max_record") else { return Ok(FileSourceSpec::MAX_RECORD) };
+    if format == FileFormat::Parquet {
+        let message = "`max_record` goes with the formats text, csv and json only";
+        return Err(fields.job.error(entry.key_span.clone(), message));
+    }
+    match found {
+        Some(bytes) if bytes <= LONGEST => Ok(bytes),
+        _ => Err(fields.job.error(entry.node.span.clone(), "`max_record` can be 1GiB at the most")),
+    }
 }
 
 /// A folder, glob or file as an absolute path. What stands before a relative glob is taken as it is, also when it

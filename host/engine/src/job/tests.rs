@@ -119,7 +119,7 @@ fn a_job_with_everything() {
     let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
     assert_eq!(logs.path.value, "/jobs/data/*.json");
     assert_eq!(logs.format, FileFormat::Json);
-    assert_eq!((logs.max_files_per_epoch, logs.max_bytes_per_epoch), (Some(2), Some(10_000_000)));
+    assert_eq!((logs.max_files_per_epoch, logs.max_bytes_per_epoch), (Limit::At(2), Limit::At(10_000_000)));
     let columns: Vec<_> =
         logs.schema.iter().flatten().map(|(name, kind)| (name.as_str(), kind.value.as_str())).collect();
     assert_eq!(columns, [("url", "utf8"), ("bytes", "int64"), ("at", "timestamp")]);
@@ -290,7 +290,7 @@ fn overrides_replace_what_the_file_says() {
     let job = parse_with(EVERYTHING, &overrides).unwrap();
     assert_eq!(job.trigger, Trigger::AvailableNow);
     let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
-    assert_eq!((logs.path.value.as_str(), logs.max_files_per_epoch), ("/elsewhere/*.json", Some(5)));
+    assert_eq!((logs.path.value.as_str(), logs.max_files_per_epoch), ("/elsewhere/*.json", Limit::At(5)));
     assert_eq!(&job.text.text[logs.path.span.clone()], "/elsewhere/*.json");
     assert_eq!(job.plugins["words"].time, Some(Duration::from_secs(2)));
     let Logic::Plugin { config, .. } = &job.operators[1].logic else { panic!("words is a plugin operator") };

@@ -134,6 +134,12 @@ pub trait Stateful: Send + Sync + Debug {
         effects: &mut Effects,
     ) -> Result<Vec<RecordBatch>>;
 
+    /// Whether [`Stateful::close`] may be given some of an epoch's partials before the others, with no watermark to close
+    /// by: nothing comes out then, and the end of the epoch is as if all had come together.
+    fn takes_in_early(&self) -> bool {
+        false
+    }
+
     /// The schema of the rows that come out.
     fn schema(&self) -> SchemaRef;
 

@@ -10,6 +10,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use super::expression::{Expressions, RejectedRow};
 use super::rows::arrow_failed;
 use super::{Effects, Rows, Transform};
+use crate::format::rounded_down;
 use crate::{Error, Result};
 
 /// A batch of `columns`, which may be none.
@@ -96,7 +97,7 @@ impl Transform for Project {
 
 /// An expression may give a dictionary or another unit where the plan says the plain type.
 fn conform(array: ArrayRef, to: &arrow::datatypes::DataType) -> Result<ArrayRef> {
-    if array.data_type() == to { Ok(array) } else { cast(&array, to).map_err(arrow_failed) }
+    if array.data_type() == to { Ok(array) } else { cast(&rounded_down(&array, to), to).map_err(arrow_failed) }
 }
 
 /// Picks columns by position.

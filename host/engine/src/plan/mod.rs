@@ -9,6 +9,7 @@ mod event_time;
 mod explain;
 mod flow;
 pub mod late;
+mod loops;
 mod node;
 mod operators;
 mod plugins;

@@ -1,13 +1,11 @@
 //! Sinks: what comes to them, and whether they can take it.
 
-use std::path::Path;
-
 use arrow::datatypes::SchemaRef;
 
 use super::event_time::unmark;
 use super::operators::{PlannedNodes, refuse_fixed};
-use super::{dead_letters, late};
-use crate::job::{Job, OutputMode, SinkConnector, SinkSpec, SourceConnector};
+use super::{dead_letters, late, loops};
+use crate::job::{Job, OutputMode, SinkConnector, SinkSpec};
 use crate::sink;
 use crate::sql::{Emits, Relation};
 use crate::{Error, Result};
@@ -26,6 +24,7 @@ pub struct PlannedSink {
 
 /// All sinks in the job file's order; last the dead letters.
 pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedSink>> {
+    loops::refuse(job)?;
     let mut planned = Vec::new();
     for spec in &job.sinks {
         let sink = match &spec.input {
@@ -47,7 +46,6 @@ pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedS
                 PlannedSink { spec: spec.clone(), schema, mode: OutputMode::Append, keys: Vec::new() }
             }
         };
-        refuse_shared_folder(job, spec)?;
         let at = spec.input.as_ref().map_or(spec.name.span.clone(), |i| i.span.clone());
         sink::check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
         planned.push(sink);
@@ -70,28 +68,6 @@ fn keys(job: &Job, spec: &SinkSpec, mode: OutputMode, keys: Option<Vec<String>>)
             .with_help("put every GROUP BY column into SELECT (of a window, its start)")),
         (_, keys) => Ok(keys.unwrap_or_default()),
     }
-}
-
-/// A sink must not write where the job reads, or where its checkpoint is.
-fn refuse_shared_folder(job: &Job, sink: &SinkSpec) -> Result<()> {
-    let SinkConnector::File { path, .. } = &sink.connector else { return Ok(()) };
-    let refused = |what: &str, help: &str| {
-        let message = format!("sink `{}` would write into {what}", sink.name.value);
-        Err(job.text.error(path.span.clone(), message).with_help(help))
-    };
-    if job.checkpoint.as_ref().is_some_and(|c| path.value.starts_with(c)) {
-        return refused("the job's checkpoint", "name a folder beside it");
-    }
-    for source in &job.sources {
-        let SourceConnector::File(file) = &source.connector else { continue };
-        let read = Path::new(&file.path.value);
-        let folder = if file.path.value.contains(['*', '?', '[']) { read.parent().unwrap_or(read) } else { read };
-        if folder == path.value {
-            let what = format!("the folder that source `{}` reads: it would read its own rows", source.name.value);
-            return refused(&what, "name another folder");
-        }
-    }
-    Ok(())
 }
 
 /// The columns of late rows: those that the stateful operators of the node which names this sink are given, and

@@ -6,7 +6,7 @@
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 
-use crate::format::{BadRow, Decode, Decoded, RawChunk, RawContent, Rows, SHOWN_BYTES};
+use crate::format::{BadRow, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES};
 use crate::panics::{self, Panic};
 use crate::{Error, ErrorKind, Result};
 
@@ -49,21 +49,24 @@ fn line_by_line(decoder: &dyn Decode, chunk: &RawChunk) -> Result<Vec<Decoded>> 
 
 /// Two chunks of one, cut at a line's end near the middle; none where it is one line.
 fn halves(chunk: &RawChunk) -> Option<(RawChunk, RawChunk)> {
-    let RawContent::Lines { bytes, .. } = &chunk.content else { return None };
+    let RawContent::Lines { bytes, long, .. } = &chunk.content else { return None };
     let lines_end = bytes.len() - usize::from(bytes.last() == Some(&b'\n'));
     let middle = lines_end / 2;
     let after = memchr::memchr(b'\n', &bytes[middle..lines_end]).map(|at| middle + at);
     let cut = after.or_else(|| memchr::memrchr(b'\n', &bytes[..middle]))? + 1;
-    let part = |of: Buffer, lines_before: Option<u32>| {
+    let part = |of: Buffer, lines_before: Option<u32>, its_long: Vec<LongLine>| {
         let mut part = chunk.clone();
-        if let RawContent::Lines { bytes, before, .. } = &mut part.content {
-            *bytes = of;
+        if let RawContent::Lines { bytes, before, long, .. } = &mut part.content {
+            (*bytes, *long) = (of, its_long);
             *before = lines_before.unwrap_or(*before);
         }
         part
     };
+    let lines = memchr::memchr_iter(b'\n', &bytes[..cut]).count() as u32;
+    let (first_long, second_long): (Vec<LongLine>, Vec<LongLine>) = long.iter().partition(|l| l.line < lines);
+    let second_long = second_long.into_iter().map(|l| LongLine { line: l.line - lines, ..l }).collect();
     let (first, second) = (bytes.slice_with_length(0, cut), bytes.slice_with_length(cut, bytes.len() - cut));
-    Some((part(first, None), part(second, Some(0))))
+    Some((part(first, None, first_long), part(second, Some(0), second_long)))
 }
 
 /// A chunk of a single line that cannot be decoded.
@@ -123,6 +126,7 @@ mod tests {
                     bytes: Buffer::from_vec((lines.join("\n") + end).into_bytes()),
                     before: 0,
                     layout: None,
+                    long: Vec::new(),
                 };
                 let (mut at, mut good, mut set_aside, mut bytes) = (0, Vec::new(), Vec::new(), 0);
                 for part in decode(&touchy, &RawChunk { file: 0, index: 0, content }).unwrap() {

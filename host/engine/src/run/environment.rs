@@ -12,6 +12,9 @@ use crate::job::{JobText, SourceSpec};
 use crate::sink::{self, Folders};
 use crate::source::{self, Source};
 
+/// Chunks of about two megabytes each: enough that the step costs nothing beside them.
+const EARLY: usize = 64;
+
 /// Opens the source that a job describes.
 pub type OpenSource = Arc<dyn Fn(&SourceSpec, &JobText) -> Result<Box<dyn Source>> + Send + Sync>;
 
@@ -29,6 +32,9 @@ pub struct Environment {
     pub snapshots: SnapshotSizes,
     /// Bytes of an output up to which it goes into its epoch's record instead of a file aside.
     pub inline_limit: usize,
+    /// Chunks after which an operator that can takes in what they left, so that an epoch's memory does not grow with its
+    /// input.
+    pub early: usize,
     /// The id of a checkpoint that is made; none = a random one.
     pub checkpoint_id: Option<u64>,
     /// Fault points.
@@ -44,6 +50,7 @@ impl Default for Environment {
             pace: Pace::Threads,
             snapshots: SnapshotSizes::default(),
             inline_limit: sink::INLINE_LIMIT,
+            early: EARLY,
             checkpoint_id: None,
             faults: Faults::default(),
         }

@@ -7,10 +7,11 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use super::chunk::{EpochContext, Passed, process};
+use super::environment::Environment;
 use super::gather::{Gather, Origin};
 use super::parts::{Parts, whole};
 use super::workers::in_order;
-use crate::fault::{Faults, point};
+use crate::fault::point;
 use crate::format::{Decode, RawChunk, RawContent};
 use crate::operator::{Effects, Rows, Seen, arrow_failed};
 use crate::panics;
@@ -58,8 +59,9 @@ pub(super) fn compute(
     sinks: &mut [Box<dyn Sink>],
     state: &mut State,
     threads: usize,
-    faults: &Faults,
+    environment: &Environment,
 ) -> Result<EpochResult> {
+    let faults = &environment.faults;
     let began = Instant::now();
     let context = EpochContext {
         stateful: &plan.stateful,
@@ -90,7 +92,7 @@ pub(super) fn compute(
             gather.take_chunk(&origin, output, context)?;
         }
         faults.hit(point::CHUNK);
-        Ok(())
+        take_in_early(context, environment.early, &mut gather, state)
     })?;
 
     close_all(context, &mut gather, state)?;
@@ -104,22 +106,48 @@ pub(super) fn compute(
     Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
 }
 
+/// Lets operators take in what so many chunks left. When that is depends on the input alone.
+fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'_>, state: &mut State) -> Result<()> {
+    for (number, stateful) in context.stateful.iter().enumerate() {
+        if gather.partials[number].len() < chunks || !stateful.operator.takes_in_early() {
+            continue;
+        }
+        let open = WatermarkPair { close: None, ..context.pairs[number] };
+        if !close(number, context, open, gather, state)?.is_empty() {
+            return Err(Error::internal(format!("`{}` gave rows before the epoch's end", stateful.name)));
+        }
+    }
+    Ok(())
+}
+
 /// Closes the stateful operators one after the other: what comes out of one goes on to those after it.
 pub(super) fn close_all(context: EpochContext<'_>, gather: &mut Gather<'_>, state: &mut State) -> Result<()> {
     for (number, stateful) in context.stateful.iter().enumerate() {
-        let partials = std::mem::take(&mut gather.partials[number]);
-        let mut tables = state.tables_named(&stateful.tables);
-        let mut effects = Effects::new(0);
-        let close = || stateful.operator.close(partials, &mut tables, context.pairs[number], &mut effects);
-        let closed = panics::catch(close);
-        let panicked = |panic| Err(Error::from(panic).context(format!("operator `{}`", stateful.name)));
-        let emitted = closed.unwrap_or_else(panicked)?;
-        gather.take_emitted(Passed::nothing_but(effects))?;
+        let emitted = close(number, context, context.pairs[number], gather, state)?;
         emit(&stateful.flow, &stateful.name, &emitted, context, gather)?;
         let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
         gather.counters.state_rows.insert(stateful.name.to_string(), rows);
     }
     Ok(())
+}
+
+/// Closes one stateful operator; the rows that come out.
+fn close(
+    number: usize,
+    context: EpochContext<'_>,
+    at: WatermarkPair,
+    gather: &mut Gather<'_>,
+    state: &mut State,
+) -> Result<Vec<RecordBatch>> {
+    let stateful = &context.stateful[number];
+    let partials = std::mem::take(&mut gather.partials[number]);
+    let mut tables = state.tables_named(&stateful.tables);
+    let mut effects = Effects::new(0);
+    let closed = panics::catch(|| stateful.operator.close(partials, &mut tables, at, &mut effects));
+    let panicked = |panic| Err(Error::from(panic).context(format!("operator `{}`", stateful.name)));
+    let emitted = closed.unwrap_or_else(panicked)?;
+    gather.take_emitted(Passed::nothing_but(effects))?;
+    Ok(emitted)
 }
 
 /// A chunk, where it came from, and who decodes it.

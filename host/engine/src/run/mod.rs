@@ -6,6 +6,7 @@ mod decode;
 mod environment;
 mod epoch;
 mod gather;
+mod noticed;
 mod parts;
 mod progress;
 mod query;
@@ -36,12 +37,14 @@ use crate::panics;
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
 use crate::sink::{self, MemoryTables, Sink, SinkContext};
+use crate::source::{EntryChange, Known};
 use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
 
 use commit::{Committer, Computed, Wanted, first_cause, locked};
 use epoch::{EpochPlan, LiveSource, compute};
+use noticed::Noticed;
 use progress::{Decided, Progress};
 use recover::CheckpointFolder;
 use statics::{Statics, read_all};
@@ -150,8 +153,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
 
     let statics = read_all(&plan, &options.environment.sources, options.environment.clock.now(), &*observer)?;
     let state = recovered.state;
-    let all_there_is = options.trigger.unwrap_or(plan.job.trigger) == Trigger::AvailableNow;
-    let sources = live_sources(&plan, &state, all_there_is, &options.environment.sources)?;
+    let trigger = options.trigger.unwrap_or(plan.job.trigger);
+    let sources = live_sources(&plan, &state, trigger, &options.environment.sources, options.environment.clock.now())?;
     let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
     let context = SinkContext {
         job: plan.job.name.clone(),
@@ -189,6 +192,7 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         wanted,
         threads,
         totals: Totals::default(),
+        noticed: Noticed::default(),
         plugins,
         fingerprints,
     };
@@ -208,18 +212,20 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     Ok(engine.summary(stopped, &folder, resumed_from, began.elapsed()))
 }
 
-fn live_sources(plan: &Plan, state: &State, all_there_is: bool, open: &OpenSource) -> Result<Vec<LiveSource>> {
+fn live_sources(plan: &Plan, state: &State, trigger: Trigger, open: &OpenSource, now: i64) -> Result<Vec<LiveSource>> {
     plan.sources
         .iter()
         .map(|planned| {
             let mut source = open(&planned.spec, &plan.job.text)?;
-            if let Some(table) = state.table(&source_table(&planned.spec.name.value)) {
-                let mut entries = table.partitions().iter().flat_map(|p| p.buckets()).flat_map(|(_, b)| b.iter());
-                source.restore(&mut entries)?;
-            }
-            if all_there_is {
-                refuse_endless(plan, &planned.spec)?;
-                source.stop_discovery()?;
+            let known = known(state, &planned.spec);
+            source.restore(&mut known.iter())?;
+            match trigger {
+                Trigger::AvailableNow => {
+                    refuse_endless(plan, &planned.spec)?;
+                    source.stop_discovery(now, known)?;
+                }
+                Trigger::Once => source.admit_all(),
+                Trigger::Continuous | Trigger::Every(_) => {}
             }
             let decoder = source.decoder(&planned.columns)?;
             Ok(LiveSource { source, decoder })
@@ -248,6 +254,11 @@ const SOURCE: &str = "source:";
 /// The table of what a source has read.
 fn source_table(source: &str) -> String {
     format!("{SOURCE}{source}")
+}
+
+/// What the state has of a source.
+fn known<'a>(state: &'a State, source: &SourceSpec) -> Known<'a> {
+    Known::of(state.table(&source_table(&source.name.value)))
 }
 
 fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
@@ -287,6 +298,7 @@ struct Engine {
     wanted: Wanted,
     threads: usize,
     totals: Totals,
+    noticed: Noticed,
     /// What every record says of the plugins and of the stateful operators.
     plugins: BTreeMap<String, String>,
     fingerprints: BTreeMap<String, serde_json::Value>,
@@ -357,13 +369,14 @@ impl Engine {
     }
 
     fn plan_ranges(&mut self, now: i64) -> Result<Vec<Option<SourceRange>>> {
-        let named = self.sources.iter_mut().zip(&self.plan.sources);
-        named
-            .map(|(live, planned)| {
-                let at = |e: Error| e.context(format!("source `{}`", planned.spec.name.value));
-                live.source.plan(now).map_err(at)
-            })
-            .collect()
+        let mut ranges = Vec::with_capacity(self.sources.len());
+        for (live, planned) in self.sources.iter_mut().zip(&self.plan.sources) {
+            let name = &planned.spec.name.value;
+            let at = |e: Error| e.context(format!("source `{name}`"));
+            ranges.push(live.source.plan(now, known(&self.state, &planned.spec)).map_err(at)?);
+            self.noticed.take(name, live.source.notices(), &*self.options.observer);
+        }
+        Ok(ranges)
     }
 
     fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<()> {
@@ -380,19 +393,28 @@ impl Engine {
             &mut self.sinks,
             &mut self.state,
             self.threads,
-            &self.options.environment.faults,
+            &self.options.environment,
         )
         .map_err(|e| e.context(format!("epoch {epoch}")))?;
 
-        for ((range, live), source) in planned.ranges.iter().zip(&self.sources).zip(&self.plan.sources) {
-            let Some(range) = range else { continue };
+        for ((range, live), source) in planned.ranges.iter().zip(&mut self.sources).zip(&self.plan.sources) {
+            let read = range.iter().flat_map(|range| live.source.entries(range));
+            let mut changes: Vec<EntryChange> = read.map(|(key, value)| (key, Some(value))).collect();
+            changes.extend(live.source.housekeeping());
+            if changes.is_empty() {
+                continue;
+            }
             let table = self.state.table_mut(&source_table(&source.spec.name.value));
-            for (key, value) in live.source.entries(range) {
-                table.put(0, &key, &value);
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(table.put(0, &key, &value)),
+                    None => drop(table.delete(0, &key)),
+                }
             }
         }
         self.progress.advance(&self.plan, &decided, &result.seen, now);
         result.counters.not_refreshed = not_refreshed;
+        self.noticed.give(&mut result.counters);
         let names = self.plan.sources.iter().map(|s| s.spec.name.value.clone());
         let record = EpochRecord {
             epoch,
@@ -421,6 +443,7 @@ impl Engine {
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let (late, partly_late, ahead) = (sum(&counters.late), sum(&counters.partly_late), sum(&counters.ahead));
         let (rejected, not_refreshed) = (sum(&counters.rejected), sum(&counters.not_refreshed));
+        let (changed_files, empty_files) = (sum(&counters.changed_files), sum(&counters.empty_files));
         let totals = &mut self.totals;
         totals.epochs += 1;
         totals.rows_in += counters.rows_in;
@@ -446,6 +469,8 @@ impl Engine {
             ahead,
             rejected,
             not_refreshed,
+            changed_files,
+            empty_files,
             state_rows: sum(&counters.state_rows),
             state_bytes: tables.map(|t| t.bytes() as u64).sum(),
             watermark: self.progress.watermark(&self.plan),
@@ -476,6 +501,8 @@ impl Engine {
             ahead: totals.ahead,
             rejected: totals.rejected,
             not_refreshed: totals.not_refreshed,
+            changed_files: self.noticed.all_changed,
+            empty_files: self.noticed.all_empty,
             elapsed,
             watermark: self.progress.watermark(&self.plan),
             checkpoint: folder.path.display().to_string(),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::environment::OpenSource;
 use super::{SOURCE, source_table};
 use crate::plan::{Flow, Next, Plan};
+use crate::source::Known;
 use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
 
@@ -27,7 +28,8 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
         let keeps = behind.into_iter().find(|n| plan.stateful[*n].tables.iter().any(has_entries));
         let (Some(keeps), false) = (keeps, has_entries(&source_table(name))) else { continue };
         let mut source = open(&planned.spec, &plan.job.text)?;
-        let Some(range) = source.plan(now)? else { continue };
+        source.admit_all();
+        let Some(range) = source.plan(now, Known::default())? else { continue };
         // A source that counts its rows has one entry, with no key, whatever it reads.
         let entries = source.entries(&range).into_iter().zip(0u32..).filter(|((key, _), _)| !key.is_empty());
         for ((key, _), number) in entries {

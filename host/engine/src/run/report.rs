@@ -32,6 +32,10 @@ pub struct EpochReport {
     pub rejected: u64,
     /// Static sources that could not be read again, each time counted: they stayed as they were.
     pub not_refreshed: u64,
+    /// Files noticed to have changed after they were read: what came later was not read.
+    pub changed_files: u64,
+    /// Files without a byte, of a format that has none such.
+    pub empty_files: u64,
     /// Entries of state after the epoch.
     pub state_rows: u64,
     /// Bytes of state in memory after the epoch.
@@ -78,6 +82,10 @@ pub struct Summary {
     pub rejected: u64,
     /// Static sources that could not be read again, each time counted: they stayed as they were.
     pub not_refreshed: u64,
+    /// Files noticed to have changed after they were read: what came later was not read.
+    pub changed_files: u64,
+    /// Files without a byte, of a format that has none such.
+    pub empty_files: u64,
     /// Time from start to end.
     pub elapsed: Duration,
     /// The least watermark at the end, microseconds since 1970; none = none yet.

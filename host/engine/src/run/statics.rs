@@ -12,6 +12,7 @@ use super::unseen;
 use crate::job::JobText;
 use crate::plan::{Plan, PlannedStatic};
 use crate::record::{SourceRange, StaticVersion};
+use crate::source::Known;
 use crate::{Error, ErrorKind, Result};
 
 /// Reads all static sources for the first time.
@@ -82,9 +83,9 @@ fn read(
     observer: &dyn Observer,
 ) -> Result<StaticVersion> {
     let mut source = open(&planned.spec, text)?;
-    source.stop_discovery()?;
+    source.stop_discovery(now, Known::default())?;
     let mut ranges = Vec::new();
-    while let Some(range) = source.plan(now)? {
+    while let Some(range) = source.plan(now, Known::default())? {
         ranges.push(range);
     }
     if ranges.is_empty() {

@@ -30,7 +30,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 pub use console::ConsoleWriter;
 pub use error::{SinkError, is_closed_pipe, is_fatal};
-pub use file::{AsideFile, INLINE_LIMIT, check_file_sink, forget, republish};
+pub use file::{AsideFile, INLINE_LIMIT, check_file_sink, forget, published_names, republish};
 pub use memory::{MemoryTable, MemoryTables};
 
 use crate::error::{Error, Result};

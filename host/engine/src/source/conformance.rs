@@ -1,13 +1,12 @@
 //! What every [`Source`] must keep to, whatever it reads.
 
-use std::collections::BTreeMap;
-
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 
-use super::Source;
+use super::{Known, Source};
 use crate::ErrorKind;
 use crate::record::SourceRange;
+use crate::state::Table;
 
 /// All rows of a range as text, each with its file and line.
 pub(super) fn rows(source: &dyn Source, range: &SourceRange, columns: &[usize]) -> Vec<String> {
@@ -47,11 +46,15 @@ fn text(batch: &RecordBatch) -> Vec<String> {
     lines[3..lines.len() - 1].iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-fn plan_all(source: &mut dyn Source) -> Vec<SourceRange> {
+/// Plans until nothing comes, from where `state` says on, and puts there what a job would.
+fn plan_all(source: &mut dyn Source, state: &mut Table) -> Vec<SourceRange> {
     let mut ranges = Vec::new();
     for now in 0.. {
-        match source.plan(now * 1_000_000).unwrap() {
-            Some(range) => ranges.push(range),
+        match source.plan(now * 1_000_000, Known::of(Some(state))).unwrap() {
+            Some(range) => {
+                keep(source, &range, state);
+                ranges.push(range);
+            }
             None if now > 0 => break,
             None => {}
         }
@@ -59,16 +62,28 @@ fn plan_all(source: &mut dyn Source) -> Vec<SourceRange> {
     ranges
 }
 
+/// Puts the entries of a range into the state.
+pub(super) fn keep(source: &mut dyn Source, range: &SourceRange, state: &mut Table) {
+    let read = source.entries(range).into_iter().map(|(key, value)| (key, Some(value)));
+    for (key, value) in read.collect::<Vec<_>>().into_iter().chain(source.housekeeping()) {
+        match value {
+            Some(value) => drop(state.put(0, &key, &value)),
+            None => drop(state.delete(0, &key)),
+        }
+    }
+}
+
 /// Runs the suite on what `open` opens, time after time, over input that does not change. It must give at least two
 /// ranges.
 pub(super) fn conforms<S: Source>(open: impl Fn() -> S) {
     let mut source = open();
-    let ranges = plan_all(&mut source);
+    let mut state = Table::new(4);
+    let ranges = plan_all(&mut source, &mut state);
     assert!(ranges.len() > 1, "the suite wants more than one epoch");
     let every: Vec<usize> = (0..source.schema().fields().len()).collect();
     let per_range: Vec<Vec<String>> = ranges.iter().map(|range| rows(&source, range, &every)).collect();
-    assert_eq!(plan_all(&mut open()), ranges, "planning depends on the input only");
-    assert_eq!(source.plan(i64::MAX).unwrap(), None, "nothing comes twice");
+    assert_eq!(plan_all(&mut open(), &mut Table::new(4)), ranges, "planning depends on the input only");
+    assert_eq!(source.plan(i64::MAX, Known::of(Some(&state))).unwrap(), None, "nothing comes twice");
 
     // Any range can be read again, in any order, by any instance.
     let other = open();
@@ -83,14 +98,12 @@ pub(super) fn conforms<S: Source>(open: impl Fn() -> S) {
     assert_eq!(all.len(), count, "ranges do not overlap");
 
     // A restored source goes on right behind the committed ranges.
-    let mut entries: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for committed in 0..=ranges.len() {
+        let mut state = Table::new(4);
+        ranges[..committed].iter().for_each(|range| keep(&mut source, range, &mut state));
         let mut restored = open();
-        restored.restore(&mut entries.iter().map(|(k, v)| (k.as_slice(), v.as_slice()))).unwrap();
-        assert_eq!(plan_all(&mut restored), ranges[committed..]);
-        if let Some(range) = ranges.get(committed) {
-            entries.extend(source.entries(range));
-        }
+        restored.restore(&mut Known::of(Some(&state)).iter()).unwrap();
+        assert_eq!(plan_all(&mut restored, &mut state), ranges[committed..]);
     }
     let wrong = open().restore(&mut [(&b"key"[..], &b"value"[..])].into_iter()).unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Corrupt);

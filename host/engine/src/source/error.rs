@@ -51,6 +51,14 @@ pub enum SourceError {
         /// What is different.
         what: String,
     },
+    /// A file is packed with something that is not read.
+    #[error("{path}: {packing} files are not read")]
+    Packed {
+        /// Its path.
+        path: String,
+        /// What it is packed with.
+        packing: &'static str,
+    },
     /// A compressed file is damaged.
     #[error("{path}: not a complete gzip file: {error}")]
     Gzip {
@@ -58,16 +66,6 @@ pub enum SourceError {
         path: String,
         /// The decompressor's error.
         error: io::Error,
-    },
-    /// A line is too long to be taken into memory.
-    #[error("{path}: line {line} is longer than {limit} bytes")]
-    LineTooLong {
-        /// Its path.
-        path: String,
-        /// The line, counted from 1.
-        line: u64,
-        /// The limit.
-        limit: usize,
     },
     /// An option of a generator cannot be.
     #[error("{0}")]
@@ -98,11 +96,12 @@ impl From<SourceError> for Error {
             SourceError::Changed { .. } => Error::new(ErrorKind::Data, message).with_help(
                 "files must not change once they are seen: write them under a name that begins with `_` or `.` and rename them when they are complete",
             ),
+            SourceError::Packed { .. } => Error::new(ErrorKind::Data, message).with_help(
+                "unpack it, or pack it with gzip (.gz); a pattern such as \"data/*.csv\" leaves out what is no input",
+            ),
             SourceError::Gzip { error, .. } => Error::new(ErrorKind::Data, message)
                 .caused_by(error)
                 .with_help("write compressed files under another name and rename them when they are complete"),
-            SourceError::LineTooLong { .. } => Error::new(ErrorKind::Quota, message)
-                .with_help("a record is one line; is this a text file of the declared format?"),
             SourceError::BadEntry(..) => Error::new(ErrorKind::Corrupt, message),
             SourceError::WrongRange(_) => Error::internal(message),
         }

@@ -8,46 +8,64 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 
 use crate::error::{Error, Result};
-use crate::format::{BadRow, Decoded, FormatError, RawChunk, RawContent, Rows, SHOWN_BYTES};
+use crate::format::{BadRow, Decoded, FormatError, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES};
 
-/// A chunk's lines as text of the same length as its bytes: a line that is no UTF-8 is blanked out and bad.
+/// A chunk's lines as text of the same length as its bytes: a line that is no UTF-8, or only the beginning of one, is
+/// blanked out and bad.
 pub(super) struct Lines<'a> {
     pub bytes: &'a [u8],
     pub text: Cow<'a, str>,
     /// Lines of the chunk before `text`.
     pub before: u32,
-    /// Lines that are no UTF-8, with the reason; counted from the start of `text`.
+    /// Lines that are no UTF-8 or too long, with the reason; counted from the start of `text`.
     pub invalid: BTreeMap<u32, String>,
+    /// Bytes that were cut off the ones that are too long.
+    cut_off: u64,
 }
 
 impl<'a> Lines<'a> {
     /// The lines of `chunk`, which a decoder of `format` was given.
     pub fn of(chunk: &'a RawChunk, format: &'static str) -> Result<Self, FormatError> {
-        let RawContent::Lines { bytes, before, .. } = &chunk.content else {
+        let RawContent::Lines { bytes, before, long, .. } = &chunk.content else {
             return Err(FormatError::WrongChunk(format));
         };
         let bytes = bytes.as_slice();
-        let mut invalid = BTreeMap::new();
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => {
-                let mut blanked = bytes.to_vec();
-                for (number, (start, end)) in (0u32..).zip(Ends::new(bytes)) {
-                    if let Err(e) = std::str::from_utf8(&bytes[start..end]) {
-                        blanked[start..end].fill(b' ');
-                        invalid.insert(number, format!("not UTF-8 at byte {}", e.valid_up_to() + 1));
-                    }
-                }
-                Cow::Owned(String::from_utf8(blanked).expect("the lines that are no UTF-8 are blanked out"))
-            }
+        let mut lines = Self { bytes, text: Cow::Borrowed(""), before: *before, invalid: BTreeMap::new(), cut_off: 0 };
+        lines.text = match std::str::from_utf8(bytes) {
+            Ok(text) if long.is_empty() => Cow::Borrowed(text),
+            _ => Cow::Owned(lines.blanked(long)),
         };
-        Ok(Self { bytes, text, before: *before, invalid })
+        Ok(lines)
+    }
+
+    #[cold]
+    fn blanked(&mut self, long: &[LongLine]) -> String {
+        let mut blanked = self.bytes.to_vec();
+        let mut long = long.iter().peekable();
+        for (number, (start, end)) in (0u32..).zip(Ends::new(self.bytes)) {
+            let reason = match (long.next_if(|l| l.line == number), std::str::from_utf8(&self.bytes[start..end])) {
+                (Some(LongLine { bytes, limit, .. }), _) => {
+                    self.cut_off += bytes - (end - start) as u64;
+                    too_long(*bytes, *limit)
+                }
+                (None, Err(e)) => format!("not UTF-8 at byte {}", e.valid_up_to() + 1),
+                (None, Ok(_)) => continue,
+            };
+            blanked[start..end].fill(b' ');
+            self.invalid.insert(number, reason);
+        }
+        String::from_utf8(blanked).expect("the lines that are no UTF-8 are blanked out")
     }
 
     /// Start and end (without `\n`) of each line.
     pub fn iter(&self) -> Ends<'_> {
         Ends::new(self.text.as_bytes())
     }
+}
+
+/// Why a record of so many bytes is no row.
+pub(super) fn too_long(bytes: u64, limit: u64) -> String {
+    format!("a record of {bytes} bytes; max_record allows {limit}")
 }
 
 /// Start and end of each line of some bytes; the newline belongs to neither.
@@ -170,7 +188,7 @@ impl Found {
             rows,
             bad: bad_rows(lines, &self.bad, &self.long),
             lines: u64::from(lines.before) + u64::from(self.lines),
-            bytes: lines.bytes.len() as u64,
+            bytes: lines.bytes.len() as u64 + lines.cut_off,
         })
     }
 }

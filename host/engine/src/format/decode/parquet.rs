@@ -1,19 +1,27 @@
 //! Parquet: a row group is decoded by itself, and only its wanted columns are read. Columns are taken by name and
-//! brought to the declared types where Arrow can cast them without loss of rows.
+//! brought to the declared types; a row with a value that does not fit is bad. Only wanted columns are looked at, so
+//! which rows are bad can depend on what a query reads.
 
+mod fit;
+mod int96;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
-use arrow::compute::{can_cast_types, concat_batches};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, RecordBatchReader};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 
 use crate::error::Result;
-use crate::format::normalise::cast_batch;
-use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, Rows, normalise_schema, type_name};
+use crate::format::{BadRow, Decode, Decoded, FormatError, RawChunk, RawContent, Rows, normalise_schema, type_name};
 
 /// A row group is decoded in pieces of about this many bytes (uncompressed), so that the offsets of its text columns
 /// stay within the 2 GiB that Arrow's `utf8` can address.
@@ -24,6 +32,8 @@ pub struct ParquetFile {
     path: PathBuf,
     name: String,
     metadata: ArrowReaderMetadata,
+    /// The same with INT96 columns as seconds, where there are such columns.
+    seconds: Option<ArrowReaderMetadata>,
 }
 
 /// Rows of one row group of a file.
@@ -47,9 +57,14 @@ impl ParquetFile {
     /// # Errors
     /// [`FormatError::Malformed`] if it is no Parquet.
     pub fn read(file: &File, path: &Path, name: &str) -> Result<Self, FormatError> {
-        let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())
-            .map_err(|e| FormatError::Malformed { file: name.into(), reason: format!("not a Parquet file: {e}") })?;
-        Ok(Self { path: path.into(), name: name.into(), metadata })
+        let failed = |e: ParquetError| {
+            let reason = format!("not a Parquet file, or a damaged one: {}", plain(&e.to_string()));
+            FormatError::Malformed { file: name.into(), reason }
+        };
+        let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(failed)?;
+        let seconds = int96::in_unit(&metadata, TimeUnit::Second).map_err(failed)?;
+        let metadata = int96::in_unit(&metadata, TimeUnit::Microsecond).map_err(failed)?.unwrap_or(metadata);
+        Ok(Self { path: path.into(), name: name.into(), metadata, seconds })
     }
 
     /// The file's columns, normalised.
@@ -72,7 +87,7 @@ impl ParquetFile {
                 });
             };
             let (from, to) = (column.data_type(), field.data_type());
-            if from != to && !can_cast_types(from, to) {
+            if !fit::can_fit(from, to) {
                 return Err(FormatError::Malformed {
                     file: self.name.clone(),
                     reason: format!(
@@ -102,11 +117,25 @@ impl ParquetFile {
     }
 
     fn malformed(&self, reason: impl std::fmt::Display) -> FormatError {
-        FormatError::Malformed { file: self.name.clone(), reason: reason.to_string() }
+        FormatError::Malformed { file: self.name.clone(), reason: format!("damaged: {}", plain(&reason.to_string())) }
     }
 }
 
-/// Every row is good; a file that is damaged is an error.
+/// What a library's error says, without the names of its kinds before it.
+fn plain(error: &str) -> &str {
+    const KINDS: [&str; 6] =
+        ["Parquet error: ", "Parquet argument error: ", "External error: ", "External: ", "Arrow: ", "EOF: "];
+    let mut rest = error;
+    while let Some(shorter) = KINDS.iter().find_map(|kind| rest.strip_prefix(kind)) {
+        rest = shorter;
+    }
+    rest
+}
+
+/// Rows that are bad, by number, each with why and its text.
+type BadRows = BTreeMap<usize, (String, String)>;
+
+/// A row with a value that does not fit the declared type is bad; a file that is damaged is an error.
 pub(super) struct ParquetDecoder {
     schema: SchemaRef,
 }
@@ -116,11 +145,9 @@ impl ParquetDecoder {
         Self { schema: Arc::new(schema.project(wanted).expect("wanted columns are indices of the schema")) }
     }
 
-    fn read(&self, piece: &RowGroup) -> Result<RecordBatch, FormatError> {
+    /// The good rows of a piece, and the others by number, each with why and its text.
+    fn read(&self, piece: &RowGroup) -> Result<(RecordBatch, BadRows), FormatError> {
         let file = &*piece.file;
-        // Each piece opens the file anew: threads that share one handle would share its position.
-        let handle =
-            File::open(&file.path).map_err(|error| FormatError::Unreadable { file: file.name.clone(), error })?;
         let stored = file.metadata.schema();
         let roots: Vec<usize> = self
             .schema
@@ -131,38 +158,77 @@ impl ParquetDecoder {
             .map_err(|e| file.malformed(e))?;
         if roots.is_empty() {
             let options = RecordBatchOptions::new().with_row_count(Some(piece.rows));
-            return RecordBatch::try_new_with_options(self.schema.clone(), vec![], &options)
-                .map_err(|e| file.malformed(e));
+            let batch = RecordBatch::try_new_with_options(self.schema.clone(), vec![], &options);
+            return Ok((batch.map_err(|e| file.malformed(e))?, BTreeMap::new()));
         }
-        let mask = ProjectionMask::roots(file.metadata.parquet_schema(), roots);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, file.metadata.clone())
-            .with_row_groups(vec![piece.group])
-            .with_projection(mask)
-            .with_offset(piece.from)
-            .with_limit(piece.rows)
-            .with_batch_size(piece.rows)
-            .build()
-            .map_err(|e| file.malformed(e))?;
-        let read = reader.schema();
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| file.malformed(e))?;
-        let batch = match <[RecordBatch; 1]>::try_from(batches) {
-            Ok([batch]) => batch,
-            Err(batches) => concat_batches(&read, &batches).map_err(|e| file.malformed(e))?,
-        };
+        let read = columns(piece, &file.metadata, &roots)?;
         // The reader keeps the file's order; the columns are wanted in ours.
         let order: Vec<usize> = self
             .schema
             .fields()
             .iter()
-            .map(|field| batch.schema_ref().index_of(field.name()))
+            .map(|field| read.schema_ref().index_of(field.name()))
             .collect::<Result<_, _>>()
             .map_err(|e| file.malformed(e))?;
-        let batch = batch.project(&order).map_err(|e| file.malformed(e))?;
-        if batch.num_rows() != piece.rows {
-            return Err(file.malformed(format!("a row group has {} rows of {}", batch.num_rows(), piece.rows)));
+        let read = read.project(&order).map_err(|e| file.malformed(e))?;
+
+        let mut reasons = BTreeMap::new();
+        let mut wrapped: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        if let Some(metadata) = &file.seconds {
+            let roots = int96::roots(metadata.parquet_schema(), &roots);
+            let seconds = if roots.is_empty() { None } else { Some(columns(piece, metadata, &roots)?) };
+            for (field, column) in seconds.iter().flat_map(|s| s.schema_ref().fields().iter().zip(s.columns())) {
+                let Some((at, _)) = read.schema_ref().column_with_name(field.name()) else { continue };
+                let bad = int96::out_of_range(read.column(at), column);
+                for row in bad.iter().enumerate().filter_map(|(row, bad)| bad.then_some(row)) {
+                    let value = fit::shown_seconds(column, row);
+                    let reason = format!("`{}`: {value} lies outside what a timestamp can hold", field.name());
+                    reasons.entry(row).or_insert(reason);
+                    wrapped.entry(row).or_default().push(at);
+                }
+            }
         }
-        cast_batch(&batch, self.schema.clone()).map_err(|e| file.malformed(e))
+        let fitted = read.columns().iter().zip(self.schema.fields());
+        let fitted = fitted.map(|(column, field)| fit::fit(field.name(), column, field.data_type(), &mut reasons));
+        let fitted = fitted.collect::<Result<Vec<_>, _>>().map_err(|e| file.malformed(e))?;
+        let mut batch = RecordBatch::try_new(self.schema.clone(), fitted).map_err(|e| file.malformed(e))?;
+        let mut bad = BTreeMap::new();
+        if !reasons.is_empty() {
+            let keep: BooleanArray = (0..piece.rows).map(|row| Some(!reasons.contains_key(&row))).collect();
+            batch = filter_record_batch(&batch, &keep).map_err(|e| file.malformed(e))?;
+            bad.extend(reasons.into_iter().map(|(row, reason)| {
+                let without = wrapped.get(&row).map_or(&[][..], Vec::as_slice);
+                (row, (reason, fit::row_text(&read, row, without)))
+            }));
+        }
+        Ok((batch, bad))
     }
+}
+
+/// Some columns of a piece, in the file's order.
+fn columns(piece: &RowGroup, metadata: &ArrowReaderMetadata, roots: &[usize]) -> Result<RecordBatch, FormatError> {
+    let file = &*piece.file;
+    // Each piece opens the file anew: threads that share one handle would share its position.
+    let handle = File::open(&file.path).map_err(|error| FormatError::Unreadable { file: file.name.clone(), error })?;
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata.clone())
+        .with_row_groups(vec![piece.group])
+        .with_projection(mask)
+        .with_offset(piece.from)
+        .with_limit(piece.rows)
+        .with_batch_size(piece.rows)
+        .build()
+        .map_err(|e| file.malformed(e))?;
+    let read = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| file.malformed(e))?;
+    let batch = match <[RecordBatch; 1]>::try_from(batches) {
+        Ok([batch]) => batch,
+        Err(batches) => concat_batches(&read, &batches).map_err(|e| file.malformed(e))?,
+    };
+    if batch.num_rows() != piece.rows {
+        return Err(file.malformed(format!("a row group has {} rows of {}", batch.num_rows(), piece.rows)));
+    }
+    Ok(batch)
 }
 
 impl Decode for ParquetDecoder {
@@ -172,14 +238,20 @@ impl Decode for ParquetDecoder {
 
     fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
         let RawContent::RowGroup(piece) = &chunk.content else { return Err(FormatError::WrongChunk("parquet").into()) };
-        let batch = self.read(piece)?;
+        let (batch, bad) = self.read(piece)?;
         let meta = piece.file.metadata.metadata().row_group(piece.group);
         let stored = u64::try_from(meta.compressed_size()).unwrap_or(0);
         let all = u64::try_from(meta.num_rows()).unwrap_or(0).max(1);
+        let number = |row: usize| u32::try_from(row).expect("a piece has fewer than 2^32 rows");
+        let rows = match bad.is_empty() {
+            true => Rows::Contiguous { first: 0 },
+            false => Rows::At((0..piece.rows).filter(|row| !bad.contains_key(row)).map(number).collect()),
+        };
+        let bad = bad.into_iter().map(|(row, (reason, text))| BadRow { line: number(row), reason, text });
         Ok(Decoded {
             batch,
-            rows: Rows::Contiguous { first: 0 },
-            bad: Vec::new(),
+            rows,
+            bad: bad.collect(),
             lines: piece.rows as u64,
             bytes: (u128::from(stored) * piece.rows as u128 / u128::from(all)) as u64,
         })

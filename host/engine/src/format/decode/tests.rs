@@ -100,7 +100,7 @@ fn decode(format: FileFormat, schema: &SchemaRef, wanted: &[usize], check: Check
     let mut lines = 0;
     for (index, bytes) in (0u32..).zip(cut(body, size)) {
         let before = if index == 0 { before } else { 0 };
-        let content = RawContent::Lines { bytes, before, layout: layout.clone() };
+        let content = RawContent::Lines { bytes, before, layout: layout.clone(), long: Vec::new() };
         let decoded = decoder.decode(&RawChunk { file: 0, index, content }).unwrap();
         assert_eq!(decoded.batch.schema(), decoder.schema());
         for row in 0..decoded.batch.num_rows() {

@@ -304,6 +304,10 @@ impl Stateful for GroupAggregate {
         Ok(batches)
     }
 
+    fn takes_in_early(&self) -> bool {
+        self.mode == OutputMode::Append && !matches!(self.time, TimeKey::Session { .. })
+    }
+
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }

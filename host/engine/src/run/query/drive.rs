@@ -14,6 +14,7 @@ use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
 use crate::run::gather::Gather;
 use crate::run::workers::{in_order, prepare_pool};
 use crate::sink::Sink;
+use crate::source::Known;
 use crate::state::{DEFAULT_PARTITIONS, State};
 
 use super::rows::Halt;
@@ -48,7 +49,7 @@ pub(super) fn drive(
     let (mut part, largest) = parts;
     let mut left = part;
     'input: for (number, live) in sources.iter_mut().enumerate() {
-        while let Some(range) = live.source.plan(0)? {
+        while let Some(range) = live.source.plan(0, Known::default())? {
             gather.begin_range();
             let mut reader = Reader::new(number, live, &range)?;
             let mut ended = false;

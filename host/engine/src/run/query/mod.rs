@@ -33,7 +33,7 @@ use self::table::{Table, as_written};
 use self::tell::{Columns, no_columns, tell};
 use super::environment::OpenSource;
 use super::{check_with, live_sources};
-use crate::job::{Job, JobText, QUERY, SourceConnector, SourceSpec, Spanned, suggest};
+use crate::job::{Job, JobText, QUERY, SourceConnector, SourceSpec, Spanned, Trigger, suggest};
 use crate::plan::Plan;
 use crate::source::{FileSource, Source};
 use crate::sql::{self, Parsed, SqlText};
@@ -212,7 +212,7 @@ impl Asked<'_> {
             return Ok(None);
         }
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
-        let mut sources = live_sources(&plan, &State::new(DEFAULT_PARTITIONS), true, &open)?;
+        let mut sources = live_sources(&plan, &State::new(DEFAULT_PARTITIONS), Trigger::AvailableNow, &open, 0)?;
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
         {
             Err(e) if halt_of(&e).is_some() => return Ok(None),

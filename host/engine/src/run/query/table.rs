@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::format::{FormatError, Head, Unreadable, csv_names, format_of};
 use crate::job::{
-    CsvReading, FileFormat, FileSourceSpec, JobText, SourceConnector, SourceSpec, Spanned, absolute_pattern,
+    CsvReading, FileFormat, FileSourceSpec, JobText, Limit, SourceConnector, SourceSpec, Spanned, absolute_pattern,
 };
 use crate::source::files_of;
 use crate::{Error, ErrorKind, Result};
@@ -82,8 +82,10 @@ impl Table {
             format,
             csv: CsvReading { multiline: given.multiline, ..CsvReading::default() },
             schema: None,
-            max_files_per_epoch: None,
-            max_bytes_per_epoch: None,
+            // There are no epochs: no row is late.
+            max_files_per_epoch: Limit::Unlimited,
+            max_bytes_per_epoch: Limit::Unlimited,
+            max_record: FileSourceSpec::MAX_RECORD,
         };
         let mut table = Self { name: name.to_owned(), text, spec, bytes, header: Vec::new(), left_out: Vec::new() };
         if format != FileFormat::Parquet {

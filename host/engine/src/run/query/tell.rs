@@ -11,7 +11,7 @@ use crate::format::{Members, RawChunk, tell_csv, tell_json};
 use crate::job::FileFormat;
 use crate::record::{FileRange, SourceRange};
 use crate::run::workers::in_order;
-use crate::source::{FileSource, Source};
+use crate::source::{FileSource, Known, Source};
 use crate::{Error, ErrorKind, Result};
 
 /// The columns of a table.
@@ -34,9 +34,9 @@ pub(super) fn tell(table: &Table, all: bool, limits: Limits, threads: usize) -> 
     let text = |name: &String| Field::new(name, DataType::Utf8, true);
     let texts: SchemaRef = Arc::new(Schema::new(table.header.iter().map(text).collect::<Vec<_>>()));
     let mut source = FileSource::with_columns(&table.spec, texts, &table.text)?;
-    source.stop_discovery()?;
+    source.stop_discovery(0, Known::default())?;
     let mut files: Vec<FileRange> = Vec::new();
-    while let Some(range) = source.plan(0)? {
+    while let Some(range) = source.plan(0, Known::default())? {
         if let SourceRange::Files(more) = range {
             files.extend(more);
         }

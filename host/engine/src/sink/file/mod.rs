@@ -44,6 +44,11 @@ const SPLIT_FILE: u64 = 256 << 20;
 /// The same for lines that are copied to the end of a file.
 const SPLIT_LINES: u64 = 32 << 20;
 
+/// The names that files of the sink `sink` can get; `*` stands for anything.
+pub fn published_names(sink: &str, format: FileFormat) -> [String; 2] {
+    Names::published(sink, extension(format))
+}
+
 /// What a file sink does with an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {

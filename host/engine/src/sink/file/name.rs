@@ -39,6 +39,11 @@ impl Names {
         format!("snapshot-{}-{}.{extension}", self.sink, self.checkpoint)
     }
 
+    /// The names of everything that a sink can publish; `*` stands for anything.
+    pub(super) fn published(sink: &str, extension: &str) -> [String; 2] {
+        [format!("part-{sink}-*.{extension}"), format!("snapshot-{sink}-*.{extension}")]
+    }
+
     /// The folder of what is not published.
     pub(super) fn work(&self) -> String {
         format!("{PRIVATE}/{}", self.checkpoint)

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::FileSource;
 use crate::format::CsvDialect;
-use crate::job::{CsvReading, FileFormat, FileSourceSpec, JobText, Spanned};
-use crate::source::Source;
+use crate::job::{CsvReading, FileFormat, FileSourceSpec, JobText, Limit, Spanned};
+use crate::source::{Known, Source};
 
 /// What a file gives: rows and bad records, each with its first line, counted from 1.
 #[derive(Debug, Default, PartialEq)]
@@ -37,13 +37,14 @@ fn read(folder: &TempDir, reading: &Reading, size: u64) -> Outcome {
         format: FileFormat::Csv { header: true, delimiter: b',' },
         csv: reading.csv,
         schema: Some(vec![column("a"), column("b")]),
-        max_files_per_epoch: None,
-        max_bytes_per_epoch: None,
+        max_files_per_epoch: Limit::Unlimited,
+        max_bytes_per_epoch: Limit::Unlimited,
+        max_record: FileSourceSpec::MAX_RECORD,
     };
     let mut source = FileSource::open(&spec, &JobText { file: "job.toml".into(), text: "".into() }).unwrap();
     source.chunk = size;
-    source.csv = Some(CsvDialect::new(b',', reading.csv).with_reach(reading.reach));
-    let range = source.plan(0).unwrap().unwrap();
+    source.csv = Some(CsvDialect::new(b',', reading.csv, FileSourceSpec::MAX_RECORD).with_reach(reading.reach));
+    let range = source.plan(0, Known::default()).unwrap().unwrap();
     let decoder = source.decoder(&[0, 1]).unwrap();
     let mut outcome = Outcome::default();
     let mut lines = 0;

@@ -20,6 +20,9 @@ const RELIST: Duration = Duration::from_secs(10);
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
+/// What is done with what a listing finds.
+pub(super) type Each<'a> = dyn FnMut(&Path, String) -> Result<(), SourceError> + 'a;
+
 /// Where files are looked for.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -76,18 +79,29 @@ impl Place {
         }
     }
 
-    /// The files whose names `is_new` accepts, sorted by name.
-    pub fn discover(&mut self, names: &Names, is_new: impl Fn(&str) -> bool) -> Result<Vec<FileRange>, SourceError> {
-        let mut found = match &mut self.kind {
+    /// Calls `each` with the path and the name of each thing there is that may be a file, in no order. Whether it
+    /// looked: it does not where nothing can have come since the last time.
+    pub fn list(&mut self, names: &Names, each: &mut Each<'_>) -> Result<bool, SourceError> {
+        match &mut self.kind {
             Kind::File(path) => {
                 let name = names.of(path)?;
-                if is_new(&name) { stat(path, name)?.into_iter().collect() } else { Vec::new() }
+                each(path, name)?;
+                Ok(true)
             }
             Kind::Folder { folder, names: pattern, settled } => {
-                in_folder(folder, pattern.as_ref(), settled, names, is_new)?
+                in_folder(folder, pattern.as_ref(), settled, names, each)
             }
-            Kind::Tree { folder } => in_tree(&self.path, folder, names, is_new)?,
-        };
+            Kind::Tree { folder } => in_tree(&self.path, folder, names, each).map(|()| true),
+        }
+    }
+
+    /// All files there are, sorted by name.
+    pub fn all(&self, names: &Names) -> Result<Vec<FileRange>, SourceError> {
+        let mut found = Vec::new();
+        self.clone().list(names, &mut |path, name| {
+            found.extend(stat(path, name)?);
+            Ok(())
+        })?;
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -98,8 +112,8 @@ fn in_folder(
     pattern: Option<&Pattern>,
     settled: &mut Option<(SystemTime, Instant)>,
     names: &Names,
-    is_new: impl Fn(&str) -> bool,
-) -> Result<Vec<FileRange>, SourceError> {
+    each: &mut Each<'_>,
+) -> Result<bool, SourceError> {
     let unreadable = |error| SourceError::Unreadable { path: folder.display().to_string(), error };
     // Looking at the folder alone spares the listing of a large one that nothing happens in. A folder's modification
     // time changes with each name that comes or goes.
@@ -109,11 +123,10 @@ fn in_folder(
         && *then == modified
         && now.duration_since(*listed) < RELIST
     {
-        return Ok(Vec::new());
+        return Ok(false);
     }
     *settled = modified.elapsed().is_ok_and(|age| age > SETTLED).then_some((modified, now));
 
-    let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let file_name = entry.file_name();
@@ -126,22 +139,14 @@ fn in_folder(
         }
         let path = entry.path();
         let name = names.of(&path)?;
-        if is_new(&name) {
-            found.extend(stat(&path, name)?);
-        }
+        each(&path, name)?;
     }
-    Ok(found)
+    Ok(true)
 }
 
-fn in_tree(
-    pattern: &str,
-    folder: &Path,
-    names: &Names,
-    is_new: impl Fn(&str) -> bool,
-) -> Result<Vec<FileRange>, SourceError> {
+fn in_tree(pattern: &str, folder: &Path, names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
     let paths = glob::glob_with(pattern, MATCHING)
         .map_err(|e| SourceError::BadPattern { path: pattern.into(), reason: e.msg.into() })?;
-    let mut found = Vec::new();
     for path in paths {
         let path =
             path.map_err(|e| SourceError::Unreadable { path: e.path().display().to_string(), error: e.into() })?;
@@ -150,11 +155,9 @@ fn in_tree(
             continue;
         }
         let name = names.of(&path)?;
-        if is_new(&name) {
-            found.extend(stat(&path, name)?);
-        }
+        each(&path, name)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn is_hidden(name: &str) -> bool {
@@ -162,7 +165,7 @@ fn is_hidden(name: &str) -> bool {
 }
 
 /// The file as it is now; none if it is no file, or gone already.
-fn stat(path: &Path, name: String) -> Result<Option<FileRange>, SourceError> {
+pub(super) fn stat(path: &Path, name: String) -> Result<Option<FileRange>, SourceError> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => Ok(Some(FileRange { path: name, len: meta.len(), modified: modified(&meta) })),
         Ok(_) => Ok(None),

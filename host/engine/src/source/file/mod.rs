@@ -1,30 +1,39 @@
 //! Files of a folder, of a pattern, or a single one. Files are immutable: one is planned once, whole, by its name,
-//! and must not change from then on. Each look at the folder gives the new files in the order of their paths; names
-//! that begin with `_` or `.` are ignored, and so are the folders in a folder (a pattern with `**` goes into them).
+//! and must not change from then on; one that does is noticed ([`seen`]). Each look at the folder gives the new files
+//! in the order of their paths; names that begin with `_` or `.` are ignored, and so are the folders in a folder (a
+//! pattern with `**` goes into them).
 
 mod cut;
 mod discover;
 mod read;
+mod seen;
 
 #[cfg(test)]
 mod csv_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use xxhash_rust::xxh3::xxh3_128;
 
-use self::discover::Place;
-use super::{Chunks, Source, SourceError};
+use self::discover::{Place, stat};
+use self::seen::{Entry, Watch};
+use super::{Chunks, EntryChange, Known, Notices, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::format::{self, Check, CsvDialect, Decode, FormatError, ParquetFile};
-use crate::job::{FileFormat, FileSourceSpec, JobText};
+use crate::job::{FileFormat, FileSourceSpec, JobText, Limit};
 use crate::record::{FileRange, SourceRange};
+
+/// Bytes that an epoch reads where the job does not say, as they are stored: enough that what is done once per epoch
+/// costs nothing beside them, little enough that what an epoch keeps in memory until its end has room.
+const BYTES: u64 = 512 << 20;
+
+/// Files that an epoch reads where the job does not say: the epoch's record names them all.
+const FILES: u64 = 10_000;
 
 /// The source of `connector = "file"`.
 pub struct FileSource {
@@ -35,13 +44,14 @@ pub struct FileSource {
     csv: Option<CsvDialect>,
     schema: SchemaRef,
     check: Check,
-    max_files: u64,
-    max_bytes: u64,
+    max_files: Limit,
+    max_bytes: Limit,
+    /// Whether [`FILES`] and [`BYTES`] hold where the job names no limit.
+    bounded: bool,
     /// Bytes of a chunk, about.
     chunk: u64,
-    /// Digests of the names of all files that were ever planned: sixteen bytes each, where whole paths would fill
-    /// the memory after some millions of files.
-    seen: HashSet<u128>,
+    max_record: u64,
+    watch: Watch,
     /// Files that were found and not planned yet, in order. The folder is looked at again when it is empty.
     waiting: VecDeque<FileRange>,
     /// The folder is not looked at any more.
@@ -117,24 +127,68 @@ impl FileSource {
             names: Names { base: spec.base.clone() },
             format: spec.format,
             csv: match spec.format {
-                FileFormat::Csv { delimiter, .. } => Some(CsvDialect::new(delimiter, spec.csv)),
+                FileFormat::Csv { delimiter, .. } => Some(CsvDialect::new(delimiter, spec.csv, spec.max_record)),
                 _ => None,
             },
             schema,
             check,
-            max_files: spec.max_files_per_epoch.unwrap_or(u64::MAX).max(1),
-            max_bytes: spec.max_bytes_per_epoch.unwrap_or(u64::MAX),
+            max_files: spec.max_files_per_epoch,
+            max_bytes: spec.max_bytes_per_epoch,
+            bounded: true,
             chunk: cut::CHUNK,
-            seen: HashSet::new(),
+            max_record: spec.max_record,
+            watch: Watch::default(),
             waiting: VecDeque::new(),
             stopped: false,
         }
     }
 
-    fn discover(&mut self) -> Result<(), SourceError> {
-        let (names, seen) = (&self.names, &self.seen);
-        self.waiting = self.place.discover(names, |name| !seen.contains(&digest(name)))?.into();
+    fn limit(&self, limit: Limit, sensible: u64) -> u64 {
+        match limit {
+            Limit::At(limit) => limit,
+            Limit::Sensible if self.bounded => sensible,
+            Limit::Sensible | Limit::Unlimited => u64::MAX,
+        }
+    }
+
+    fn discover(&mut self, now: i64, known: Known<'_>) -> Result<(), SourceError> {
+        let mut look = self.watch.look(now);
+        let mut found: Vec<FileRange> = Vec::new();
+        let has_looked = self.place.list(&self.names, &mut |path, name| {
+            look.there(&name);
+            match known.get(name.as_bytes()) {
+                Some(stored) => look.known(path, &name, stored)?,
+                None => found.extend(stat(path, name)?),
+            }
+            Ok(())
+        })?;
+        if has_looked {
+            look.end(&self.names, known);
+        }
+        if self.format != FileFormat::Parquet
+            && let Some((file, packing)) = found.iter().find_map(|f| Some((f, format::unread_packing(&f.path)?)))
+        {
+            return Err(SourceError::Packed { path: file.path.clone(), packing });
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        self.waiting = found.into();
         Ok(())
+    }
+
+    /// A file without a byte has no rows. Where it should have had some bytes all the same, that is said.
+    fn note_empty(&mut self, file: &FileRange) {
+        let what = match self.format {
+            FileFormat::Parquet => "Parquet",
+            _ if format::is_gzip(&file.path) => "gzip",
+            _ => return,
+        };
+        if file.len == 0 {
+            let notices = self.watch.notices();
+            notices.empty += 1;
+            if notices.empty <= 3 {
+                notices.messages.push(format!("{} has no bytes: it is no {what} file, and was passed over", file.path));
+            }
+        }
     }
 }
 
@@ -143,50 +197,57 @@ impl Source for FileSource {
         self.schema.clone()
     }
 
-    fn plan(&mut self, _now: i64) -> Result<Option<SourceRange>> {
+    fn plan(&mut self, now: i64, known: Known<'_>) -> Result<Option<SourceRange>> {
         if self.waiting.is_empty() && !self.stopped {
-            self.discover()?;
+            self.discover(now, known)?;
         }
+        let (max_files, max_bytes) = (self.limit(self.max_files, FILES).max(1), self.limit(self.max_bytes, BYTES));
         let mut files: Vec<FileRange> = Vec::new();
         let mut bytes = 0u64;
         while let Some(next) = self.waiting.front() {
             let with_next = bytes.saturating_add(next.len);
-            if files.len() as u64 >= self.max_files || (!files.is_empty() && with_next > self.max_bytes) {
+            if files.len() as u64 >= max_files || (!files.is_empty() && with_next > max_bytes) {
                 break;
             }
             bytes = with_next;
-            self.seen.insert(digest(&next.path));
             files.extend(self.waiting.pop_front());
         }
+        files.iter().for_each(|file| self.note_empty(file));
         Ok((!files.is_empty()).then_some(SourceRange::Files(files)))
     }
 
-    fn stop_discovery(&mut self) -> Result<()> {
+    fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()> {
         if self.waiting.is_empty() {
-            self.discover()?;
+            self.discover(now, known)?;
         }
         self.stopped = true;
         Ok(())
     }
 
+    fn admit_all(&mut self) {
+        self.bounded = false;
+    }
+
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
         let SourceRange::Files(files) = range else { return Vec::new() };
-        files
-            .iter()
-            .map(|file| {
-                let value = [file.len.to_le_bytes(), file.modified.to_le_bytes()].concat();
-                (file.path.as_bytes().to_vec(), value)
-            })
-            .collect()
+        files.iter().map(|file| (file.path.as_bytes().to_vec(), Entry::of(file).encode())).collect()
+    }
+
+    fn housekeeping(&mut self) -> Vec<EntryChange> {
+        let changes = self.watch.take_changes().into_iter();
+        changes.map(|(name, entry)| (name.into_bytes(), entry.map(|entry| entry.encode()))).collect()
+    }
+
+    fn notices(&mut self) -> Notices {
+        self.watch.take_notices()
     }
 
     fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
+        // What they say is asked of the state, when files are looked for.
         for (path, value) in entries {
-            let path = String::from_utf8_lossy(path);
-            if value.len() != 16 {
-                return Err(SourceError::BadEntry(path.into_owned(), "file").into());
+            if std::str::from_utf8(path).is_err() || Entry::decode(value).is_none() {
+                return Err(SourceError::BadEntry(String::from_utf8_lossy(path).into_owned(), "file").into());
             }
-            self.seen.insert(digest(&path));
         }
         Ok(())
     }
@@ -222,12 +283,8 @@ impl Source for FileSource {
 /// It leads nowhere, or cannot be looked at.
 pub fn files_of(path: &str) -> Result<Vec<PathBuf>> {
     let names = Names { base: PathBuf::from("/") };
-    let found = Place::new(path)?.discover(&names, |_| true)?;
+    let found = Place::new(path)?.all(&names)?;
     Ok(found.into_iter().map(|file| names.path(&file.path)).collect())
-}
-
-fn digest(name: &str) -> u128 {
-    xxh3_128(name.as_bytes())
 }
 
 fn text_schema() -> SchemaRef {
@@ -252,7 +309,8 @@ fn declared(schema: SchemaRef, format: FileFormat) -> Result<SchemaRef> {
 
 /// The schema of the first Parquet file there is.
 fn first_schema(place: &Place, names: &Names) -> Result<SchemaRef> {
-    let Some(first) = place.clone().discover(names, |_| true)?.into_iter().next() else {
+    // One without a byte is passed over.
+    let Some(first) = place.all(names)?.into_iter().find(|file| file.len > 0) else {
         return Err(
             Error::from(FormatError::SchemaNeeded("parquet")).context("there is no file yet to take the columns from")
         );

@@ -9,11 +9,13 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use flate2::read::MultiGzDecoder;
 
-use super::cut::{BYTE_ORDER_MARK, CutError, Cutter, Ends, MAX_LINE};
+use super::cut::{BYTE_ORDER_MARK, Cutter, Ends, Longest};
 use super::discover::modified;
 use super::{FileSource, Names};
 use crate::error::{Error, Result};
-use crate::format::{CsvDialect, CsvLayout, FormatError, ParquetFile, RawChunk, RawContent, RowGroup};
+use crate::format::{
+    CsvDialect, CsvLayout, FormatError, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip,
+};
 use crate::job::FileFormat;
 use crate::record::FileRange;
 use crate::source::SourceError;
@@ -25,6 +27,7 @@ pub(super) struct Reader {
     schema: SchemaRef,
     names: Names,
     chunk: u64,
+    max_record: u64,
     files: Vec<FileRange>,
     /// The next file to open.
     next: usize,
@@ -41,7 +44,6 @@ struct LineFile {
     range: FileRange,
     cutter: Cutter<Bytes>,
     index: u32,
-    lines: u64,
     layout: Option<Arc<CsvLayout>>,
 }
 
@@ -71,9 +73,10 @@ impl Bytes {
 
 impl Reader {
     pub fn new(source: &FileSource, files: Vec<FileRange>) -> Self {
-        let FileSource { format, csv, schema, names, chunk, .. } = source;
-        let (schema, names) = (schema.clone(), names.clone());
-        Self { format: *format, csv: *csv, schema, names, chunk: *chunk, files, next: 0, open: None, failed: false }
+        let FileSource { format, csv, schema, names, chunk, max_record, .. } = source;
+        let (format, csv, schema, names) = (*format, *csv, schema.clone(), names.clone());
+        let (chunk, max_record) = (*chunk, *max_record);
+        Self { format, csv, schema, names, chunk, max_record, files, next: 0, open: None, failed: false }
     }
 
     fn step(&mut self) -> Result<Option<RawChunk>> {
@@ -104,19 +107,22 @@ impl Reader {
             _ => SourceError::Unreadable { path: range.path.clone(), error },
         })?;
         unchanged(&file, range)?;
+        if range.len == 0 {
+            return Ok(Open::Groups(Vec::new().into_iter().enumerate()));
+        }
         if self.format == FileFormat::Parquet {
             let file = Arc::new(ParquetFile::read(&file, &path, &range.path)?);
             file.check(&self.schema)?;
             return Ok(Open::Groups(file.row_groups().into_iter().enumerate()));
         }
-        let (bytes, ends) = if range.path.ends_with(".gz") {
+        let (bytes, ends) = if is_gzip(&range.path) {
             let buffered = BufReader::with_capacity(128 << 10, file);
             (Bytes::Gzip(Box::new(MultiGzDecoder::new(buffered))), Ends::Steps { size: self.chunk })
         } else {
             (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
         };
-        let cutter = Cutter::new(bytes, ends, self.csv);
-        Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, lines: 0, layout: None }))
+        let cutter = Cutter::new(bytes, ends, Longest::of(self.max_record, self.csv), self.csv);
+        Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, layout: None }))
     }
 }
 
@@ -141,35 +147,47 @@ impl LineFile {
         schema: &SchemaRef,
     ) -> Result<Option<(u32, RawContent)>> {
         let Some(chunk) = self.cutter.next().map_err(|e| self.failed(e))? else { return Ok(None) };
-        self.lines += memchr::memchr_iter(b'\n', &chunk).count() as u64;
-        let mut bytes = Buffer::from_vec(chunk);
+        let mut long = chunk.long;
+        let mut bytes = Buffer::from_vec(chunk.bytes);
         let mut before = 0;
         if self.index == 0 {
             if bytes.starts_with(BYTE_ORDER_MARK) {
                 bytes = bytes.slice(BYTE_ORDER_MARK.len());
             }
             if let (FileFormat::Csv { header: true, delimiter }, Some(csv)) = (format, csv) {
-                let length = self.header(&bytes, delimiter, csv, schema)?;
+                let length = self.header(&bytes, &long, delimiter, csv, schema)?;
                 before = memchr::memchr_iter(b'\n', &bytes[..length]).count().max(1) as u32;
                 bytes = bytes.slice(length);
+                long.iter_mut().for_each(|line| line.line -= before);
             }
         }
         let index = self.index;
         self.index += 1;
-        Ok(Some((index, RawContent::Lines { bytes, before, layout: self.layout.clone() })))
+        Ok(Some((index, RawContent::Lines { bytes, before, layout: self.layout.clone(), long })))
     }
 
     /// Reads the header, the first record that is not blank; the length of it and what stands before it.
-    fn header(&mut self, bytes: &[u8], delimiter: u8, csv: CsvDialect, schema: &SchemaRef) -> Result<usize> {
+    fn header(
+        &mut self,
+        bytes: &[u8],
+        long: &[LongLine],
+        delimiter: u8,
+        csv: CsvDialect,
+        schema: &SchemaRef,
+    ) -> Result<usize> {
+        let malformed = |reason: String| FormatError::Malformed { file: self.range.path.clone(), reason };
         let (mut start, mut line) = (0, 1);
         while start < bytes.len() {
             let (end, next) = csv.record(bytes, start);
             let header = &bytes[start..end];
             if !header.iter().all(u8::is_ascii_whitespace) {
-                let header = std::str::from_utf8(header).map_err(|_| FormatError::Malformed {
-                    file: self.range.path.clone(),
-                    reason: format!("line {line}: the header is not UTF-8"),
-                })?;
+                let is_cut = long.first().is_some_and(|first| u64::from(first.line) + 1 == line);
+                if is_cut || header.len() as u64 > csv.max_record() {
+                    let reason = format!("line {line}: the header is longer than max_record allows");
+                    return Err(malformed(reason).into());
+                }
+                let header = std::str::from_utf8(header)
+                    .map_err(|_| malformed(format!("line {line}: the header is not UTF-8")))?;
                 let layout = CsvLayout::by_header(header, line, delimiter, schema, &self.range.path)?;
                 self.layout = Some(Arc::new(layout));
                 return Ok(next);
@@ -179,22 +197,17 @@ impl LineFile {
         Ok(start)
     }
 
-    fn failed(&self, e: CutError) -> Error {
+    fn failed(&self, error: io::Error) -> Error {
         let path = self.range.path.clone();
-        let is_gzip = path.ends_with(".gz");
-        match e {
-            CutError::LineTooLong { lines } => {
-                SourceError::LineTooLong { path, line: self.lines + lines + 1, limit: MAX_LINE }
-            }
-            CutError::Read(error) if is_gzip && error.raw_os_error().is_none() => SourceError::Gzip { path, error },
-            CutError::Read(error) => SourceError::Unreadable { path, error },
+        if is_gzip(&path) && error.raw_os_error().is_none() {
+            return SourceError::Gzip { path, error }.into();
         }
-        .into()
+        SourceError::Unreadable { path, error }.into()
     }
 
     /// All of the file was read: it must still be the one that was opened.
     fn close(self) -> Result<(), SourceError> {
-        let (read, is_gzip) = (self.cutter.position(), self.range.path.ends_with(".gz"));
+        let (read, is_gzip) = (self.cutter.position(), is_gzip(&self.range.path));
         if !is_gzip && read != self.range.len {
             let what = format!("{read} bytes, planned were {}", self.range.len);
             return Err(SourceError::Changed { path: self.range.path, what });

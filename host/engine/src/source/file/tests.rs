@@ -14,12 +14,21 @@ use tempfile::TempDir;
 use super::FileSource;
 use crate::ErrorKind;
 use crate::error::{Error, Result};
+use crate::format::{RawChunk, RawContent, SHOWN_BYTES};
+use crate::job::Limit::{self, At, Sensible, Unlimited};
 use crate::job::{CsvReading, FileFormat, FileSourceSpec, JobText, Spanned};
 use crate::record::SourceRange;
-use crate::source::Source;
-use crate::source::conformance::{conforms, rows};
+use crate::source::conformance::{conforms, keep, rows};
+use crate::source::{Known, Notices, Source};
+use crate::state::Table;
+
+mod long;
+mod seen;
 
 const CSV: FileFormat = FileFormat::Csv { header: true, delimiter: b',' };
+
+/// Nothing was read yet.
+const NEW: Known<'static> = Known::of(None);
 
 struct Folder(TempDir);
 
@@ -48,8 +57,9 @@ impl Folder {
             format,
             csv: CsvReading::default(),
             schema: (!columns.is_empty()).then_some(columns),
-            max_files_per_epoch: None,
-            max_bytes_per_epoch: None,
+            max_files_per_epoch: Limit::Sensible,
+            max_bytes_per_epoch: Limit::Sensible,
+            max_record: FileSourceSpec::MAX_RECORD,
         }
     }
 }
@@ -93,7 +103,7 @@ fn conforms_for_each_format() {
         ("csv/*.csv", CSV, &[("a", "int64"), ("b", "utf8")]),
         ("json", FileFormat::Json, &[("a", "int64")]),
     ] {
-        for (files, bytes) in [(Some(2), None), (None, Some(300)), (None, Some(1))] {
+        for (files, bytes) in [(At(2), Sensible), (Sensible, At(300)), (Unlimited, At(1))] {
             let mut spec = folder.spec(path, format, columns);
             (spec.max_files_per_epoch, spec.max_bytes_per_epoch) = (files, bytes);
             conforms(|| {
@@ -119,7 +129,7 @@ fn conforms_for_parquet() {
     }
     for columns in [&[][..], &[("n", "int32")]] {
         let mut spec = folder.spec("*.parquet", FileFormat::Parquet, columns);
-        spec.max_files_per_epoch = Some(3);
+        spec.max_files_per_epoch = At(3);
         conforms(|| open(&spec).unwrap());
     }
 }
@@ -130,15 +140,15 @@ fn what_comes_after_discovery_was_stopped_is_left_for_later() {
     folder.write("a.log", "1\n");
     folder.write("b.log", "2\n");
     let mut spec = folder.spec("*.log", FileFormat::Text, &[]);
-    spec.max_files_per_epoch = Some(1);
+    spec.max_files_per_epoch = At(1);
     let mut source = open(&spec).unwrap();
-    source.stop_discovery().unwrap();
+    source.stop_discovery(0, NEW).unwrap();
     folder.write("c.log", "3\n");
-    assert_eq!(names(source.plan(0).unwrap()), ["a.log"]);
+    assert_eq!(names(source.plan(0, NEW).unwrap()), ["a.log"]);
     assert!(!source.exhausted());
-    assert_eq!(names(source.plan(0).unwrap()), ["b.log"]);
+    assert_eq!(names(source.plan(0, NEW).unwrap()), ["b.log"]);
     assert!(source.exhausted());
-    assert_eq!(source.plan(0).unwrap(), None);
+    assert_eq!(source.plan(0, NEW).unwrap(), None);
 }
 
 #[test]
@@ -151,7 +161,7 @@ fn lines_count_from_the_start_of_the_file_whatever_the_chunks() {
     for chunk in [10, 64, 1 << 20] {
         let mut source = open(&spec).unwrap();
         source.chunk = chunk;
-        let range = source.plan(0).unwrap().unwrap();
+        let range = source.plan(0, NEW).unwrap().unwrap();
         seen.push(rows(&source, &range, &[0]));
     }
     for rows in &mut seen {
@@ -170,7 +180,7 @@ fn files_are_found_in_order_and_hidden_ones_are_not() {
     for name in ["d/b.log", "d/a.log", "d/_part.log", "d/.c.log", "d/sub/x.log", "d/_sub/x.log", "d/c.txt"] {
         folder.write(name, "x\n");
     }
-    let found = |path: &str| names(open(&folder.spec(path, FileFormat::Text, &[])).unwrap().plan(0).unwrap());
+    let found = |path: &str| names(open(&folder.spec(path, FileFormat::Text, &[])).unwrap().plan(0, NEW).unwrap());
     assert_eq!(found("d"), ["d/a.log", "d/b.log", "d/c.txt"]);
     assert_eq!(found("d/*.log"), ["d/a.log", "d/b.log"]);
     assert_eq!(found("d/**/*.log"), ["d/a.log", "d/b.log", "d/sub/x.log"]);
@@ -182,7 +192,7 @@ fn files_are_found_in_order_and_hidden_ones_are_not() {
     let mut spec = elsewhere.spec("*.log", FileFormat::Text, &[]);
     spec.base = folder.path().into();
     let mut source = open(&spec).unwrap();
-    let range = source.plan(0).unwrap();
+    let range = source.plan(0, NEW).unwrap();
     assert_eq!(names(range.clone()), [elsewhere.path().join("z.log").to_str().unwrap()]);
     assert_eq!(rows(&source, &range.unwrap(), &[0]).len(), 1);
 }
@@ -192,20 +202,26 @@ fn new_files_come_while_it_runs() {
     let folder = Folder::new();
     fs::create_dir(folder.path().join("in")).unwrap();
     let mut source = open(&folder.spec("in", FileFormat::Text, &[])).unwrap();
-    assert_eq!(source.plan(0).unwrap(), None);
+    let mut state = Table::new(1);
+    let mut next = || {
+        let range = source.plan(0, Known::of(Some(&state))).unwrap();
+        range.iter().for_each(|range| keep(&mut source, range, &mut state));
+        assert!(!source.exhausted());
+        names(range)
+    };
+    assert!(next().is_empty());
     // A folder that has long been quiet is not listed again, until its modification time moves.
     let quiet = fs::File::open(folder.path().join("in")).unwrap();
     let long_ago = SystemTime::now() - Duration::from_secs(100);
     folder.write("in/a", "1\n");
-    assert_eq!(names(source.plan(0).unwrap()), ["in/a"]);
+    assert_eq!(next(), ["in/a"]);
     quiet.set_times(FileTimes::new().set_modified(long_ago)).unwrap();
-    assert_eq!(source.plan(0).unwrap(), None);
-    assert_eq!(source.plan(0).unwrap(), None);
+    assert!(next().is_empty());
+    assert!(next().is_empty());
     folder.write("in/c", "3\n");
     folder.write("in/b", "2\n");
-    assert_eq!(names(source.plan(0).unwrap()), ["in/b", "in/c"]);
-    assert_eq!(source.plan(0).unwrap(), None);
-    assert!(!source.exhausted());
+    assert_eq!(next(), ["in/b", "in/c"]);
+    assert!(next().is_empty());
 }
 
 #[test]
@@ -239,7 +255,7 @@ fn files_that_do_not_stay_as_planned_are_errors() {
     let check = |change: &dyn Fn(&Path), kind: ErrorKind, says: &str| {
         let path = folder.write("f.log", "one\ntwo\n");
         let mut source = open(&folder.spec("f.log", FileFormat::Text, &[])).unwrap();
-        let range = source.plan(0).unwrap().unwrap();
+        let range = source.plan(0, NEW).unwrap().unwrap();
         change(&path);
         let error = read_error(&source, &range);
         assert_eq!(error.kind(), kind);
@@ -263,7 +279,7 @@ fn a_file_that_grows_while_it_is_read_is_an_error() {
     let path = folder.write("f.log", "one\ntwo\nthree\n");
     let mut source = open(&folder.spec("f.log", FileFormat::Text, &[])).unwrap();
     source.chunk = 4;
-    let range = source.plan(0).unwrap().unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
     let mut chunks = source.read(&range).unwrap();
     assert!(chunks.next().unwrap().is_ok());
     fs::File::options().append(true).open(path).unwrap().write_all(b"four\n").unwrap();
@@ -278,10 +294,10 @@ fn gzip_files_may_have_several_members_and_must_be_whole() {
     folder.write("a.gz", &whole);
     folder.write("b.gz", &whole[..whole.len() - 5]);
     let mut source = open(&folder.spec("a.gz", FileFormat::Text, &[])).unwrap();
-    let range = source.plan(0).unwrap().unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
     assert_eq!(rows(&source, &range, &[0]), ["a.gz:1 | one |", "a.gz:2 | two |", "a.gz:3 | three |"]);
     let mut source = open(&folder.spec("b.gz", FileFormat::Text, &[])).unwrap();
-    let range = source.plan(0).unwrap().unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
     let error = read_error(&source, &range);
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.message().starts_with("b.gz: not a complete gzip file"), "{error}");
@@ -294,7 +310,7 @@ fn a_csv_file_without_a_declared_column_is_named() {
     folder.write("in/2.csv", "a,c\n1,2\n");
     folder.write("in/0.csv", "");
     let mut source = open(&folder.spec("in", CSV, &[("b", "int64")])).unwrap();
-    let range = source.plan(0).unwrap().unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
     let error = read_error(&source, &range);
     assert_eq!(error.message(), "in/2.csv: there is no column `b`; the file has `a`, `c`");
     assert_eq!(error.kind(), ErrorKind::Data);
@@ -306,4 +322,122 @@ fn a_file_that_is_no_parquet_is_named() {
     folder.write("x.parquet", "no");
     let error = open(&folder.spec("*.parquet", FileFormat::Parquet, &[])).map(|_| ()).unwrap_err();
     assert!(error.message().starts_with("x.parquet: not a Parquet file"), "{error}");
+}
+
+#[test]
+fn a_record_that_is_too_long_is_bad_and_the_others_are_not() {
+    let folder = Folder::new();
+    let long = "é".repeat(2000);
+    type Columns = &'static [(&'static str, &'static str)];
+    let files: [(&str, FileFormat, Columns, String); 3] = [
+        ("t", FileFormat::Text, &[], format!("a\n{long}\nb\n{long}")),
+        ("c", CSV, &[("a", "utf8"), ("b", "int64")], format!("a,b\nx,1\n{long},2\ny,3\n")),
+        ("j", FileFormat::Json, &[("a", "utf8")], format!("{{\"a\":\"x\"}}\n{{\"a\":\"{long}\"}}\n{{\"a\":\"y\"}}\n")),
+    ];
+    for (name, format, columns, text) in files {
+        for (ending, bytes) in [("", text.clone().into_bytes()), (".GZ", gzip(text.as_bytes()))] {
+            let name = format!("{name}{ending}");
+            folder.write(&name, &bytes);
+            let mut spec = folder.spec(&name, format, columns);
+            spec.max_record = 3000;
+            for chunk in [1, 50, 5000, 1 << 20] {
+                let mut source = open(&spec).unwrap();
+                source.chunk = chunk;
+                let range = source.plan(0, NEW).unwrap().unwrap();
+                let mut rows = rows(&source, &range, &[0]);
+                rows.sort();
+                let bad = rows.iter().filter(|row| row.contains("max_record allows 3000"));
+                assert_eq!(
+                    (rows.len(), bad.count()),
+                    (if name.starts_with('t') { 4 } else { 3 }, rows.len() - 2),
+                    "{rows:?}"
+                );
+                let decoder = source.decoder(&[]).unwrap();
+                let decoded = source.read(&range).unwrap().map(|chunk| decoder.decode(&chunk.unwrap()).unwrap());
+                let decoded: Vec<_> = decoded.collect();
+                let header = if name.starts_with('c') { "a,b\n".len() } else { 0 };
+                assert_eq!(decoded.iter().map(|d| d.bytes).sum::<u64>(), (text.len() - header) as u64);
+                let shown = decoded.iter().flat_map(|d| &d.bad).map(|bad| bad.text.len());
+                assert!(shown.max().unwrap() <= SHOWN_BYTES, "the beginning is shown");
+            }
+        }
+    }
+    let mut spec = folder.spec("c", CSV, &[("a", "utf8"), ("b", "int64")]);
+    spec.max_record = 2;
+    let mut source = open(&spec).unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
+    assert!(read_error(&source, &range).message().contains("the header is longer than max_record"));
+}
+
+#[test]
+fn a_bomb_of_one_line_is_not_kept_in_memory() {
+    let folder = Folder::new();
+    folder.write("bomb.Gz", gzip(&vec![b'x'; 100 << 20]));
+    let mut spec = folder.spec("bomb.Gz", FileFormat::Text, &[]);
+    spec.max_record = 1 << 20;
+    let mut source = open(&spec).unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
+    let chunks: Vec<RawChunk> = source.read(&range).unwrap().map(|c| c.unwrap()).collect();
+    let RawContent::Lines { bytes, long, .. } = &chunks[0].content else { panic!("text has lines") };
+    assert_eq!((chunks.len(), bytes.len(), long[0].bytes), (1, 1024, 100 << 20));
+}
+
+#[test]
+fn an_epoch_is_bounded_unless_the_job_says_otherwise() {
+    let folder = Folder::new();
+    for name in ["a.log", "b.log", "c.log"] {
+        let file = fs::File::create(folder.path().join(name)).unwrap();
+        file.set_len(super::BYTES / 2).unwrap();
+    }
+    let mut spec = folder.spec("*.log", FileFormat::Text, &[]);
+    let planned = |spec: &FileSourceSpec, once: bool| {
+        let mut source = open(spec).unwrap();
+        if once {
+            source.admit_all();
+        }
+        names(source.plan(0, NEW).unwrap()).len()
+    };
+    assert_eq!((planned(&spec, false), planned(&spec, true)), (2, 3));
+    spec.max_bytes_per_epoch = Unlimited;
+    assert_eq!(planned(&spec, false), 3);
+    (spec.max_bytes_per_epoch, spec.max_files_per_epoch) = (At(1), Sensible);
+    assert_eq!((planned(&spec, false), planned(&spec, true)), (1, 1), "a limit that is named holds");
+}
+
+#[test]
+fn what_is_packed_otherwise_is_refused_by_name() {
+    let folder = Folder::new();
+    folder.write("in/a.log", "a\n");
+    folder.write("in/b.log.ZST", [0x28, 0xb5]);
+    let mut source = open(&folder.spec("in", FileFormat::Text, &[])).unwrap();
+    let error = source.plan(0, NEW).unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Data, "in/b.log.ZST: zstd files are not read"));
+    assert!(error.help().unwrap().contains("pack it with gzip"));
+    let mut source = open(&folder.spec("in/*.log", FileFormat::Text, &[])).unwrap();
+    assert_eq!(names(source.plan(0, NEW).unwrap()), ["in/a.log"]);
+}
+
+#[test]
+fn files_without_a_byte_are_passed_over_and_counted_where_they_should_have_some() {
+    let folder = Folder::new();
+    let n: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3));
+    let batch = RecordBatch::try_from_iter([("n", n)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let parquet = writer.into_inner().unwrap();
+    for (format, name, content, empty) in [
+        (FileFormat::Parquet, "parquet", parquet, 1),
+        (FileFormat::Text, "gz", gzip(b"1\n2\n3\n"), 1),
+        (FileFormat::Text, "log", b"1\n2\n3\n".to_vec(), 0),
+    ] {
+        folder.write(&format!("a.{name}"), "");
+        folder.write(&format!("b.{name}"), content);
+        let mut source = open(&folder.spec(&format!("*.{name}"), format, &[])).unwrap();
+        let range = source.plan(0, NEW).unwrap().unwrap();
+        assert_eq!(rows(&source, &range, &[0]).len(), 3);
+        let notices = source.notices();
+        assert_eq!((notices.empty, notices.messages.len()), (empty, empty as usize), "{notices:?}");
+        assert!(notices.messages.iter().all(|m| m.starts_with(&format!("a.{name} has no bytes"))), "{notices:?}");
+        assert_eq!(source.notices(), Notices::default(), "it is said once");
+    }
 }

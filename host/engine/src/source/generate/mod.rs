@@ -15,7 +15,7 @@ use arrow::datatypes::SchemaRef;
 pub use access_logs::AccessLogs;
 pub use lines::LogForm;
 
-use super::{Chunks, Source, SourceError};
+use super::{Chunks, Known, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, Rows};
 use crate::job::GenerateSpec;
@@ -73,7 +73,7 @@ impl Source for GenerateSource {
     }
 
     /// With a rate, the first call starts the clock and gives nothing.
-    fn plan(&mut self, now: i64) -> Result<Option<SourceRange>> {
+    fn plan(&mut self, now: i64, _: Known<'_>) -> Result<Option<SourceRange>> {
         let from = self.next;
         if self.exhausted() {
             return Ok(None);
@@ -87,7 +87,7 @@ impl Source for GenerateSource {
     }
 
     /// Rows that have a time to come are not there yet; all others are, however many.
-    fn stop_discovery(&mut self) -> Result<()> {
+    fn stop_discovery(&mut self, _: i64, _: Known<'_>) -> Result<()> {
         self.stopped = true;
         Ok(())
     }

@@ -8,8 +8,8 @@ use super::{AccessLogs, GenerateSource, LogForm};
 use crate::format::{Check, RawChunk, RawContent, decoder};
 use crate::job::{FileFormat, GenerateSpec};
 use crate::record::SourceRange;
-use crate::source::Source;
 use crate::source::conformance::conforms;
+use crate::source::{Known, Source};
 
 const START: i64 = 1_735_689_600_000_000;
 
@@ -38,12 +38,15 @@ fn conforms_with_and_without_a_rate() {
 fn the_rate_counts_from_the_first_call() {
     let mut source = GenerateSource::open(&GenerateSpec { rows_per_second: Some(10), rows: None, ..spec() }).unwrap();
     let second = 1_000_000;
-    assert_eq!(source.plan(5 * second).unwrap(), None);
-    assert_eq!(source.plan(4 * second).unwrap(), None);
-    assert_eq!(source.plan(6 * second).unwrap(), Some(SourceRange::Rows { from: 0, to: 10 }));
-    assert_eq!(source.plan(6 * second + 99_999).unwrap(), None);
-    assert_eq!(source.plan(6 * second + 250_000).unwrap(), Some(SourceRange::Rows { from: 10, to: 12 }));
-    assert_eq!(source.plan(i64::MAX).unwrap(), Some(SourceRange::Rows { from: 12, to: 20_012 }));
+    assert_eq!(source.plan(5 * second, Known::default()).unwrap(), None);
+    assert_eq!(source.plan(4 * second, Known::default()).unwrap(), None);
+    assert_eq!(source.plan(6 * second, Known::default()).unwrap(), Some(SourceRange::Rows { from: 0, to: 10 }));
+    assert_eq!(source.plan(6 * second + 99_999, Known::default()).unwrap(), None);
+    assert_eq!(
+        source.plan(6 * second + 250_000, Known::default()).unwrap(),
+        Some(SourceRange::Rows { from: 10, to: 12 })
+    );
+    assert_eq!(source.plan(i64::MAX, Known::default()).unwrap(), Some(SourceRange::Rows { from: 12, to: 20_012 }));
     assert!(!source.exhausted());
 }
 
@@ -97,7 +100,7 @@ fn lines_read_back_as_the_rows_they_were_written_from() {
     {
         let mut text = Vec::new();
         logs.write_lines(form, 500, 3000, &mut text);
-        let content = RawContent::Lines { bytes: text.into(), before: 0, layout: None };
+        let content = RawContent::Lines { bytes: text.into(), before: 0, layout: None, long: Vec::new() };
         let decoder = decoder(format, &schema, &[0, 1, 2, 3, 4], Check::Declared).unwrap();
         let decoded = decoder.decode(&RawChunk { file: 0, index: 0, content }).unwrap();
         assert_eq!(decoded.bad, []);

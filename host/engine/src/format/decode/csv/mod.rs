@@ -101,13 +101,28 @@ pub struct CsvDialect {
     ignore_surplus: bool,
     /// Bytes from the start of a line within which a quote that it opens must be closed.
     reach: usize,
+    /// Bytes that a record may have.
+    max_record: usize,
 }
 
 impl CsvDialect {
     /// Files with this delimiter, read so.
-    pub fn new(delimiter: u8, reading: CsvReading) -> Self {
+    pub fn new(delimiter: u8, reading: CsvReading, max_record: u64) -> Self {
         let CsvReading { multiline, ignore_surplus } = reading;
-        Self { delimiter, multiline, ignore_surplus, reach: if multiline { RECORD } else { STRAY } }
+        let max_record = usize::try_from(max_record).unwrap_or(usize::MAX);
+        // Who takes records of several lines takes long ones.
+        let reach = if multiline { max_record } else { STRAY };
+        Self { delimiter, multiline, ignore_surplus, reach, max_record }
+    }
+
+    /// Bytes from the start of a line within which a quote that it opens must be closed.
+    pub fn reach(&self) -> usize {
+        self.reach
+    }
+
+    /// Bytes that a record may have.
+    pub fn max_record(&self) -> u64 {
+        self.max_record as u64
     }
 
     /// With another reach than the default.
@@ -138,9 +153,6 @@ impl CsvDialect {
         (content_end(bytes, start, end), (end + 1).min(bytes.len()))
     }
 }
-
-/// Who takes records of several lines takes long ones: as long as a line may be.
-const RECORD: usize = 64 << 20;
 
 /// Where records are lines, one stray quote takes no more than this with it.
 const STRAY: usize = 1 << 20;

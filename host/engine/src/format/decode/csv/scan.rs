@@ -3,7 +3,7 @@
 use super::CsvDialect;
 use super::fields::{Fault, content_end, line_end, split, split_plain};
 use super::open::{Open, open};
-use crate::format::decode::lines::{Ends, Found, is_blank};
+use crate::format::decode::lines::{Ends, Found, is_blank, too_long};
 use crate::format::decode::slots::Slot;
 
 /// The scan of a chunk.
@@ -56,6 +56,10 @@ impl Scan<'_> {
             self.found.skip();
             return None;
         }
+        if end - start > self.dialect.max_record {
+            self.too_long(start, end, lines);
+            return None;
+        }
         let first = self.slots.len();
         self.slots.resize(first + self.width, Slot::MISSING);
         let (row, targets, delimiter) = (&mut self.slots[first..], &self.targets, self.dialect.delimiter);
@@ -88,6 +92,12 @@ impl Scan<'_> {
         self.slots.truncate(first);
         self.found.bad(lines, reason);
         None
+    }
+
+    #[cold]
+    fn too_long(&mut self, start: usize, end: usize, lines: u32) {
+        let reason = too_long((end - start) as u64, self.dialect.max_record());
+        self.found.bad(lines, reason);
     }
 
     /// The line `start..end` has an open quote at `quote`: takes the lines that are one record with it, or spoiled by it.

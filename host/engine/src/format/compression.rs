@@ -1,0 +1,64 @@
+//! What a file's name says of how its bytes are packed. A name's ending counts whatever its case.
+
+/// Endings of files that hold other bytes than text, and what they are called. Reading one as text would give rows of
+/// rubbish.
+const UNREAD: [(&str, &str); 19] = [
+    ("zst", "zstd"),
+    ("zstd", "zstd"),
+    ("bz2", "bzip2"),
+    ("xz", "xz"),
+    ("lzma", "lzma"),
+    ("lz4", "lz4"),
+    ("lzo", "lzo"),
+    ("br", "brotli"),
+    ("snappy", "snappy"),
+    ("sz", "snappy"),
+    ("deflate", "deflate"),
+    ("z", "compress"),
+    ("zip", "zip"),
+    ("7z", "7-Zip"),
+    ("rar", "rar"),
+    ("tar", "tar"),
+    ("tgz", "tar"),
+    ("tbz2", "tar"),
+    ("txz", "tar"),
+];
+
+/// Whether a file of this name is unpacked while it is read.
+pub fn is_gzip(name: &str) -> bool {
+    ending(name).is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("gz"))
+}
+
+/// What a file of this name is packed with, if that cannot be read.
+pub fn unread_packing(name: &str) -> Option<&'static str> {
+    let (before, last) = ending(name)?;
+    if last.eq_ignore_ascii_case("gz") {
+        return ending(before).filter(|(_, inner)| inner.eq_ignore_ascii_case("tar")).map(|_| "tar");
+    }
+    UNREAD.iter().find(|(ending, _)| last.eq_ignore_ascii_case(ending)).map(|(_, packing)| *packing)
+}
+
+fn ending(name: &str) -> Option<(&str, &str)> {
+    name.rsplit_once('.').filter(|(before, ending)| !before.is_empty() && !ending.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_count_whatever_their_case() {
+        for name in ["a.gz", "a.csv.GZ", "in/b.Gz", "x.jsonl.gZ"] {
+            assert!(is_gzip(name) && unread_packing(name).is_none(), "{name}");
+        }
+        for (name, packing) in
+            [("a.csv.zst", "zstd"), ("b.BZ2", "bzip2"), ("c.tar.gz", "tar"), ("d.TGZ", "tar"), ("e.log.Z", "compress")]
+        {
+            assert_eq!(unread_packing(name), Some(packing), "{name}");
+        }
+        for name in ["gz", "a.csv", "a.gzip.csv", "a.zip/b", "a.zip/b.csv", "part-0.snappy.parquet", "a.gz.csv", ".gz"]
+        {
+            assert!(!is_gzip(name) && unread_packing(name).is_none(), "{name}");
+        }
+    }
+}
