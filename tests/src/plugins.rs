@@ -156,3 +156,30 @@ fn a_row_that_is_rejected_below_an_aggregation_counts_nowhere() {
     assert_eq!(ran.rows("out"), [json!({"n": 180, "p": 180, "ones": 1 + 9 + 90})]);
     assert_eq!(places(&scratch).len(), 20);
 }
+
+/// What is constant is decided when the query is planned, whatever the planner folds and when; a check says what a run does.
+#[test]
+fn constants_among_a_plugins_arguments_are_known_when_a_query_is_planned() {
+    let scratch = lines(|_| false);
+    let split = "value || ' second third'";
+    for (number, word) in [("2", "second"), ("1 + 1", "second"), ("CAST('3' AS BIGINT)", "third"), ("- -1", "w0")] {
+        let query = sql(&format!("SELECT p({split}, {number}) AS w, upper(P({split}, {number})) AS u FROM lines"));
+        let ran = scratch.run(&job("nth-word", "", &query)).unwrap_or_else(|e| panic!("{number}: {e:?}"));
+        assert_eq!(values(&ran, "w")[0], json!(word), "{number}");
+        assert_eq!(values(&ran, "u")[0], json!(word.to_uppercase()), "{number}");
+    }
+    for column in ["length(value)", "-length(value)", "CASE WHEN value = 'w0' THEN 2 ELSE 2 END"] {
+        let query = sql(&format!("SELECT p({split}, {column}) AS w FROM lines"));
+        let error =
+            scratch.run(&job("nth-word", "", &query)).err().unwrap_or_else(|| panic!("{column} is no constant"));
+        assert!(error.message().contains("a constant"), "{column}: {error:?}");
+    }
+    let number = "CAST(substr(value, 2) AS BIGINT)";
+    for which in ["'max'", "'m' || 'ax'", "CAST('max' AS VARCHAR)"] {
+        let query = sql(&format!(
+            "SELECT p({number}, {which}) AS greatest, p({number}, 'sum') AS sum, p({number}) AS again FROM lines"
+        ));
+        let ran = scratch.run(&job("sum-and-max", "", &format!("{query}output_mode = \"complete\""))).unwrap();
+        assert_eq!(ran.rows("out"), [json!({"greatest": 199, "sum": 19900, "again": 19900})], "{which}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Map: the n-th word of a text column, in the new column `word`; null where there are fewer words, or no text.
+//! Map: the n-th word of a text column, in the new column `word`; null where there are fewer words, or no text. In SQL the
+//! number may be the second argument: `nth(line, 2)`.
 
 use millstream_guest::prelude::*;
 
@@ -16,7 +17,14 @@ impl Map for NthWord {
         if separator.is_empty() {
             return Err(Problem::with_key("separator", "is empty; it must have at least one character"));
         }
-        let n: usize = config.get("n")?;
+        let n: usize = match input.is_sql_call() && input.len() > 1 {
+            true => {
+                let n = input.argument(1)?.constant::<Integer>()?.and_then(|n| n.get(0));
+                let n = n.ok_or_else(|| Problem::new("the second argument is the word's number, a constant"))?;
+                usize::try_from(n).unwrap_or(0)
+            }
+            false => config.get("n")?,
+        };
         let index = n.checked_sub(1).ok_or_else(|| Problem::with_key("n", "is 0; the first word is 1"))?;
         let text = input.column_or(config.optional_text("column")?.as_deref(), "value")?.utf8()?;
         Ok((Self { text, separator, index }, Fields::new().utf8("word")))

@@ -34,7 +34,12 @@ struct With {
 impl Aggregate for SumAndMax {
     fn bind(config: &Config, input: &Schema) -> Result<(Self, Aggregation), Problem> {
         let with: With = config.parse()?;
-        let output = with.output.unwrap_or(if input.is_sql_call() { Output::Sum } else { Output::Both });
+        let asked = match input.is_sql_call() && input.len() > 1 {
+            true => asked(input)?,
+            false => None,
+        };
+        let usual = if input.is_sql_call() { Output::Sum } else { Output::Both };
+        let output = asked.or(with.output).unwrap_or(usual);
         let bytes = input.column_or(with.column.as_deref(), "bytes")?;
         let (column, data_type) = match bytes.is::<Integer>() {
             true => (Summed::Integers(bytes.integer()?), DataType::Int64),
@@ -89,6 +94,16 @@ impl Aggregate for SumAndMax {
             states.columns[0] = Groups::new(&each, each.len()).total_i64(&states.at::<Int64>(0));
         }
         Ok(states.columns)
+    }
+}
+
+/// The output that a call in SQL asks for with a constant: `total(bytes, 'max')`.
+fn asked(input: &Schema) -> Result<Option<Output>, Problem> {
+    let constant = input.argument(1)?.constant::<Utf8>()?;
+    match constant.as_ref().and_then(|name| name.get(0)) {
+        Some("sum") => Ok(Some(Output::Sum)),
+        Some("max") => Ok(Some(Output::Max)),
+        _ => Err(Problem::new("the second argument is a constant, 'sum' or 'max'")),
     }
 }
 

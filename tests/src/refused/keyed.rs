@@ -50,7 +50,7 @@ fn sessions_and_windows_of_windows_that_have_no_meaning() {
             "session_window",
             "",
         ),
-        query("gap missing", &by_session("session_window(ts)"), "", "takes a time and a gap", "session_window", ""),
+        query("gap missing", &by_session("session_window(ts)"), "", "takes a time and a gap", "session_window(ts)", ""),
         query(
             "session over another column",
             &by_session("session_window(other, '5 minutes')"),
@@ -110,7 +110,7 @@ fn sessions_and_windows_of_windows_that_have_no_meaning() {
             "SELECT window_time(ts) AS t FROM events",
             "",
             "`window_time` takes a window, not timestamp",
-            "window_time",
+            "window_time(ts)",
             "",
         ),
         job(

@@ -4,6 +4,7 @@
 mod clauses;
 mod joins;
 mod keyed;
+mod mistakes;
 mod names;
 mod plugins;
 mod windows;

@@ -58,7 +58,7 @@ fn plugins_that_do_not_fit() {
             "two outputs in SQL",
             "[plugin.agg]\npath = \"PLUGINS/sum-and-max\"\nwith = { output = \"both\" }\n[operator.x]\nsql = \"SELECT url, agg(bytes) AS b FROM events GROUP BY url\"\noutput_mode = \"complete\"\n[sink.out]\ninput = \"x\"",
             "`agg` gives 2",
-            "agg",
+            "agg(bytes)",
             "",
         ),
         job(

@@ -59,10 +59,10 @@ fn aggregations_and_windows_that_have_no_meaning() {
             &by_window("window(id, '1 minute')"),
             "",
             "`window` groups by a timestamp; `id` is int64: CAST it",
-            "window",
+            "window(id, '1 minute')",
             "",
         ),
-        query("window without size", &by_window("window(ts)"), "", "`window` takes a time, a size", "window", ""),
+        query("window without size", &by_window("window(ts)"), "", "`window` takes a time, a size", "window(ts)", ""),
         query(
             "two windows",
             &by_window("window(ts, '1 minute'), window(ts, '2 minutes')"),

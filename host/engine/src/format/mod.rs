@@ -16,6 +16,7 @@ mod error;
 mod infer;
 mod normalise;
 mod types;
+mod words;
 
 pub use cast::{cast, rounded_down};
 pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
@@ -25,3 +26,4 @@ pub use error::FormatError;
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};
+pub(crate) use words::{shown_type, with_our_types};

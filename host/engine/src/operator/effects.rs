@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::Schema;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::{Room, Rows};
+use super::{Room, Rows, readable};
 use crate::format::encode::json_lines;
 
 /// The most bytes of a reason that are kept, whoever gave it.
@@ -105,7 +106,13 @@ impl Effects {
 pub fn row_as_json(batch: &RecordBatch, row: usize) -> String {
     let mut out = Vec::new();
     let mut writer = json_lines(&mut out);
-    let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
+    // Columns that the planner named are called as the query has them.
+    let fields = batch.schema_ref().fields().iter().map(|f| f.as_ref().clone().with_name(readable(f.name())));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let columns = batch.slice(row, 1).columns().to_vec();
+    let named = RecordBatch::try_new_with_options(schema, columns, &options);
+    let written = named.and_then(|row| writer.write(&row)).and_then(|()| writer.finish());
     drop(writer);
     match written {
         Ok(()) => String::from_utf8_lossy(&out).trim_end().to_owned(),

@@ -23,6 +23,7 @@ use serde_json::Value;
 use super::comparing::comparing;
 use super::floats::NormalFloats;
 use super::{Room, cut_reason};
+use crate::format::with_our_types;
 use crate::panics::{self, Panic, says_too_large};
 use crate::{Error, ErrorKind, Result};
 
@@ -64,6 +65,8 @@ pub(super) fn unplaced(expr: &Arc<dyn PhysicalExpr>) -> String {
 #[derive(Debug, Clone)]
 pub struct Expressions {
     exprs: Vec<Arc<dyn PhysicalExpr>>,
+    /// As the query has them, for the reasons of rows that fail; empty where nobody wrote them.
+    words: Arc<[String]>,
     with_row_numbers: bool,
     told: Vec<Value>,
 }
@@ -89,12 +92,27 @@ fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
 impl Expressions {
     /// `with_row_numbers`: the expressions were planned over a schema that ends with [`ROW_COLUMN`].
     pub fn new(exprs: Vec<Arc<dyn PhysicalExpr>>, with_row_numbers: bool) -> Self {
-        Self { exprs: exprs.into_iter().map(checked).collect(), with_row_numbers, told: Vec::new() }
+        Self {
+            exprs: exprs.into_iter().map(checked).collect(),
+            words: Arc::default(),
+            with_row_numbers,
+            told: Vec::new(),
+        }
+    }
+
+    /// Expressions that a query has as `words`.
+    pub fn named(exprs: Vec<Arc<dyn PhysicalExpr>>, words: Vec<String>, with_row_numbers: bool) -> Self {
+        Self { words: words.into(), ..Self::new(exprs, with_row_numbers) }
     }
 
     /// These and then `others`.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
+        let all_have_words = |of: &Self| of.words.len() == of.exprs.len();
+        self.words = match all_have_words(&self) && all_have_words(&others) {
+            true => self.words.iter().chain(others.words.iter()).cloned().collect(),
+            false => Arc::default(),
+        };
         self.exprs.extend(others.exprs);
         self.told.extend(others.told);
         self
@@ -237,11 +255,17 @@ impl Expressions {
 
     fn arrays(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let rows = batch.num_rows();
-        let array = |e: &Arc<dyn PhysicalExpr>| {
+        let array = |(at, e): (usize, &Arc<dyn PhysicalExpr>)| {
             let done = panics::catch(|| e.evaluate(batch).and_then(|v| v.into_array(rows)));
-            done.map_err(|panic| panicked(&panic, e))?.map_err(|error| evaluation_failed(error, e))
+            let words = || self.words_of(at, e);
+            done.map_err(|panic| panicked(&panic, &words()))?.map_err(|error| evaluation_failed(error, &words()))
         };
-        self.exprs.iter().map(array).collect()
+        self.exprs.iter().enumerate().map(array).collect()
+    }
+
+    fn words_of(&self, at: usize, expr: &Arc<dyn PhysicalExpr>) -> String {
+        let words = self.words.get(at).cloned();
+        words.unwrap_or_else(|| with_our_types(&unplaced(expr).replace("@0", "")))
     }
 }
 
@@ -251,8 +275,7 @@ fn rows_may_be_to_blame(e: &Error) -> bool {
 }
 
 /// A library's panic over an expression: as a rule the result does not fit into a column.
-fn panicked(panic: &Panic, expr: &Arc<dyn PhysicalExpr>) -> Error {
-    let expr = unplaced(expr).replace("@0", "");
+fn panicked(panic: &Panic, expr: &str) -> Error {
     Error::new(
         ErrorKind::Data,
         if panic.is_too_large() {
@@ -276,31 +299,51 @@ fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
 
 /// What an expression could not compute is the data's fault (a division by zero, a cast that does not fit), unless
 /// an error of ours travels inside.
-pub(crate) fn evaluation_failed(error: DataFusionError, expr: &Arc<dyn PhysicalExpr>) -> Error {
+pub(crate) fn evaluation_failed(error: DataFusionError, words: &str) -> Error {
     let error = match error {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(ours) if ours.kind() == ErrorKind::Quota => {
-                return ours.context(format!("the result of `{}` is too large", unplaced(expr).replace("@0", "")));
+                return ours.context(format!("the result of `{words}` is too large"));
             }
             Ok(ours) => return *ours,
             Err(other) => DataFusionError::External(other),
         },
         other => other,
     };
+    let why = why(&error);
+    let message = if says_too_large(&why) && why.contains("offset") {
+        format!("the result of `{words}` is too large")
+    } else {
+        format!("`{words}` failed: {why}")
+    };
+    Error::new(ErrorKind::Data, message).caused_by(error)
+}
+
+/// Why an expression has no value, in one line. Which library speaks, and what it calls types, is nothing to a user.
+fn why(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let mut text = text.as_str();
-    // Which library speaks is nothing to a user.
-    let speakers = ["Arrow error: ", "Cast error: ", "Execution error: ", "Compute error: ", "External error: "];
+    let speakers = [
+        "Arrow error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Execution error: ",
+        "Compute error: ",
+        "External error: ",
+        "Error during planning: ",
+    ];
     while let Some(rest) = speakers.iter().find_map(|s| text.strip_prefix(s)) {
         text = rest;
     }
-    let expr = unplaced(expr).replace("@0", "");
-    let message = if says_too_large(text) && text.contains("offset") {
-        format!("the result of `{expr}` is too large")
-    } else {
-        format!("`{expr}` failed: {text}")
-    };
-    Error::new(ErrorKind::Data, message).caused_by(error)
+    // A pattern's error draws a picture of several lines; its last one says what is wrong.
+    if text.contains("regex parse error")
+        && let Some(what) = text.split("\nerror: ").nth(1).and_then(|what| what.lines().next())
+    {
+        return format!("the pattern is none: {}", what.trim().trim_end_matches(['"', ')']));
+    }
+    let text = text.split("\nThis issue was likely").next().unwrap_or(text);
+    let line = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+    with_our_types(&line)
 }
 
 #[cfg(test)]

@@ -171,10 +171,13 @@ pub(crate) type Queries = BTreeMap<String, (SqlText, Parsed)>;
 
 fn parse_queries(job: &Job) -> Result<Queries> {
     let mut queries = BTreeMap::new();
+    let sources = job.sources.iter().map(|s| s.name.value.clone());
+    let nodes: BTreeSet<String> = sources.chain(job.operators.iter().map(|o| o.name.value.clone())).collect();
+    let plugins: BTreeSet<String> = job.plugins.keys().cloned().collect();
     for operator in &job.operators {
         if let Logic::Sql(sql) = &operator.logic {
             let text = SqlText::new(job.text.clone(), sql.clone());
-            let parsed = sql::parse(&text)?;
+            let parsed = sql::parse(&text, &nodes, &plugins)?;
             queries.insert(operator.name.value.clone(), (text, parsed));
         }
     }

@@ -19,9 +19,10 @@ use datafusion_expr::{
 };
 
 use super::event_time::EventTimes;
-use super::shown::{readable, shown_of};
+use super::shown::shown_of;
 use super::window::duration;
 use crate::format::{UTC, timestamp};
+use crate::operator::readable;
 use crate::time::window::WindowSpec;
 
 const SECOND: i64 = 1_000_000;

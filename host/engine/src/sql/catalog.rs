@@ -12,17 +12,16 @@ use datafusion_optimizer::analyzer::Analyzer;
 use datafusion_optimizer::optimizer::Optimizer;
 use datafusion_optimizer::{OptimizerContext, OptimizerRule};
 use datafusion_sql::planner::{ParserOptions, SqlToRel};
-use datafusion_sql::sqlparser::ast::DataType as SqlType;
+use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 
 use super::InputTable;
 use super::bin::recognise_bins;
-use super::constants::normal_constants;
-use super::growing::counted;
+use super::functions::{BUILT_IN, Functions};
 use super::lower_subquery::{in_words, refuse_places};
-use super::parse::Parsed;
+use super::normal_constants::normal_constants;
 use super::plugin::PluginFunction;
-use super::window::{SESSION_WINDOW, WINDOW, WINDOW_TIME, WindowFunction, WindowTime};
-use crate::format::timestamp;
+use super::plugin_constants::{AggregateConstants, Constants};
+use crate::format::{parse_type, timestamp};
 
 /// Tables, functions and types.
 pub(super) struct Catalog {
@@ -39,34 +38,11 @@ impl Catalog {
     /// The job's tables and plugins, and DataFusion's functions.
     pub fn new(tables: &BTreeMap<String, InputTable>, plugins: &BTreeMap<String, PluginFunction>) -> Self {
         let tables = tables.iter().map(|(name, t)| (name.clone(), Arc::new(Table(t.schema.clone())) as _)).collect();
-        let mut scalars = HashMap::new();
-        let built_in = datafusion_functions::all_default_functions();
-        for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
-            let f = counted(f);
-            for alias in f.aliases() {
-                scalars.insert(alias.clone(), f.clone());
-            }
-            scalars.insert(f.name().to_owned(), f);
-        }
-        for name in [WINDOW, SESSION_WINDOW] {
-            scalars.insert(name.to_owned(), WindowFunction::udf(name));
-        }
-        scalars.insert(WINDOW_TIME.to_owned(), WindowTime::udf());
-        scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
-        let mut higher_order = HashMap::new();
-        for f in datafusion_functions_nested::all_default_higher_order_functions() {
-            higher_order.insert(f.name().to_owned(), f);
-        }
-        let mut aggregates = HashMap::new();
-        for f in datafusion_functions_aggregate::all_default_aggregate_functions() {
-            for alias in f.aliases() {
-                aggregates.insert(alias.clone(), f.clone());
-            }
-            aggregates.insert(f.name().to_owned(), f);
-        }
+        let Functions { scalars, higher_order, aggregates } = &*BUILT_IN;
+        let (mut scalars, higher_order, mut aggregates) = (scalars.clone(), higher_order.clone(), aggregates.clone());
         // A plugin may take the name of a built-in function: the job says so.
         for (name, plugin) in plugins {
-            if let Some(udf) = plugin.scalar() {
+            if let Some(udf) = plugin.scalar(Vec::new()) {
                 scalars.insert(name.clone(), udf);
             }
             if let Some(udaf) = plugin.aggregate() {
@@ -74,6 +50,8 @@ impl Catalog {
             }
         }
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(super::fields::FieldNames),
+            Arc::new(AggregateConstants),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
             Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
             Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
@@ -83,6 +61,22 @@ impl Catalog {
         ];
         let options = ConfigOptions::new();
         Self { tables, scalars, higher_order, aggregates, planners, types: Arc::new(Types), options }
+    }
+}
+
+impl Catalog {
+    /// Adds a call of a map plugin with these constants: the name by which it is called. None if it is no map.
+    pub fn add_call(&mut self, plugin: &PluginFunction, constants: Constants) -> Option<String> {
+        let udf = plugin.scalar(constants)?;
+        // No name that anybody could write without quotes.
+        let name = format!("{} #{}", plugin.name, self.scalars.len());
+        self.scalars.insert(name.clone(), udf);
+        Some(name)
+    }
+
+    /// Whether there is a function of this name.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.scalars.contains_key(name) || self.aggregates.contains_key(name) || self.higher_order.contains_key(name)
     }
 }
 
@@ -152,26 +146,66 @@ impl TableSource for Table {
     }
 }
 
-/// `TIMESTAMP` is what a stream's event time is: microseconds UTC.
+/// `TIMESTAMP` is what a stream's event time is: microseconds UTC. Types have their names in the job file too.
 #[derive(Debug)]
 struct Types;
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
         Ok(match sql_type {
-            SqlType::Timestamp(None, _) => Some(Arc::new(arrow::datatypes::Field::new("", timestamp(), true))),
+            SqlType::Timestamp(None, _) => Some(unnamed(timestamp())),
+            // Types of the job file, and of Spark, that SQL has by other names.
+            SqlType::Int16
+            | SqlType::Int32
+            | SqlType::Int64
+            | SqlType::UInt8
+            | SqlType::UInt16
+            | SqlType::UInt32
+            | SqlType::UInt64
+            | SqlType::Float32
+            | SqlType::Float64 => parse_type(&sql_type.to_string().to_lowercase()).ok().map(unnamed),
+            SqlType::Custom(name, modifiers) if modifiers.is_empty() => {
+                match name.to_string().to_lowercase().as_str() {
+                    "long" => Some(unnamed(DataType::Int64)),
+                    "short" => Some(unnamed(DataType::Int16)),
+                    "byte" => Some(unnamed(DataType::Int8)),
+                    name @ ("utf8" | "uint8" | "uint16" | "uint32" | "uint64" | "float32") => {
+                        parse_type(name).ok().map(unnamed)
+                    }
+                    _ => None,
+                }
+            }
             _ => None,
         })
     }
 }
 
-/// Names resolved.
-pub(super) fn logical_plan(catalog: &Catalog, parsed: Parsed) -> Result<LogicalPlan> {
-    let options = ParserOptions::new().with_map_string_types_to_utf8view(false).with_collect_spans(true);
-    SqlToRel::new_with_options(catalog, options).sql_statement_to_plan(parsed.statement)
+fn unnamed(data_type: DataType) -> FieldRef {
+    Arc::new(arrow::datatypes::Field::new("", data_type, true))
 }
 
-/// Types coerced, constants folded, and, unless columns are to be kept as they are, those left out that nobody reads and
+/// How texts are read.
+pub(super) fn parser_options() -> ParserOptions {
+    ParserOptions::new().with_map_string_types_to_utf8view(false).with_collect_spans(true)
+}
+
+/// Names resolved.
+pub(super) fn logical_plan(catalog: &Catalog, statement: Statement) -> Result<LogicalPlan> {
+    SqlToRel::new_with_options(catalog, parser_options()).sql_statement_to_plan(statement)
+}
+
+/// Types coerced.
+pub(super) fn analyze(plan: LogicalPlan) -> Result<LogicalPlan> {
+    Analyzer::new().execute_and_check(plan, &analysis(), |_, _| {})
+}
+
+fn analysis() -> ConfigOptions {
+    let mut options = ConfigOptions::new();
+    options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
+    options
+}
+
+/// Constants of an analyzed plan folded, and, unless columns are to be kept as they are, those left out that nobody reads and
 /// common expressions made columns. Rules that turn one stateful operator into others (`DISTINCT` into groups, one
 /// distinct aggregate into two) or that move filters below a window stay out. With `sub_queries` in expressions these are
 /// made joins, and filters are moved to where they cost least: they may stand above a join that they are the keys of.
@@ -180,18 +214,16 @@ pub(super) fn optimize(
     keep_columns: bool,
     sub_queries: bool,
 ) -> Result<LogicalPlan, DataFusionError> {
-    let mut options = ConfigOptions::new();
-    options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
-    let analyzed = normal_constants(Analyzer::new().execute_and_check(plan, &options, |_, _| {})?)?;
+    let plan = normal_constants(plan)?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::simplify_expressions::SimplifyExpressions::new()),
         Arc::new(datafusion_optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr::new()),
     ];
-    let optimized = Optimizer::with_rules(rules).optimize(analyzed, &OptimizerContext::new(), |_, _| {})?;
+    let optimized = Optimizer::with_rules(rules).optimize(plan, &OptimizerContext::new(), |_, _| {})?;
     let optimized = match sub_queries {
         true => {
             refuse_places(&optimized)?;
-            joined_sub_queries(optimized, options).map_err(in_words)?
+            joined_sub_queries(optimized, analysis()).map_err(in_words)?
         }
         false => optimized,
     };

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// Refuses sub-queries outside FROM, and functions that give another answer each time: an epoch that is run again after
 /// a crash must give the same rows.
 pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<()> {
-    let mut refused: Option<String> = None;
+    let mut refused: Vec<String> = Vec::new();
     let mut sub_query = false;
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -28,7 +28,8 @@ pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<(
                     let ours = inner.is::<WindowFunction>() || inner.is::<PluginScalar>();
                     let clock = ["now", "current_date", "current_time", "version"].contains(&f.func.name());
                     if !ours && (clock || f.func.signature().volatility == Volatility::Volatile) {
-                        refused = Some(f.func.name().to_owned());
+                        let aliases = f.func.aliases().iter().cloned();
+                        refused = std::iter::once(f.func.name().to_owned()).chain(aliases).collect();
                         return Ok(TreeNodeRecursion::Stop);
                     }
                 }
@@ -42,14 +43,15 @@ pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<(
         let message = "sub-queries can stand in FROM only: elsewhere their result would change with every epoch";
         return Err(text.refuse(at, message).with_help("name the sub-query in FROM"));
     }
-    match refused {
+    match refused.first() {
         None => Ok(()),
         Some(name) => {
+            let names: Vec<&str> = refused.iter().map(String::as_str).collect();
             let spelled = match name.as_str() {
                 "now" => text.find_any(&["now", "current_timestamp"]),
-                _ => text.find(&name),
+                _ => text.find_any(&names),
             };
-            let name = text.sql().get(spelled.clone()).filter(|s| s.len() < text.sql().len()).unwrap_or(&name);
+            let name = text.sql().get(spelled.clone()).filter(|s| s.len() < text.sql().len()).unwrap_or(name);
             let message = format!(
                 "`{name}` gives another answer each time: an epoch that is run again after a crash must give the same rows"
             );

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
+use datafusion_sql::sqlparser::tokenizer::Span;
 
+use super::constants::Mistake;
 use super::plugin::PluginFunction;
-use super::wording::{in_our_types, reword};
-use crate::job::{JobText, Spanned};
+use super::wording::{About, reword};
+use crate::job::{JobText, Spanned, suggest};
 use crate::{Error, ErrorKind};
 
 /// A query's text and its place in the job file.
@@ -45,6 +47,15 @@ impl SqlText {
         let start: usize = sql.split_inclusive('\n').take(line).map(str::len).sum();
         let rest = sql.get(start..)?;
         Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i))
+    }
+
+    /// The bytes of the query that the parser means by `span`; the whole query where it has no place.
+    pub(super) fn range_of(&self, span: Span) -> Range<usize> {
+        let found = || {
+            let start = self.offset(span.start.line, span.start.column)?;
+            Some(start..self.offset(span.end.line, span.end.column)?.max(start + 1).min(self.sql().len()))
+        };
+        self.whole_brackets(found().unwrap_or(0..self.sql().len()))
     }
 
     /// An error about `range` of the query.
@@ -103,40 +114,160 @@ impl SqlText {
 
     /// What DataFusion refused, at the place it names.
     pub fn error(&self, error: DataFusionError) -> Error {
-        self.error_with(error, &BTreeMap::new())
+        self.error_at(error, None, &BTreeMap::new())
     }
 
-    /// What DataFusion refused, at the place it names; the job has these plugins.
-    pub(super) fn error_with(&self, error: DataFusionError, plugins: &BTreeMap<String, PluginFunction>) -> Error {
-        let (range, help) = match error.diagnostic() {
-            Some(diagnostic) => {
-                let span = diagnostic.span.and_then(|s| {
-                    let start = self.offset(s.start.line, s.start.column)?;
-                    Some(start..self.offset(s.end.line, s.end.column)?.max(start + 1).min(self.sql().len()))
-                });
-                let said =
-                    diagnostic.helps.iter().map(|h| &h.message).chain(diagnostic.notes.iter().map(|n| &n.message));
-                (span, said.cloned().collect::<Vec<_>>().join("; "))
-            }
-            None => (None, String::new()),
-        };
+    /// What DataFusion refused, at the place it names, else at `place` if one is known; the job has these plugins.
+    pub(super) fn error_at(
+        &self,
+        error: DataFusionError,
+        place: Option<Range<usize>>,
+        plugins: &BTreeMap<String, PluginFunction>,
+    ) -> Error {
+        let whole = 0..self.sql().len();
+        let named = self.named_place(&error);
         let error = match own_error(error) {
             Ok(ours) => {
-                let range = range.or_else(|| self.quoted_place(ours.message())).unwrap_or(0..self.sql().len());
+                let range = named.or_else(|| self.quoted_place(ours.message())).or(place).unwrap_or(whole);
                 return ours.at(self.job.at(self.in_job(range)));
             }
             Err(theirs) => theirs,
         };
-        let place = self.named_place(&error.strip_backtrace());
         let said = reword(&error, plugins);
-        let range = range.or(place).or_else(|| self.quoted_place(&said.message)).unwrap_or(0..self.sql().len());
-        let range = if said.is_over { self.find("OVER") } else { range };
+        let about = said.about.as_ref().map(|about| match about {
+            About::Call(name) => self.find_call(name),
+            About::Words(words) => self.find(words),
+            About::Clause(words) => self.find(words),
+            About::Line(line, column) => self.word_at(*line, *column),
+            About::End => self.word_at(u64::MAX, 1),
+        });
+        let about = about.filter(|at| *at != whole);
+        let strong = about.clone().filter(|_| matches!(said.about, Some(About::Clause(_))));
+        let range = strong.or(named).or(place).or(about).or_else(|| self.quoted_place(&said.message)).unwrap_or(whole);
+        let range = self.whole_brackets(range);
+        let help = self.meant_otherwise(&range).or(said.help);
         let refused = Error::new(ErrorKind::Invalid, said.message).at(self.job.at(self.in_job(range)));
-        match said.help {
+        match help {
             Some(help) => refused.with_help(help),
-            None if help.is_empty() => refused,
-            None => refused.with_help(in_our_types(&help)),
+            None => refused,
         }
+    }
+
+    /// A mistake among constants, at the literal in `place` that it speaks of.
+    pub(super) fn mistake(&self, place: Option<Range<usize>>, mistake: Mistake) -> Error {
+        let place = self.whole_brackets(place.unwrap_or(0..self.sql().len()));
+        let there = self.sql().get(place.clone()).unwrap_or_default();
+        let place = mistake.literal.map_or(place.clone(), |text| {
+            let quoted = format!("'{}'", text.replace('\'', "''"));
+            match there.find(&quoted) {
+                Some(at) => place.start + at..place.start + at + quoted.len(),
+                None => Some(self.find(&text)).filter(|at| at.len() < self.sql().len()).unwrap_or(place),
+            }
+        });
+        let refused = self.refuse(place, mistake.message);
+        match mistake.help {
+            Some(help) => refused.with_help(help),
+            None => refused,
+        }
+    }
+
+    /// `range` with what belongs to the brackets in it: the parser's places leave out the last one.
+    fn whole_brackets(&self, mut range: Range<usize>) -> Range<usize> {
+        let sql = self.sql();
+        let Some(there) = sql.get(range.clone()) else { return range };
+        let (mut open, mut unopened) = (0usize, 0usize);
+        let mut quoted = None;
+        for c in there.chars() {
+            match (c, quoted) {
+                ('\'' | '"', None) => quoted = Some(c),
+                (c, Some(quote)) if c == quote => quoted = None,
+                ('(' | '[', None) => open += 1,
+                (')' | ']', None) if open > 0 => open -= 1,
+                (')' | ']', None) => unopened += 1,
+                _ => {}
+            }
+        }
+        let mut rest = sql[range.end..].char_indices();
+        while open > 0
+            && let Some((at, c)) = rest.next()
+        {
+            if c == ')' || c == ']' {
+                open -= 1;
+            } else if c == '(' || c == '[' {
+                open += 1;
+            }
+            if open == 0 {
+                range.end += at + c.len_utf8();
+            }
+        }
+        let mut before = sql[..range.start].char_indices().rev();
+        while unopened > 0
+            && let Some((at, c)) = before.next()
+        {
+            if c == '(' || c == '[' {
+                unopened -= 1;
+            }
+            if unopened == 0 {
+                let word = sql[..at].chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_');
+                range.start = at - word.map(char::len_utf8).sum::<usize>();
+            }
+        }
+        range
+    }
+
+    /// The place that an error itself names.
+    pub(super) fn named_place(&self, error: &DataFusionError) -> Option<Range<usize>> {
+        let span = error.diagnostic()?.span?;
+        let start = self.offset(span.start.line, span.start.column)?;
+        Some(start..self.offset(span.end.line, span.end.column)?.max(start + 1).min(self.sql().len()))
+    }
+
+    /// The word at a line and column, or the last one where the query ends.
+    fn word_at(&self, line: u64, column: u64) -> Range<usize> {
+        let sql = self.sql();
+        let at = self.offset(line, column).unwrap_or(sql.len()).min(sql.len());
+        let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
+        let Some(first) = sql[at..].chars().next() else {
+            let end = sql.trim_end().len();
+            let word: usize = sql[..end].chars().rev().take_while(is_word).map(char::len_utf8).sum();
+            let last = sql[..end].chars().next_back().map_or(0, char::len_utf8);
+            return end - word.max(last)..end;
+        };
+        let word: usize = sql[at..].chars().take_while(is_word).map(char::len_utf8).sum();
+        at..at + word.max(first.len_utf8())
+    }
+
+    /// A mistake of spelling that explains what stands at `place`: a text in double quotes, a keyword before it that is
+    /// none.
+    fn meant_otherwise(&self, place: &Range<usize>) -> Option<String> {
+        let there = self.sql().get(place.clone())?;
+        if there.len() == self.sql().len() {
+            return None;
+        }
+        if let Some(keyword) = self.misspelt_before(place.start) {
+            return Some(format!("did you mean {keyword}?"));
+        }
+        if there.len() > 2 && there.starts_with('"') && there.ends_with('"') {
+            let inner = &there[1..there.len() - 1];
+            return Some(format!("a name stands in double quotes, a text in single ones: '{inner}'"));
+        }
+        None
+    }
+
+    /// The keyword that the word before `at` may have been meant to be.
+    fn misspelt_before(&self, at: usize) -> Option<&'static str> {
+        const KEYWORDS: [&str; 14] = [
+            "SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "JOIN", "INNER", "LEFT",
+            "DISTINCT", "BETWEEN",
+        ];
+        let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
+        let before = self.sql()[..at].trim_end();
+        let len: usize = before.chars().rev().take_while(is_word).map(char::len_utf8).sum();
+        let word = before[before.len() - len..].to_uppercase();
+        if len < 3 || KEYWORDS.contains(&word.as_str()) {
+            return None;
+        }
+        suggest::nearest(&word, KEYWORDS).and_then(|near| KEYWORDS.into_iter().find(|k| *k == near))
     }
 
     /// The first name in backticks that a message speaks of and the query has.
@@ -144,16 +275,6 @@ impl SqlText {
         let whole = 0..self.sql().len();
         let names = message.split('`').skip(1).step_by(2);
         names.map(|name| self.find(name)).find(|at| *at != whole)
-    }
-
-    /// The parser's errors name their place in words.
-    fn named_place(&self, text: &str) -> Option<Range<usize>> {
-        let rest = text.rsplit_once("Line: ")?.1;
-        let (line, rest) = rest.split_once(", Column: ")?;
-        let digits = rest.chars().take_while(char::is_ascii_digit).count();
-        let at = self.offset(line.parse().ok()?, rest[..digits].parse().ok()?)?;
-        let word = self.sql()[at..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
-        Some(at..(at + usize::max(word, 1)).min(self.sql().len()))
     }
 }
 
@@ -165,6 +286,7 @@ fn own_error(error: DataFusionError) -> Result<Error, DataFusionError> {
             Err(other) => Err(DataFusionError::External(other)),
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => own_error(*inner),
+        DataFusionError::Collection(mut errors) if !errors.is_empty() => own_error(errors.swap_remove(0)),
         other => Err(other),
     }
 }

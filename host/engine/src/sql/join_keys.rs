@@ -11,7 +11,7 @@ use datafusion_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::SqlText;
 use super::shown::shown;
-use crate::format::type_name;
+use crate::format::shown_type;
 use crate::{Error, Result};
 
 /// Keys of different kinds would be compared as texts, or not at all.
@@ -59,8 +59,13 @@ fn compare(text: &SqlText, (a, left): (&Expr, &DFSchema), (b, right): (&Expr, &D
     if class(&of_a) == class(&of_b) {
         return ControlFlow::Continue(());
     }
-    let message =
-        format!("mismatched key types: `{}` is {}, `{}` is {}", shown(a), type_name(&of_a), shown(b), type_name(&of_b));
+    let message = format!(
+        "mismatched key types: `{}` is {}, `{}` is {}",
+        shown(a),
+        shown_type(&of_a),
+        shown(b),
+        shown_type(&of_b)
+    );
     let place = text.find_any(&[&a.to_string(), &b.to_string(), &shown(a), &shown(b)]);
     ControlFlow::Break(text.refuse(place, message).with_help(format!("CAST one of them: CAST({} AS …)", shown(a))))
 }

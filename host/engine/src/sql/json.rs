@@ -12,6 +12,8 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde_json::Value;
 
+use crate::format::shown_type;
+
 /// What is made of the field that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Give {
@@ -85,12 +87,12 @@ impl ScalarUDFImpl for JsonFunction {
             return plan_err!("`{name}` takes a JSON text and a path: {name}(value, 'user', 'name')");
         };
         if !matches!(text, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null) {
-            return plan_err!("`{name}` reads JSON from a text, and its first argument is {text}");
+            return plan_err!("`{name}` reads JSON from a text, and its first argument is {}", shown_type(text));
         }
         let step = |t: &DataType| match t {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(DataType::Utf8),
             t if t.is_integer() => Ok(DataType::Int64),
-            other => plan_err!("a step of `{name}`'s path is a key or a position, not {other}"),
+            other => plan_err!("a step of `{name}`'s path is a key or a position, not {}", shown_type(other)),
         };
         std::iter::once(Ok(DataType::Utf8)).chain(path.iter().map(step)).collect()
     }

@@ -18,7 +18,7 @@ use super::clause::{refuse_node, refuse_node_once};
 use super::error::SqlText;
 use super::event_time::{EventTimes, marked};
 use super::plugin::PluginScalar;
-use super::shown::all_shown;
+use super::shown::{all_shown, shown_of};
 use super::step::{Step, by_plugin, names};
 use super::window::as_window_call;
 use super::{InputTable, MadeBy, PlanContext, Relation};
@@ -179,7 +179,15 @@ impl<'a> Lowering<'a> {
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let physical = numbered.exprs.iter().map(|e| create_physical_expr(e, &numbered.schema, &props, &planning));
         let physical = physical.collect::<Result<_, _>>().map_err(|e| self.text.error(e))?;
-        Ok(Expressions::new(physical, numbered.used))
+        Ok(Expressions::named(physical, exprs.iter().map(|e| computed(e, schema)).collect(), numbered.used))
+    }
+}
+
+/// What is computed for `expr`, whatever it is called, as the query has it.
+pub(super) fn computed(expr: &Expr, schema: &DFSchema) -> String {
+    match expr {
+        Expr::Alias(alias) => computed(&alias.expr, schema),
+        other => shown_of(other, schema),
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
 use super::identity::Over;
-use super::lower::{Lowering, NumberedRows};
+use super::lower::{Lowering, NumberedRows, computed};
 use super::lower_time::TimeGrouping;
 use super::plugin::{PluginAggregateFunction, argument_schema};
 use super::shown::shown_of;
@@ -185,7 +185,11 @@ impl Lowering<'_> {
         let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
         let lowered = LoweredAggregateBuilder::new(&expr, schema, schema.as_arrow(), &props, &planning);
         let lowered = lowered.build().map_err(failed)?;
-        let (args, by) = (lowered.aggregate.expressions(), lowered.order_bys.iter().map(|s| s.expr.clone()).collect());
+        let args = lowered.aggregate.expressions();
+        let by: Vec<_> = lowered.order_bys.iter().map(|s| s.expr.clone()).collect();
+        let words = called_with(&expr).filter(|w| w.len() == args.len() + by.len()).unwrap_or_default();
+        let mut words: Vec<String> = words.iter().map(|e| computed(e, schema)).collect();
+        let words_by = words.split_off(args.len().min(words.len()));
         let (of, result) = (lowered.aggregate.fun().name().to_owned(), lowered.aggregate.field());
         let is_distinct = lowered.aggregate.is_distinct();
         let built_in = BuiltIn::new(lowered.aggregate).map_err(failed)?;
@@ -206,9 +210,9 @@ impl Lowering<'_> {
             function = Arc::new(extreme);
         }
         let compares = distinct.is_some() || is_distinct || COMPARING.contains(&of.as_str());
-        let args = Expressions::new(args, numbered.used);
+        let args = Expressions::named(args, words, numbered.used);
         let args = if compares { args.with_normal_floats()? } else { args };
-        let args = args.and(Expressions::new(by, numbered.used).with_normal_floats()?);
+        let args = args.and(Expressions::named(by, words_by, numbered.used).with_normal_floats()?);
         if let Some(args) = distinct.filter(|_| !SAME_IF_DISTINCT.contains(&of.as_str())) {
             let arguments = argument_schema(&self.fields_of(&args, schema)?);
             function = Arc::new(Distinct::new(function, arguments.fields()));
@@ -250,19 +254,16 @@ impl Lowering<'_> {
             let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
             create_physical_expr(e, schema, &props, &planning).map_err(|e| self.text.error(e))
         };
+        let words = call.params.args.iter().map(|e| computed(e, schema)).collect();
         let args: Vec<Arc<dyn PhysicalExpr>> = call.params.args.iter().map(&physical).collect::<Result<_>>()?;
         let fields = self.fields_of(&call.params.args, schema)?;
-        let constants = call.params.args.iter().map(|a| match a {
-            Expr::Literal(value, _) => value.to_array().ok(),
-            _ => None,
-        });
-        let function = plugin.bind(&fields, constants.collect()).map_err(|e| self.text.error(e))?;
+        let function = plugin.bind(&fields).map_err(|e| self.text.error(e))?;
         let filter = call.params.filter.as_deref().map(physical).transpose()?;
         let arguments = function.arguments().clone();
         let function: Arc<dyn AggregateFunction> = Arc::new(function);
         Ok(AggregateCall {
             function: if call.params.distinct { Arc::new(Distinct::new(function, &arguments)) } else { function },
-            args: Expressions::new(args, numbered).told_as(told),
+            args: Expressions::named(args, words, numbered).told_as(told),
             filter: filter.map(|f| Expressions::new(vec![f], numbered).told_as(told_filter)),
         })
     }
@@ -322,6 +323,17 @@ fn unaliased(expr: &Expr) -> &Expr {
     match expr {
         Expr::Alias(alias) => unaliased(&alias.expr),
         other => other,
+    }
+}
+
+/// What a built-in aggregate is computed of: its arguments, and what they are ordered by.
+fn called_with(expr: &Expr) -> Option<Vec<&Expr>> {
+    match expr {
+        Expr::Alias(alias) => called_with(&alias.expr),
+        Expr::AggregateFunction(f) => {
+            Some(f.params.args.iter().chain(f.params.order_by.iter().map(|s| &s.expr)).collect())
+        }
+        _ => None,
     }
 }
 

@@ -18,7 +18,9 @@ use crate::operator::{Dedup, Expiry};
 
 impl Lowering<'_> {
     pub(super) fn distinct(&self, plan: &LogicalPlan) -> Result<Relation> {
-        let refused = |message: &str, help: &str| Err(self.text.refuse_clause("DISTINCT", message).with_help(help));
+        let refused = |message: &str, help: &str| {
+            Err(self.text.refuse(self.text.find_any(&["DISTINCT", "UNION"]), message).with_help(help))
+        };
         if self.take_mode() != OutputMode::Append {
             return refused("DISTINCT appends: a row that came out once does not change", "leave `output_mode` out");
         }

@@ -85,7 +85,10 @@ impl Lowering<'_> {
             Some(Expr::Literal(ScalarValue::Int64(None), _)) => return Ok(None),
             Some(_) => None,
         };
-        let refused = || self.text.refuse_clause(clause, format!("{clause} takes a number of rows, 0 or more"));
+        let refused = || {
+            let message = format!("{clause} takes a number of rows, 0 or more");
+            self.text.refuse_clause(clause, message).with_help(format!("write {clause} 10"))
+        };
         value.map(Some).ok_or_else(refused)
     }
 }

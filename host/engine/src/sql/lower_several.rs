@@ -5,9 +5,9 @@ use datafusion_common::NullHandling;
 use datafusion_expr::logical_plan::{Union, Unnest as LogicalUnnest};
 
 use super::lower::{Lowering, transform};
-use super::shown::readable;
 use super::step::Step;
 use super::{Emits, Relation};
+use crate::operator::readable;
 use crate::operator::{Select, Unnest, UnnestColumn};
 use crate::{Error, Result};
 

@@ -60,7 +60,8 @@ impl Lowering<'_> {
                     .refuse_clause(name, "a query groups by one window only")
                     .with_help("group by the other one in a second query over the first"));
             }
-            let refused = |e: String| self.text.refuse_clause(name, e);
+            let refused =
+                |e: String| self.text.refuse_clause(name, e).with_help(format!("write {name}(ts, '10 minutes')"));
             self.check_window_column(name, &args[0], times, mode)?;
             let time = self.time_expression(&args[0], input, As::Instant)?;
             let key = if name == SESSION_WINDOW {

@@ -8,14 +8,19 @@ mod bin;
 mod catalog;
 mod clause;
 mod constants;
+mod dialect;
 mod error;
 mod event_time;
+mod fields;
+mod formats;
+mod functions;
 mod growing;
 mod identity;
 mod join_bounds;
 mod join_keys;
 mod join_refusals;
 mod json;
+mod locate;
 mod lower;
 mod lower_aggregate;
 mod lower_distinct;
@@ -25,10 +30,17 @@ mod lower_several;
 mod lower_static;
 mod lower_subquery;
 mod lower_time;
+mod names;
+mod normal_constants;
 mod parse;
 mod plugin;
+mod plugin_constants;
+mod relations;
+mod scope;
 mod shown;
+mod spelling;
 mod step;
+mod syntax;
 mod table_function;
 mod window;
 mod window_names;
@@ -40,11 +52,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+pub(crate) use crate::operator::readable;
+use datafusion_common::DataFusionError;
+use datafusion_sql::sqlparser::ast::Statement;
 pub use error::SqlText;
 pub(crate) use lower_time::last_time_of;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
-pub(crate) use shown::readable;
 pub(crate) use step::by_plugin;
 pub use step::{PluginUse, Step};
 pub use table_function::{MadeBy, TableCall};
@@ -225,8 +239,25 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         let (message, help) = clause::OVER_ONCE;
         return Err(text.refuse_clause("OVER", message).with_help(help));
     }
-    let provider = catalog::Catalog::new(context.tables, context.plugins);
-    let logical = catalog::logical_plan(&provider, parsed).map_err(|e| text.error_with(e, context.plugins))?;
+    let mut provider = catalog::Catalog::new(context.tables, context.plugins);
+    let is_function = |name: &str| provider.has_function(name);
+    let mut statement = parsed.statement;
+    spelling::respell(&mut statement, &is_function);
+    syntax::refuse(text, &statement, context.asked_once)?;
+    names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
+    plugin_constants::bind_maps(&mut statement, &mut provider, context.plugins);
+
+    // Refused without a place, it is at the smallest part that is refused alone, for the same reason.
+    let analyzed = |part: &Statement| catalog::logical_plan(&provider, part.clone()).and_then(catalog::analyze);
+    let refused = |error: DataFusionError| {
+        let said = wording::essence(&error);
+        let same = |part: &Statement| {
+            analyzed(part).and_then(|p| catalog::optimize(p, true, false)).is_err_and(|e| wording::essence(&e) == said)
+        };
+        let place = text.named_place(&error).or_else(|| locate::smallest(text, &statement, same));
+        text.error_at(error, place, context.plugins)
+    };
+    let logical = catalog::logical_plan(&provider, statement.clone()).map_err(refused)?;
     let sub_queries = match context.asked_once {
         true => lower_subquery::has_sub_queries(text, &logical)?,
         false => {
@@ -235,7 +266,15 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         }
     };
     join_keys::refuse_mismatched(text, &logical)?;
-    let optimized = catalog::optimize(logical, context.keep_columns, sub_queries).map_err(|e| text.error(e))?;
+    let logical = catalog::analyze(logical).map_err(refused)?;
+    let logical = constants::check(logical).map_err(refused)?.map_err(|mistake| {
+        let same = |part: &Statement| {
+            let found = analyzed(part).and_then(constants::check);
+            found.is_ok_and(|found| found.is_err_and(|found| found.message == mistake.message))
+        };
+        text.mistake(locate::smallest(text, &statement, same), mistake)
+    })?;
+    let optimized = catalog::optimize(logical, context.keep_columns, sub_queries).map_err(refused)?;
     if sub_queries {
         lower_subquery::refuse_left_over(text, &optimized)?;
     }

@@ -8,10 +8,11 @@ use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::{
     Expr, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, Visit, Visitor,
 };
-use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::parser::Parser;
 
+use super::dialect::statements;
 use super::error::SqlText;
+use super::relations::resolve_relations;
+use super::syntax::no_query;
 use super::table_function::{TableCall, rewrite_calls};
 use super::window_names::rewrite_windows;
 use crate::Result;
@@ -32,20 +33,23 @@ pub struct Parsed {
     pub(super) sets: Option<(SetOperator, bool)>,
 }
 
-/// Parses `text`, which must be one query.
-pub fn parse(text: &SqlText) -> Result<Parsed> {
-    let mut statements = Parser::new(&GenericDialect)
-        .try_with_sql(text.sql())
-        .and_then(|mut p| p.parse_statements())
-        .map_err(|e| text.error(DataFusionError::SQL(Box::new(e), None)))?;
-    if statements.len() != 1 {
-        let n = statements.len();
-        return Err(text.refuse_all(format!("one query is needed, and these are {n} statements")));
+/// Parses `text`, which must be one query over nodes of the job.
+pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String>) -> Result<Parsed> {
+    let mut statements = statements(text.sql()).map_err(|e| text.error(DataFusionError::SQL(Box::new(e), None)))?;
+    match statements.len() {
+        1 => {}
+        0 => return Err(text.refuse_all("there is no query").with_help("write SELECT … FROM …")),
+        n => {
+            let message = format!("one query is needed, and these are {n} statements");
+            return Err(text.refuse_all(message).with_help("write one, or make an operator of each"));
+        }
     }
     let mut statement = statements.swap_remove(0);
-    let Statement::Query(query) = &mut statement else {
-        return Err(text.refuse_all("this is no query: it begins with SELECT or WITH"));
+    let query = match &mut statement {
+        Statement::Query(query) => query,
+        other => return Err(no_query(text, other)),
     };
+    resolve_relations(text, query, nodes, plugins)?;
     let calls = rewrite_calls(text, query)?;
     let mut names = Names::default();
     let _ = query.visit(&mut names);
@@ -55,7 +59,8 @@ pub fn parse(text: &SqlText) -> Result<Parsed> {
             .with_help("compute it in a plugin"));
     }
     if let Some(clause) = names.unknown {
-        return Err(text.refuse_clause(clause, format!("{clause} is not supported")));
+        let refused = text.refuse_clause(clause, format!("{clause} is not supported"));
+        return Err(refused.with_help("leave it out, or see docs/sql.md for what a query may say"));
     }
     rewrite_windows(text, query)?;
     let mut read = names.read;

@@ -17,6 +17,7 @@ use datafusion_expr::{
 };
 use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Limits, Mapped, Plugin, PluginKind};
 
+use super::plugin_constants::Constants;
 use crate::operator::aggregate::PluginAggregate;
 use crate::operator::fingerprint::config_digest;
 use crate::operator::{PluginCalls, ROW_COLUMN, Room, reject_row};
@@ -59,11 +60,12 @@ impl Hash for PluginFunction {
 }
 
 impl PluginFunction {
-    /// As a scalar function, if it is a map.
-    pub fn scalar(&self) -> Option<Arc<ScalarUDF>> {
+    /// As a scalar function whose arguments are these constants where they are some, if it is a map.
+    pub(super) fn scalar(&self, constants: Constants) -> Option<Arc<ScalarUDF>> {
         (self.plugin.kind() == PluginKind::Map).then(|| {
             Arc::new(ScalarUDF::new_from_impl(PluginScalar {
                 function: self.clone(),
+                constants,
                 // Volatile: a call has a side effect, the row's rejection, and must be made just as often as it is written.
                 signature: Signature::user_defined(Volatility::Volatile),
                 bound: Arc::default(),
@@ -76,6 +78,7 @@ impl PluginFunction {
         (self.plugin.kind() == PluginKind::Aggregate).then(|| {
             Arc::new(AggregateUDF::new_from_impl(PluginAggregateFunction {
                 function: self.clone(),
+                constants: Vec::new(),
                 signature: Signature::user_defined(Volatility::Immutable),
             }))
         })
@@ -100,10 +103,14 @@ impl PluginFunction {
         PluginCalls::new(self.node.clone(), self.name.clone())
     }
 
-    fn bind(&self, fields: &[FieldRef], constants: &[Option<ArrayRef>]) -> Result<Bound> {
+    fn bind(&self, fields: &[FieldRef], constants: &Constants) -> Result<Bound> {
         let schema = argument_schema(fields);
-        let inputs = schema.fields().iter().cloned().zip(constants);
-        let inputs: Vec<InputField> = inputs.map(|(field, c)| InputField { field, constant: c.clone() }).collect();
+        let input = |(at, field): (usize, &FieldRef)| {
+            let constant = constants.get(at).and_then(Option::as_ref);
+            let array = |value: &ScalarValue| value.cast_to(field.data_type())?.to_array();
+            Ok(InputField { field: field.clone(), constant: constant.map(array).transpose()? })
+        };
+        let inputs = schema.fields().iter().enumerate().map(input).collect::<Result<Vec<InputField>>>()?;
         self.plugin.bind(&self.config, &inputs, &self.limits).map_err(|e| {
             let error = Error::from(e).context(format!("plugin `{}`", self.name));
             DataFusionError::External(Box::new(Error::new(ErrorKind::Invalid, error.message().to_owned())))
@@ -136,12 +143,14 @@ pub(super) fn argument_schema(fields: &[FieldRef]) -> SchemaRef {
 /// A map plugin as a scalar function. The planner adds a hidden last argument, the row's number.
 pub(super) struct PluginScalar {
     function: PluginFunction,
+    /// Arguments that are constant, as the query was planned.
+    constants: Constants,
     signature: Signature,
-    /// Bound plugins by argument types and constants: `CASE` and several calls share them.
+    /// Bound plugins by argument types: `CASE` and several calls share them.
     bound: Arc<Mutex<HashMap<BindingKey, BoundMap>>>,
 }
 
-type BindingKey = Vec<(DataType, bool, Option<ScalarValue>)>;
+type BindingKey = Vec<(DataType, bool)>;
 
 impl fmt::Debug for PluginScalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,7 +160,7 @@ impl fmt::Debug for PluginScalar {
 
 impl PartialEq for PluginScalar {
     fn eq(&self, other: &Self) -> bool {
-        self.function == other.function
+        self.function == other.function && self.constants == other.constants
     }
 }
 
@@ -159,7 +168,7 @@ impl Eq for PluginScalar {}
 
 impl Hash for PluginScalar {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.function.hash(state);
+        (&self.function, &self.constants).hash(state);
     }
 }
 
@@ -176,20 +185,18 @@ impl PluginScalar {
     }
 
     /// Which of the arguments it reads, by their places.
-    pub fn reads(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<Vec<usize>> {
-        self.bound(fields, constants).map(|bound| bound.reads().to_vec())
+    pub fn reads(&self, fields: &[FieldRef]) -> Result<Vec<usize>> {
+        self.bound(fields).map(|bound| bound.reads().to_vec())
     }
 
-    fn bound(&self, fields: &[FieldRef], constants: &[Option<ScalarValue>]) -> Result<BoundMap> {
-        let key: BindingKey =
-            fields.iter().zip(constants).map(|(f, c)| (f.data_type().clone(), f.is_nullable(), c.clone())).collect();
+    fn bound(&self, fields: &[FieldRef]) -> Result<BoundMap> {
+        let key: BindingKey = fields.iter().map(|f| (f.data_type().clone(), f.is_nullable())).collect();
         // What another thread left behind in a panic is a list all the same.
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = bound.get(&key) {
             return Ok(found.clone());
         }
-        let arrays = constants.iter().map(|c| c.as_ref().map(ScalarValue::to_array).transpose());
-        let made = self.function.bind(fields, &arrays.collect::<Result<Vec<_>>>()?)?;
+        let made = self.function.bind(fields, &self.constants)?;
         self.function.one_output(&made)?;
         let Bound::Map(made) = made else { return plan_err!("plugin `{}` is no map", self.function.name) };
         bound.insert(key, made.clone());
@@ -216,20 +223,14 @@ impl ScalarUDFImpl for PluginScalar {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let n = visible(args.arg_fields, args.arg_fields);
-        let constants: Vec<Option<ScalarValue>> = args.scalar_arguments[..n].iter().map(|s| s.cloned()).collect();
-        let bound = self.bound(&args.arg_fields[..n], &constants)?;
+        let bound = self.bound(&args.arg_fields[..n])?;
         Ok(bound.output()[0].clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let n = visible(&args.arg_fields, &args.args);
         let fields = &args.arg_fields[..n];
-        let constant = |v: &ColumnarValue| match v {
-            ColumnarValue::Scalar(s) => Some(s.clone()),
-            ColumnarValue::Array(_) => None,
-        };
-        let constants: Vec<Option<ScalarValue>> = args.args[..n].iter().map(constant).collect();
-        let bound = self.bound(fields, &constants)?;
+        let bound = self.bound(fields)?;
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
         let arrays: Vec<ArrayRef> = if arrays.iter().all(|a| a.len() == args.number_rows) {
             arrays
@@ -290,13 +291,20 @@ fn without_values(column: &ArrayRef, rows: &[usize]) -> Result<ArrayRef> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct PluginAggregateFunction {
     function: PluginFunction,
+    /// Arguments that are constant, as the query was planned.
+    constants: Constants,
     signature: Signature,
 }
 
 impl PluginAggregateFunction {
-    /// The aggregate over arguments of these fields, with the constants among them.
-    pub fn bind(&self, fields: &[FieldRef], constants: Vec<Option<ArrayRef>>) -> Result<PluginAggregate> {
-        let bound = self.function.bind(fields, &constants)?;
+    /// The function, called with these constants.
+    pub fn with(&self, constants: Constants) -> Self {
+        Self { function: self.function.clone(), constants, signature: self.signature.clone() }
+    }
+
+    /// The aggregate over arguments of these fields.
+    pub fn bind(&self, fields: &[FieldRef]) -> Result<PluginAggregate> {
+        let bound = self.function.bind(fields, &self.constants)?;
         self.function.one_output(&bound)?;
         let Bound::Aggregate(bound) = bound else {
             return plan_err!("plugin `{}` is no aggregate", self.function.name);
@@ -324,7 +332,7 @@ impl AggregateUDFImpl for PluginAggregateFunction {
     }
 
     fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
-        let bound = self.function.bind(arg_fields, &vec![None; arg_fields.len()])?;
+        let bound = self.function.bind(arg_fields, &self.constants)?;
         self.function.one_output(&bound)
     }
 

@@ -57,8 +57,7 @@ fn called(expr: &Expr, schema: &DFSchema) -> Option<PluginUse> {
     let plugin = (f.func.inner().as_ref() as &dyn Any).downcast_ref::<PluginScalar>()?;
     let fields: Vec<FieldRef> =
         f.args.iter().map(|a| a.to_field(schema).map(|(_, f)| f)).collect::<Result<_, _>>().ok()?;
-    let constants: Vec<Option<ScalarValue>> = f.args.iter().map(constant).collect();
-    let reads = plugin.reads(&fields, &constants).ok()?;
+    let reads = plugin.reads(&fields).ok()?;
     Some(PluginUse { plugin: f.func.name().to_owned(), reads: arguments(&reads, &f.args, schema) })
 }
 

@@ -14,7 +14,7 @@ use datafusion_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::format::{UTC, timestamp, type_name};
+use crate::format::{UTC, shown_type, timestamp};
 use crate::job::parse_micros;
 use crate::operator::aggregate::window_type;
 use crate::time::window::{SessionSpec, WindowSpec};
@@ -70,7 +70,7 @@ impl ScalarUDFImpl for WindowFunction {
                 "`{}` groups by a timestamp; `{}` is {}: CAST it AS TIMESTAMP, or declare its type on the source",
                 self.name,
                 time.name(),
-                type_name(time.data_type())
+                shown_type(time.data_type())
             );
         }
         Ok(Arc::new(Field::new(self.name, window_type(), false)))
@@ -116,7 +116,7 @@ impl ScalarUDFImpl for WindowTime {
     fn return_type(&self, args: &[DataType]) -> datafusion_common::Result<DataType> {
         match args {
             [window] if is_window_type(window) => Ok(timestamp()),
-            [other] => plan_err!("`window_time` takes a window, not {}", type_name(other)),
+            [other] => plan_err!("`window_time` takes a window, not {}", shown_type(other)),
             _ => plan_err!("`window_time` takes a window"),
         }
     }

@@ -2,7 +2,8 @@
 //! function's name, which names no table and no column: before planning such names are replaced by what they mean, a
 //! field of the grouping expression.
 //!
-//! A bound of an input's window, `t.window.start`, is called by the bound's name too.
+//! A bound of an input's window, `t.window.start`, is called by the bound's name too, and so is that of a call,
+//! `window(ts, '1 hour').start`.
 //!
 //! Inside the call itself, in `FROM`, `WHERE` and `GROUP BY`, the name is that of an input's column if anything: so a
 //! window of windows reads `GROUP BY window(window, '5 minutes')`.
@@ -10,12 +11,12 @@
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr as Ast, GroupByExpr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut,
+    AccessExpr, Expr as Ast, GroupByExpr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, Spanned, Value, VisitMut,
+    VisitorMut,
 };
-use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::parser::Parser;
 
 use super::error::SqlText;
+use super::spelling::call;
 use super::window::{SESSION_WINDOW, WINDOW};
 use crate::Result;
 
@@ -70,6 +71,11 @@ fn rewrite_select(text: &SqlText, select: &mut Select, order_by: &mut impl Visit
             *item =
                 SelectItem::ExprWithAlias { expr: Ast::CompoundIdentifier(parts.clone()), alias: Ident::new(bound) };
         }
+        if let SelectItem::UnnamedExpr(expr) = item
+            && let Some(bound) = bound_of_call(expr)
+        {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(bound) };
+        }
     }
     let Some((name, call)) = window_call(text, select)? else { return Ok(()) };
     for item in &mut select.projection {
@@ -79,10 +85,18 @@ fn rewrite_select(text: &SqlText, select: &mut Select, order_by: &mut impl Visit
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::new(alias) };
         }
     }
-    let mut meanings = Meanings { name, call, inside: 0, unknown: None };
+    let mut meanings = Meanings { name, call, inside: 0, unknown: None, other: None };
     let _ = select.projection.visit(&mut meanings);
     let _ = select.having.visit(&mut meanings);
     let _ = order_by.visit(&mut meanings);
+    let by_place = |e: &Ast| matches!(e, Ast::Value(_));
+    if let Some(other) = meanings.other
+        && !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.iter().any(by_place))
+    {
+        let message = format!("the query groups by {}, not by {other}", meanings.call);
+        let at = text.range_of(other.span());
+        return Err(text.refuse(at, message).with_help(format!("write {name}.start, or the same call")));
+    }
     match meanings.unknown {
         None => Ok(()),
         Some(unknown) => Err(text
@@ -104,10 +118,19 @@ fn window_call(text: &SqlText, select: &Select) -> Result<Option<(&'static str, 
 }
 
 /// Which window function `expr` calls.
-fn called(expr: &Ast) -> Option<&'static str> {
+pub(super) fn called(expr: &Ast) -> Option<&'static str> {
     let Ast::Function(f) = expr else { return None };
     let name = f.name.to_string();
     [WINDOW, SESSION_WINDOW].into_iter().find(|w| name.eq_ignore_ascii_case(w))
+}
+
+/// The bound that `window(ts, '1 hour').start` is, called as such.
+fn bound_of_call(expr: &Ast) -> Option<&'static str> {
+    let Ast::CompoundFieldAccess { root, access_chain } = expr else { return None };
+    let (Some(_), [AccessExpr::Dot(Ast::Identifier(field))]) = (called(root), access_chain.as_slice()) else {
+        return None;
+    };
+    BOUNDS.into_iter().find(|bound| is_named(field, bound))
 }
 
 fn is_named(ident: &Ident, name: &str) -> bool {
@@ -129,6 +152,8 @@ struct Meanings {
     /// Depth of calls of window functions around the expression that is looked at.
     inside: usize,
     unknown: Option<String>,
+    /// A window that the query does not group by.
+    other: Option<Ast>,
 }
 
 impl VisitorMut for Meanings {
@@ -142,6 +167,10 @@ impl VisitorMut for Meanings {
     fn post_visit_expr(&mut self, expr: &mut Ast) -> ControlFlow<()> {
         if called(expr).is_some() {
             self.inside -= 1;
+            let same = |a: &Ast, b: &Ast| a.to_string().eq_ignore_ascii_case(&b.to_string());
+            if self.inside == 0 && called(expr) == Some(self.name) && !same(expr, &self.call) {
+                self.other.get_or_insert(expr.clone());
+            }
         } else if self.inside == 0
             && let Some(meant) = self.meaning(expr)
         {
@@ -161,8 +190,15 @@ impl Meanings {
                     self.unknown.get_or_insert(format!("{}.{}", parts[0].value, parts[1].value));
                     return None;
                 }
-                let text = format!("get_field({}, '{field}')", self.call);
-                Parser::new(&GenericDialect).try_with_sql(&text).and_then(|mut p| p.parse_expr()).ok()
+                Some(call("get_field", vec![self.call.clone(), Ast::value(Value::SingleQuotedString(field))]))
+            }
+            Ast::CompoundFieldAccess { root, access_chain } if called(root).is_some() => {
+                if let [AccessExpr::Dot(Ast::Identifier(field))] = access_chain.as_slice()
+                    && !BOUNDS.iter().any(|bound| field.value.eq_ignore_ascii_case(bound))
+                {
+                    self.unknown.get_or_insert(field.value.clone());
+                }
+                None
             }
             _ => None,
         }

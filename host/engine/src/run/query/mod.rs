@@ -123,7 +123,9 @@ fn ask_within(
     to: Box<dyn TakeRows>,
 ) -> Result<Answered> {
     let text = JobText { file: "query".into(), text: sql.into() };
-    let parsed = sql::parse(&SqlText::new(text.clone(), Spanned { value: sql.to_owned(), span: 0..sql.len() }))?;
+    let query = SqlText::new(text.clone(), Spanned { value: sql.to_owned(), span: 0..sql.len() });
+    let names = tables.iter().map(|table| table.name.clone()).collect();
+    let parsed = sql::parse(&query, &names, &std::collections::BTreeSet::new())?;
     let tables = find_tables(&text, &parsed, tables, base)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let asked = Asked { text, base, tables, all_columns: parsed.all_columns, limits, threads, out: Out::new(to) };
