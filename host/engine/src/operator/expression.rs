@@ -322,15 +322,17 @@ pub(crate) fn evaluation_failed(error: DataFusionError, words: &str) -> Error {
 /// Why an expression has no value, in one line. Which library speaks, and what it calls types, is nothing to a user.
 fn why(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
-    let mut text = text.as_str();
+    // Which library speaks is nothing to a user, nor whose issue tracker there is.
+    let mut text = text.split("\nThis issue was likely caused by a bug in DataFusion").next().unwrap_or_default();
     let speakers = [
         "Arrow error: ",
         "Cast error: ",
-        "Parser error: ",
         "Execution error: ",
         "Compute error: ",
         "External error: ",
+        "Internal error: ",
         "Error during planning: ",
+        "Parser error: ",
     ];
     while let Some(rest) = speakers.iter().find_map(|s| text.strip_prefix(s)) {
         text = rest;

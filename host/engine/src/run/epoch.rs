@@ -14,13 +14,13 @@ use super::workers::in_order;
 use crate::fault::point;
 use crate::format::{Decode, RawChunk, RawContent};
 use crate::operator::{Effects, Rows, Seen, arrow_failed};
-use crate::panics;
+use crate::panics::{self, Panic};
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::sink::{Prepared, Sink};
 use crate::source::{Chunks, Source};
 use crate::state::State;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Rows of a stateful operator's output that go on together, where nobody needs them all at once.
 const EMITTED_ROWS: usize = 65_536;
@@ -144,10 +144,20 @@ fn close(
     let mut tables = state.tables_named(&stateful.tables);
     let mut effects = Effects::new(0);
     let closed = panics::catch(|| stateful.operator.close(partials, &mut tables, at, &mut effects));
-    let panicked = |panic| Err(Error::from(panic).context(format!("operator `{}`", stateful.name)));
-    let emitted = closed.unwrap_or_else(panicked)?;
+    let emitted = closed.unwrap_or_else(|panic| Err(closing_panicked(&panic, &stateful.name)))?;
     gather.take_emitted(Passed::nothing_but(effects))?;
     Ok(emitted)
+}
+
+/// A panic over state, where no row can be blamed: as a rule there is more of it than a column holds.
+fn closing_panicked(panic: &Panic, node: &str) -> Error {
+    let error = if panic.is_too_large() {
+        let message = "what it keeps of one group, or gives out at once, is too large: a column holds 2 GiB";
+        Error::new(ErrorKind::Quota, message).with_help("keep less in one group, or group by more")
+    } else {
+        Error::from(panic.clone())
+    };
+    error.context(format!("operator `{node}`"))
 }
 
 /// A chunk, where it came from, and who decodes it.

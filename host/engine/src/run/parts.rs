@@ -92,3 +92,80 @@ pub(super) fn whole(flow: &Flow, node: &str, rows: Rows, context: EpochContext<'
         .with_help("an order or a limit takes the whole result at once: make fewer rows or columns of it")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+    use arrow::datatypes::Int64Type;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::operator::{Effects, Transform};
+    use crate::plan::Next;
+
+    /// Passes rows on; a library below it panics over some, and what it makes of each is a number of MiB.
+    #[derive(Debug)]
+    struct Making {
+        panics_over: Vec<i64>,
+        mib: Vec<u64>,
+    }
+
+    impl Transform for Making {
+        fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+            let numbers = rows.batch.column(0).as_primitive::<Int64Type>();
+            for number in numbers.values() {
+                assert!(!self.panics_over.contains(number), "nobody thought of {number}");
+                effects.room.take(self.mib[*number as usize] << 20)?;
+            }
+            Ok(rows)
+        }
+    }
+
+    /// The numbers that came through, those that did not, and how many rows each part had.
+    fn taken(making: Making, n: usize) -> (Vec<i64>, Vec<(u32, String)>, Vec<usize>) {
+        let flow: Flow = vec![Next::Through(Arc::new(making), vec![Next::Sink(0)])];
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n as i64));
+        let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
+        let context = EpochContext { stateful: &[], pairs: &[], watermark_nodes: 0 };
+        let mut parts = Parts::of(&flow, "node".into(), rows);
+        let (mut through, mut letters, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(passed) = parts.next(context).unwrap() {
+            for (_, batch) in passed.sinks {
+                sizes.push(batch.num_rows());
+                through.extend_from_slice(batch.column(0).as_primitive::<Int64Type>().values());
+            }
+            letters.extend(passed.effects.rejects.into_iter().map(|r| (r.origin, r.reason)));
+        }
+        (through, letters, sizes)
+    }
+
+    proptest! {
+        #[test]
+        fn each_row_goes_through_once_or_is_set_aside_by_itself(
+            panics_over in prop::collection::vec(0i64..200, 0..6),
+            mib in prop::collection::vec(prop_oneof![8 => 0u64..3, 1 => 50u64..400, 1 => 600u64..2000], 200),
+            n in 1usize..200,
+        ) {
+            let sets_aside = |i: &i64| panics_over.contains(i) || mib[*i as usize] > 512;
+            let making = Making { panics_over: panics_over.clone(), mib: mib.clone() };
+            let (through, letters, _) = taken(making, n);
+            let (bad, good): (Vec<i64>, Vec<i64>) = (0..n as i64).partition(sets_aside);
+            prop_assert_eq!(through, good);
+            prop_assert_eq!(letters.iter().map(|l| i64::from(l.0)).collect::<Vec<_>>(), bad);
+        }
+    }
+
+    #[test]
+    fn parts_are_as_large_as_there_is_room_for() {
+        let whole = Making { panics_over: vec![], mib: vec![0; 1000] };
+        assert_eq!(taken(whole, 1000).2, [1000]);
+        // One row in the middle panics: the parts become small, and large again behind it.
+        let one = Making { panics_over: vec![300], mib: vec![0; 1000] };
+        let (_, letters, sizes) = taken(one, 1000);
+        assert!(letters[0].1.contains("nobody thought of 300") && sizes.len() < 20, "{letters:?}, {sizes:?}");
+        // 1 MiB each: at most 128 in one part, and not far fewer.
+        let each = Making { panics_over: vec![], mib: vec![1; 1000] };
+        let sizes = taken(each, 1000).2;
+        assert!(sizes.iter().all(|size| *size <= 129) && sizes.len() <= 17, "{sizes:?}");
+    }
+}

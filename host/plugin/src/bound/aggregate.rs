@@ -125,13 +125,24 @@ impl BoundAggregate {
 
     /// Stored states of an older version, with the columns `old`, to states of this one, row by row.
     pub fn migrate(&self, from_version: u32, old: &Fields, states: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        self.migrate_with(from_version, old, states, CallOptions::default())
+    }
+
+    /// Like [`migrate`](Self::migrate), with a fresh instance or more time.
+    pub fn migrate_with(
+        &self,
+        from_version: u32,
+        old: &Fields,
+        states: &[ArrayRef],
+        options: CallOptions,
+    ) -> Result<Vec<ArrayRef>> {
         let rows = state_rows(states)?;
         let lowered = lower_states(old, states, rows)?;
         let columns = params(&lowered);
         let told: Vec<ToldField> = old.iter().map(ToldField::new).collect();
         let old: Vec<_> = told.iter().map(ToldField::param).collect();
         self.0.instances.call(
-            CallOptions::default(),
+            options,
             |guest, store| guest.call_migrate(store, from_version, &old, BatchParam { rows, columns: &columns }),
             |given| self.states(given, rows),
         )
