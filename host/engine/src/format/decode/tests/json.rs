@@ -394,6 +394,8 @@ proptest! {
 
     #[test]
     fn a_type_takes_the_same_values_at_every_depth(value in value(2)) {
+        // Where there is no value a list is empty, and an object is none.
+        prop_assume!(!value.is_empty());
         for name in ["utf8", "int8", "int64", "float64", "boolean", "date", "timestamp", "decimal(6, 2)", "binary"] {
             let mut taken = Vec::new();
             for (column, text) in [
