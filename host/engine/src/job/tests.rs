@@ -216,6 +216,8 @@ fn bad_jobs_are_refused_with_place_and_hint() {
         ("\"text\"", "\"json\"\nschema = {}", "`schema` names no column", "{}", (5, 10), ""),
         ("\"text\"", "\"text\"\nschema = { a = \"utf8\" }", "takes no `schema`", "schema", (5, 1), "`value`"),
         ("\"text\"", "\"text\"\nheader = true", "`header` goes with format = \"csv\" only", "header", (5, 1), ""),
+        ("\"text\"", "\"text\"\nmultiline = true", "`multiline` goes with format = \"csv\" only", "multiline", (5, 1), ""),
+        ("\"text\"", "\"csv\"\nschema.a = \"utf8\"\nsurplus_fields = \"keep\"", "unknown surplus fields `keep`", "keep", (6, 19), "`ignore`"),
         ("\"text\"", "\"csv\"\nschema.a = \"utf8\"\ndelimiter = \";;\"", "`delimiter` must be one ASCII character", "\";;\"", (6, 13), "\\t"),
         ("\"text\"", "\"text\"\nseed = 1", "`seed` goes with connector = \"generate\" only", "seed", (5, 1), ""),
         ("\"text\"", "\"text\"\nconnector = \"kafka\"", "unknown connector `kafka`", "kafka", (5, 14), "`file`, `generate`"),

@@ -27,7 +27,7 @@ pub(super) fn list(column: &mut Column<'_, impl Cells>, item: &FieldRef) -> Arra
         let is_list = match column.cells.cell(row) {
             Cell::Nested(value) if value.starts_with('[') => {
                 let (start, end) = column.cells.slot(row).range();
-                Scan::new(text, start, end).items(&mut slots).is_ok()
+                Scan::again(text, start, end).items(&mut slots).is_ok()
             }
             _ => false,
         };
@@ -56,7 +56,7 @@ pub(super) fn structs(column: &mut Column<'_, impl Cells>, fields: &Fields) -> A
         let is_object = match column.cells.cell(row) {
             Cell::Nested(value) if value.starts_with('{') => {
                 let (start, end) = column.cells.slot(row).range();
-                Scan::new(text, start, end).object(&mut keys, slots).is_ok()
+                Scan::again(text, start, end).object(&mut keys, slots).is_ok()
             }
             _ => false,
         };

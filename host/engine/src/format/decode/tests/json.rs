@@ -4,8 +4,8 @@
 use arrow::datatypes::{DataType, SchemaRef};
 use proptest::prelude::*;
 
-use super::{Outcome, decode, file, model, schema, values, with_mutations};
-use crate::format::{Check, type_name};
+use super::{Outcome, decode, decoder, file, model, schema, values, with_mutations};
+use crate::format::{Check, RawChunk, RawContent, Unseen, type_name};
 use crate::job::FileFormat;
 
 pub(super) fn json_schema() -> SchemaRef {
@@ -478,4 +478,27 @@ fn unknown_fields_are_ignored_and_of_a_doubled_one_the_last_counts() {
     assert_eq!(cells(of, r#"{"c": {"a": 1, "z": [{}], "a": 2}}"#).unwrap(), "{2,null}");
     assert_eq!(cells(of, r#"{"c": {"a": "x", "a": null}}"#).unwrap(), "{null,null}");
     assert_eq!(cells(of, r#"{"c": {}}"#).unwrap(), "{null,null}");
+}
+
+#[test]
+fn a_column_that_no_row_had_is_told_with_the_key_that_looks_like_it() {
+    let schema = schema(&[("userName", "utf8"), ("Id", "int64"), ("ID", "int64"), ("Größe", "int64")]);
+    let decoder = decoder(FileFormat::Json, &schema, &[1], Check::Declared).unwrap();
+    let unseen = || {
+        let unseen = decoder.unseen().into_iter();
+        unseen.map(|Unseen { column, near }| (column, near.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let feed = |lines: &str| {
+        let content = RawContent::Lines { bytes: lines.as_bytes().into(), before: 0, layout: None, long: Vec::new() };
+        decoder.decode(&RawChunk { file: 0, index: 0, content }).unwrap();
+    };
+    feed("no row\n");
+    assert!(unseen().is_empty(), "nothing is missing where there is no row");
+    feed(
+        "{\"USERNAME\": null, \"Id\": null, \"x\": {\"ID\": 1}}\n{\"username\": 1, \"id\": 1, \"GRÖSSE\": 1, \"gRÖßE\": 1}\n",
+    );
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(unseen(), [pair("userName", "USERNAME"), pair("ID", "id"), pair("Größe", "gRÖßE")]);
+    feed("{\"I\\u0044\": 2, \"userName\": \"ann\"}\n");
+    assert_eq!(unseen(), [pair("Größe", "gRÖßE")]);
 }
