@@ -234,7 +234,7 @@ impl Source for FileSource {
     }
 
     fn housekeeping(&mut self) -> Vec<EntryChange> {
-        let changes = self.watch.take_changes().into_iter();
+        let changes = self.watch.take_changes();
         changes.map(|(name, entry)| (name.into_bytes(), entry.map(|entry| entry.encode()))).collect()
     }
 

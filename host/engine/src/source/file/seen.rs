@@ -89,8 +89,8 @@ pub(super) struct Watch {
     next: usize,
     /// Processing time when it was last looked for files that are gone.
     swept: Option<i64>,
-    /// Entries to be changed with the next epoch; none = to be forgotten.
-    changes: BTreeMap<String, Option<Entry>>,
+    /// Entries to be changed with the next epoch.
+    changes: BTreeMap<String, Change>,
     notices: Notices,
 }
 
@@ -114,15 +114,28 @@ impl Watch {
         std::mem::take(&mut self.notices)
     }
 
-    /// What is to be kept with an epoch.
-    pub fn take_changes(&mut self) -> BTreeMap<String, Option<Entry>> {
-        std::mem::take(&mut self.changes)
+    /// What is to be kept with an epoch; none = it is forgotten.
+    pub fn take_changes(&mut self) -> impl Iterator<Item = (String, Option<Entry>)> + use<> {
+        let changes = std::mem::take(&mut self.changes).into_iter();
+        changes.map(|(name, change)| (name, (!change.forgotten).then_some(change.entry)))
     }
 
-    /// The entry of a file, `stored` being what the state has; none if it is forgotten or damaged.
+    /// The entry of a file, `stored` being what the state has; none if that is damaged.
     fn entry(&self, name: &str, stored: &[u8]) -> Option<Entry> {
-        self.changes.get(name).cloned().unwrap_or_else(|| Entry::decode(stored))
+        self.changes.get(name).map(|change| change.entry.clone()).or_else(|| Entry::decode(stored))
     }
+
+    fn change(&mut self, name: &str, entry: Entry, forgotten: bool) {
+        self.changes.insert(name.to_owned(), Change { entry, forgotten });
+    }
+}
+
+/// What an entry becomes with the next epoch.
+#[derive(Debug, Clone)]
+struct Change {
+    entry: Entry,
+    /// It goes, unless the file is back before.
+    forgotten: bool,
 }
 
 /// One look at all files there are.
@@ -152,14 +165,12 @@ impl Look<'_> {
     pub fn known(&mut self, path: &Path, name: &str, stored: &[u8]) -> Result<(), SourceError> {
         let number = self.known;
         self.known += 1;
-        if self.watch.changes.get(name) == Some(&None) {
-            // Back before an epoch could forget it.
-            self.watch.changes.remove(name);
-        }
         let Some(mut entry) = self.watch.entry(name, stored) else { return Ok(()) };
-        if entry.missing.is_some() && self.watch.changes.len() < MOST {
+        let has_room = self.watch.changes.len() < MOST || self.watch.changes.contains_key(name);
+        if entry.missing.is_some() && has_room {
+            // Back, be it on the eve of being forgotten.
             entry.missing = None;
-            self.watch.changes.insert(name.to_owned(), Some(entry.clone()));
+            self.watch.change(name, entry.clone(), false);
         }
         let is_due = number >= self.first && number - self.first < self.most;
         if entry.changed || !is_due || self.watch.changes.len() >= MOST {
@@ -173,7 +184,7 @@ impl Look<'_> {
             self.watch.notices.messages.push(message);
         }
         entry.changed = true;
-        self.watch.changes.insert(name.to_owned(), Some(entry));
+        self.watch.change(name, entry, false);
         Ok(())
     }
 
@@ -213,7 +224,7 @@ impl Watch {
                 continue;
             }
             let forgotten = entry.missing.replace(now).is_some();
-            self.changes.insert(name.to_owned(), (!forgotten).then_some(entry));
+            self.change(name, entry, forgotten);
         }
     }
 }

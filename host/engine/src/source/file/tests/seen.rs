@@ -133,7 +133,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn files_are_read_once_noticed_once_and_forgotten_when_long_gone(steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new();
