@@ -160,15 +160,17 @@ fn a_row_that_is_rejected_below_an_aggregation_counts_nowhere() {
 /// What is constant is decided when the query is planned, whatever the planner folds and when; a check says what a run does.
 #[test]
 fn constants_among_a_plugins_arguments_are_known_when_a_query_is_planned() {
-    let scratch = lines(|_| false);
+    // Each run is of a job that has read nothing yet.
     let split = "value || ' second third'";
     for (number, word) in [("2", "second"), ("1 + 1", "second"), ("CAST('3' AS BIGINT)", "third"), ("- -1", "w0")] {
+        let scratch = lines(|_| false);
         let query = sql(&format!("SELECT p({split}, {number}) AS w, upper(P({split}, {number})) AS u FROM lines"));
         let ran = scratch.run(&job("nth-word", "", &query)).unwrap_or_else(|e| panic!("{number}: {e:?}"));
         assert_eq!(values(&ran, "w")[0], json!(word), "{number}");
         assert_eq!(values(&ran, "u")[0], json!(word.to_uppercase()), "{number}");
     }
     for column in ["length(value)", "-length(value)", "CASE WHEN value = 'w0' THEN 2 ELSE 2 END"] {
+        let scratch = lines(|_| false);
         let query = sql(&format!("SELECT p({split}, {column}) AS w FROM lines"));
         let error =
             scratch.run(&job("nth-word", "", &query)).err().unwrap_or_else(|| panic!("{column} is no constant"));
@@ -176,6 +178,7 @@ fn constants_among_a_plugins_arguments_are_known_when_a_query_is_planned() {
     }
     let number = "CAST(substr(value, 2) AS BIGINT)";
     for which in ["'max'", "'m' || 'ax'", "CAST('max' AS VARCHAR)"] {
+        let scratch = lines(|_| false);
         let query = sql(&format!(
             "SELECT p({number}, {which}) AS greatest, p({number}, 'sum') AS sum, p({number}) AS again FROM lines"
         ));

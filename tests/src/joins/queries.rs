@@ -53,7 +53,7 @@ fn a_pair_for_which_the_condition_fails_is_set_aside_and_the_rest_goes_on() {
     let letters = scratch.lines("joins.dead-letters.jsonl");
     assert_eq!(letters.len(), 3, "{letters:?}");
     assert!(letters.iter().all(|l| l["node"] == "x" && l["source"].is_null()), "{letters:?}");
-    assert_eq!(letters[0]["reason"], "`6 / (n - n) > 2` failed: Divide by zero error");
+    assert_eq!(letters[0]["reason"], "`6 / (a.n - b.n) > 2` failed: Divide by zero error");
 
     // Where it decides which rows have no match, nobody can say.
     let outer = sql.replace("JOIN", "LEFT JOIN");

@@ -35,7 +35,7 @@ pub(crate) fn shown_type(data_type: &DataType) -> String {
 }
 
 /// Beginnings of types as Arrow and DataFusion write them, and as a user knows them where they are no whole type.
-const NAMES: [(&str, &str); 44] = [
+const NAMES: [(&str, &str); 46] = [
     ("Utf8", "utf8"),
     ("LargeUtf8", "utf8"),
     ("Utf8View", "utf8"),
@@ -80,6 +80,8 @@ const NAMES: [(&str, &str); 44] = [
     ("Struct", "a struct"),
     ("Map", "a map"),
     ("Null", "null"),
+    ("Dictionary", "a value"),
+    ("RunEndEncoded", "a value"),
 ];
 
 /// `text` with the library's types by our names; what stands in quotes or backticks is the user's, and stays.
