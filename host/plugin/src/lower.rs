@@ -132,7 +132,7 @@ fn normalise(array: &ArrayRef) -> Result<ArrayRef, String> {
             let days: PrimitiveArray<Date32Type> = array
                 .as_primitive::<Date64Type>()
                 .try_unary(|ms| i32::try_from(ms.div_euclid(86_400_000)).map_err(|_| out_of_range("date")))
-                .map_err(|e| e.to_string())?;
+                .map_err(told)?;
             Arc::new(days)
         }
         DataType::Dictionary(_, values) => normalise(&cast(array, values)?)?,
@@ -148,7 +148,7 @@ fn microseconds(array: &ArrayRef, unit: TimeUnit) -> Result<PrimitiveArray<Times
         array
             .as_primitive::<T>()
             .try_unary(|t| t.checked_mul(factor).ok_or_else(|| out_of_range("timestamp")))
-            .map_err(|e| e.to_string())
+            .map_err(told)
     }
     match unit {
         TimeUnit::Second => up::<TimestampSecondType>(array, 1_000_000),
@@ -163,10 +163,19 @@ fn out_of_range(what: &str) -> arrow::error::ArrowError {
     arrow::error::ArrowError::ComputeError(format!("a {what} is out of range"))
 }
 
+/// What is wrong, without the library's name for it.
+fn told(e: arrow::error::ArrowError) -> String {
+    use arrow::error::ArrowError::{CastError, ComputeError};
+    match e {
+        ComputeError(what) | CastError(what) => what,
+        other => other.to_string(),
+    }
+}
+
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
     // Unsafe casts, in Arrow's sense, are errors instead of nulls: no value vanishes silently.
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, to, &options).map_err(|e| e.to_string())
+    cast_with_options(array, to, &options).map_err(told)
 }
 
 /// A bitmap from its first bit on, no longer than it must be.
