@@ -168,6 +168,15 @@ fn respell_expr(expr: &mut Ast, is_ours: &dyn Fn(&str) -> bool) {
                 *expr = interval(text);
             }
         }
+        // `t.user`, which the parser takes for a call, and `user` where no such function is.
+        Ast::Function(function) if is_name(function, is_ours) => {
+            let parts = function.name.0.iter().filter_map(|part| part.as_ident().cloned());
+            let mut parts: Vec<Ident> = parts.collect();
+            *expr = match parts.len() {
+                1 => Ast::Identifier(parts.swap_remove(0)),
+                _ => Ast::CompoundIdentifier(parts),
+            };
+        }
         Ast::Function(function) => {
             if let Some(respelled) = respell_call(function, is_ours) {
                 *expr = respelled;
@@ -175,6 +184,16 @@ fn respell_expr(expr: &mut Ast, is_ours: &dyn Fn(&str) -> bool) {
         }
         _ => {}
     }
+}
+
+/// Whether what the parser read as a call without brackets is a name.
+fn is_name(function: &Function, is_ours: &dyn Fn(&str) -> bool) -> bool {
+    let bare = matches!(function.args, FunctionArguments::None)
+        && matches!(function.parameters, FunctionArguments::None)
+        && function.over.is_none();
+    let idents = function.name.0.iter().all(|part| part.as_ident().is_some());
+    let called = |part: &ObjectNamePart| part.as_ident().is_some_and(|ident| is_ours(&normalised(ident)));
+    bare && idents && (function.name.0.len() > 1 || !function.name.0.first().is_some_and(called))
 }
 
 fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Option<Ast> {
