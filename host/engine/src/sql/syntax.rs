@@ -81,8 +81,7 @@ impl Syntax<'_> {
             let message = "OVER needs all rows of its partition, and a stream's rows never end";
             return self.at(at, message, "group by window(…) instead");
         }
-        // `t.user` is read as a call without brackets, since `user` alone is one in some dialects.
-        if f.name.0.len() > 1 && !matches!(f.args, FunctionArguments::None) {
+        if f.name.0.len() > 1 {
             let message = format!("there is no function `{}`: functions have no dots in their names", f.name);
             return self.span(f.name.span(), message, "");
         }
