@@ -12,6 +12,10 @@ EPOCHS = 20
 ROWS = 20_000
 NEW = 2_000
 
+# What is counted by.
+ALL = ""
+SESSION = " GROUP BY session_window(t, '1 hour')"
+
 
 def job(folder, sql, more=""):
     with open(f"{folder}/job.toml", "w") as file:
@@ -36,12 +40,12 @@ def log_bytes(folder):
 
 def distinct(args, ours):
     """count(DISTINCT): epochs of 20,000 rows with 2,000 new values, behind few values and behind many."""
-    lines = ["| values before | epoch | written to the log an epoch | a new value |", "|---|---|---|---|"]
-    for values in map(int, args.behind.split(",")):
+    lines = ["| group | values before | epoch | written to the log an epoch | a new value |", "|---|---|---|---|---|"]
+    for values, by in ((int(values), by) for by in (ALL, SESSION) for values in args.behind.split(",")):
         folder = f"{args.work}/distinct"
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(f"{folder}/rows")
-        job(folder, "SELECT count(DISTINCT k) AS n FROM rows", 'output_mode = "complete"\n')
+        job(folder, f"SELECT count(DISTINCT k) AS n FROM rows{by}", 'output_mode = "complete"\n')
         with open(f"{folder}/rows/000.json", "w") as file:
             file.writelines(f'{{"t":"{at(0)}","k":{value}}}\n' for value in range(values))
         epochs_of(ours, folder)
@@ -56,7 +60,8 @@ def distinct(args, ours):
             raise Failed(f"distinct: {len(epochs)} epochs")
         log = (log_bytes(folder) - before) / EPOCHS
         took = median(epoch["compute_ms"] for epoch in epochs)
-        lines.append(f"| {values:,} | {took:.1f} ms | {log / 1e3:.0f} KB | {log / NEW:.0f} bytes |")
+        group = "a session" if by else "all rows"
+        lines.append(f"| {group} | {values:,} | {took:.1f} ms | {log / 1e3:.0f} KB | {log / NEW:.0f} bytes |")
         shutil.rmtree(folder)
     return lines
 

@@ -30,7 +30,7 @@ format = "json"
 schema = {{ t = "timestamp", user = "utf8", bytes = "int64" }}
 max_files_per_epoch = 1
 event_time = "t"
-watermark = "0s"
+watermark = "2 hours"
 [operator.x]
 sql = "{sql}"
 {mode}
@@ -53,6 +53,8 @@ fn distinct_values_are_written_once() {
         ("windows", "", "GROUP BY window(t, '1 hour')", false),
         ("slices", "", "GROUP BY window(t, '2 hours', '1 hour')", false),
         ("by-user", "output_mode = \"complete\"", "GROUP BY bytes % 2", false),
+        ("sessions", "", "GROUP BY session_window(t, '10 minutes')", false),
+        ("all-sessions", "output_mode = \"complete\"", "GROUP BY session_window(t, '10 minutes')", true),
     ] {
         let scratch = Scratch::new();
         let sql = format!("SELECT {distinct} FROM s {group}");
@@ -81,6 +83,40 @@ fn distinct_values_are_written_once() {
                 (&want["users"], &want["sum"], &want["pairs"]),
                 "{name}"
             );
+        }
+    }
+}
+
+/// A session of 20,000 users and one of 50 before or after it, then rows in the gap between them.
+#[test]
+fn sessions_that_grow_together_write_the_smaller_set() {
+    let sql = "SELECT session_window.start, count(DISTINCT user) AS users, sum(DISTINCT bytes) AS sum, count(DISTINCT user, bytes) AS pairs \
+               FROM s GROUP BY session_window(t, '10 minutes')";
+    for (name, mode) in [("open", ""), ("all", "output_mode = \"complete\"")] {
+        for other in [0, 4000] {
+            let scratch = Scratch::new();
+            let large = (0..20_000).map(|n| line(2000 + n % 600, n, n % 100));
+            let small = (0..50).map(|n| line(other + n, 19_975 + n, n % 100));
+            scratch.write("in/000.json", large.chain(small).collect::<String>());
+            let run = || run(&scratch, name, mode, sql);
+            let ran = run();
+            if !mode.is_empty() {
+                assert_eq!(ran.rows("out").len(), 2);
+            }
+            let log = scratch.path().join(name).join("log");
+            let before = bytes(&log);
+            let gap = if other == 0 { [500, 1000, 1500] } else { [3000, 3500, 3900] };
+            scratch.write("in/001.json", gap.map(|second| line(second, 30_000, 7)).concat());
+            let ran = run();
+            let written = bytes(&log) - before;
+            assert!(before > 400_000, "{name}: {before} bytes for the first epoch");
+            assert!(written < 8_000, "{name}, {other}: {written} bytes for 50 users more");
+            if !mode.is_empty() {
+                let start = if other == 0 { "2026-03-01T00:00:00Z" } else { "2026-03-01T00:33:20Z" };
+                // Of the 50 users 25 were there before, each with other bytes then.
+                let want = json!({"start": start, "users": 20_026, "sum": 4950, "pairs": 20_051});
+                assert_eq!(ran.rows("out"), [want], "{name}, {other}");
+            }
         }
     }
 }

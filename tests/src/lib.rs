@@ -20,6 +20,7 @@
 //! | `refused` | jobs that cannot be run, and what their users are told |
 //! | `restart` | a job that stops and goes on gives what it gives undisturbed |
 //! | `scratch` | a folder of a test's own, with a job, its input and what comes out |
+//! | `session_sets` | DISTINCT in sessions that grow together, beside a model |
 //! | `several` | several streams as one, and rows made of rows |
 //! | `simulation` | the engine on a simulated clock, disk and input, from a seed, beside the model |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
@@ -65,6 +66,8 @@ mod refused;
 mod restart;
 #[cfg(test)]
 mod scratch;
+#[cfg(test)]
+mod session_sets;
 #[cfg(test)]
 mod several;
 #[cfg(test)]

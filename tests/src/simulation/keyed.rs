@@ -1,6 +1,6 @@
 //! What sessions, deduplication and windows of windows mean: the rest of the [`super::model`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -60,6 +60,7 @@ impl Sessions {
         for (url, open) in &mut self.open {
             let over = open.iter().filter(|s| whole || s.end <= close);
             out.rows.extend(over.map(|s| {
+                let some: BTreeSet<i64> = s.bytes.iter().filter(|b| **b > 20).map(|b| b % 7).collect();
                 object([
                     ("start", json!(shown(s.start))),
                     ("end", json!(shown(s.end))),
@@ -67,6 +68,8 @@ impl Sessions {
                     ("n", json!(s.rows)),
                     ("total", json!((!s.bytes.is_empty()).then(|| s.bytes.iter().sum::<i64>()))),
                     ("most", json!(s.bytes.iter().max())),
+                    ("kinds", json!(s.bytes.iter().collect::<BTreeSet<_>>().len())),
+                    ("some", json!((!some.is_empty()).then(|| some.iter().sum::<i64>()))),
                 ])
             }));
             open.retain(|s| whole || s.end > close);

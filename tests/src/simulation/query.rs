@@ -181,7 +181,8 @@ impl Query {
         let mut text = String::new();
         let sql = match (self.kind, self.window) {
             (Kind::Sessions { gap }, _) => format!(
-                "SELECT session_window.start, session_window.end, url, count(*) AS n, sum(bytes) AS total, max(bytes) AS most \
+                "SELECT session_window.start, session_window.end, url, count(*) AS n, sum(bytes) AS total, max(bytes) AS most, \
+                 count(DISTINCT bytes) AS kinds, sum(DISTINCT bytes % 7) FILTER (WHERE bytes > 20) AS some \
                  {from} GROUP BY session_window(t, '{}'), url",
                 milliseconds(gap)
             ),

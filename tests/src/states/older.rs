@@ -4,25 +4,34 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, ListArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Fields};
 use millstream_engine::checkpoint::{Checkpoint, Options};
 use millstream_engine::run::check;
-use millstream_engine::state::State;
+use millstream_engine::state::row::{Form, RowBuffer, decode, encode};
+use millstream_engine::state::{Partition, State};
 use millstream_engine::storage::LocalStorage;
 use serde_json::{Value, json};
 
-use super::{COMPLETE, job, refused, run, run_with, sql, write};
+use super::{COMPLETE, job, refused, row, run, run_with, sql, write};
 use crate::scratch::Scratch;
 use crate::support::runtime;
 
 /// Appends an epoch that changes nothing, with `stateful` in its record.
 fn note(scratch: &Scratch, stateful: BTreeMap<String, Value>) {
+    append(scratch, |noted, _| *noted = stateful);
+}
+
+/// Appends an epoch that changes what its record says of operators, and the state.
+fn append(scratch: &Scratch, change: impl FnOnce(&mut BTreeMap<String, Value>, &mut State)) {
     let storage = Arc::new(LocalStorage::new(scratch.path().join("state")));
-    let (mut checkpoint, found) = Checkpoint::open(storage, &Options::default()).unwrap();
+    let (mut checkpoint, mut found) = Checkpoint::open(storage, &Options::default()).unwrap();
     let mut record = found.last.unwrap();
     record.epoch += 1;
     record.outputs.clear();
-    record.stateful = stateful;
-    checkpoint.append(&record, &State::new(checkpoint.partitions()).take_changes(), &[]).unwrap();
+    change(&mut record.stateful, &mut found.state);
+    checkpoint.append(&record, &found.state.take_changes(), &[]).unwrap();
     checkpoint.mark_published(record.epoch).unwrap();
     checkpoint.close().unwrap();
 }
@@ -97,4 +106,69 @@ fn what_an_earlier_version_did_not_note_must_not_be_edited_before_it_is() {
     let (ran, _) = run(&scratch, &by_mode("complete"));
     assert_eq!(ran.unwrap().rows("x").len(), 4);
     refused(&scratch, &by_mode("append"), "x", "it was in complete mode and is in append mode now");
+}
+
+/// A key's sessions with a state of lists: of each call the values in the session's set, which are of int64.
+fn with_lists(sessions: &[u8], sets: &Partition, calls: u8) -> Vec<u8> {
+    let number = |at: usize| i64::from_le_bytes(sessions[at..at + 8].try_into().unwrap());
+    let (mut old, mut at) = (Vec::new(), 0);
+    while at < sessions.len() {
+        let len = u32::from_le_bytes(sessions[at + 16..at + 20].try_into().unwrap()) as usize;
+        let entries = sets.bucket(number(at + 20)).map(|bucket| bucket.sorted()).unwrap_or_default();
+        let list = |call: u8| -> ArrayRef {
+            let values = entries.iter().filter_map(|(entry, _)| entry.strip_prefix(&[0, call]));
+            let values: Vec<&[u8]> = values.collect();
+            let lengths = OffsetBuffer::from_lengths([values.len()]);
+            let fields = Fields::from(vec![Field::new("v", DataType::Int64, true)]);
+            let item = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), false));
+            let values = StructArray::new(fields, decode(&values, &[DataType::Int64]).unwrap(), None);
+            Arc::new(ListArray::new(item, lengths, Arc::new(values), None))
+        };
+        let mut state = RowBuffer::new();
+        encode(&(0..calls).map(list).collect::<Vec<_>>(), 1, Form::Value, &mut state).unwrap();
+        old.extend_from_slice(&sessions[at..at + 16]);
+        old.extend_from_slice(&(state.row(0).len() as u32).to_le_bytes());
+        old.extend_from_slice(state.row(0));
+        at += 28 + len;
+    }
+    old
+}
+
+#[test]
+fn sets_of_sessions_that_were_lists_in_their_states_are_brought_over() {
+    let query = "SELECT k, count(DISTINCT v) AS n, sum(DISTINCT w) FILTER (WHERE v > 12) AS sum FROM rows \
+                 GROUP BY session_window(ts, '200 seconds'), k";
+    let query = sql("x", query, COMPLETE);
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &query);
+    run_with(&scratch, 1, &query);
+    append(&scratch, |noted, state| {
+        assert!(noted.get_mut("x").unwrap().as_object_mut().unwrap().remove("sets").is_some());
+        let tables = ["x".to_owned(), "x.distinct".to_owned()];
+        let [sessions, sets] = state.tables_named(&tables).try_into().unwrap();
+        let mut changed = 0;
+        for (sessions, sets) in sessions.partitions_mut().iter_mut().zip(sets.partitions_mut()) {
+            let keys = sessions.bucket(0).map(|bucket| bucket.sorted()).unwrap_or_default();
+            let old: Vec<_> = keys.iter().map(|(key, value)| (key.to_vec(), with_lists(value, sets, 2))).collect();
+            changed += old.len();
+            for (key, value) in &old {
+                sessions.put(0, key, value);
+            }
+            sets.clear();
+        }
+        assert_eq!(changed, 2);
+    });
+    // Without input nothing is committed, so it is done again.
+    let (ran, told) = run(&scratch, &query);
+    assert_eq!(ran.unwrap().summary.epochs, 0);
+    assert!(told.iter().any(|m| m.contains("`x`: an earlier version kept the values of DISTINCT")), "{told:?}");
+    let (ran, told) = run_with(&scratch, 2, &query);
+    assert!(told.iter().any(|m| m.contains("they were brought over")), "{told:?}");
+    let want = [json!({"k": "a", "n": 6, "sum": 430}), json!({"k": "b", "n": 3, "sum": 360})];
+    assert_eq!(rows(&ran, "x"), want);
+    // Values that were there count no more than once.
+    scratch.write("in/3.json", row("a", "x", 1, 250) + &row("b", "y", 13, 250));
+    let (ran, told) = run(&scratch, &query);
+    assert!(!told.iter().any(|m| m.contains("brought over")), "{told:?}");
+    assert_eq!(rows(&ran.unwrap(), "x"), want);
 }

@@ -103,7 +103,9 @@ fn write_version(scratch: &Scratch, version: u8) {
 fn states_of_an_older_version_of_a_plugin_are_brought_over() {
     let plugin = plugin(Path::new("versioned.wasm"), "");
     let grouped = |by: &str, more: &str| {
-        let query = format!("SELECT k, count(*) AS n, p(v) AS sum, max(v) AS most FROM rows GROUP BY {by}");
+        let query = format!(
+            "SELECT k, count(*) AS n, p(v) AS sum, count(DISTINCT v) AS kinds, max(v) AS most FROM rows GROUP BY {by}"
+        );
         format!("{plugin}{}", sql("x", &query, more))
     };
     for (what, operators) in [

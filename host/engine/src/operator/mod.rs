@@ -42,7 +42,7 @@ pub use dedup::{Dedup, DedupPartial, Expiry};
 pub use effects::{Effects, LateRows, REASON_BYTES, Reject, Seen, cut_reason, row_as_json};
 pub use event_time::{AheadRows, ObserveEventTime};
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
-use fingerprint::{Fingerprint, Former, OldStates};
+use fingerprint::{Fingerprint, Former, Old};
 pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
 pub use join::JoinPartial;
@@ -153,12 +153,12 @@ pub trait Stateful: Send + Sync + Debug {
         Former { text: String::new(), is_enough: false }
     }
 
-    /// Brings stored states of older versions of its plugins over to those that it calls.
+    /// Brings over what older versions, of its plugins for example, have stored in another form.
     ///
     /// # Errors
     /// A plugin cannot do it. The tables are then half changed and of no use.
-    fn bring_over(&self, old: &[OldStates], _tables: &mut [&mut Table]) -> Result<()> {
-        Err(Error::internal(format!("an operator without plugins was given {old:?}")))
+    fn bring_over(&self, old: &Old, _tables: &mut [&mut Table]) -> Result<()> {
+        Err(Error::internal(format!("an operator without older forms was given {old:?}")))
     }
 
     /// When rows come out, what is kept and until when, what is late.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::report::Observer;
 use super::{SOURCE, source_table};
-use crate::operator::fingerprint::{Fit, Misfit, OldStates};
+use crate::operator::fingerprint::{Fit, Misfit, Old, OldStates};
 use crate::plan::{Plan, PlannedStateful};
 use crate::record::EpochRecord;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub(super) fn take_up(
     state: &mut State,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let mut fitting: Vec<(&PlannedStateful, Vec<OldStates>)> = Vec::new();
+    let mut fitting: Vec<(&PlannedStateful, Old)> = Vec::new();
     for (number, stateful) in plan.stateful.iter().enumerate() {
         match last.stateful.get(&*stateful.name) {
             // Of a query with several states one message is enough.
@@ -49,10 +49,15 @@ pub(super) fn take_up(
     }
     drop_the_rest(&fitting, last, state, observer);
     tell_of_sources(plan, state, observer);
-    for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_empty()) {
+    for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_nothing()) {
         stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables))?;
-        for OldStates { plugin, version, .. } in old {
-            let name = node_of(&stateful.name);
+        let name = node_of(&stateful.name);
+        if old.lists {
+            observer.message(&format!(
+                "`{name}`: an earlier version kept the values of DISTINCT in the states of sessions; they were brought over"
+            ));
+        }
+        for OldStates { plugin, version, .. } in old.plugins {
             observer
                 .message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
         }
@@ -81,12 +86,7 @@ fn tell_of_sources(plan: &Plan, state: &State, observer: &dyn Observer) {
 }
 
 /// Drops the tables that are none of `fitting`.
-fn drop_the_rest(
-    fitting: &[(&PlannedStateful, Vec<OldStates>)],
-    last: &EpochRecord,
-    state: &mut State,
-    observer: &dyn Observer,
-) {
+fn drop_the_rest(fitting: &[(&PlannedStateful, Old)], last: &EpochRecord, state: &mut State, observer: &dyn Observer) {
     let kept: BTreeSet<&str> = fitting.iter().flat_map(|(s, _)| s.tables.iter().map(String::as_str)).collect();
     let mut orphans: BTreeSet<String> = BTreeSet::new();
     for (name, table) in state.tables_mut() {
@@ -128,7 +128,7 @@ fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
 }
 
 /// What of the state of operator `number` is to be brought over before it can be used.
-fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>> {
+fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Old> {
     let stateful = &plan.stateful[number];
     let name = node_of(&stateful.name);
     let refused = |what: &str, help: &str| {
@@ -150,10 +150,10 @@ fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Vec<OldStates>>
                 "an older version of Millstream has not noted all that decides what it means, and the job was changed";
             return refused(what, "undo all changes of the job until this version has committed an epoch, give");
         }
-        return Ok(Vec::new());
+        return Ok(Old::default());
     }
     match plan.fingerprint(number).fits(noted) {
-        Fit::AsItIs => Ok(Vec::new()),
+        Fit::AsItIs => Ok(Old::default()),
         Fit::After(old) => Ok(old),
         Fit::No(Misfit { what, help }) => refused(&what, help.as_deref().unwrap_or(UNDO)),
     }

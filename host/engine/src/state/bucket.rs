@@ -50,6 +50,8 @@ pub struct Bucket {
     deleted_keys: usize,
     /// Whether the partition has this bucket among those to be asked for changes.
     pub(super) touched: bool,
+    /// What the partition has counted it as, in bytes.
+    pub(super) counted: usize,
 }
 
 /// The parts of the entry at one place.

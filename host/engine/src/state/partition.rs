@@ -24,6 +24,8 @@ pub struct Partition {
     touched: Vec<i64>,
     /// Buckets dropped in this epoch, before whatever was put into them afterwards.
     dropped: BTreeSet<i64>,
+    /// Bytes of all buckets, of those changed in this epoch as they were before it: buckets may be many.
+    counted: usize,
 }
 
 impl Partition {
@@ -107,7 +109,8 @@ impl Partition {
 
     /// Drops one bucket with all its keys, in time that does not depend on what was in it.
     pub fn drop_bucket(&mut self, number: i64) {
-        if self.buckets.remove(&number).is_some() {
+        if let Some(gone) = self.buckets.remove(&number) {
+            self.counted -= gone.counted;
             self.dropped.insert(number);
         }
     }
@@ -116,11 +119,13 @@ impl Partition {
     pub fn drop_buckets(&mut self, before: i64) {
         let kept = self.buckets.split_off(&before);
         let gone = std::mem::replace(&mut self.buckets, kept);
+        self.counted -= gone.values().map(|bucket| bucket.counted).sum::<usize>();
         self.dropped.extend(gone.into_keys());
     }
 
     /// Drops all buckets.
     pub fn clear(&mut self) {
+        self.counted = 0;
         self.dropped.extend(std::mem::take(&mut self.buckets).into_keys());
     }
 
@@ -136,7 +141,12 @@ impl Partition {
 
     /// Bytes of all entries, a function of the content alone.
     pub fn bytes(&self) -> usize {
-        self.buckets.values().map(Bucket::bytes).sum()
+        if self.touched.is_empty() { self.counted } else { self.buckets.values().map(Bucket::bytes).sum() }
+    }
+
+    fn count(counted: &mut usize, bucket: &mut Bucket) {
+        *counted = *counted - bucket.counted + bucket.bytes();
+        bucket.counted = bucket.bytes();
     }
 
     /// Bytes of memory held.
@@ -160,12 +170,14 @@ impl Partition {
         for number in touched {
             let Some(bucket) = self.buckets.get_mut(&number) else { continue };
             if bucket.is_empty() {
+                self.counted -= bucket.counted;
                 self.buckets.remove(&number);
                 push_head(out, DROP, number);
                 continue;
             }
             bucket.touched = false;
             bucket.take_changes(|out| push_head(out, CHANGE, number), out);
+            Self::count(&mut self.counted, bucket);
         }
     }
 
@@ -180,10 +192,12 @@ impl Partition {
             let kind = from.byte("an operation")?;
             let number = from.i64("a bucket's number")?;
             match kind {
-                DROP => {
-                    self.buckets.remove(&number);
+                DROP => self.counted -= self.buckets.remove(&number).map_or(0, |gone| gone.counted),
+                CHANGE => {
+                    let bucket = self.buckets.entry(number).or_default();
+                    bucket.apply(&mut from)?;
+                    Self::count(&mut self.counted, bucket);
                 }
-                CHANGE => self.buckets.entry(number).or_default().apply(&mut from)?,
                 _ => return Err(from.damaged("a known operation")),
             }
         }

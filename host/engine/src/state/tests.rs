@@ -99,6 +99,8 @@ proptest! {
             }
             let change = state.take_changes();
             prop_assert_eq!(&restored.take_changes(), &change);
+            let each = state.table_mut("t").partitions().iter().map(|p| p.buckets().map(|(_, b)| b.bytes()).sum::<usize>() as u64);
+            prop_assert_eq!(&each.collect::<Vec<_>>(), &change.sizes);
             copy.apply(&change.bytes).unwrap();
             prop_assert_eq!(&content(copy.table_mut("t")), &model);
             prop_assert_eq!(copy.take_changes().bytes, State::new(partitions).take_changes().bytes);

@@ -2,18 +2,22 @@
 //! stores those that are new. What a group's state would take as one list, written anew with each new combination, costs
 //! what is new, in time and in the log.
 //!
-//! An entry stands in the bucket and in the partition of its group, so that it goes with it. Its key is the length of the
+//! An entry stands in the bucket and in the partition of its group, so that it goes with it; a session's in a bucket of the
+//! session's own, with an empty key in place of the group's ([`super::session`]). Its key is the length of the
 //! group's key (LEB128), that key, the number of the call among the node's aggregates (LEB128) and the combination, encoded as
 //! a key; it has no value. What is computed of the combinations is the group's state, as of any aggregate; but slices, several of which
 //! make a window, have no state of it: of equal combinations in two slices only one counts.
 
+use std::sync::Arc;
+
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
-use super::distinct::combinations;
+use super::distinct::{Distinct, combinations};
 use super::function::FunctionError;
+use super::session::Sets;
 use crate::operator::rows::arrow_failed;
-use crate::state::row::{Form, RowBuffer, encode};
+use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::varint::{self, Cursor};
 use crate::state::{Partition, hash_key};
 use crate::{Error, ErrorKind, Result};
@@ -25,7 +29,10 @@ pub(super) const TABLE: &str = "distinct";
 pub(super) struct Apart<'a> {
     pub partition: &'a mut Partition,
     pub buckets: &'a [i64],
-    pub keys: &'a [&'a [u8]],
+    /// None of sessions: a bucket is of one alone.
+    pub keys: Option<&'a [&'a [u8]]>,
+    /// Of sessions: what becomes of their stored sets.
+    pub sets: Option<&'a Sets>,
 }
 
 /// New combinations of a call: the group of each, going up, and the arguments.
@@ -47,7 +54,7 @@ impl Apart<'_> {
             let head = match of_group {
                 Some((same, head)) if same == *group => head,
                 _ => {
-                    let of = self.keys[*group as usize];
+                    let of = self.keys.map_or(&[][..], |keys| keys[*group as usize]);
                     key.clear();
                     varint::push(&mut key, of.len() as u64);
                     key.extend_from_slice(of);
@@ -69,6 +76,36 @@ impl Apart<'_> {
         let new = UInt32Array::from(new);
         let args = args.iter().map(|column| take(column, &new, None).map_err(arrow_failed)).collect::<Result<_>>()?;
         Ok(New { groups, args })
+    }
+
+    /// What is moved from one set to another for call number `call`, one list per group; none if nothing is.
+    pub fn moved(&self, call: usize, distinct: &Distinct, n: usize) -> Result<Option<ArrayRef>, FunctionError> {
+        let (mut groups, mut args): (Vec<u32>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+        for (group, entry) in self.sets.into_iter().flat_map(|sets| &sets.moved) {
+            let combination = Combination::read(entry)?;
+            if combination.call == call {
+                groups.push(*group);
+                args.push(combination.args);
+            }
+        }
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let args = decode(&args, &distinct.arguments()).map_err(Error::from)?;
+        Ok(Some(Arc::new(distinct.states(&groups, n, &args)?)))
+    }
+
+    /// The groups of the stored states that go on, if there are others beside them.
+    pub fn kept_in(&self) -> Option<&[u32]> {
+        self.sets.map(|sets| sets.kept_in.as_slice())
+    }
+
+    /// Of a column of stored states those that go on.
+    pub fn kept(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        match self.sets {
+            Some(sets) => take(column, &UInt32Array::from(sets.kept.clone()), None).map_err(arrow_failed),
+            None => Ok(column.clone()),
+        }
     }
 }
 

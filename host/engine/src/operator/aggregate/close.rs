@@ -136,8 +136,10 @@ impl GroupAggregate {
         if let Some(pieces) = pieces {
             self.drop_touched(pieces, &groups.buckets);
         }
-        let apart =
-            combinations.as_deref_mut().map(|partition| Apart { partition, buckets: &groups.buckets, keys: &keys });
+        let apart = combinations.as_deref_mut().map(|partition| {
+            let (buckets, keys) = (groups.buckets.as_slice(), Some(keys.as_slice()));
+            Apart { partition, buckets, keys, sets: None }
+        });
         let states = self.merge_states(stored, &ranges, &all_ids, n, apart)?;
         let mut encoded = RowBuffer::new();
         encode(&states, n, Form::Value, &mut encoded)?;
@@ -208,14 +210,21 @@ impl GroupAggregate {
                 states.extend(merge_or_place(&*call.function, ids, n, columns).map_err(failed)?);
                 continue;
             };
-            let lists = vec![together(new_of(partial.start).collect())?];
-            let lists = merge_or_place(distinct, &ids[of_stored.len()..], n, lists).map_err(failed)?;
+            let moved = apart.moved(number, distinct, n).map_err(failed)?;
+            let of_moved = moved.iter().flat_map(|_| 0..n as u32);
+            let of_lists: Vec<u32> = of_moved.chain(ids[of_stored.len()..].iter().copied()).collect();
+            let lists = vec![together(moved.into_iter().chain(new_of(partial.start)).collect())?];
+            let lists = merge_or_place(distinct, &of_lists, n, lists).map_err(failed)?;
             let New { groups, args } = apart.remember(number, &lists[0]).map_err(failed)?;
             if let Some(function) = function {
                 let fresh = distinct.states_of(&groups, n, &args).map_err(failed)?;
-                let columns = columns.zip(fresh).map(|(s, c)| together(stored_of(s).chain([c]).collect()));
+                let columns = columns.zip(fresh).map(|(s, c)| {
+                    let kept = stored_of(s).map(|column| apart.kept(&column));
+                    together(kept.chain([Ok(c)]).collect::<Result<_>>()?)
+                });
                 let columns = columns.collect::<Result<_>>()?;
-                let ids: Vec<u32> = of_stored.iter().copied().chain(0..n as u32).collect();
+                let kept_in = apart.kept_in().unwrap_or(of_stored);
+                let ids: Vec<u32> = kept_in.iter().copied().chain(0..n as u32).collect();
                 states.extend(merge_or_place(function, &ids, n, columns).map_err(failed)?);
             }
         }

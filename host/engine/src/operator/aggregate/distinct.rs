@@ -1,10 +1,9 @@
 //! `DISTINCT` inside an aggregate: each combination of arguments counts once per group.
 //!
 //! As an aggregate of its own, a state is the list of a group's combinations, in the order in which they came, and the
-//! aggregate itself is computed from them when the group comes out: so it is with a chunk's groups, and with sessions. It is
-//! called on new combinations as they come all the same, and the result thrown away: a row that makes a plugin fail has to
-//! be found while it can still be told from the others. What else is stored keeps combinations apart ([`super::apart`]),
-//! or each new one would cost a list of all.
+//! aggregate itself is computed from them when the group comes out: so it is with a chunk's groups. It is called on them all
+//! the same, and the result thrown away: a row that makes a plugin fail has to be found while it can still be told from the
+//! others. What is stored keeps combinations apart ([`super::apart`]), or each new one would cost a list of all.
 
 use std::sync::Arc;
 

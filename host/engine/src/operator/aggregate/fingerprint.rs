@@ -30,7 +30,10 @@ impl GroupAggregate {
             OutputMode::Update => "update",
             OutputMode::Complete => "complete",
         };
-        fingerprint.with("time", time).with("mode", mode)
+        let fingerprint = fingerprint.with("time", time).with("mode", mode);
+        // Sets that were lists in the states are told from those apart.
+        let has_sets = matches!(self.time, TimeKey::Session { .. }) && self.keeps_combinations();
+        if has_sets { fingerprint.with("sets", "apart") } else { fingerprint }
     }
 
     pub(super) fn former_fingerprint(&self) -> Former {

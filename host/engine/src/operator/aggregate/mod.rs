@@ -43,7 +43,7 @@ pub use plugin::PluginAggregate;
 use emit::Emitted;
 
 use super::expression::Expressions;
-use super::fingerprint::{Fingerprint, Former, OldStates};
+use super::fingerprint::{Fingerprint, Former, Old};
 use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
@@ -223,10 +223,9 @@ impl GroupAggregate {
         if self.mode == OutputMode::Complete { None } else { at.late }
     }
 
-    /// What a call is given each of only once, where these combinations are kept apart from the groups' states. A session's
-    /// are in its state: sessions grow together, and what is in one of them now may be in another one then.
+    /// What a call is given each of only once: these combinations are kept apart from the groups' states.
     fn apart<'a>(&self, call: &'a AggregateCall) -> Option<&'a Distinct> {
-        call.function.distinct().filter(|_| !matches!(self.time, TimeKey::Session { .. }))
+        call.function.distinct()
     }
 
     /// Whether there are such calls.
@@ -276,7 +275,8 @@ impl Stateful for GroupAggregate {
 
     fn tables(&self) -> &'static [&'static str] {
         match (&self.time, self.keeps_combinations(), self.stores_pieces().is_some()) {
-            (TimeKey::Session { .. }, ..) => &["", "timers"],
+            (TimeKey::Session { .. }, true, _) => &["", "timers", apart::TABLE],
+            (TimeKey::Session { .. }, false, _) => &["", "timers"],
             (_, true, true) => &["", apart::TABLE, slices::TABLE],
             (_, true, false) => &["", apart::TABLE],
             (_, false, true) => &["", slices::TABLE],
@@ -320,14 +320,15 @@ impl Stateful for GroupAggregate {
         GroupAggregate::former_fingerprint(self)
     }
 
-    fn bring_over(&self, old: &[OldStates], tables: &mut [&mut Table]) -> Result<()> {
+    fn bring_over(&self, old: &Old, tables: &mut [&mut Table]) -> Result<()> {
         // Pieces are states of the old version, made of others.
         if let (Some(pieces), true) = (tables.last_mut(), self.stores_pieces().is_some()) {
             pieces.drop_buckets(i64::MAX);
         }
-        match tables.first_mut() {
-            Some(table) => self.bring_states_over(old, table),
-            None => Err(Error::internal(format!("{}: other tables than it has", self.name))),
+        match tables {
+            [states, _, sets] if old.lists => self.bring_states_over(old, states, Some(sets)),
+            [states, ..] if !old.lists => self.bring_states_over(old, states, None),
+            _ => Err(Error::internal(format!("{}: other tables than it has", self.name))),
         }
     }
 

@@ -13,10 +13,26 @@ use crate::format::parse_type;
 pub enum Fit {
     /// It can be used as it is.
     AsItIs,
-    /// Once these states are brought over to the plugins' new versions.
-    After(Vec<OldStates>),
+    /// Once these states are brought over.
+    After(Old),
     /// It cannot.
     No(Misfit),
+}
+
+/// What older versions have stored in another form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Old {
+    /// Older versions of plugins.
+    pub plugins: Vec<OldStates>,
+    /// Versions of Millstream that kept the sets of DISTINCT of sessions as lists in their states.
+    pub lists: bool,
+}
+
+impl Old {
+    /// Whether there is nothing of the kind.
+    pub fn is_nothing(&self) -> bool {
+        self.plugins.is_empty() && !self.lists
+    }
 }
 
 /// States that an older version of a plugin has stored.
@@ -84,14 +100,15 @@ impl Fingerprint {
             let what = format!("it was in {was} mode and is in {is} mode now, which keeps other groups");
             return Fit::No(Misfit { what, help: Some(help) });
         }
-        let mut old = Vec::new();
+        // Where it is told, sets are not in the states any more.
+        let mut old = Old { plugins: Vec::new(), lists: !stored.contains_key("sets") && self.0.contains_key("sets") };
         let mut changed: Vec<String> = Vec::new();
         for (part, name) in NAMES {
             match (stored.get(part), self.0.get(part)) {
                 (was, is) if was == is => {}
                 (Some(Value::Array(was)), Some(Value::Array(is))) if part == "aggregates" => {
                     match aggregates(was, is) {
-                        Ok(found) => old = found,
+                        Ok(found) => old.plugins = found,
                         Err(misfit) if changed.is_empty() && misfit.help.is_some() => return Fit::No(misfit),
                         Err(misfit) => changed.push(misfit.what),
                     }
@@ -100,7 +117,7 @@ impl Fingerprint {
             }
         }
         match changed.as_slice() {
-            [] if !old.is_empty() => Fit::After(old),
+            [] if !old.is_nothing() => Fit::After(old),
             [] => Fit::No(Misfit::new("its output mode or what it groups by was changed")),
             changed => Fit::No(Misfit::new(changed.join(", and "))),
         }

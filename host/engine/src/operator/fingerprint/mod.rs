@@ -14,7 +14,7 @@ mod values;
 
 use serde_json::{Map, Value, json};
 
-pub use fit::{Fit, Misfit, OldStates};
+pub use fit::{Fit, Misfit, Old, OldStates};
 pub use values::{config_digest, fields_told, literal_told, type_told};
 
 /// The version of the form: a text of another one is not compared.

@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
+use arrow::array::AsArray;
 use rayon::prelude::*;
 
+use super::sets::{NO_SET, Sets};
 use super::stored::{Stored, read};
 use super::{slot_length, slot_of};
 use crate::job::OutputMode;
 use crate::operator::aggregate::GroupAggregate;
+use crate::operator::aggregate::apart::Apart;
 use crate::operator::aggregate::close::Touched;
 use crate::operator::aggregate::emit::{Emitted, Results};
 use crate::operator::aggregate::partial::GroupPartial;
@@ -40,6 +43,14 @@ struct Merged {
     end: i64,
 }
 
+/// What one partition keeps.
+struct Open<'a> {
+    sessions: &'a mut Partition,
+    timers: &'a mut Partition,
+    /// Combinations of DISTINCT.
+    sets: Option<&'a mut Partition>,
+}
+
 /// What is to be written when nothing is borrowed from the tables any more.
 #[derive(Default)]
 struct Changes {
@@ -60,14 +71,22 @@ impl GroupAggregate {
         tables: &mut [&mut Table],
         at: WatermarkPair,
     ) -> Result<Vec<Emitted>> {
-        let [sessions, timers] = tables else { return Err(Error::internal("sessions are kept in two tables")) };
-        let partitions = sessions.partitions_mut().par_iter_mut().zip(timers.partitions_mut().par_iter_mut());
-        let emitted = partitions.enumerate().map(|(p, (sessions, timers))| {
-            let touched = self.merge_sessions(p, spec, partials, sessions, timers)?;
+        let (sessions, timers, sets) = match tables {
+            [sessions, timers] => (sessions, timers, None),
+            [sessions, timers, sets] => (sessions, timers, Some(sets)),
+            _ => return Err(Error::internal("sessions are kept in other tables")),
+        };
+        let mut sets = sets.map(|table| table.partitions_mut().iter_mut());
+        let both = sessions.partitions_mut().iter_mut().zip(timers.partitions_mut());
+        let open =
+            both.map(|(sessions, timers)| Open { sessions, timers, sets: sets.as_mut().and_then(Iterator::next) });
+        let open: Vec<Open<'_>> = open.collect();
+        let emitted = open.into_par_iter().enumerate().map(|(p, mut open)| {
+            let touched = self.merge_sessions(p, spec, partials, &mut open)?;
             match self.mode {
                 _ if self.waits(at) => Ok(Emitted::default()),
-                OutputMode::Complete => self.all_sessions(sessions, &Touched { all: self.at_end, ..touched }),
-                _ => self.end_sessions(spec, sessions, timers, at),
+                OutputMode::Complete => self.all_sessions(open.sessions, &Touched { all: self.at_end, ..touched }),
+                _ => self.end_sessions(spec, open, at),
             }
         });
         emitted.collect()
@@ -79,9 +98,10 @@ impl GroupAggregate {
         p: usize,
         spec: SessionSpec,
         partials: &'a [GroupPartial],
-        sessions: &mut Partition,
-        timers: &mut Partition,
+        open: &mut Open<'_>,
     ) -> Result<Touched<'a>> {
+        let Open { sessions, timers, sets } = open;
+        let with_sets = sets.is_some();
         let pieces: Vec<_> = partials.iter().map(|g| (g, g.of_partition(p))).filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(pieces.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
@@ -105,7 +125,8 @@ impl GroupAggregate {
             if let (0, Some(open)) = (key % WARM, sessions.bucket(0)) {
                 open.warm(&groups.hashes[key..keys.len().min(key + WARM)]);
             }
-            for session in sessions.get_hashed(0, groups.hashes[key], bytes).into_iter().flat_map(read) {
+            let of_key = sessions.get_hashed(0, groups.hashes[key], bytes);
+            for session in of_key.into_iter().flat_map(|value| read(value, with_sets)) {
                 let session = session?;
                 let (key, number) = (key as u32, stored.len() as u32);
                 items.push(Item { key, start: session.start, is_new: false, number, end: session.end });
@@ -118,6 +139,7 @@ impl GroupAggregate {
         let merged = merge_touching(&items);
         let mut group_of_new = vec![0u32; new];
         let (mut ids, mut states): (Vec<u32>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+        let mut sets_before: Vec<i64> = Vec::new();
         for (g, session) in merged.iter().enumerate() {
             for item in &items[session.items.clone()] {
                 if item.is_new {
@@ -125,12 +147,21 @@ impl GroupAggregate {
                 } else {
                     ids.push(g as u32);
                     states.push(stored[item.number as usize].state);
+                    sets_before.extend(stored[item.number as usize].set);
                 }
             }
         }
+        let sets_now = sets.as_deref_mut().map(|partition| {
+            let has_new = self.have_combinations(&pieces, &group_of_new, merged.len());
+            Sets::merge(partition, &sets_before, &ids, &has_new)
+        });
+        let apart = sets.as_deref_mut().zip(sets_now.as_ref()).map(|(partition, sets)| {
+            let (buckets, sets) = (sets.of.as_slice(), Some(sets));
+            Apart { partition, buckets, keys: None, sets }
+        });
         ids.extend(group_of_new);
         let states = if states.is_empty() { None } else { Some(decode(&states, &self.state_types)?) };
-        let states = self.merge_states(states, &pieces, &ids, merged.len(), None)?;
+        let states = self.merge_states(states, &pieces, &ids, merged.len(), apart)?;
         let mut encoded = RowBuffer::new();
         encode(&states, merged.len(), Form::Value, &mut encoded)?;
 
@@ -140,7 +171,8 @@ impl GroupAggregate {
         while at < items.len() {
             let key = items[at].key;
             if let Some((g, session)) = next.next_if(|(_, m)| m.items.start == at) {
-                Stored { start: session.start, end: session.end, state: encoded.row(g) }.write(&mut changes.values);
+                let (start, end, set) = (session.start, session.end, sets_now.as_ref().map(|sets| sets.of[g]));
+                Stored { start, end, set, state: encoded.row(g) }.write(&mut changes.values);
                 if let Some(length) = slots {
                     changes.set_timer(&items[session.items.clone()], slot_of(session.end, length), length);
                 }
@@ -168,14 +200,23 @@ impl GroupAggregate {
         Ok(Touched { buckets: merged.iter().map(|m| m.start).collect(), keys, states, by_rows: true, all: false })
     }
 
+    /// Which of `n` groups have combinations of DISTINCT among the partials' states in these ranges, whose groups are `ids`.
+    fn have_combinations(&self, pieces: &[(&GroupPartial, Range<usize>)], ids: &[u32], n: usize) -> Vec<bool> {
+        let mut have = vec![false; n];
+        for (call, columns) in self.aggregates.iter().zip(self.partial_ranges()) {
+            if self.apart(call).is_none() {
+                continue;
+            }
+            let lists = pieces.iter().map(|(partial, range)| (partial.states[columns.start].as_list::<i32>(), range));
+            let lengths = lists.flat_map(|(lists, range)| range.clone().map(|i| lists.value_length(i)));
+            ids.iter().zip(lengths).for_each(|(id, length)| have[*id as usize] |= length > 0);
+        }
+        have
+    }
+
     /// The sessions that end at or before the watermark, by start and key; they are stored no longer.
-    fn end_sessions(
-        &self,
-        spec: SessionSpec,
-        sessions: &mut Partition,
-        timers: &mut Partition,
-        at: WatermarkPair,
-    ) -> Result<Emitted> {
+    fn end_sessions(&self, spec: SessionSpec, open: Open<'_>, at: WatermarkPair) -> Result<Emitted> {
+        let Open { sessions, timers, sets } = open;
         let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Emitted::default()) };
         let length = slot_length(spec);
         let reached = timers.buckets().take_while(|(slot, _)| slot - length < close);
@@ -189,7 +230,8 @@ impl GroupAggregate {
         for key in keys {
             let hash = hash_key(key);
             let (before, written) = (over.len(), values.len());
-            for session in sessions.get_hashed(0, hash, key).into_iter().flat_map(read) {
+            let of_key = sessions.get_hashed(0, hash, key);
+            for session in of_key.into_iter().flat_map(|value| read(value, sets.is_some())) {
                 let session = session?;
                 if session.end <= close {
                     over.push((session, key));
@@ -202,6 +244,10 @@ impl GroupAggregate {
             } else {
                 left.push((key, hash, values.len()));
             }
+        }
+        if let Some(sets) = sets {
+            let over = over.iter().filter_map(|(session, _)| session.set);
+            over.filter(|set| *set != NO_SET).for_each(|set| sets.drop_bucket(set));
         }
         let emitted = self.session_rows(over, |_, _| true)?;
         let left: Vec<(Vec<u8>, u64, usize)> = left.into_iter().map(|(k, h, end)| (k.to_vec(), h, end)).collect();
@@ -223,7 +269,7 @@ impl GroupAggregate {
     fn all_sessions(&self, sessions: &Partition, touched: &Touched<'_>) -> Result<Emitted> {
         let mut all = Vec::new();
         for (key, value) in sessions.buckets().flat_map(|(_, bucket)| bucket.iter()) {
-            for session in read(value) {
+            for session in read(value, self.keeps_combinations()) {
                 all.push((session?, key));
             }
         }

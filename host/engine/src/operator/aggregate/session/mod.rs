@@ -8,13 +8,15 @@
 //! of which touch, under the key in bucket 0; the second, `timers`, has for each of them the key in the bucket of the
 //! slot in which the session ends, and there may be keys in it whose session was closed. So an epoch looks at keys that
 //! have rows and at slots that the watermark has reached, and at nothing else. In complete mode nothing ends: there are
-//! no timers.
+//! no timers. Where aggregates are over DISTINCT arguments, a third table has each session's set of them ([`sets`]).
 
 mod close;
 mod group;
+mod sets;
 mod stored;
 
 pub(super) use group::group_sessions;
+pub(super) use sets::Sets;
 pub(super) use stored::{Stored, read};
 
 use crate::time::window::SessionSpec;

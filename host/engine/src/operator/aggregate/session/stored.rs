@@ -1,15 +1,18 @@
-//! A key's open sessions as the bytes that are stored: one after the other, each its start, its end (i64, little end
-//! first), the length of its state (u32) and the state, in the order of their starts.
+//! A key's open sessions as the bytes that are stored: one after the other, in the order of their starts, each its start,
+//! its end (i64, little end first), the length of its state (u32), where the operator keeps sets of DISTINCT the number of
+//! the session's (i64), and the state.
 
+use crate::state::StateError;
+use crate::state::varint::Cursor;
 use crate::{Error, ErrorKind, Result};
-
-const HEAD: usize = 20;
 
 /// One session as it is stored.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::operator::aggregate) struct Stored<'a> {
     pub start: i64,
     pub end: i64,
+    /// The set of its combinations ([`super::sets`]); none where the operator keeps no sets.
+    pub set: Option<i64>,
     pub state: &'a [u8],
 }
 
@@ -19,24 +22,25 @@ impl Stored<'_> {
         out.extend_from_slice(&self.start.to_le_bytes());
         out.extend_from_slice(&self.end.to_le_bytes());
         out.extend_from_slice(&(self.state.len() as u32).to_le_bytes());
+        if let Some(set) = self.set {
+            out.extend_from_slice(&set.to_le_bytes());
+        }
         out.extend_from_slice(self.state);
     }
 }
 
-/// The sessions in `value`.
-pub(in crate::operator::aggregate) fn read(mut value: &[u8]) -> impl Iterator<Item = Result<Stored<'_>>> {
-    std::iter::from_fn(move || {
-        let (head, rest) = match value.split_first_chunk::<HEAD>() {
-            Some(split) => split,
-            None if value.is_empty() => return None,
-            None => return Some(Err(damaged())),
-        };
-        let number = |at: usize| i64::from_le_bytes(head[at..at + 8].try_into().expect("eight bytes"));
-        let len = u32::from_le_bytes(head[16..].try_into().expect("four bytes")) as usize;
-        let Some((state, after)) = rest.split_at_checked(len) else { return Some(Err(damaged())) };
-        value = after;
-        Some(Ok(Stored { start: number(0), end: number(8), state }))
-    })
+/// The sessions in `value`, of an operator that keeps sets of DISTINCT or of one that does not.
+pub(in crate::operator::aggregate) fn read(value: &[u8], with_sets: bool) -> impl Iterator<Item = Result<Stored<'_>>> {
+    let mut from = Cursor::new(value);
+    std::iter::from_fn(move || (!from.is_done()).then(|| one(&mut from, with_sets).map_err(|_| damaged())))
+}
+
+fn one<'a>(from: &mut Cursor<'a>, with_sets: bool) -> Result<Stored<'a>, StateError> {
+    let (start, end) = (from.i64("a session's start")?, from.i64("a session's end")?);
+    let len = from.take(4, "the length of a session's state")?;
+    let len = len.iter().rev().fold(0, |len, byte| len << 8 | usize::from(*byte));
+    let set = if with_sets { Some(from.i64("a session's set")?) } else { None };
+    Ok(Stored { start, end, set, state: from.take(len, "a session's state")? })
 }
 
 fn damaged() -> Error {
