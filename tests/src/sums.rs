@@ -80,6 +80,51 @@ fn a_sum_that_does_not_fit_is_a_dead_letter_where_it_was_touched_and_comes_back_
 }
 
 #[test]
+fn a_sum_of_intervals_that_does_not_fit_is_a_dead_letter_and_never_another_length() {
+    // Months are 32 bits, what is less than a day 64: either is full after the second file, and not any more after the fourth.
+    for (interval, part, each, shown) in [
+        ("INTERVAL '2000000000 months'", "months", 2_000_000_000_i128, "2000000000 mons"),
+        ("INTERVAL '2000000000 days'", "days", 2_000_000_000, "2000000000 days"),
+        ("INTERVAL '2000000 hours'", "nanoseconds", 2_000_000 * 3_600_000_000_000, "2000000 hours"),
+    ] {
+        let back = interval.replace("'2", "'-2");
+        for mode in [COMPLETE, UPDATE] {
+            let scratch = Scratch::new();
+            input(&scratch, &[&[(1, "a", 1), (1, "b", 0)], &[(2, "a", 1)], &[(3, "b", 0)], &[(4, "a", -1)]]);
+            let sum = format!("sum(CASE v WHEN 1 THEN {interval} WHEN -1 THEN {back} ELSE INTERVAL '1 day' END)");
+            let sql = format!("SELECT k, CAST({sum} AS VARCHAR) AS total, count(*) AS n FROM s GROUP BY k");
+            let ran = run(&scratch, "", mode, &sql);
+            let want = vec![json!({"k": "a", "total": shown, "n": 3}), json!({"k": "b", "total": "2 days", "n": 2})];
+            assert_same_rows(&format!("{interval}, {mode}"), ran.rows("out"), want, 0.0);
+            let letters = letters(&scratch);
+            assert_eq!(
+                (letters.len(), &letters[0][0], &letters[0][1]),
+                (1, &json!(1), &json!({"k": "a"})),
+                "{letters:?}"
+            );
+            let reason = letters[0][2].as_str().unwrap();
+            let want = format!(" = {} {part} does not fit interval", 2 * each);
+            assert!(reason.starts_with("sum(CASE v WHEN 1 THEN INTERVAL '") && reason.ends_with(&want), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn an_average_of_integers_is_exact_beside_aggregates_of_the_same_column_as_floats() {
+    // As floats, 2^53 + 1 is 2^53.
+    let large = (1 << 53) + 1;
+    let scratch = Scratch::new();
+    input(&scratch, &[&[(1, "a", large), (1, "a", large), (1, "a", -(1 << 53)), (1, "a", -(1 << 53))]]);
+    for beside in ["stddev(v)", "sum(CAST(v AS DOUBLE))", "corr(v, v)", "median(CAST(v AS DOUBLE)), sum(v + 0.5)"] {
+        for distinct in ["", "DISTINCT "] {
+            let sql = format!("SELECT {beside}, avg({distinct}v) AS mean, k FROM s GROUP BY k");
+            let ran = run(&scratch, "", COMPLETE, &sql);
+            assert_eq!(ran.rows("out")[0]["mean"], json!(0.5), "{sql}");
+        }
+    }
+}
+
+#[test]
 fn windows_and_sessions_whose_sums_do_not_fit_are_set_aside_with_their_times() {
     let rows: &[(i64, &str, i64)] = &[(0, "a", i64::MIN), (5, "a", -1), (5, "b", 7), (200, "z", 0)];
     let at = |second: i64| format!("2026-03-01T09:{:02}:{:02}Z", second / 60, second % 60);

@@ -21,6 +21,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 use serde_json::Value;
 
 use super::comparing::comparing;
+use super::float_text::writing;
 use super::floats::NormalFloats;
 use super::{Room, cut_reason};
 use crate::format::with_our_types;
@@ -72,11 +73,14 @@ pub struct Expressions {
 }
 
 /// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around, and
-/// which compares floats by our rule.
+/// which compares floats, and writes them, by our rule.
 fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
     let checks = |e: Arc<dyn PhysicalExpr>| {
         if let Some(comparing) = comparing(&e)? {
             return Ok(Transformed::yes(comparing));
+        }
+        if let Some(writing) = writing(&e)? {
+            return Ok(Transformed::yes(writing));
         }
         let binary = (e.as_ref() as &dyn Any).downcast_ref::<BinaryExpr>();
         let may_wrap = |b: &&BinaryExpr| matches!(b.op(), Operator::Plus | Operator::Minus | Operator::Multiply);

@@ -13,6 +13,7 @@ mod effects;
 mod event_time;
 mod expression;
 pub mod fingerprint;
+mod float_text;
 mod floats;
 mod grouping;
 mod isolate;
@@ -43,6 +44,7 @@ pub use effects::{Effects, LateRows, REASON_BYTES, Reject, Seen, cut_reason, row
 pub use event_time::{AheadRows, ObserveEventTime};
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 use fingerprint::{Fingerprint, Former, Old};
+pub use float_text::{is_text, text_value, with_texts, writes_texts};
 pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
 pub use join::JoinPartial;

@@ -15,6 +15,7 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 
 use super::InputTable;
+use super::averages::averages_of_integers;
 use super::bin::recognise_bins;
 use super::functions::{BUILT_IN, Functions};
 use super::lower_subquery::{in_words, refuse_places};
@@ -228,7 +229,7 @@ pub(super) fn optimize(
         false => optimized,
     };
     // Constants are folded now, and nothing is taken apart yet.
-    let recognised = recognise_bins(optimized)?;
+    let recognised = averages_of_integers(recognise_bins(optimized)?)?;
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     if !keep_columns {
         rules.push(Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()));

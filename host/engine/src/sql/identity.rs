@@ -7,12 +7,14 @@
 
 use std::any::Any;
 
+use arrow::datatypes::DataType;
 use datafusion_common::Column;
 use datafusion_expr::expr::{AggregateFunction, Sort};
 use datafusion_expr::logical_plan::{Distinct, Union};
 use datafusion_expr::{Expr, LogicalPlan, Operator};
 use serde_json::{Value, json};
 
+use super::averages::is_of_integers;
 use super::plugin::PluginScalar;
 use crate::operator::fingerprint::{column_told, literal_told, type_told};
 
@@ -105,6 +107,12 @@ impl Over<'_> {
 
     /// What the arguments of an aggregate compute, and then what they are ordered by.
     pub fn arguments(self, call: &AggregateFunction) -> Vec<Value> {
+        if let Self::Rows(plan) = self
+            && is_of_integers(call, plan.schema())
+        {
+            // As the planner has it, and as it was told before averages of integers were made exact.
+            return vec![json!({ "cast": type_told(&DataType::Float64), "of": self.all(&call.params.args) })];
+        }
         let by = call.params.order_by.iter().map(|Sort { expr, .. }| expr);
         self.all(call.params.args.iter().chain(by))
     }

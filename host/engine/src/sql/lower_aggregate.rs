@@ -3,17 +3,18 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{Field, FieldRef, Fields};
 use datafusion_common::DFSchema;
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, cast as cast_to};
+use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use serde_json::Value;
 
+use super::averages::widened;
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
 use super::identity::Over;
@@ -27,7 +28,7 @@ use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{
     AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, Extreme, GroupAggregate, GroupAggregateParts,
-    OutputColumn, TimeKey,
+    IntervalSum, OutputColumn, TimeKey,
 };
 use crate::time::in_words;
 use crate::{Error, Result};
@@ -177,7 +178,7 @@ impl Lowering<'_> {
             Some((expr, args)) => (expr, Some(args)),
             None => (unaliased(expr).clone(), None),
         };
-        let expr = of_integers(expr, schema);
+        let expr = widened(expr, schema).map_err(failed)?;
         let distinct = distinct.map(|args| match &expr {
             Expr::AggregateFunction(f) => f.params.args.clone(),
             _ => args,
@@ -200,12 +201,13 @@ impl Lowering<'_> {
         };
         let exact = what.zip(args.first()).and_then(|(what, arg)| {
             let values = arg.data_type(schema.as_arrow()).ok()?;
-            ExactSum::new(what, values, result.data_type().clone(), shown, built_in.describe())
+            if let (Exact::Sum, Some(sum)) = (what, IntervalSum::new(&values, shown.clone(), built_in.describe())) {
+                return Some(Arc::new(sum) as Arc<dyn AggregateFunction>);
+            }
+            let exact = ExactSum::new(what, values, result.data_type().clone(), shown, built_in.describe());
+            exact.map(|exact| Arc::new(exact) as _)
         });
-        let mut function: Arc<dyn AggregateFunction> = match exact {
-            Some(exact) => Arc::new(exact),
-            None => Arc::new(built_in),
-        };
+        let mut function = exact.unwrap_or_else(|| Arc::new(built_in));
         if let Some(extreme) = Extreme::instead_of(&function, &of) {
             function = Arc::new(extreme);
         }
@@ -296,27 +298,6 @@ fn distinct_call(expr: &Expr) -> Option<(Expr, Vec<Expr>)> {
         }
         _ => None,
     }
-}
-
-/// The average of integers, which the planner takes as floats, of the integers themselves: so that it is exact.
-fn of_integers(expr: Expr, schema: &DFSchema) -> Expr {
-    let Expr::AggregateFunction(mut f) = expr else { return expr };
-    let [Expr::Cast(cast)] = f.params.args.as_slice() else { return Expr::AggregateFunction(f) };
-    if f.func.name() == "avg" && *cast.field.data_type() == DataType::Float64 {
-        let of = cast.expr.get_type(schema).ok();
-        let wide = match of {
-            Some(DataType::Int8 | DataType::Int16 | DataType::Int32) => Some(DataType::Int64),
-            Some(DataType::UInt8 | DataType::UInt16 | DataType::UInt32) => Some(DataType::UInt64),
-            Some(DataType::Int64 | DataType::UInt64) => None,
-            _ => return Expr::AggregateFunction(f),
-        };
-        let integer = (*cast.expr).clone();
-        f.params.args = vec![match wide {
-            Some(wide) => cast_to(integer, wide),
-            None => integer,
-        }];
-    }
-    Expr::AggregateFunction(f)
 }
 
 fn unaliased(expr: &Expr) -> &Expr {

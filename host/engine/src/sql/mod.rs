@@ -4,6 +4,7 @@
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
 //! ([`plan`]) to a tree of [`Relation`]s.
 
+mod averages;
 mod bin;
 mod catalog;
 mod clause;

@@ -1,5 +1,6 @@
 //! Constants that are compared have normal floats before anything is folded: the planner compares two constants itself,
-//! by a library's rule and not by ours ([`crate::operator::is_comparison`]).
+//! by a library's rule and not by ours ([`crate::operator::is_comparison`]). Those that become texts are written by our
+//! rule for the same reason.
 
 use arrow::datatypes::DataType;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -10,7 +11,10 @@ use datafusion_expr::{
     Volatility,
 };
 
-use crate::operator::{has_floats, is_comparing_function, is_comparison, normal_scalar, normal_value};
+use crate::operator::{
+    has_floats, is_comparing_function, is_comparison, is_text, normal_scalar, normal_value, text_value, with_texts,
+    writes_texts,
+};
 
 /// `plan` whose comparisons have normal constants.
 pub(super) fn normal_constants(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -27,6 +31,9 @@ pub(super) fn normal_constants(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn with_normal_operands(mut expr: Expr) -> Result<Transformed<Expr>> {
+    if let Some(written) = with_written_constants(&expr)? {
+        return Ok(Transformed::yes(written));
+    }
     let mut changed = false;
     let mut normal = |operand: &mut Expr| -> Result<()> {
         if let Some(normal) = normal_constant(operand)? {
@@ -61,6 +68,42 @@ fn with_normal_operands(mut expr: Expr) -> Result<Transformed<Expr>> {
         _ => {}
     }
     Ok(if changed { Transformed::yes(expr) } else { Transformed::no(expr) })
+}
+
+/// `expr` with texts of the floats that it makes a text of, where these are constants.
+fn with_written_constants(expr: &Expr) -> Result<Option<Expr>> {
+    let written = |operand: &Expr| -> Result<Option<Expr>> {
+        let is_ours = matches!(operand, Expr::ScalarFunction(f) if f.func.name() == WRITTEN);
+        if is_ours || !is_constant(operand)? || !has_floats(&operand.get_type(&DFSchema::empty())?) {
+            return Ok(None);
+        }
+        let signature = Signature::any(1, Volatility::Immutable);
+        Ok(Some(ScalarUDF::new_from_impl(FloatText { signature }).call(vec![operand.clone()])))
+    };
+    let writes = match expr {
+        Expr::Cast(cast) => is_text(cast.field.data_type()),
+        Expr::TryCast(cast) => is_text(cast.field.data_type()),
+        Expr::ScalarFunction(f) => writes_texts(f.func.name()),
+        _ => false,
+    };
+    if !writes {
+        return Ok(None);
+    }
+    let (mut expr, mut changed) = (expr.clone(), false);
+    let mut write = |operand: &mut Expr| -> Result<()> {
+        if let Some(written) = written(operand)? {
+            *operand = written;
+            changed = true;
+        }
+        Ok(())
+    };
+    match &mut expr {
+        Expr::Cast(cast) => write(&mut cast.expr)?,
+        Expr::TryCast(cast) => write(&mut cast.expr)?,
+        Expr::ScalarFunction(f) => f.args.iter_mut().try_for_each(write)?,
+        _ => {}
+    }
+    Ok(changed.then_some(expr))
 }
 
 /// What stands for `expr` in a comparison, where it is a constant with floats that may be another one.
@@ -121,5 +164,31 @@ impl ScalarUDFImpl for NormalFloat {
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         normal_value(args.args.swap_remove(0))
+    }
+}
+
+const WRITTEN: &str = "text of floats";
+
+/// A value with texts in the place of floats.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FloatText {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for FloatText {
+    fn name(&self) -> &str {
+        WRITTEN
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(with_texts(&types[0]))
+    }
+
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        text_value(args.args.swap_remove(0))
     }
 }

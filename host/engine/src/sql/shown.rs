@@ -114,6 +114,12 @@ fn literal(value: &ScalarValue) -> String {
         ScalarValue::IntervalMonthDayNano(Some(i)) if i.months == 0 => {
             interval(i64::from(i.days).saturating_mul(86_400_000_000).saturating_add(i.nanoseconds / 1000))
         }
+        ScalarValue::IntervalMonthDayNano(Some(i)) if i.days == 0 && i.nanoseconds == 0 => {
+            format!("INTERVAL '{} months'", i.months)
+        }
+        ScalarValue::IntervalMonthDayNano(Some(i)) => {
+            format!("INTERVAL '{} months {} days {} nanoseconds'", i.months, i.days, i.nanoseconds)
+        }
         ScalarValue::IntervalDayTime(Some(i)) => {
             interval(i64::from(i.days) * 86_400_000_000 + i64::from(i.milliseconds) * 1000)
         }

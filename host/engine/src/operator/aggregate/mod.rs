@@ -34,7 +34,7 @@ use arrow::record_batch::RecordBatch;
 
 pub use built_in::BuiltIn;
 pub use distinct::Distinct;
-pub use exact::{Exact, ExactSum};
+pub use exact::{Exact, ExactSum, IntervalSum};
 pub use extreme::Extreme;
 pub use function::{AggregateFunction, Finished, FunctionError};
 pub use partial::GroupPartial;

@@ -1,10 +1,11 @@
-//! `sum` and `avg` of integers, decimals and durations, exact whatever is added: state never overflows, and of a result
-//! that does not fit its column it is said that it does not, by what it is.
+//! `sum` and `avg` of integers, decimals and durations, and `sum` of intervals ([`IntervalSum`]), exact whatever is added:
+//! state never overflows, and of a result that does not fit its column it is said that it does not, by what it is.
 //!
 //! A state is the sum, how often it went round the range of its type (null as long as it never did, which takes no
 //! bytes), and, of an average, the number of values. So sums within the range cost what they did when sums wrapped around, and
 //! the order in which values and states are put together changes nothing.
 
+mod intervals;
 mod sums;
 mod whole;
 
@@ -24,6 +25,7 @@ use crate::Error;
 use crate::format::type_name;
 use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::Attempt;
+pub use intervals::IntervalSum;
 use sums::{State, Sums};
 use whole::{Whole, decimal_mean, float_mean, in_digits, ten_to, whole_mean};
 
