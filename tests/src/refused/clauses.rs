@@ -174,3 +174,47 @@ fn clauses_that_a_stream_cannot_do() {
         ),
     ]);
 }
+
+#[test]
+fn what_is_no_condition_is_refused_where_it_stands() {
+    let complete = "output_mode = \"complete\"";
+    let join =
+        "SELECT e.id FROM events e JOIN events c ON e.id = c.id AND c.ts BETWEEN e.ts AND e.ts + INTERVAL '1 minute'";
+    let cases = [
+        (
+            "SELECT count(*) FILTER (WHERE url) AS n FROM events",
+            "FILTER (WHERE …) takes a condition, and `url` is utf8",
+            "url",
+        ),
+        ("SELECT sum(id) FILTER (WHERE bytes - 1) AS n FROM events", "`bytes - 1` is int64", "bytes - 1"),
+        ("SELECT id FROM events WHERE bytes", "WHERE takes a condition, and `bytes` is int64", "bytes"),
+        ("SELECT id FROM events WHERE upper(url)", "WHERE takes a condition, and `upper(url)` is utf8", "upper(url)"),
+        (
+            "SELECT url FROM events GROUP BY url HAVING count(*)",
+            "HAVING takes a condition, and `count(*)` is int64",
+            "count(*)",
+        ),
+        ("SELECT url FROM events GROUP BY url HAVING max(bytes)", "HAVING takes a condition", "max(bytes)"),
+        ("SELECT CASE WHEN bytes THEN 1 END AS n FROM events", "WHEN takes a condition, and `bytes` is int64", "bytes"),
+        (
+            "SELECT CASE WHEN id = 1 THEN 1 WHEN url THEN 2 END AS n FROM events",
+            "WHEN takes a condition, and `url` is utf8",
+            "url",
+        ),
+        ("SELECT id FROM events WHERE id = 1 AND url", "AND takes a condition, and `url` is utf8", "url"),
+        ("SELECT id FROM events WHERE id = 1 OR bytes", "OR takes a condition, and `bytes` is int64", "bytes"),
+        ("SELECT NOT url AS n FROM events", "NOT takes a condition, and `url` is utf8", "url"),
+        ("SELECT bytes IS NOT TRUE AS n FROM events", "IS TRUE takes a condition, and `bytes` is int64", "bytes"),
+        (
+            "SELECT n FROM (SELECT id AS n, url FROM events WHERE url) AS q",
+            "WHERE takes a condition, and `url` is utf8",
+            "url",
+        ),
+    ];
+    let plain = cases.map(|(sql, says, at)| query(sql, sql, complete, says, at, "compare with something: "));
+    let on = [(" AND c.url", "AND takes a condition, and `c.url` is utf8", "c.url")];
+    let on = on.map(|(more, says, at)| query("ON", &format!("{join}{more}"), "", says, at, "c.url <> ''"));
+    let all =
+        query("ON", "SELECT e.id FROM events e JOIN events c ON e.id", "", "ON takes a condition", "e.id", "e.id <> 0");
+    refuse(plain.into_iter().chain(on).chain([all]).collect());
+}

@@ -12,10 +12,15 @@ use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::depth::refuse_depth;
+
 /// The operator that `IS DISTINCT FROM` is read as.
 pub(super) const DISTINCT_FROM: &str = "IS DISTINCT FROM";
 /// The operator that `IS NOT DISTINCT FROM` is read as.
 pub(super) const NOT_DISTINCT_FROM: &str = "IS NOT DISTINCT FROM";
+
+/// How deep the parser may go. [`refuse_depth`] refuses before it comes to that, and says where.
+const PARSER_DEPTH: usize = 1000;
 
 /// The statements of `text`.
 ///
@@ -23,61 +28,9 @@ pub(super) const NOT_DISTINCT_FROM: &str = "IS NOT DISTINCT FROM";
 /// It is no SQL.
 pub(super) fn statements(text: &str) -> Result<Vec<Statement>, ParserError> {
     let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location()?;
-    refuse_chains(&tokens)?;
-    Parser::new(&GenericDialect).with_tokens_with_locations(respelled(tokens)).parse_statements()
-}
-
-/// Operators in a row, at most: each is a level of the tree that the planner climbs, on a stack that has an end.
-const CHAIN: usize = 500;
-
-/// What is said of more than [`CHAIN`] operators.
-pub(super) const TOO_MANY: &str = "Too many operators in a row";
-
-/// Refuses `a OR b OR …` beyond measure, before it is a tree.
-fn refuse_chains(tokens: &[TokenWithSpan]) -> Result<(), ParserError> {
-    let mut open = vec![0usize];
-    let mut unions = 0;
-    for token in tokens {
-        let operator = match &token.token {
-            Token::LParen | Token::LBracket => {
-                open.push(0);
-                false
-            }
-            Token::RParen | Token::RBracket => {
-                open.pop();
-                false
-            }
-            Token::Comma | Token::SemiColon => {
-                open.pop();
-                open.push(0);
-                false
-            }
-            Token::Word(word) => match word.keyword {
-                Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::WHEN | Keyword::THEN => {
-                    open.pop();
-                    open.push(0);
-                    false
-                }
-                Keyword::UNION => {
-                    unions += 1;
-                    false
-                }
-                keyword => matches!(keyword, Keyword::AND | Keyword::OR | Keyword::NOT),
-            },
-            Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) | Token::Period => false,
-            _ => true,
-        };
-        let Some(chain) = open.last_mut() else {
-            open.push(0);
-            continue;
-        };
-        *chain += usize::from(operator);
-        if *chain > CHAIN || unions > CHAIN {
-            let at = token.span.start;
-            return Err(ParserError::ParserError(format!("{TOO_MANY} at Line: {}, Column: {}", at.line, at.column)));
-        }
-    }
-    Ok(())
+    refuse_depth(&tokens)?;
+    let parser = Parser::new(&GenericDialect).with_recursion_limit(PARSER_DEPTH);
+    parser.with_tokens_with_locations(respelled(tokens)).parse_statements()
 }
 
 /// `tokens` with those that the parser would misread in other words, at the same places.

@@ -11,7 +11,7 @@ use datafusion_sql::sqlparser::ast::{
 use super::error::SqlText;
 
 /// Expressions that are tried, at most: a query of a megabyte is not planned a hundred thousand times.
-const TRIED: usize = 300;
+pub(super) const TRIED: usize = 300;
 
 /// Where the smallest expression of `statement` stands for which `refused` is true of the query that computes nothing else.
 pub(super) fn smallest(
@@ -36,7 +36,7 @@ pub(super) fn smallest(
 }
 
 /// `expr` over the rows of `select`.
-fn alone(with: &Query, select: &Select, expr: Ast) -> Statement {
+pub(super) fn alone(with: &Query, select: &Select, expr: Ast) -> Statement {
     let mut select = select.clone();
     select.projection = vec![SelectItem::UnnamedExpr(expr)];
     select.selection = None;

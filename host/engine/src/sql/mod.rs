@@ -8,7 +8,9 @@ mod averages;
 mod bin;
 mod catalog;
 mod clause;
+mod conditions;
 mod constants;
+mod depth;
 mod dialect;
 mod error;
 mod event_time;
@@ -258,7 +260,15 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         let place = text.named_place(&error).or_else(|| locate::smallest(text, &statement, same));
         text.error_at(error, place, context.plugins)
     };
-    let logical = catalog::logical_plan(&provider, statement.clone()).map_err(refused)?;
+    let no_condition =
+        |found| conditions::refuse(text, &statement, found, |part| catalog::logical_plan(&provider, part.clone()));
+    let logical = catalog::logical_plan(&provider, statement.clone()).map_err(|error| {
+        let of_condition = conditions::is_said(&wording::essence(&error)).then(|| no_condition(None)).flatten();
+        of_condition.unwrap_or_else(|| refused(error))
+    })?;
+    if let Some(refused) = conditions::first(&logical).map_err(refused)?.and_then(|found| no_condition(Some(found))) {
+        return Err(refused);
+    }
     let sub_queries = match context.asked_once {
         true => lower_subquery::has_sub_queries(text, &logical)?,
         false => {

@@ -3,17 +3,14 @@
 use datafusion_sql::sqlparser::parser::ParserError;
 
 use super::{About, Reworded};
-use crate::sql::dialect::TOO_MANY;
+use crate::sql::depth::{TOO_DEEP, TOO_MANY, TOO_MANY_CASTS};
 
 /// Says a parser's error in our words.
 pub(super) fn reword(error: &ParserError) -> Reworded {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
         ParserError::RecursionLimitExceeded => {
-            return Reworded::new(
-                "the query's brackets, or its sub-queries, are nested more than 50 deep",
-                "give inner parts a name: WITH name AS (SELECT …), or make them operators of their own",
-            );
+            return Reworded::new("the query is nested too deep", NAME_PARTS);
         }
     };
     let (said, place) = placed(text);
@@ -34,7 +31,18 @@ pub(super) fn reword(error: &ParserError) -> Reworded {
     }
 }
 
+const NAME_PARTS: &str = "give inner parts a name: WITH name AS (SELECT …), or make them operators of their own";
+
 fn other(said: &str) -> Reworded {
+    if said == TOO_DEEP {
+        return Reworded::new(
+            "brackets, calls, CASE or sub-queries are nested more than 50 deep from here on",
+            NAME_PARTS,
+        );
+    }
+    if said == TOO_MANY_CASTS {
+        return Reworded::new("CAST, or a call like it, is nested more than 16 deep from here on", NAME_PARTS);
+    }
     if said == TOO_MANY {
         return Reworded::new(
             "more than 500 operators stand one after the other",
