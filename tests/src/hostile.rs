@@ -124,6 +124,69 @@ fn states_of_an_aggregate_are_handed_over_in_parts_that_it_can_take() {
     assert!(rows == want, "{} rows, the first {:?}", rows.len(), rows.first());
 }
 
+/// Of each dead letter its epoch, its row and its reason.
+fn groups_set_aside(scratch: &Scratch) -> Vec<(Value, Value, String)> {
+    let letters = scratch.lines("job.dead-letters.jsonl");
+    let told = |l: &Value| {
+        let row = serde_json::from_str(l["row"].as_str().unwrap()).unwrap();
+        (l["epoch"].clone(), row, l["reason"].as_str().unwrap().to_owned())
+    };
+    letters.iter().map(told).collect()
+}
+
+#[test]
+fn a_group_that_a_plugin_cannot_finish_or_merge_is_a_dead_letter_with_its_keys_and_the_others_go_on() {
+    let keyed = "[operator.keyed]\nsql = \"SELECT split_part(value, ' ', 1) AS k, value FROM lines\"\n";
+    let node = "[operator.x]\ninput = \"keyed\"\nplugin = \"p\"\ngroup_by = [\"k\"]\nwith = { bytes = 64 }\n";
+    let query = "[operator.x]\nsql = \"SELECT k, count(*) AS n, p(value) AS last FROM keyed GROUP BY k\"\n";
+    let plugin = "hostile/large-state";
+    for mode in ["complete", "update"] {
+        // k3 is poisoned in the second epoch, and well again in the third.
+        for (word, reason) in [
+            ("poison", "cannot be finished"),
+            ("refused", "\"k3 e1 refused\" is refused"),
+            ("alone", "cannot be merged"),
+        ] {
+            for (operator, counts) in [(node.to_owned(), false), (query.to_owned(), true)] {
+                let scratch = Scratch::new();
+                for (epoch, file) in ["a", "b", "c"].into_iter().enumerate() {
+                    let bad = |n| if n == 3 && epoch == 1 { format!(" {word}") } else { String::new() };
+                    let lines: String = (0..200).map(|n| format!("k{n} e{epoch}{}\n", bad(n))).collect();
+                    scratch.write(&format!("in/{file}.log"), lines);
+                }
+                let operators = format!("{keyed}{operator}output_mode = \"{mode}\"\n");
+                let name = format!("{word}, {mode}, counts: {counts}");
+                let ran = scratch
+                    .run(&job(plugin, "limits = { time = \"10s\" }", &operators))
+                    .unwrap_or_else(|e| panic!("{name}: {e:?}"));
+                assert_eq!(ran.summary.epochs, 3, "{name}");
+                let mut rows = ran.rows("out");
+                rows.sort_by_key(|row| row["k"].as_str().unwrap()[1..].parse::<usize>().unwrap());
+                let mut latest: Vec<Value> = Vec::new();
+                for row in rows {
+                    latest.retain(|r| r["k"] != row["k"]);
+                    latest.push(row);
+                }
+                let row = |n: usize| {
+                    // What could not be merged counts nowhere.
+                    let times = if n == 3 && word == "alone" { 2 } else { 3 };
+                    let last = format!("k{n} e2");
+                    if counts {
+                        json!({"k": format!("k{n}"), "n": times, "last": last})
+                    } else {
+                        json!({"k": format!("k{n}"), "last": last})
+                    }
+                };
+                assert_eq!(latest, (0..200).map(row).collect::<Vec<_>>(), "{name}");
+                let letters = groups_set_aside(&scratch);
+                assert_eq!(letters.len(), 1, "{name}: {letters:?}");
+                assert_eq!((&letters[0].0, &letters[0].1), (&json!(1), &json!({"k": "k3"})), "{name}");
+                assert!(letters[0].2.contains(reason), "{name}: {}", letters[0].2);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_value_that_a_map_refuses_inside_an_expression_is_told_with_its_reason() {
     let scratch = lines(|n| [7, 150].contains(&n));

@@ -1,6 +1,6 @@
 //! Aggregate whose state is the group's last text, filled up to `bytes` (4,096 by default); its result is the text. It
-//! panics where it is to finish a text that contains `poison`, and returns an error for one that contains `refused`. See
-//! `plugins/hostile/README.md`.
+//! panics where it is to finish a text that contains `poison`, returns an error for one that contains `refused`, and panics
+//! where it is to merge one that contains `alone`. See `plugins/hostile/README.md`.
 
 use millstream_guest::prelude::*;
 
@@ -43,6 +43,8 @@ impl Aggregate for LargeState {
     fn merge(&self, groups: &Groups<'_>, states: &Batch) -> Result<Vec<Column>, Failure> {
         let states = states.at::<Utf8>(0);
         let texts = (0..groups.ids().len()).map(|row| states.get(row).map(|state| state.trim_end_matches(FILL)));
+        let alone = texts.clone().flatten().find(|text| text.contains("alone"));
+        assert!(alone.is_none(), "{alone:?} cannot be merged");
         Ok(self.last(groups, texts))
     }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::apart::{Apart, New};
@@ -148,7 +148,7 @@ impl GroupAggregate {
             let columns = &stored[columns.clone()];
             match (was, lists.as_mut()) {
                 (Was::Older(old), _) => {
-                    let migrated = migrated(*function, old.version, &old.fields, columns);
+                    let migrated = function.migrate(old.version, &old.fields, columns);
                     states.extend(migrated.map_err(|e| self.refused(old, e))?);
                 }
                 (Was::Lists(distinct), Some(Lists { partition, sets: buckets })) => {
@@ -172,28 +172,5 @@ impl GroupAggregate {
         e.into_error().context(context).with_help(
             "mend the plugin's `migrate`, use the build that wrote them, give the operator another name (its state then begins anew), or start over with --fresh",
         )
-    }
-}
-
-/// In halves, where a call has no room or no time for all.
-fn migrated(
-    function: &dyn AggregateFunction,
-    version: u32,
-    old: &Fields,
-    states: &[ArrayRef],
-) -> Result<Vec<ArrayRef>, FunctionError> {
-    let rows = states.first().map_or(0, |column| column.len());
-    match function.migrate(version, old, states) {
-        Err(_) if rows > 1 => {
-            let half = |from: usize, to: usize| {
-                let states: Vec<ArrayRef> = states.iter().map(|column| column.slice(from, to - from)).collect();
-                migrated(function, version, old, &states)
-            };
-            let (first, second) = (half(0, rows / 2)?, half(rows / 2, rows)?);
-            let both = first.iter().zip(&second).map(|(a, b)| arrow::compute::concat(&[a, b]));
-            let both = both.collect::<Result<_, _>>();
-            both.map_err(|e| FunctionError::Other(crate::operator::rows::arrow_failed(e)))
-        }
-        done => done,
     }
 }

@@ -9,11 +9,12 @@ use arrow::compute::{concat, take};
 use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
-use super::apart::{Apart, New};
+use super::apart::{self, Apart};
 use super::emit::Emitted;
 use super::partial::GroupPartial;
 use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
+use crate::operator::Reject;
 use crate::operator::grouping::Grouper;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
@@ -34,6 +35,8 @@ pub(super) struct Touched<'a> {
     pub by_rows: bool,
     /// Whether all that comes out counts as touched, because it comes out for the first time.
     pub all: bool,
+    /// Groups that rows touched, and whose state is what it was before: a plugin could not merge it with theirs.
+    pub rejects: Vec<Reject>,
 }
 
 impl Touched<'_> {
@@ -64,6 +67,53 @@ pub(super) struct Kept<'a> {
     pub pieces: Option<&'a mut Partition>,
 }
 
+/// What an epoch's partials have for one partition.
+struct New<'a> {
+    ranges: Vec<(&'a GroupPartial, Range<usize>)>,
+    /// Of each row of the ranges its group.
+    ids: Vec<u32>,
+    buckets: Vec<i64>,
+    hashes: Vec<u64>,
+    keys: Vec<&'a [u8]>,
+}
+
+impl New<'_> {
+    /// The same without what these groups have.
+    fn without(self, refused: &[(usize, String)]) -> Self {
+        let mut kept = vec![true; self.keys.len()];
+        refused.iter().for_each(|(group, _)| kept[*group] = false);
+        let mut numbers = vec![0u32; kept.len()];
+        let mut next = 0;
+        for (number, kept) in numbers.iter_mut().zip(&kept) {
+            *number = next;
+            next += u32::from(*kept);
+        }
+        let mut ranges: Vec<(&GroupPartial, Range<usize>)> = Vec::new();
+        let (mut ids, mut at) = (Vec::new(), 0);
+        for (partial, range) in self.ranges {
+            for row in range {
+                let group = self.ids[at] as usize;
+                at += 1;
+                if !kept[group] {
+                    continue;
+                }
+                ids.push(numbers[group]);
+                match ranges.last_mut() {
+                    Some((last, rows)) if std::ptr::eq(*last, partial) && rows.end == row => {
+                        rows.end += 1;
+                    }
+                    _ => ranges.push((partial, row..row + 1)),
+                }
+            }
+        }
+        let left = |group: usize| kept[group];
+        let buckets = self.buckets.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, b)| b).collect();
+        let hashes = self.hashes.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, h)| h).collect();
+        let keys = self.keys.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, k)| k).collect();
+        Self { ranges, ids, buckets, hashes, keys }
+    }
+}
+
 /// The key of the one group of all rows.
 const ALL_ROWS: &[u8] = &[];
 
@@ -86,12 +136,13 @@ impl GroupAggregate {
         };
         let kept: Vec<Kept<'_>> = groups.map(&mut next).collect();
         let close = |(p, mut kept): (usize, Kept<'_>)| {
-            let touched = self.merge(p, partials, &mut kept)?;
+            let mut touched = self.merge(p, partials, &mut kept)?;
+            let mut emitted = Emitted { rejects: std::mem::take(&mut touched.rejects), batches: Vec::new() };
             if self.waits(at) {
-                return Ok(Emitted::default());
+                return Ok(emitted);
             }
             let touched = Touched { all: self.at_end, ..touched };
-            let emitted = self.emit(&mut kept, &touched, at)?;
+            emitted.append(self.emit(&mut kept, &touched, at)?);
             self.drop_closed(kept, at);
             Ok(emitted)
         };
@@ -116,37 +167,53 @@ impl GroupAggregate {
                 ids.push(id);
             }
         }
-        let n = keys.len();
-        if n == 0 {
+        if keys.is_empty() {
             return if self.is_one_group(p) { self.all_rows(partition) } else { Ok(Touched::default()) };
         }
-
-        // Stored states come first: they are older.
-        let mut all_ids: Vec<u32> = Vec::with_capacity(ids.len());
-        let mut stored: Vec<&[u8]> = Vec::new();
-        for (id, key) in keys.iter().enumerate() {
-            if let Some(state) = partition.get_hashed(groups.buckets[id], groups.hashes[id], key) {
-                all_ids.push(id as u32);
-                stored.push(state);
-            }
-        }
-        let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
-        all_ids.extend(ids);
-
         if let Some(pieces) = pieces {
             self.drop_touched(pieces, &groups.buckets);
         }
-        let apart = combinations.as_deref_mut().map(|partition| {
-            let (buckets, keys) = (groups.buckets.as_slice(), Some(keys.as_slice()));
-            Apart { partition, buckets, keys, sets: None }
-        });
-        let states = self.merge_states(stored, &ranges, &all_ids, n, apart)?;
+        let Grouper { buckets, hashes, .. } = groups;
+        let mut new = New { ranges, ids, buckets, hashes, keys };
+        let mut rejects = Vec::new();
+        let states = loop {
+            let New { ranges, ids, buckets, hashes, keys } = &new;
+            // Stored states come first: they are older.
+            let mut all_ids: Vec<u32> = Vec::with_capacity(ids.len());
+            let mut stored: Vec<&[u8]> = Vec::new();
+            for (id, key) in keys.iter().enumerate() {
+                if let Some(state) = partition.get_hashed(buckets[id], hashes[id], key) {
+                    all_ids.push(id as u32);
+                    stored.push(state);
+                }
+            }
+            let stored = if stored.is_empty() { None } else { Some(decode(&stored, &self.state_types)?) };
+            all_ids.extend(ids);
+            let apart = combinations.as_deref_mut().map(|partition| {
+                let (buckets, keys) = (buckets.as_slice(), Some(keys.as_slice()));
+                Apart { partition, buckets, keys, sets: None }
+            });
+            let remembers = apart.is_some();
+            match self.merge_states(stored, ranges, &all_ids, keys.len(), apart) {
+                Ok(states) => break states,
+                // What DISTINCT has remembered by now would not be new any more.
+                Err(FunctionError::Groups(refused)) if !remembers => {
+                    rejects.extend(self.unmerged(buckets, keys, &refused)?);
+                    new = new.without(&refused);
+                    if new.keys.is_empty() {
+                        return Ok(Touched { rejects, ..Touched::default() });
+                    }
+                }
+                Err(e) => return Err(self.failed(e)),
+            }
+        };
+        let New { buckets, hashes, keys, .. } = new;
         let mut encoded = RowBuffer::new();
-        encode(&states, n, Form::Value, &mut encoded)?;
+        encode(&states, keys.len(), Form::Value, &mut encoded)?;
         for (id, key) in keys.iter().enumerate() {
-            partition.put_hashed(groups.buckets[id], groups.hashes[id], key, encoded.row(id));
+            partition.put_hashed(buckets[id], hashes[id], key, encoded.row(id));
         }
-        Ok(Touched { buckets: groups.buckets, keys, states, by_rows: true, all: false })
+        Ok(Touched { buckets, keys, states, by_rows: true, all: false, rejects })
     }
 
     /// Whether all rows are one group, which is in partition `p`: it is there before there are rows.
@@ -167,7 +234,8 @@ impl GroupAggregate {
                 states
             }
         };
-        Ok(Touched { buckets: vec![0], keys: vec![ALL_ROWS], states, by_rows: false, all: false })
+        let (buckets, keys) = (vec![0], vec![ALL_ROWS]);
+        Ok(Touched { buckets, keys, states, by_rows: false, all: false, rejects: Vec::new() })
     }
 
     /// The state of a group without rows.
@@ -192,7 +260,7 @@ impl GroupAggregate {
         ids: &[u32],
         n: usize,
         mut apart: Option<Apart<'_>>,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<Vec<ArrayRef>, FunctionError> {
         let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
         let of_stored = &ids[..ids.len() - new.iter().map(|(_, r)| r.len()).sum::<usize>()];
         let new_of = |c: usize| new.iter().map(move |(partial, r)| partial.states[c].slice(r.start, r.len()));
@@ -200,24 +268,23 @@ impl GroupAggregate {
             let pieces: Vec<&dyn Array> = pieces.iter().map(|a| a.as_ref()).collect();
             concat(&pieces).map_err(arrow_failed)
         };
-        let failed = |e| self.failed(e);
         let calls = self.aggregates.iter().zip(self.state_ranges()).zip(self.partial_ranges());
         for (number, ((call, (function, columns)), partial)) in calls.enumerate() {
             let stored_of = |c: usize| stored.iter().map(move |s| s[c].clone());
             let (Some(apart), Some(distinct)) = (apart.as_mut(), self.apart(call)) else {
                 let columns = columns.zip(partial).map(|(s, c)| together(stored_of(s).chain(new_of(c)).collect()));
                 let columns = columns.collect::<Result<_>>()?;
-                states.extend(merge_or_place(&*call.function, ids, n, columns).map_err(failed)?);
+                states.extend(merge_or_place(&*call.function, ids, n, columns)?);
                 continue;
             };
-            let moved = apart.moved(number, distinct, n).map_err(failed)?;
+            let moved = apart.moved(number, distinct, n)?;
             let of_moved = moved.iter().flat_map(|_| 0..n as u32);
             let of_lists: Vec<u32> = of_moved.chain(ids[of_stored.len()..].iter().copied()).collect();
             let lists = vec![together(moved.into_iter().chain(new_of(partial.start)).collect())?];
-            let lists = merge_or_place(distinct, &of_lists, n, lists).map_err(failed)?;
-            let New { groups, args } = apart.remember(number, &lists[0]).map_err(failed)?;
+            let lists = merge_or_place(distinct, &of_lists, n, lists)?;
+            let apart::New { groups, args } = apart.remember(number, &lists[0])?;
             if let Some(function) = function {
-                let fresh = distinct.states_of(&groups, n, &args).map_err(failed)?;
+                let fresh = distinct.states_of(&groups, n, &args)?;
                 let columns = columns.zip(fresh).map(|(s, c)| {
                     let kept = stored_of(s).map(|column| apart.kept(&column));
                     together(kept.chain([Ok(c)]).collect::<Result<_>>()?)
@@ -225,7 +292,7 @@ impl GroupAggregate {
                 let columns = columns.collect::<Result<_>>()?;
                 let kept_in = apart.kept_in().unwrap_or(of_stored);
                 let ids: Vec<u32> = kept_in.iter().copied().chain(0..n as u32).collect();
-                states.extend(merge_or_place(function, &ids, n, columns).map_err(failed)?);
+                states.extend(merge_or_place(function, &ids, n, columns)?);
             }
         }
         Ok(states)

@@ -14,7 +14,7 @@ use super::{AggregateFunction, GroupAggregate, OutputColumn, TimeKey, window_typ
 use crate::Result;
 use crate::format::UTC;
 use crate::operator::rows::arrow_failed;
-use crate::operator::{Reject, row_as_json};
+use crate::operator::{Reject, cut_reason, row_as_json};
 use crate::state::Partition;
 use crate::state::row::decode;
 
@@ -95,15 +95,7 @@ impl GroupAggregate {
         if keys.is_empty() {
             return Ok(Emitted::default());
         }
-        let keys_of = decode(keys, &self.key_types)?;
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        for column in &self.groups {
-            columns.push(match column {
-                OutputColumn::Key(k) => keys_of[*k].clone(),
-                OutputColumn::Time => self.time_column(times, ends)?,
-                OutputColumn::Start => stamps(times, 0),
-            });
-        }
+        let mut columns = self.group_columns(times, ends, keys)?;
         let mut refused: BTreeMap<usize, String> = BTreeMap::new();
         for (function, range) in self.finishing() {
             let finished = function.finish(&states[range]).map_err(|e| self.failed(e))?;
@@ -128,6 +120,30 @@ impl GroupAggregate {
         }
         let batch = batch(self.schema.clone(), columns, rows)?;
         Ok(Emitted { batches: if rows > 0 { vec![batch] } else { Vec::new() }, rejects })
+    }
+
+    /// The columns of what is grouped by.
+    fn group_columns(&self, times: &[i64], ends: Option<&[i64]>, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
+        let keys = decode(keys, &self.key_types)?;
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
+        for column in &self.groups {
+            columns.push(match column {
+                OutputColumn::Key(k) => keys[*k].clone(),
+                OutputColumn::Time => self.time_column(times, ends)?,
+                OutputColumn::Start => stamps(times, 0),
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The groups among these whose states cannot be merged, each shown by what it is grouped by.
+    pub(super) fn unmerged(&self, times: &[i64], keys: &[&[u8]], refused: &[(usize, String)]) -> Result<Vec<Reject>> {
+        let columns = self.group_columns(times, None, keys)?;
+        let reject = |(group, why): &(usize, String)| {
+            let why = format!("the group's rows of this epoch count nowhere: its states cannot be merged: {why}");
+            self.reject(&columns, *group, &cut_reason(why))
+        };
+        refused.iter().map(reject).collect()
     }
 
     /// What makes results of which columns of states.

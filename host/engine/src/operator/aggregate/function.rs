@@ -8,15 +8,17 @@ use arrow::datatypes::Fields;
 use serde_json::{Map, Value};
 
 use super::distinct::Distinct;
-use crate::Error;
 use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
+use crate::{Error, ErrorKind};
 
 /// Why a step failed.
 #[derive(Debug)]
 pub enum FunctionError {
     /// A plugin failed: on `partial`, some rows may be to blame.
     Plugin(millstream_plugin::PluginError),
+    /// A plugin cannot merge the states of these groups, each with why, ascending. It can merge the others'.
+    Groups(Vec<(usize, String)>),
     /// Anything else.
     Other(Error),
 }
@@ -26,6 +28,10 @@ impl FunctionError {
     pub fn into_error(self) -> Error {
         match self {
             Self::Plugin(e) => Error::from(e),
+            Self::Groups(groups) => {
+                let why = groups.into_iter().next().map_or_else(String::new, |(_, why)| why);
+                Error::new(ErrorKind::Plugin, format!("states of a group cannot be merged: {why}"))
+            }
             Self::Other(e) => e,
         }
     }
@@ -35,7 +41,7 @@ impl Blame for FunctionError {
     fn fault(&self) -> Fault {
         match self {
             Self::Plugin(e) => e.fault(),
-            Self::Other(_) => Fault::Caller,
+            Self::Groups(_) | Self::Other(_) => Fault::Caller,
         }
     }
 }

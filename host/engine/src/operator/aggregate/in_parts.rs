@@ -1,4 +1,4 @@
-//! Merging and finishing states in parts that a plugin can take.
+//! Merging, finishing and migrating states in parts that a plugin can take.
 //!
 //! A partition's states are as many as there are groups, and as large as the plugin makes them; one call has a memory, a
 //! time and a limit for what it returns. So states are handed over some at a time, cut by their number and their bytes,
@@ -6,8 +6,9 @@
 //! time, then on halves, and halves of halves, as with rows ([`crate::operator::isolate()`]).
 //!
 //! Merging is associative, so a group that is too large for one call is merged piece by piece, its states always in their
-//! order.
+//! order. A group of which two states cannot be merged alone is told from the others.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -54,18 +55,21 @@ fn twice<T, E: Blame>(mut call: impl FnMut(Attempt) -> Result<T, E>) -> Result<R
     unreachable!("the second attempt returns")
 }
 
-/// States to one state per group `0..n`, merged in their order; `groups` has the group of each. `call` merges some.
+/// States to one state per group `0..n`, merged in their order; `groups` has the group of each. `call` merges some. And the
+/// groups whose states cannot be merged, ascending, each with why; what stands in their places is anything. `says`: as for
+/// [`finish`].
 pub(super) fn merge<E: Blame + From<Error>>(
     groups: &[u32],
     n: usize,
     states: &[ArrayRef],
+    says: impl Fn(&E) -> (bool, String),
     mut call: impl FnMut(&[u32], usize, &[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
-) -> Result<Vec<ArrayRef>, E> {
+) -> Result<Results, E> {
     let sizes = Sizes::of_all(states);
     if groups.len() <= STATES_PER_CALL && sizes.of_range(0, groups.len()) <= BYTES_PER_CALL {
         match patiently(|| call(groups, n, states, Attempt::First)) {
             Err(e) if e.fault() == Fault::Rows => {}
-            done => return done,
+            done => return Ok((done?, Vec::new())),
         }
     }
     let mut order: Vec<u32> = (0..groups.len() as u32).collect();
@@ -79,13 +83,13 @@ pub(super) fn merge<E: Blame + From<Error>>(
         || (numbers().next(), numbers().last()) != (Some(0), (n as u32).checked_sub(1))
     {
         // A group without states has the state of nothing: only the plugin knows it.
-        return call(groups, n, states, Attempt::First);
+        return Ok((call(groups, n, states, Attempt::First)?, Vec::new()));
     }
-    let mut search = Search::new();
+    let mut merging = Merging { call, says, search: Search::new(), refused: BTreeMap::new() };
     while sorted.groups.len() > n {
-        sorted = once(sorted, &mut call, &mut search)?;
+        sorted = merging.once(sorted)?;
     }
-    Ok(sorted.states)
+    Ok((sorted.states, merging.refused.into_iter().map(|(group, why)| (group as usize, why)).collect()))
 }
 
 /// States in the order of their groups.
@@ -117,22 +121,13 @@ impl Sorted {
     }
 }
 
-/// Merges each group's states, of which there may be several afterwards if they are too many for one call, but fewer
-/// than before.
-fn once<E: Blame + From<Error>>(
-    all: Sorted,
-    call: &mut impl FnMut(&[u32], usize, &[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
-    search: &mut Search,
-) -> Result<Sorted, E> {
-    let sizes = Sizes::of_all(&all.states);
-    let mut merged = Pieces::default();
-    let mut from = 0;
-    while from < all.groups.len() {
-        let to = run_end(&all.groups, from, sizes.fitting(from, all.groups.len(), STATES_PER_CALL, BYTES_PER_CALL));
-        run(all.slice(from..to), call, search, &mut merged)?;
-        from = to;
-    }
-    Ok(merged.whole()?)
+/// What merges, and what was found out so far.
+struct Merging<C, S> {
+    call: C,
+    says: S,
+    search: Search,
+    /// Groups whose states cannot be merged, each with why.
+    refused: BTreeMap<u32, String>,
 }
 
 /// Where a run of about `fitting` states ends: with a group if it has more than one, and with at least two states of a
@@ -146,46 +141,73 @@ fn run_end(groups: &[u32], from: usize, fitting: usize) -> usize {
     if begins > from { begins } else { to.max(from + 2) }
 }
 
-/// One run, in halves if the plugin fails.
-fn run<E: Blame + From<Error>>(
-    part: Sorted,
-    call: &mut impl FnMut(&[u32], usize, &[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
-    search: &mut Search,
-    merged: &mut Pieces,
-) -> Result<(), E> {
-    // A state alone is merged.
-    if part.groups.len() == 1 {
-        merged.push(part);
-        return Ok(());
+impl<C, S> Merging<C, S> {
+    /// Merges each group's states, of which there may be several afterwards if they are too many for one call, but fewer
+    /// than before.
+    fn once<E: Blame + From<Error>>(&mut self, all: Sorted) -> Result<Sorted, E>
+    where
+        C: FnMut(&[u32], usize, &[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
+        S: Fn(&E) -> (bool, String),
+    {
+        let sizes = Sizes::of_all(&all.states);
+        let mut merged = Pieces::default();
+        let mut from = 0;
+        while from < all.groups.len() {
+            let to = run_end(&all.groups, from, sizes.fitting(from, all.groups.len(), STATES_PER_CALL, BYTES_PER_CALL));
+            self.run(all.slice(from..to), &mut merged)?;
+            from = to;
+        }
+        Ok(merged.whole()?)
     }
-    let (numbers, n) = part.numbered();
-    let failed = match twice(|attempt| call(&numbers, n, &part.states, attempt))? {
-        Ok(states) => {
-            let mut groups = part.groups;
-            groups.dedup();
-            merged.push(Sorted { groups, states });
+
+    /// One run, in halves if the plugin fails.
+    fn run<E: Blame + From<Error>>(&mut self, part: Sorted, merged: &mut Pieces) -> Result<(), E>
+    where
+        C: FnMut(&[u32], usize, &[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
+        S: Fn(&E) -> (bool, String),
+    {
+        // A state alone is merged; and of a group that cannot be, one state is as good as another.
+        if part.groups.len() == 1 || (part.has_one_group() && self.refused.contains_key(&part.groups[0])) {
+            merged.push(part.slice(0..1));
             return Ok(());
         }
-        Err(e) => e,
-    };
-    if search.is_over() || (part.has_one_group() && part.groups.len() == 2) {
-        return Err(failed);
+        let (numbers, n) = part.numbered();
+        let failed = match twice(|attempt| (self.call)(&numbers, n, &part.states, attempt))? {
+            Ok(states) => {
+                let mut groups = part.groups;
+                groups.dedup();
+                merged.push(Sorted { groups, states });
+                return Ok(());
+            }
+            Err(e) => e,
+        };
+        let (on_purpose, why) = (self.says)(&failed);
+        let is_to_blame = part.has_one_group() && part.groups.len() == 2;
+        self.search.failing += usize::from(is_to_blame && !on_purpose);
+        if !on_purpose && self.search.is_over() {
+            return Err(failed);
+        }
+        if is_to_blame {
+            self.refused.insert(part.groups[0], why);
+            merged.push(part.slice(0..1));
+            return Ok(());
+        }
+        let middle = part.groups.len() / 2;
+        if !part.has_one_group() {
+            // At the group's end that is next to the middle, before or behind it.
+            let group = part.groups[middle];
+            let (begins, ends) =
+                (part.groups.partition_point(|g| *g < group), part.groups.partition_point(|g| *g <= group));
+            let cut = if begins > 0 { begins } else { ends };
+            self.run(part.slice(0..cut), merged)?;
+            return self.run(part.slice(cut..part.groups.len()), merged);
+        }
+        // The halves of one group, and what comes of them.
+        let mut halves = Pieces::default();
+        self.run(part.slice(0..middle), &mut halves)?;
+        self.run(part.slice(middle..part.groups.len()), &mut halves)?;
+        self.run(halves.whole()?, merged)
     }
-    let middle = part.groups.len() / 2;
-    if !part.has_one_group() {
-        // At the group's end that is next to the middle, before or behind it.
-        let group = part.groups[middle];
-        let (begins, ends) =
-            (part.groups.partition_point(|g| *g < group), part.groups.partition_point(|g| *g <= group));
-        let cut = if begins > 0 { begins } else { ends };
-        run(part.slice(0..cut), call, search, merged)?;
-        return run(part.slice(cut..part.groups.len()), call, search, merged);
-    }
-    // The halves of one group, and what comes of them.
-    let mut halves = Pieces::default();
-    run(part.slice(0..middle), call, search, &mut halves)?;
-    run(part.slice(middle..part.groups.len()), call, search, &mut halves)?;
-    run(halves.whole()?, call, search, merged)
 }
 
 /// Merged states, one piece after the other.
@@ -221,6 +243,42 @@ fn taken(columns: &[ArrayRef], rows: Vec<u32>) -> Result<Vec<ArrayRef>, Error> {
 
 /// Results of states: the output columns, a row per state, and the states that have none, each with why.
 pub(super) type Results = (Vec<ArrayRef>, Vec<(usize, String)>);
+
+/// States to as many others; `call` brings some over. Where it cannot for one state alone, that is the error.
+pub(super) fn migrate<E: Blame + From<Error>>(
+    states: &[ArrayRef],
+    mut call: impl FnMut(&[ArrayRef], Attempt) -> Result<Vec<ArrayRef>, E>,
+) -> Result<Vec<ArrayRef>, E> {
+    let (n, sizes) = (states.first().map_or(0, |s| s.len()), Sizes::of_all(states));
+    let mut pieces: Vec<Vec<ArrayRef>> = Vec::new();
+    let mut from = 0;
+    while from < n || (n == 0 && pieces.is_empty()) {
+        let to = from + sizes.fitting(from, n, STATES_PER_CALL, BYTES_PER_CALL);
+        // A stack with the earlier half on top.
+        let mut open: Vec<Range<usize>> = std::iter::once(from..to).collect();
+        from = to;
+        while let Some(part) = open.pop() {
+            let some: Vec<ArrayRef> = states.iter().map(|column| column.slice(part.start, part.len())).collect();
+            match twice(|attempt| call(&some, attempt))? {
+                Ok(migrated) => pieces.push(migrated),
+                Err(e) if part.len() <= 1 => return Err(e),
+                Err(_) => {
+                    let middle = part.start + part.len() / 2;
+                    open.push(middle..part.end);
+                    open.push(part.start..middle);
+                }
+            }
+        }
+    }
+    if pieces.len() == 1 {
+        return Ok(pieces.swap_remove(0));
+    }
+    let columns = (0..pieces.first().map_or(0, Vec::len)).map(|c| {
+        let column: Vec<&dyn Array> = pieces.iter().map(|piece| piece[c].as_ref()).collect();
+        concat(&column).map_err(|e| E::from(arrow_failed(e)))
+    });
+    columns.collect()
+}
 
 /// States to rows of `output`; `call` finishes some. A state for which alone the plugin fails is among those without a
 /// result. `says` tells an error that the plugin returned on purpose: of these there may be any number.
@@ -275,133 +333,4 @@ pub(super) fn finish<E: Blame + From<Error>>(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{AsArray, StringArray};
-    use arrow::datatypes::{DataType, Field};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What a call may fail with.
-    #[derive(Debug)]
-    enum Why {
-        TooMuch,
-        Bad(String),
-        Ours(String),
-    }
-
-    impl Blame for Why {
-        fn fault(&self) -> Fault {
-            if matches!(self, Self::Ours(_)) { Fault::Caller } else { Fault::Rows }
-        }
-    }
-
-    impl From<Error> for Why {
-        fn from(e: Error) -> Self {
-            Self::Ours(e.message().to_owned())
-        }
-    }
-
-    fn texts(values: impl IntoIterator<Item = String>) -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(values))
-    }
-
-    fn read(column: &ArrayRef) -> Vec<String> {
-        column.as_string::<i32>().iter().map(|t| t.unwrap_or("(null)").to_owned()).collect()
-    }
-
-    /// Merging puts texts one behind the other: their order can be seen. A call takes so many states and bytes.
-    fn put_together(
-        groups: &[u32],
-        n: usize,
-        states: &[ArrayRef],
-        most: usize,
-        bytes: usize,
-    ) -> Result<Vec<ArrayRef>, Why> {
-        let given = read(&states[0]);
-        if given.len() > most.max(2) || (given.len() > 2 && given.iter().map(String::len).sum::<usize>() > bytes) {
-            return Err(Why::TooMuch);
-        }
-        let mut all = vec![String::new(); n];
-        groups.iter().zip(&given).for_each(|(g, t)| all[*g as usize] += t);
-        Ok(vec![texts(all)])
-    }
-
-    proptest! {
-        #[test]
-        fn merged_in_parts_is_merged_at_once(
-            given in prop::collection::vec((0u32..12, 0usize..40), 1..200),
-            most in 2usize..50,
-            bytes in 1usize..500,
-        ) {
-            // Groups without a gap, as they are everywhere.
-            let mut known: Vec<u32> = given.iter().map(|g| g.0).collect();
-            known.sort_unstable();
-            known.dedup();
-            let groups: Vec<u32> = given.iter().map(|g| known.binary_search(&g.0).unwrap() as u32).collect();
-            let states = texts(given.iter().enumerate().map(|(i, g)| format!("{i}{}", "x".repeat(g.1))));
-            let want = put_together(&groups, known.len(), std::slice::from_ref(&states), usize::MAX, usize::MAX).unwrap();
-            let merged = merge(&groups, known.len(), &[states], |g, n, s, _| put_together(g, n, s, most, bytes));
-            prop_assert_eq!(read(&merged.unwrap()[0]), read(&want[0]));
-        }
-
-        #[test]
-        fn each_state_that_cannot_be_finished_is_found(
-            bad in prop::collection::btree_set(0usize..300, 0..80),
-            n in 1usize..300,
-            most in 1usize..100,
-            on_purpose in any::<bool>(),
-        ) {
-            let states = texts((0..n).map(|i| if bad.contains(&i) { format!("bad {i}") } else { i.to_string() }));
-            let bad: Vec<usize> = bad.into_iter().filter(|b| *b < n).collect();
-            let output = Fields::from(vec![Field::new("out", DataType::Utf8, true)]);
-            let says = |e: &Why| match e {
-                Why::TooMuch => (on_purpose, "too much".to_owned()),
-                Why::Bad(text) | Why::Ours(text) => (on_purpose, text.clone()),
-            };
-            let finished = finish(&[states], &output, says, |states, _| {
-                let given = read(&states[0]);
-                match given.iter().find(|t| t.starts_with("bad")) {
-                    Some(text) => Err(Why::Bad(text.clone())),
-                    None if given.len() > most => Err(Why::TooMuch),
-                    None => Ok(vec![texts(given.iter().map(|t| format!("<{t}>")))]),
-                }
-            });
-            if bad.len() > MOST && !on_purpose {
-                prop_assert!(finished.is_err());
-            } else {
-                let (columns, refused) = finished.unwrap();
-                let reasons: Vec<(usize, String)> = bad.iter().map(|b| (*b, format!("bad {b}"))).collect();
-                prop_assert_eq!(&refused, &reasons);
-                let want = (0..n).map(|i| if bad.contains(&i) { "(null)".to_owned() } else { format!("<{i}>") });
-                prop_assert_eq!(read(&columns[0]), want.collect::<Vec<_>>());
-            }
-        }
-    }
-
-    #[test]
-    fn calls_keep_to_their_bytes() {
-        // 5,500 groups of 4 KB, each stored and once more new; and one of 30 MB in many pieces.
-        let groups: Vec<u32> = (0..5500).chain(0..5500).chain(std::iter::repeat_n(5500, 7500)).collect();
-        let states = texts(groups.iter().enumerate().map(|(i, _)| format!("{i:0>4096}")));
-        let mut largest = 0;
-        let merged = merge(&groups, 5501, std::slice::from_ref(&states), |g, n, s, attempt| -> Result<_, Why> {
-            assert_eq!(attempt, Attempt::First);
-            let bytes = read(&s[0]).iter().map(String::len).sum::<usize>();
-            // A group that has become large has two states in a call, however large they are.
-            if n > 1 || s[0].len() > 2 {
-                largest = largest.max(bytes);
-            }
-            // The later of two numbers is the merged state: states do not grow.
-            let given = read(&s[0]);
-            let mut all = vec![String::new(); n];
-            g.iter().zip(given).for_each(|(g, t)| all[*g as usize] = t);
-            Ok(vec![texts(all)])
-        });
-        assert!(largest <= BYTES_PER_CALL as usize, "{largest}");
-        let merged: Vec<usize> = read(&merged.unwrap()[0]).iter().map(|t| t.parse().unwrap()).collect();
-        assert_eq!(merged, (5500..11_000).chain([11_000 + 7499]).collect::<Vec<_>>());
-    }
-}
+mod tests;

@@ -70,7 +70,9 @@ impl AggregateFunction for PluginAggregate {
     }
 
     fn migrate(&self, version: u32, old: &Fields, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
-        self.bound.migrate(version, old, states).map_err(FunctionError::Plugin)
+        in_parts::migrate(states, |states, attempt| {
+            self.bound.migrate_with(version, old, states, options(attempt)).map_err(FunctionError::Plugin)
+        })
     }
 
     fn describe(&self) -> String {
@@ -113,20 +115,26 @@ impl AggregateFunction for PluginAggregate {
     }
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
-        in_parts::merge(groups, n, states, |groups, n, states, attempt| {
+        let (states, refused) = in_parts::merge(groups, n, states, says, |groups, n, states, attempt| {
             self.bound.merge_with(groups, n as u32, states, options(attempt)).map_err(FunctionError::Plugin)
-        })
+        })?;
+        if refused.is_empty() { Ok(states) } else { Err(FunctionError::Groups(refused)) }
     }
 
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
-        let says = |e: &FunctionError| match e {
-            FunctionError::Plugin(PluginError::Returned { message, .. }) => (true, message.clone()),
-            FunctionError::Plugin(e) => (false, e.to_string()),
-            FunctionError::Other(e) => (false, e.message().to_owned()),
-        };
         let (columns, refused) = in_parts::finish(states, self.bound.output(), says, |states, attempt| {
             self.bound.finish_with(states, options(attempt)).map_err(FunctionError::Plugin)
         })?;
         Ok(Finished { columns, refused })
+    }
+}
+
+/// Whether the plugin failed on purpose, and why.
+fn says(e: &FunctionError) -> (bool, String) {
+    match e {
+        FunctionError::Plugin(PluginError::Returned { message, .. }) => (true, message.clone()),
+        FunctionError::Plugin(e) => (false, e.to_string()),
+        FunctionError::Groups(groups) => (false, groups.first().map_or_else(String::new, |(_, why)| why.clone())),
+        FunctionError::Other(e) => (false, e.message().to_owned()),
     }
 }

@@ -161,7 +161,7 @@ impl GroupAggregate {
         });
         ids.extend(group_of_new);
         let states = if states.is_empty() { None } else { Some(decode(&states, &self.state_types)?) };
-        let states = self.merge_states(states, &pieces, &ids, merged.len(), apart)?;
+        let states = self.merge_states(states, &pieces, &ids, merged.len(), apart).map_err(|e| self.failed(e))?;
         let mut encoded = RowBuffer::new();
         encode(&states, merged.len(), Form::Value, &mut encoded)?;
 
@@ -197,7 +197,8 @@ impl GroupAggregate {
             timers.put_hashed(slot, groups.hashes[key as usize], keys[key as usize], &[]);
         }
         let keys = merged.iter().map(|m| keys[items[m.items.start].key as usize]).collect();
-        Ok(Touched { buckets: merged.iter().map(|m| m.start).collect(), keys, states, by_rows: true, all: false })
+        let buckets = merged.iter().map(|m| m.start).collect();
+        Ok(Touched { buckets, keys, states, by_rows: true, all: false, rejects: Vec::new() })
     }
 
     /// Which of `n` groups have combinations of DISTINCT among the partials' states in these ranges, whose groups are `ids`.
