@@ -52,8 +52,8 @@ Examples:
   millstream run job.toml --set source.logs.path=/data    change the job for this run
   millstream run job.toml --progress json 2> progress.jsonl
 
-Exit codes: 0 done, 1 failed, 2 the job or the command line must be mended,
-130 stopped at once.")]
+Exit codes: 0 done, also where nobody reads standard output any more (| head), 1 failed,
+2 the job or the command line must be mended, 130 stopped at once.")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
@@ -183,7 +183,9 @@ a job's plugins by itself: this is for giving a component away.
 
 Examples:
   millstream plugin build plugins/split-words
-  millstream plugin build plugins/split-words -o split-words.wasm")]
+  millstream plugin build plugins/split-words -o split-words.wasm
+
+Exit codes: 0 done, 1 failed, 2 the command line must be mended.")]
 pub(crate) struct BuildArgs {
     /// The project folder.
     #[arg(value_name = "DIR")]
@@ -197,7 +199,9 @@ pub(crate) struct BuildArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  millstream plugin inspect split-words.wasm")]
+  millstream plugin inspect split-words.wasm
+
+Exit codes: 0 done, 1 failed, 2 it is no plugin, or the command line must be mended.")]
 pub(crate) struct InspectArgs {
     /// The component, or a project folder, which is built first.
     #[arg(value_name = "FILE")]
@@ -211,6 +215,7 @@ pub(crate) enum GenerateCommand {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 The same options give the same rows, on any machine: those of a job's source with
 connector = \"generate\".
@@ -218,7 +223,9 @@ connector = \"generate\".
 Examples:
   millstream generate access-logs --out data
   millstream generate access-logs --out data --rows 1000000 --files 10 --format json
-  millstream generate access-logs --out data --seed 7 --max-delay \"10 minutes\"")]
+  millstream generate access-logs --out data --seed 7 --max-delay \"10 minutes\"
+
+Exit codes: 0 done, 1 failed, 2 the command line must be mended.")]
 pub(crate) struct AccessLogArgs {
     /// The folder to write to; it is made if it is not there.
     #[arg(long, value_name = "DIR")]

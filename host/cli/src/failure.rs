@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use millstream_engine::{Error, ErrorKind};
 
 use crate::defect::REPORT;
+use crate::excerpt::{CONTEXT, Excerpt};
 use crate::progress::terminal;
 
 /// Prints `error`; gives the exit code.
@@ -28,7 +29,8 @@ fn code(error: &Error) -> u8 {
 
 fn render(error: &Error, colour: bool, width: usize) -> String {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(2);
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(CONTEXT);
     let handler = if colour { handler } else { handler.without_syntax_highlighting() };
     let mut out = String::new();
     match handler.render_report(&mut out, &Diagnosis::new(error)) {
@@ -41,15 +43,12 @@ fn render(error: &Error, colour: bool, width: usize) -> String {
 #[derive(Debug)]
 struct Diagnosis<'a> {
     error: &'a Error,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
 }
 
 impl<'a> Diagnosis<'a> {
     fn new(error: &'a Error) -> Self {
-        let named = |place: &millstream_engine::error::Location| {
-            NamedSource::new(place.file.display().to_string(), place.text.to_string()).with_language("TOML")
-        };
-        Self { error, source: error.location().map(named) }
+        Self { error, source: error.location().map(Excerpt::of) }
     }
 }
 
@@ -80,8 +79,8 @@ impl Diagnostic for Diagnosis<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let place = self.error.location()?;
-        Some(Box::new(std::iter::once(LabeledSpan::underline(place.span.clone()))))
+        let excerpt = self.source.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::underline(excerpt.span.clone()))))
     }
 }
 
@@ -89,6 +88,7 @@ impl Diagnostic for Diagnosis<'_> {
 mod tests {
     use std::path::Path;
 
+    use millstream_engine::error::Location;
     use millstream_engine::job::Job;
 
     use super::*;
@@ -105,6 +105,20 @@ mod tests {
         assert!(shown.contains("help: did you mean `format`?"), "{shown}");
         assert!(!shown.contains('\x1b'), "no colours: {shown:?}");
         assert_eq!(code(&error), 2);
+    }
+
+    #[test]
+    fn a_place_is_told_in_characters_and_long_lines_are_cut() {
+        let schema = format!("schema = {{ \"größe €{}\" = \"utf8\", b = \"int65\" }}", "ü".repeat(300));
+        let text = format!("name = \"x\"\n\n\n\n{schema}\n");
+        let at = text.find("int65").unwrap();
+        let place = Location { file: "x.toml".into(), text: text.into(), span: at..at + 5 };
+        let error = Error::invalid("`int65` is not a type").at(place);
+        let shown = render(&error, false, 100);
+        let column = schema[..schema.find("int65").unwrap()].chars().count() + 1;
+        assert!(shown.contains(&format!("x.toml:5:{column}]")), "{shown}");
+        assert!(shown.contains("b = \"int65\" }") && shown.contains("─────"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() < 260), "{shown}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod answer;
 mod args;
 mod commands;
 mod defect;
+mod excerpt;
 mod failure;
 mod faults;
 mod progress;

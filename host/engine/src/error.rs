@@ -55,6 +55,22 @@ struct Inner {
 /// The engine's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What somebody can do whom the system has refused a file or folder; `otherwise` where its word says nothing better.
+pub(crate) fn remedy(error: &std::io::Error, otherwise: &'static str) -> &'static str {
+    use std::io::ErrorKind as Io;
+    match error.kind() {
+        Io::PermissionDenied => {
+            "the user that runs this lacks the right to it: give it that right, or name a file or folder to which it has one"
+        }
+        Io::ReadOnlyFilesystem => "what is mounted there can only be read: name a folder elsewhere",
+        Io::StorageFull | Io::QuotaExceeded => {
+            "there is no room left: make some, then start again; what was committed is kept"
+        }
+        Io::NotADirectory => "one of the folders in this path is a file: name another path",
+        _ => otherwise,
+    }
+}
+
 impl Error {
     /// An error of `kind`; `message` says what is wrong, in one line, with the names a user knows.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {

@@ -27,9 +27,17 @@ pub(crate) fn generate(command: &GenerateCommand) -> Result<()> {
 /// is running on the folder never sees half of one.
 fn access_logs(args: &AccessLogArgs) -> Result<()> {
     let logs = AccessLogs::new(&spec(args)?)?;
+    if args.out.exists() && !args.out.is_dir() {
+        return Err(Error::invalid(format!("--out: {} is no folder", args.out.display()))
+            .with_help("name a folder; it is made if it is not there"));
+    }
     let failed = |path: &Path| {
         let what = format!("cannot write {}", path.display());
-        move |error: io::Error| Error::new(ErrorKind::Unavailable, what).caused_by(error)
+        move |error: io::Error| {
+            Error::new(ErrorKind::Unavailable, what).caused_by(error).with_help(
+                "look at the disk's free space and the folder's rights; files that are complete already have their names",
+            )
+        }
     };
     fs::create_dir_all(&args.out).map_err(failed(&args.out))?;
     let mut written = 0;
@@ -60,6 +68,9 @@ fn spec(args: &AccessLogArgs) -> Result<GenerateSpec> {
                 .with_help("for example \"5 seconds\"")
         })
     };
+    if !(1e-6..=1e9).contains(&args.events_per_second) {
+        return Err(Error::invalid("--events-per-second must lie between 0.000001 and 1000000000"));
+    }
     let start = parse_instant(&args.start).ok_or_else(|| {
         Error::invalid(format!("--start: `{}` is not a point in time with its zone", args.start))
             .with_help("for example 2026-01-01T00:00:00Z")

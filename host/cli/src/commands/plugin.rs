@@ -12,6 +12,10 @@ use crate::text;
 
 /// Builds a project folder and writes its component.
 pub(crate) fn build(args: &BuildArgs) -> Result<()> {
+    if !args.folder.join("Cargo.toml").is_file() {
+        return Err(Error::invalid(format!("{} is no folder of a Rust project", args.folder.display()))
+            .with_help("name the folder in which the plugin's Cargo.toml is; `plugin inspect` takes .wasm files"));
+    }
     let runtime = runtime(|line| eprintln!("{line}"))?;
     // Loading it says whether it is an operator at all: better now than on the machine it is given to.
     let plugin = runtime.load_project(&args.folder)?;
@@ -33,11 +37,18 @@ fn default_output(folder: &Path) -> Result<PathBuf> {
     })?;
     let name =
         absolute.file_name().ok_or_else(|| Error::invalid("the project folder has no name").with_help("use -o"))?;
-    Ok(PathBuf::from(name).with_extension("wasm"))
+    // Not `with_extension`: the folder of `split-1.2` is not called `split-1`.
+    let mut name = name.to_owned();
+    name.push(".wasm");
+    Ok(PathBuf::from(name))
 }
 
 /// Shows what can be known of a component without running it.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
+    if !args.path.exists() {
+        return Err(Error::invalid(format!("{} does not exist", args.path.display()))
+            .with_help("name a .wasm file, or the folder of a plugin's project"));
+    }
     let plugin = runtime(|line| eprintln!("{line}"))?.load(&args.path)?;
     print(&describe(&args.path, plugin.describe()))
 }
@@ -94,6 +105,15 @@ mod tests {
              wasi:sockets/tcp@0.2.6  denied: a call of it ends the plugin's call\n"
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_component_is_named_after_its_whole_folder() {
+        let folder = std::env::temp_dir().join(format!("split-{}-1.2", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let name = default_output(&folder).unwrap();
+        std::fs::remove_dir(&folder).unwrap();
+        assert!(name.display().to_string().ends_with("-1.2.wasm"), "{}", name.display());
     }
 
     #[test]

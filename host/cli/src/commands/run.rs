@@ -9,6 +9,9 @@ use crate::args::RunArgs;
 use crate::progress::terminal::{Console, Terminal};
 use crate::{faults, progress, stop};
 
+/// A run that has not taken all its input says so, although it is no failure.
+const STOPPED_UNREAD: &str = "stopped: nobody reads standard output any more";
+
 /// Runs the job to its end, or until a signal asks it to stop.
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let job = Job::load(&args.job.file, &args.job.set)?;
@@ -37,7 +40,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             Ok(())
         }
         // Whoever read the tables (`| head`) has seen enough. What was not committed comes again in the next run.
-        Err(error) if sink::is_closed_pipe(&error) => Ok(()),
+        Err(error) if sink::is_closed_pipe(&error) => {
+            progress.message(STOPPED_UNREAD);
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }

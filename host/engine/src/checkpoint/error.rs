@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, remedy};
 use crate::state::StateError;
 
 /// What is wrong with a checkpoint, or with what is asked of it.
@@ -93,6 +93,9 @@ pub enum CheckpointError {
     Misuse(String),
 }
 
+/// What is said of a disk that fails in a way of its own.
+const LOOK_AFTER: &str = "look after the disk and start again: what was committed is kept";
+
 impl From<CheckpointError> for Error {
     fn from(e: CheckpointError) -> Self {
         use CheckpointError as C;
@@ -114,10 +117,8 @@ impl From<CheckpointError> for Error {
                 (ErrorKind::Conflict, help.to_string())
             }
             C::NotACheckpoint { .. } => (ErrorKind::Invalid, "name an empty folder as `checkpoint`".to_string()),
-            C::Storage { .. } | C::Poisoned { .. } => {
-                let help = "look after the disk and start again: what was committed is kept";
-                (ErrorKind::Unavailable, help.to_string())
-            }
+            C::Storage { source, .. } => (ErrorKind::Unavailable, remedy(source, LOOK_AFTER).to_string()),
+            C::Poisoned { .. } => (ErrorKind::Unavailable, LOOK_AFTER.to_string()),
             C::Damaged { instead: Some(epoch), .. } => {
                 let help = format!(
                     "restore the folder from a copy; or open it at epoch {epoch}, the last that is intact, if no sink \

@@ -27,7 +27,7 @@ pub use columns::FileColumns;
 pub use json::json_lines;
 pub use shown::SHOWN;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, remedy};
 use crate::job::FileFormat;
 
 /// Rows that are encoded at a time: large enough that a column's loop pays, small enough to stay in the cache.
@@ -138,6 +138,9 @@ impl From<::parquet::errors::ParquetError> for EncodeError {
     }
 }
 
+/// What is said of a disk that fails in a way of its own.
+pub(crate) const LOOK_AT: &str = "look at the disk's free space and the folder's rights, then start the job again";
+
 impl EncodeError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -154,7 +157,7 @@ impl EncodeError {
             Self::NoColumns => Some("select at least one column"),
             Self::Duplicate(_) => Some("give one of them another name: SELECT … AS other_name"),
             Self::Column { help, .. } => Some(help),
-            Self::Io(_) => Some("look at the disk's free space and the folder's rights, then start the job again"),
+            Self::Io(error) => Some(remedy(error, LOOK_AT)),
             _ => None,
         }
     }

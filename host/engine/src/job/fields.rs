@@ -34,7 +34,10 @@ impl<'a> Fields<'a> {
             Value::Table(entries) => Ok(Self { job, label, place: entry.key_span.clone(), entries }),
             other => Err(job
                 .error(entry.node.span.clone(), format!("`{}` must be a table, not {}", entry.key, other.kind()))
-                .with_help(format!("a table starts with its name in brackets: {label}"))),
+                .with_help(match label.contains(" of ") {
+                    true => format!("a table is written `{} = {{ key = value }}`", entry.key),
+                    false => format!("a table starts with its name in brackets: {label}"),
+                })),
         }
     }
 
@@ -105,7 +108,10 @@ impl<'a> Fields<'a> {
         if let (Some(text), Some(entry)) = (&found, self.get(key))
             && text.value.trim().is_empty()
         {
-            return Err(self.job.error(entry.node.span.clone(), format!("`{key}` is empty")));
+            return Err(self
+                .job
+                .error(entry.node.span.clone(), format!("`{key}` is empty"))
+                .with_help("give it a value, or leave the line out where it need not be there"));
         }
         Ok(found)
     }
@@ -267,7 +273,10 @@ pub(super) fn unknown_word<'c>(
     word: &Spanned<String>,
     choices: impl IntoIterator<Item = &'c str>,
 ) -> Error {
-    let what = if key == "on_error" { "value of `on_error`:".into() } else { key.replace('_', " ") };
+    let what = match key {
+        "on_error" | "surplus_fields" => format!("value of `{key}`:"),
+        key => key.replace('_', " "),
+    };
     job.error(word.span.clone(), format!("unknown {what} `{}`", word.value))
         .with_help(suggest::choices(&word.value, choices))
 }

@@ -59,7 +59,11 @@ impl Job {
         let text = std::fs::read(path).map_err(|error| unreadable(path, error))?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            Error::invalid(format!("{} is not a job file: byte {at} is not UTF-8", path.display()))
+            let help = match error.as_bytes() {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it begins as UTF-16 does: save it as UTF-8",
+                _ => "a job file is a text: save it as UTF-8, or name another file",
+            };
+            Error::invalid(format!("{} is not a job file: byte {at} is not UTF-8", path.display())).with_help(help)
         })?;
         let absolute = std::path::absolute(path).map_err(|error| unreadable(path, error))?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
@@ -198,7 +202,11 @@ fn trigger(root: &Fields<'_>) -> Result<Trigger> {
             .error(entry.node.span.clone(), format!("unknown trigger `{text}`"))
             .with_help(format!("an interval is written `trigger = {{ every = \"{text}\" }}`"))),
         Value::String { .. } => {
-            Ok(root.choice("trigger", &words)?.map_or(Trigger::Continuous, |trigger| trigger.value))
+            let words = root.choice("trigger", &words).map_err(|error| {
+                let help = format!("{}; or an interval: {{ every = \"1s\" }}", error.help().unwrap_or_default());
+                error.with_help(help)
+            });
+            Ok(words?.map_or(Trigger::Continuous, |trigger| trigger.value))
         }
         Value::Table(_) => {
             let fields = Fields::table(root.job, "trigger".into(), entry)?;

@@ -1,7 +1,7 @@
 //! "Did you mean …": the nearest of the names that would have been right.
 
 /// Longest list of names that a hint shows whole.
-const SHOWN: usize = 16;
+const SHOWN: usize = 24;
 
 /// A hint for `wrong`: the nearest of `names`, if one is near, and the list of them.
 pub(crate) fn choices<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::report::Observer;
 use crate::checkpoint::{Checkpoint, Forget, Options, Recovered};
+use crate::error::remedy;
 use crate::job::{Job, SinkConnector};
 use crate::plan::Plan;
 use crate::sink::{Folders, forget, republish};
@@ -41,7 +42,8 @@ impl CheckpointFolder {
 pub(super) fn is_there(storage: &dyn Storage) -> Result<bool> {
     storage.exists("checkpoint.json").map_err(|e| {
         let message = format!("the checkpoint {} cannot be looked at: {e}", storage.describe());
-        Error::new(ErrorKind::Unavailable, message).caused_by(e)
+        let help = remedy(&e, "look after the disk and start again");
+        Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(e)
     })
 }
 

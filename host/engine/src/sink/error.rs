@@ -5,8 +5,8 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::error::{Error, ErrorKind};
-use crate::format::encode::EncodeError;
+use crate::error::{Error, ErrorKind, remedy};
+use crate::format::encode::{EncodeError, LOOK_AT};
 
 /// Why a sink cannot go on. Paths are whole: folder and file.
 #[derive(Debug, Error)]
@@ -122,7 +122,8 @@ impl SinkError {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Refused { help, .. } => (*help).into(),
-            Self::Io { .. } => "look at the disk's free space and the folder's rights, then start the job again".into(),
+            Self::Io { source, .. } => remedy(source, LOOK_AT).into(),
+            Self::Console(source) => remedy(source, "see that standard output can be written").into(),
             Self::Sync { .. } => {
                 "look at the disk; then start the job again: it goes on from the last epoch that is known to be durable"
                     .into()
@@ -137,7 +138,7 @@ impl SinkError {
             ),
             Self::Lost { path, .. } => format!("put {path} back and start the job again"),
             Self::Damaged { .. } => "restore the file from a copy; look at the disk".into(),
-            Self::Encode(_) | Self::Console(_) | Self::Show(_) => return None,
+            Self::Encode(_) | Self::Show(_) => return None,
         })
     }
 }

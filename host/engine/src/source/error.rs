@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, remedy};
 
 /// A source that cannot be opened, looked at or read.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,12 @@ pub enum SourceError {
         path: String,
         /// What of it does not exist, where that is a folder above it.
         folder: Option<String>,
+    },
+    /// There is something at the path, and it is neither a file nor a folder.
+    #[error("`{path}` is no file: pipes and devices are not read")]
+    NoFile {
+        /// As the job file has it.
+        path: String,
     },
     /// A path is no valid glob.
     #[error("`{path}` is not a valid pattern: {reason}")]
@@ -86,8 +92,16 @@ impl From<SourceError> for Error {
                 Some(folder) => format!("there is no folder `{folder}`; paths are relative to the job file"),
                 None => "paths are relative to the job file; a folder or a pattern may be empty, a single file must exist".into(),
             }),
-            SourceError::BadPattern { .. } | SourceError::BadOption(_) => Error::invalid(message),
-            SourceError::Unreadable { error, .. } => Error::new(ErrorKind::Unavailable, message).caused_by(error),
+            SourceError::NoFile { .. } => Error::invalid(message)
+                .with_help("write what comes through it to files, and name these: they may have to be read twice"),
+            SourceError::BadPattern { .. } => Error::invalid(message).with_help(
+                "`[` begins a set of characters, such as `[0-9]`, and `**` stands alone between slashes; `[[]` is a bracket as it is",
+            ),
+            SourceError::BadOption(_) => Error::invalid(message),
+            SourceError::Unreadable { error, .. } => {
+                let help = remedy(&error, "see that it can be read, or let the source's path leave it out");
+                Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(error)
+            }
             SourceError::NameNotUtf8 { .. } => {
                 Error::new(ErrorKind::Data, message).with_help("rename it, or begin its name with `_` to have it ignored")
             }

@@ -168,9 +168,11 @@ fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Pat
             Some(table) => Table::find(table, name, base),
             None => {
                 let names = given.iter().map(|table| table.name.as_str());
+                let choices = suggest::choices(name, names);
+                let or = if choices.ends_with('?') { " Or" } else { "; or" };
                 Err(text
                     .error(range.clone(), format!("there is no table `{name}`"))
-                    .with_help(format!("{}; or say where it is: --source {name}=PATH", suggest::choices(name, names))))
+                    .with_help(format!("{choices}{or} say where it is: --source {name}=PATH")))
             }
         }
     };

@@ -63,7 +63,9 @@ impl Table {
         let Some(path) = given.path.to_str() else { return Err(refused("the path is not UTF-8".to_owned())) };
         let path = absolute_pattern(base, path);
         let files = files_of(&path).map_err(|e| {
-            let help = "give a file, a folder or a pattern; a relative path counts from the current folder";
+            // What a source says of a path that leads nowhere speaks of a job file.
+            let nowhere = "give a file, a folder or a pattern; a relative path counts from the current folder";
+            let help = e.help().filter(|help| !help.contains("job file")).unwrap_or(nowhere).to_owned();
             Error::new(e.kind(), e.message()).at(text.at(span.clone())).with_help(help)
         })?;
         if files.is_empty() {
@@ -132,7 +134,8 @@ impl Table {
                     let Some(header) = head.header() else { continue };
                     let names = csv_names(header, delimiter).ok_or_else(|| FormatError::Malformed {
                         file: name.clone(),
-                        reason: "line 1: the header is not valid CSV".into(),
+                        reason: "line 1: the header is not valid CSV: quotes stand around a whole name, or not at all"
+                            .into(),
                     })?;
                     headers.push((name, names));
                 }

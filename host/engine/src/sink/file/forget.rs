@@ -2,7 +2,7 @@
 //! folder taken.
 
 use super::name::PRIVATE;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, remedy};
 use crate::storage::Storage;
 
 /// Removes from the sink's folder the files that sinks of checkpoint `id` have published or written aside, and the claim
@@ -10,7 +10,8 @@ use crate::storage::Storage;
 pub fn forget(folder: &dyn Storage, id: &str) -> Result<()> {
     let failed = |e: std::io::Error| {
         let message = format!("{}: its old files cannot be removed: {e}", folder.describe());
-        Error::new(ErrorKind::Unavailable, message).caused_by(e)
+        let help = remedy(&e, "look after the disk and start again with --fresh");
+        Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(e)
     };
     for entry in folder.list("").map_err(failed)? {
         let ours = entry.name.starts_with("part-") || entry.name.starts_with("snapshot-");

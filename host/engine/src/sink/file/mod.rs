@@ -272,6 +272,14 @@ impl FileSink {
         self.close()
     }
 
+    /// A write that failed, with the folder in which it was tried.
+    fn placed(&self, error: EncodeError) -> SinkError {
+        match error {
+            EncodeError::Io(source) => SinkError::io("write to", &*self.outlet.folder)(source),
+            other => other.into(),
+        }
+    }
+
     /// The record of the epoch's file number `part`.
     fn record(&mut self, epoch: u64, part: usize, bytes: &HeldBytes, rows: u64) -> OutputRecord {
         let Outlet { names, folder, extension, file, .. } = &*self.outlet;
@@ -309,11 +317,11 @@ impl Sink for FileSink {
             self.waiting.push(batch.clone());
             return Ok(());
         }
-        Ok(self.take(batch)?)
+        Ok(self.take(batch).map_err(|e| self.placed(e))?)
     }
 
     fn finish(&mut self, epoch: u64) -> Result<Prepared> {
-        self.end_epoch(epoch)?;
+        self.end_epoch(epoch).map_err(|e| self.placed(e))?;
         let mut prepared = Prepared::default();
         let mut aside = Vec::new();
         for (part, (bytes, rows)) in std::mem::take(&mut self.full).into_iter().enumerate() {

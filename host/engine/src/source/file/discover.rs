@@ -52,7 +52,11 @@ impl Place {
         let whole = PathBuf::from(path);
         let kind = match fs::metadata(&whole) {
             Ok(meta) if meta.is_dir() => Kind::Folder { folder: whole, names: None, settled: None },
-            Ok(_) => Kind::File(whole),
+            Ok(meta) if meta.is_file() => Kind::File(whole),
+            Ok(_) => return Err(SourceError::NoFile { path: path.into() }),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(SourceError::Unreadable { path: path.into(), error });
+            }
             Err(_) if path.contains(['*', '?', '[']) => Self::pattern(path, &whole)?,
             Err(_) => {
                 let parent = whole.parent().filter(|p| !p.exists()).map(|p| p.display().to_string());

@@ -282,7 +282,8 @@ impl Source for FileSource {
 /// # Errors
 /// It leads nowhere, or cannot be looked at.
 pub fn files_of(path: &str) -> Result<Vec<PathBuf>> {
-    let names = Names { base: PathBuf::from("/") };
+    // Nothing is taken off the names: messages have them.
+    let names = Names { base: PathBuf::new() };
     let found = Place::new(path)?.all(&names)?;
     Ok(found.into_iter().map(|file| names.path(&file.path)).collect())
 }
