@@ -199,3 +199,38 @@ fn the_states_of_a_query_are_not_given_to_each_other() {
     write(&scratch, 1);
     super::refused(&scratch, &one, "x", "how many states its query keeps was changed");
 }
+
+#[test]
+fn the_sides_of_a_join_are_not_taken_for_each_other() {
+    let part = |name: &str, j: &str| sql(name, &format!("SELECT k, v, ts FROM rows WHERE j = '{j}'"), "");
+    let near = "p.k = q.k AND date_trunc('hour', p.ts) = date_trunc('hour', q.ts)";
+    let nodes = |x: &str, y: &str, from: &str| {
+        let join = format!("SELECT p.v AS x, q.v AS y FROM {from} ON {near}");
+        format!("{}{}{}", part(x, "x"), part(y, "y"), sql("pairs", &join, ""))
+    };
+    let filters = |from: &str| {
+        let with = ["p AS (SELECT * FROM rows WHERE j = 'x')", "q AS (SELECT * FROM rows WHERE j = 'y')"].join(", ");
+        sql("pairs", &format!("WITH {with} SELECT p.v AS x, q.v AS y FROM {from} ON {near}"), "")
+    };
+    let cases = [
+        (
+            nodes("l", "r", "l p JOIN r q"),
+            nodes("l", "r", "r q JOIN l p"),
+            nodes("left", "right", "left p JOIN right q"),
+        ),
+        (filters("p JOIN q"), filters("q JOIN p"), filters("p JOIN q")),
+    ];
+    for (job, swapped, renamed) in cases {
+        let scratch = Scratch::new();
+        assert_eq!(run_with(&scratch, 0, &job).0.rows("pairs"), [json!({"x": 1, "y": 2})]);
+        write(&scratch, 1);
+        super::refused(&scratch, &swapped, "pairs", "the sides of its join have changed places");
+        // A node may have another name.
+        let pairs: Vec<_> = run(&scratch, &renamed).0.unwrap().rows("pairs").iter().map(ToString::to_string).collect();
+        let mut expected = [(1, 12), (11, 2), (11, 12)].map(|(x, y)| json!({"x": x, "y": y}).to_string()).to_vec();
+        expected.sort();
+        let mut pairs = pairs;
+        pairs.sort();
+        assert_eq!(pairs, expected);
+    }
+}

@@ -163,6 +163,7 @@ fn the_form_of_a_fingerprint_stays_as_it_is() {
         "v": 1, "of": "join", "join": "inner",
         "left": side(json!([{"col": "k"}]), json!([column("k", "utf8"), column("v", "int64"), column("ts", "timestamp")])),
         "right": side(json!([{"col": "j"}]), json!([column("j", "utf8"), column("ts", "timestamp")])),
+        "sides": [{"nodes": ["rows"], "where": []}, {"nodes": ["rows"], "where": []}],
         "reach": {"least": 0, "most": 60_000_000, "window": null},
     });
     assert_eq!(join, told);

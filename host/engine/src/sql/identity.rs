@@ -162,6 +162,25 @@ impl Over<'_> {
     }
 }
 
+/// Which rows a query reads, for where nothing else tells its rows from another's: of which nodes, and which of theirs. Nodes
+/// may be renamed, and filters changed: it is compared with care ([`crate::operator::fingerprint::SIDES`]).
+pub(super) fn rows_told(plan: &LogicalPlan) -> Value {
+    let (mut nodes, mut filters) = (Vec::new(), Vec::new());
+    let mut plans = vec![plan];
+    while let Some(plan) = plans.pop() {
+        match plan {
+            LogicalPlan::TableScan(scan) => {
+                nodes.push(scan.table_name.table());
+                filters.extend(Over::Rows(plan).all(&scan.filters));
+            }
+            LogicalPlan::Filter(filter) => filters.push(Over::Rows(&filter.input).one(&filter.predicate)),
+            _ => {}
+        }
+        plans.extend(plan.inputs());
+    }
+    json!({ "nodes": nodes, "where": filters })
+}
+
 /// The columns of several queries as one: where they are all the same, it is that one.
 fn united(union: &Union, at: usize) -> Value {
     let mut all: Vec<Value> = Vec::new();

@@ -1,6 +1,7 @@
 //! An aggregation of the logical plan to the grouped aggregation over stored state.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Fields};
@@ -119,7 +120,7 @@ impl Lowering<'_> {
             // In whole seconds, where it is more than one.
             let least = (spec.size() - 1) / MOST_WINDOWS + 1;
             let least = if least > 1_000_000 { (least / 1_000_000 + 1) * 1_000_000 } else { least };
-            return Err(self.text.refuse_clause("window", message).with_help(format!(
+            return Err(self.text.refuse(self.text.find_call("window"), message).with_help(format!(
                 "use append mode, where windows share what they have in common, or a slide of at least {}",
                 in_words(least)
             )));
@@ -207,7 +208,14 @@ impl Lowering<'_> {
             let exact = ExactSum::new(what, values, result.data_type().clone(), shown, built_in.describe());
             exact.map(|exact| Arc::new(exact) as _)
         });
-        let mut function = exact.unwrap_or_else(|| Arc::new(built_in));
+        let mut function = match exact {
+            Some(exact) => exact,
+            None => {
+                let call = Some(self.text.find_call(&of));
+                built_in.begins().map_err(|e| self.text.error_at(e, call, &BTreeMap::new()))?;
+                Arc::new(built_in)
+            }
+        };
         if let Some(extreme) = Extreme::instead_of(&function, &of) {
             function = Arc::new(extreme);
         }

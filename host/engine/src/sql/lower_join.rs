@@ -16,7 +16,7 @@ use datafusion_functions::core::expr_fn::get_field;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_physical_expr::expressions::cast;
 
-use super::identity::Over;
+use super::identity::{Over, rows_told};
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
 use super::lower::{Lowering, is_plugin_call};
 use super::shown::shown_of;
@@ -195,7 +195,7 @@ impl Lowering<'_> {
             let time = time.map(|t| self.join_time(t, plan)).transpose()?;
             let from = Over::Rows(plan);
             let keys = self.expressions(&keys, plan.schema())?.told_as(from.all(&keys));
-            Ok(JoinInput { schema: rows.schema(), keys, time, told: from.columns() })
+            Ok(JoinInput { schema: rows.schema(), keys, time, told: from.columns(), from: rows_told(plan) })
         };
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = by.into_iter().unzip();
         // Without bounds on both sides nothing can be said of when rows come out.

@@ -57,11 +57,12 @@ impl Lowering<'_> {
             if windows.next().is_some() {
                 return Err(self
                     .text
-                    .refuse_clause(name, "a query groups by one window only")
+                    .refuse(self.text.find_call(name), "a query groups by one window only")
                     .with_help("group by the other one in a second query over the first"));
             }
-            let refused =
-                |e: String| self.text.refuse_clause(name, e).with_help(format!("write {name}(ts, '10 minutes')"));
+            let refused = |e: String| {
+                self.text.refuse(self.text.find_call(name), e).with_help(format!("write {name}(ts, '10 minutes')"))
+            };
             self.check_window_column(name, &args[0], times, mode)?;
             let time = self.time_expression(&args[0], input, As::Instant)?;
             let key = if name == SESSION_WINDOW {

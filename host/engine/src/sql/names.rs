@@ -11,11 +11,12 @@ use std::ops::ControlFlow;
 use datafusion_sql::sqlparser::ast::{
     AccessExpr, Cte, ExcludeSelectItem, Expr as Ast, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName,
     ObjectNamePart, OrderBy, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
-    TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions, visit_expressions,
 };
 
 use super::InputTable;
 use super::error::SqlText;
+use super::functions::BUILT_IN;
 use super::parse::normalised;
 use super::plugin::PluginFunction;
 use super::scope::{Known, Meant, meant};
@@ -139,7 +140,9 @@ impl Resolver<'_> {
         self.names(&mut select.selection, input)?;
         let mut after = Scope { ctes, outer, rows: &rows, aliases: &aliases, aliases_first: false };
         if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
-            self.names(by, after)?;
+            // Groups are not made of what is computed of groups: `count(*) AS userid … GROUP BY userid` means a column `userId`.
+            let of_rows = aliases_of_rows(&aliases, &select.projection);
+            self.names(by, Scope { aliases: &of_rows, ..after })?;
         }
         self.names(&mut select.having, after)?;
         self.names(&mut select.qualify, after)?;
@@ -446,6 +449,26 @@ impl VisitorMut for Names<'_, '_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Those of what SELECT names that it computes of single rows.
+fn aliases_of_rows(aliases: &[Known], items: &[SelectItem]) -> Vec<Known> {
+    let of_groups = |known: &Known| {
+        items.iter().any(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } => alias.value == known.name && has_aggregate(expr),
+            _ => false,
+        })
+    };
+    aliases.iter().filter(|known| !of_groups(known)).cloned().collect()
+}
+
+fn has_aggregate(expr: &Ast) -> bool {
+    let is_one = |name: &ObjectName| BUILT_IN.aggregates.contains_key(&name.to_string().to_lowercase());
+    let found = visit_expressions(expr, |e| match e {
+        Ast::Function(call) if is_one(&call.name) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The name that a column of SELECT without an alias has.

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, Tim
 use arrow::util::display::FormatOptions;
 
 use super::EncodeError;
-use crate::format::type_name;
+use crate::format::shown_type;
 use crate::job::FileFormat;
 
 /// A cast that would lose a value is an error, not a null.
@@ -154,7 +154,7 @@ impl Target {
     fn refuse(&self, data_type: &DataType, help: &'static str) -> EncodeError {
         EncodeError::Column {
             column: self.column.clone(),
-            data_type: type_name(data_type),
+            data_type: shown_type(data_type),
             format: super::extension(self.format),
             help,
         }

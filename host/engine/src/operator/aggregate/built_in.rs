@@ -39,6 +39,14 @@ impl BuiltIn {
         Ok(Self { expr, state_fields })
     }
 
+    /// What it does not take, a type or a constant: some say so only when they begin to compute.
+    pub fn begins(&self) -> Result<(), DataFusionError> {
+        match self.expr.groups_accumulator_supported() {
+            true => self.expr.create_groups_accumulator().map(drop),
+            false => self.expr.create_accumulator().map(drop),
+        }
+    }
+
     fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>, DataFusionError> {
         if self.expr.groups_accumulator_supported() {
             self.expr.create_groups_accumulator()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Fields};
 use serde_json::{Map, Value};
 
+use super::sides::{SIDES, changed_places};
 use super::{Fingerprint, VERSION};
 use crate::format::parse_type;
 
@@ -116,8 +117,16 @@ impl Fingerprint {
                 _ => changed.push(name.to_owned()),
             }
         }
+        if changed_places(stored.get(SIDES), self.0.get(SIDES)) {
+            changed.push("the sides of its join have changed places".to_owned());
+        }
+        let but_for_sides = |parts: &Map<String, Value>| {
+            let parts = parts.iter().filter(|(part, _)| *part != SIDES);
+            parts.map(|(part, value)| (part.clone(), value.clone())).collect::<Map<_, _>>()
+        };
         match changed.as_slice() {
             [] if !old.is_nothing() => Fit::After(old),
+            [] if but_for_sides(stored) == but_for_sides(&self.0) => Fit::AsItIs,
             [] => Fit::No(Misfit::new("its output mode or what it groups by was changed")),
             changed => Fit::No(Misfit::new(changed.join(", and "))),
         }

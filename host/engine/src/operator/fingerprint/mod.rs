@@ -10,11 +10,13 @@
 //! decided in `run`.
 
 mod fit;
+mod sides;
 mod values;
 
 use serde_json::{Map, Value, json};
 
 pub use fit::{Fit, Misfit, Old, OldStates};
+pub use sides::SIDES;
 pub use values::{config_digest, fields_told, literal_told, type_told};
 
 /// The version of the form: a text of another one is not compared.

@@ -28,7 +28,7 @@ use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
 use super::expression::Expressions;
-use super::fingerprint::{Fingerprint, Former, type_told};
+use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
 use super::{Effects, InWords, Partial, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -90,6 +90,8 @@ pub struct JoinInput {
     pub time: Option<Expressions>,
     /// What each of the columns is, for the fingerprint.
     pub told: Vec<Value>,
+    /// Which nodes' rows these are, and which of them: what tells the sides apart where their columns are the same.
+    pub from: Value,
 }
 
 /// The parts of a [`StreamJoin`].
@@ -249,6 +251,7 @@ impl Stateful for StreamJoin {
             .with("join", kind.name())
             .with("left", side(left))
             .with("right", side(right))
+            .with(SIDES, json!([left.from, right.from]))
             .with("reach", reach_told(reach));
         match condition {
             Some(condition) => fingerprint.with("where", condition.told()),

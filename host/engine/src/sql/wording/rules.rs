@@ -18,7 +18,7 @@ const fn rule(says: &'static str, message: &'static str, help: &'static str) -> 
 const CAST_ONE: &str = "CAST one of them to the type of the other";
 
 /// Those that have more to say come first.
-const RULES: [Rule; 54] = [
+const RULES: [Rule; 60] = [
     rule(
         "Cannot infer common argument type for comparison operation {}",
         "there is no `{0}`: these types cannot be compared",
@@ -168,7 +168,7 @@ const RULES: [Rule; 54] = [
         "name a field that the source declares for the struct",
     ),
     rule(
-        "Cannot access field at argument 1: type {} is not a struct",
+        "Cannot access field at argument 1: type {} is not a ",
         "{0} has no fields",
         "read JSON in a text with json_get_str(column, 'key'), and elements of a list with list[1]",
     ),
@@ -199,6 +199,28 @@ const RULES: [Rule; 54] = [
         "unnest takes a list or a struct",
         "string_to_array(text, ',') makes a list of a text",
     ),
+    rule(
+        "Support for '{}' for data type {} is not implemented",
+        "there is no `{0}` of {1}",
+        "CAST its argument to a type that it takes, VARCHAR or BIGINT",
+    ),
+    rule(
+        "Percentile value must be between 0.0 and 1.0 inclusive, {} is invalid",
+        "a percentile is a number from 0 to 1, and this is {0}",
+        "the 99th percentile is 0.99",
+    ),
+    rule(
+        "Percentile value for '{}' must be a literal",
+        "which percentile is meant must be a constant",
+        "write a number from 0 to 1, 0.99 for example",
+    ),
+    rule(
+        "Nth value indices are 1 based",
+        "there is no value 0: values count from 1",
+        "write 1 for the first one, -1 for the last one",
+    ),
+    rule("SUM not supported for {}", "there is no `sum` of {0}", SUM_OF),
+    rule("AVG not supported for {}", "there is no `avg` of {0}", SUM_OF),
     rule("unnest() does not support null", "unnest takes a list or a struct, and this is null", ""),
     rule(
         "unnest on struct can only be applied at the root level",
@@ -207,6 +229,7 @@ const RULES: [Rule; 54] = [
     ),
 ];
 
+const SUM_OF: &str = "name a column of numbers; rows are counted with count(*)";
 const UNLIKE: &str = "the queries of a UNION must give as many columns as each other";
 const LIKE_IT: &str = "write the same columns in the same order, NULL AS name where one is missing";
 
@@ -280,5 +303,8 @@ mod tests {
         let said =
             reword("Cannot infer common argument type for comparison operation Timestamp(ns) > Boolean").unwrap();
         assert_eq!(said.message, "there is no `timestamp > boolean`: these types cannot be compared");
+        let said =
+            reword("Cannot access field at argument 1: type List(Int64) is not a Struct, a Map, or Null").unwrap();
+        assert_eq!(said.message, "list<int64> has no fields");
     }
 }
