@@ -14,6 +14,7 @@
 //! | `joins` | joins of streams where a golden job cannot say it |
 //! | `layers` | that the engine's modules use lower layers only |
 //! | `model` | what windows mean, as a slow program |
+//! | `over` | window functions of queries that are asked once, beside answers worked out by hand and a slow model |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
 //! | `plugins` | plugins in jobs, as nodes and inside SQL |
 //! | `processing_time` | the trigger's grid, idle inputs, rows from the future, on a clock of the test's own |
@@ -54,6 +55,8 @@ mod joins;
 mod layers;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod over;
 #[cfg(test)]
 mod owner;
 #[cfg(test)]

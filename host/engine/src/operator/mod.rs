@@ -18,6 +18,7 @@ mod floats;
 mod grouping;
 mod isolate;
 pub mod join;
+pub mod over;
 mod plugin;
 mod readable;
 mod relational;

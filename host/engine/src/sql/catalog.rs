@@ -20,6 +20,7 @@ use super::bin::recognise_bins;
 use super::functions::{BUILT_IN, Functions};
 use super::lower_subquery::{in_words, refuse_places};
 use super::normal_constants::normal_constants;
+use super::over_functions;
 use super::plugin::PluginFunction;
 use super::plugin_constants::{AggregateConstants, Constants};
 use crate::format::{parse_type, timestamp};
@@ -109,8 +110,8 @@ impl ContextProvider for Catalog {
         self.aggregates.get(name).cloned()
     }
 
-    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
-        None
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        over_functions::function(name)
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -134,7 +135,7 @@ impl ContextProvider for Catalog {
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
+        over_functions::names().map(str::to_owned).collect()
     }
 }
 

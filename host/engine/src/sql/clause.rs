@@ -63,7 +63,6 @@ pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<(
 /// The refusal of a plan node that there is no operator for, in a query that is asked once.
 pub(super) fn refuse_node_once(text: &SqlText, plan: &LogicalPlan) -> Error {
     let (clause, what, help) = match plan {
-        LogicalPlan::Window(_) => ("OVER", OVER_ONCE.0, OVER_ONCE.1),
         LogicalPlan::Distinct(_) => (
             "DISTINCT",
             "DISTINCT ON is not supported",
@@ -80,12 +79,6 @@ pub(super) fn refuse_node_once(text: &SqlText, plan: &LogicalPlan) -> Error {
     };
     text.refuse_clause(clause, what).with_help(help)
 }
-
-/// What is said of window functions where rows do end.
-pub(super) const OVER_ONCE: (&str, &str) = (
-    "window functions, with OVER, are not supported",
-    "aggregate in a sub-query, and join with it: FROM t JOIN (SELECT k, max(x) AS x FROM t GROUP BY k) m ON t.k = m.k",
-);
 
 /// The refusal of a plan node that has no streaming operator.
 pub(super) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {

@@ -69,6 +69,7 @@ impl<'a> Lowering<'a> {
                 self.filtered(input, vec![filter.predicate.clone()], filter.input.schema())
             }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Window(window) => self.over(window),
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input),

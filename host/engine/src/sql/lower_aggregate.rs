@@ -164,7 +164,7 @@ impl Lowering<'_> {
         Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, step })
     }
 
-    fn aggregate_call(&self, expr: &Expr, input: &LogicalPlan) -> Result<AggregateCall> {
+    pub(super) fn aggregate_call(&self, expr: &Expr, input: &LogicalPlan) -> Result<AggregateCall> {
         let (schema, asked) = (input.schema().as_ref(), expr);
         let failed = |e| self.text.error(e);
         self.refuse_windows(std::slice::from_ref(expr))?;

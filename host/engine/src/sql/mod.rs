@@ -29,12 +29,16 @@ mod lower_aggregate;
 mod lower_distinct;
 mod lower_join;
 mod lower_order;
+mod lower_over;
 mod lower_several;
 mod lower_static;
 mod lower_subquery;
 mod lower_time;
 mod names;
 mod normal_constants;
+mod over;
+mod over_frames;
+mod over_functions;
 mod parse;
 mod plugin;
 mod plugin_constants;
@@ -238,15 +242,14 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
             (false, _) => return Err(lower_subquery::refuse_set(text, &operator.to_string())),
         }
     }
-    if context.asked_once && parsed.over {
-        let (message, help) = clause::OVER_ONCE;
-        return Err(text.refuse_clause("OVER", message).with_help(help));
-    }
     let mut provider = catalog::Catalog::new(context.tables, context.plugins);
     let is_function = |name: &str| provider.has_function(name);
     let mut statement = parsed.statement;
     spelling::respell(&mut statement, &is_function);
     syntax::refuse(text, &statement, context.asked_once)?;
+    if context.asked_once {
+        over::rewrite(text, &mut statement)?;
+    }
     names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
     plugin_constants::bind_maps(&mut statement, &mut provider, context.plugins);
 
@@ -277,6 +280,9 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         }
     };
     join_keys::refuse_mismatched(text, &logical)?;
+    if context.asked_once {
+        lower_over::refuse_distances(text, &logical)?;
+    }
     let logical = catalog::analyze(logical).map_err(refused)?;
     let logical = constants::check(logical).map_err(refused)?.map_err(|mistake| {
         let same = |part: &Statement| {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::{
-    Expr, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, Visit, Visitor,
+    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, Visit, Visitor,
 };
 
 use super::dialect::statements;
@@ -27,8 +27,6 @@ pub struct Parsed {
     pub calls: Vec<TableCall>,
     /// Whether it asks for all columns of something, whatever they are: `*`.
     pub all_columns: bool,
-    /// Whether a function is called with `OVER`.
-    pub(super) over: bool,
     /// `INTERSECT` or `EXCEPT`, and whether rows are counted (`ALL`).
     pub(super) sets: Option<(SetOperator, bool)>,
 }
@@ -74,7 +72,7 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
     }
     let read = read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
-    Ok(Parsed { statement, tables, calls, all_columns: names.all_columns, over: names.over, sets: names.set_operator })
+    Ok(Parsed { statement, tables, calls, all_columns: names.all_columns, sets: names.set_operator })
 }
 
 /// Names of relations read, and of those that `WITH` makes.
@@ -84,7 +82,6 @@ struct Names {
     with: BTreeSet<String>,
     recursive: bool,
     all_columns: bool,
-    over: bool,
     set_operator: Option<(SetOperator, bool)>,
     /// A clause that the planner would pass over without a word.
     unknown: Option<&'static str>,
@@ -148,11 +145,6 @@ impl Visitor for Names {
             TableFactor::Derived { sample, .. } => self.refuse([(sample.is_some(), "TABLESAMPLE")]),
             _ => {}
         }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        self.over |= matches!(expr, Expr::Function(function) if function.over.is_some());
         ControlFlow::Continue(())
     }
 

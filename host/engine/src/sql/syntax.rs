@@ -12,6 +12,7 @@ use datafusion_sql::sqlparser::tokenizer::Span;
 
 use super::error::SqlText;
 use super::functions::BUILT_IN;
+use super::over_functions::is_placed;
 use super::parse::normalised;
 use crate::{Error, Result};
 
@@ -76,10 +77,19 @@ impl Syntax<'_> {
     }
 
     fn function(&mut self, f: &Function) -> ControlFlow<()> {
-        if f.over.is_some() {
+        if f.over.is_some() && !self.asked_once {
             let at = self.text.find("OVER");
             let message = "OVER needs all rows of its partition, and a stream's rows never end";
             return self.at(at, message, "group by window(…) instead");
+        }
+        if let [ObjectNamePart::Identifier(name)] = f.name.0.as_slice()
+            && let (None, true) = (&f.over, self.asked_once)
+            && is_placed(&normalised(name))
+            && !BUILT_IN.has(&normalised(name))
+        {
+            let message = format!("`{}` is computed over rows in an order, and OVER says which", name.value);
+            let help = format!("write {}(…) OVER (ORDER BY …)", name.value);
+            return self.span(name.span, message, &help);
         }
         if f.name.0.len() > 1 {
             let message = format!("there is no function `{}`: functions have no dots in their names", f.name);
@@ -206,7 +216,7 @@ impl Visitor for Syntax<'_> {
         let clauses = [
             (select.top.is_some(), "TOP", "write LIMIT n at the end"),
             (
-                select.qualify.is_some(),
+                select.qualify.is_some() && !self.asked_once,
                 "QUALIFY",
                 "it goes with OVER, which a stream cannot do: group by window(…) instead",
             ),
@@ -222,7 +232,7 @@ impl Visitor for Syntax<'_> {
             ),
             (!select.sort_by.is_empty(), "SORT BY", "leave it out: rows of a stream are in no order"),
             (
-                !select.named_window.is_empty(),
+                !select.named_window.is_empty() && !self.asked_once,
                 "WINDOW",
                 "it goes with OVER, which a stream cannot do: group by window(…) instead",
             ),

@@ -88,6 +88,8 @@ fn rewrite_select(text: &SqlText, select: &mut Select, order_by: &mut impl Visit
     let mut meanings = Meanings { name, call, inside: 0, unknown: None, other: None };
     let _ = select.projection.visit(&mut meanings);
     let _ = select.having.visit(&mut meanings);
+    let _ = select.qualify.visit(&mut meanings);
+    let _ = select.named_window.visit(&mut meanings);
     let _ = order_by.visit(&mut meanings);
     let by_place = |e: &Ast| matches!(e, Ast::Value(_));
     if let Some(other) = meanings.other

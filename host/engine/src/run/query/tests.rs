@@ -105,6 +105,8 @@ fn where_parts_end_does_not_show() {
         "SELECT count(*) AS n FROM t WHERE g NOT IN (SELECT g FROM u)",
         "SELECT count(*) AS n FROM t WHERE v > (SELECT avg(v) FROM t)",
         "SELECT g FROM t UNION SELECT g FROM u",
+        "SELECT max(s) AS s, sum(r * id % 7) AS r FROM (SELECT id, sum(v) OVER (PARTITION BY g ORDER BY at ROWS 9 PRECEDING) AS s, rank() OVER (ORDER BY v) AS r FROM t) x",
+        "SELECT g, max(n) AS n FROM (SELECT g, row_number() OVER (PARTITION BY g ORDER BY v) AS n FROM t) x GROUP BY g",
     ] {
         let (one, several) = (asked(LIMITS, folder, sql), asked(small, folder, sql));
         assert!(!one.starts_with("Error"), "{sql}: {one}");
