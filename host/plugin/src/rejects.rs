@@ -5,6 +5,9 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::contract;
 
+/// The reason where a plugin gave none.
+const REASON_NONE: &str = "the plugin rejected the row without a reason";
+
 /// The most bytes of one reason that are kept.
 pub const REASON_BYTES: usize = 4 << 10;
 /// The most bytes of reasons that are kept per call.
@@ -46,7 +49,10 @@ pub(crate) fn check(given: Vec<contract::Reject>, rows: usize, offset: u32) -> R
             return Err(format!("reject {index}: row {row} comes after row {}; rejected rows ascend", next - 1));
         }
         next = row + 1;
-        let mut reason = cut(reject.reason, REASON_BYTES);
+        let mut reason = match reject.reason.is_empty() {
+            true => REASON_NONE.to_owned(),
+            false => cut(reject.reason, REASON_BYTES),
+        };
         if reason.len() > room {
             room = 0;
             reason = REASON_DROPPED.to_owned();

@@ -2,7 +2,11 @@
 
 /// Endings of files that hold other bytes than text, and what they are called. Reading one as text would give rows of
 /// rubbish.
-const UNREAD: [(&str, &str); 19] = [
+const UNREAD: [(&str, &str); 23] = [
+    ("gzip", "gzip"),
+    ("bgz", "gzip"),
+    ("bgzf", "gzip"),
+    ("lz", "lzip"),
     ("zst", "zstd"),
     ("zstd", "zstd"),
     ("bz2", "bzip2"),
@@ -38,6 +42,21 @@ pub fn unread_packing(name: &str) -> Option<&'static str> {
     UNREAD.iter().find(|(ending, _)| last.eq_ignore_ascii_case(ending)).map(|(_, packing)| *packing)
 }
 
+/// What these first bytes of a file are packed with, by the signs that such files begin with. No text begins so.
+pub fn packing_of(bytes: &[u8]) -> Option<&'static str> {
+    const SIGNS: [(&[u8], &str); 6] = [
+        (b"\x1F\x8B\x08", "gzip"),
+        (b"\x28\xB5\x2F\xFD", "zstd"),
+        (b"\xFD7zXZ\0", "xz"),
+        (b"\x04\x22\x4D\x18", "lz4"),
+        (b"PK\x03\x04", "zip"),
+        (b"7z\xBC\xAF\x27\x1C", "7-Zip"),
+    ];
+    let bzip2 = bytes.starts_with(b"BZh") && bytes.get(4..10) == Some(b"1AY&SY");
+    let sign = SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)).map(|(_, packing)| *packing);
+    sign.or(bzip2.then_some("bzip2"))
+}
+
 fn ending(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once('.').filter(|(before, ending)| !before.is_empty() && !ending.contains('/'))
 }
@@ -47,13 +66,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_file_begins_with_tells_its_packing() {
+        for (bytes, packing) in [
+            (&b"\x1F\x8B\x08\0"[..], Some("gzip")),
+            (b"\x28\xB5\x2F\xFD.", Some("zstd")),
+            (b"BZh91AY&SY.", Some("bzip2")),
+            (b"BZh9,name\n1,2\n", None),
+            (b"PK,name\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(packing_of(bytes), packing);
+        }
+    }
+
+    #[test]
     fn endings_count_whatever_their_case() {
         for name in ["a.gz", "a.csv.GZ", "in/b.Gz", "x.jsonl.gZ"] {
             assert!(is_gzip(name) && unread_packing(name).is_none(), "{name}");
         }
-        for (name, packing) in
-            [("a.csv.zst", "zstd"), ("b.BZ2", "bzip2"), ("c.tar.gz", "tar"), ("d.TGZ", "tar"), ("e.log.Z", "compress")]
-        {
+        for (name, packing) in [
+            ("a.csv.zst", "zstd"),
+            ("b.BZ2", "bzip2"),
+            ("c.tar.gz", "tar"),
+            ("d.TGZ", "tar"),
+            ("d.json.gzip", "gzip"),
+            ("e.log.Z", "compress"),
+        ] {
             assert_eq!(unread_packing(name), Some(packing), "{name}");
         }
         for name in ["gz", "a.csv", "a.gzip.csv", "a.zip/b", "a.zip/b.csv", "part-0.snappy.parquet", "a.gz.csv", ".gz"]

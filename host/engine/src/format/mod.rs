@@ -20,10 +20,10 @@ mod words;
 
 pub use cast::{cast, rounded_down};
 pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
-pub use compression::{is_gzip, unread_packing};
+pub use compression::{is_gzip, packing_of, unread_packing};
 pub use decode::{CsvDialect, CsvLayout, ParquetFile, RowGroup, csv_decoder, csv_names, decoder};
 pub use error::FormatError;
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};
-pub(crate) use words::{shown_type, with_our_types};
+pub(crate) use words::{shown_type, shown_value, with_our_types};

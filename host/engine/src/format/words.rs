@@ -2,8 +2,12 @@
 
 use std::str::FromStr;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::cast::cast;
+use super::chunk::SHOWN_BYTES;
 use super::types::type_name;
 
 /// A type as a user knows it. One that a job file cannot declare has a name too.
@@ -32,6 +36,16 @@ pub(crate) fn shown_type(data_type: &DataType) -> String {
         T::Union(..) => "union".into(),
         other => type_name(other),
     }
+}
+
+/// A value for a person to read; a long one is cut. A time or date that no calendar has is shown as the number it is.
+pub(crate) fn shown_value(column: &ArrayRef, row: usize) -> String {
+    let options = FormatOptions::new().with_null("null");
+    let text = |column: &ArrayRef| ArrayFormatter::try_new(column, &options).ok()?.value(row).try_to_string().ok();
+    let number = || text(&cast(column, &DataType::Int64).ok()?);
+    let mut text = text(column).or_else(number).unwrap_or_else(|| "a value in it".into());
+    text.truncate(text.floor_char_boundary(SHOWN_BYTES / 16));
+    text
 }
 
 /// Beginnings of types as Arrow and DataFusion write them, and as a user knows them where they are no whole type.
@@ -117,7 +131,8 @@ fn type_at(text: &str) -> Option<(usize, String)> {
     if text[word..].starts_with('_') {
         return None;
     }
-    let (_, name) = NAMES.iter().find(|(theirs, _)| *theirs == &text[..word])?;
+    let called = text[..word].strip_suffix("Array").unwrap_or(&text[..word]);
+    let (_, name) = NAMES.iter().find(|(theirs, _)| *theirs == called)?;
     let whole = word + brackets(&text[word..]);
     match DataType::from_str(&text[..whole]) {
         Ok(data_type) => Some((whole, shown_type(&data_type))),
@@ -160,6 +175,7 @@ mod tests {
             ("from `Utf8` to 'Int64' is Int64", "from `Utf8` to 'Int64' is int64"),
             ("Decimal128(10, 2) and Interval(MonthDayNano)", "decimal(10, 2) and interval"),
             ("it's Utf8", "it's utf8"),
+            ("Int8Array overflow", "int8 overflow"),
         ] {
             assert_eq!(with_our_types(text), said);
         }

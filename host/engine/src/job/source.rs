@@ -150,8 +150,11 @@ fn max_record(fields: &Fields<'_>, format: FileFormat) -> Result<u64> {
 }
 
 /// A folder, glob or file as an absolute path. What stands before a relative glob is taken as it is, also when it
-/// holds characters that mean something in a glob.
+/// holds characters that mean something in a glob. `data/**` means the files in it, at any depth.
 pub(crate) fn absolute_pattern(base: &Path, path: &str) -> String {
+    if path == "**" || path.ends_with("/**") {
+        return absolute_pattern(base, &format!("{path}/*"));
+    }
     let is_pattern = path.contains(['*', '?', '[']);
     if is_pattern && Path::new(path).is_relative() {
         let base = glob::Pattern::escape(&base.to_string_lossy());

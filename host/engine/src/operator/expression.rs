@@ -347,6 +347,13 @@ fn why(error: &DataFusionError) -> String {
     {
         return format!("the pattern is none: {}", what.trim().trim_end_matches(['"', ')']));
     }
+    let too_far = ["Cannot cast timezone to different timezone", "date arithmetic overflow", "to temporal for "];
+    if too_far.iter().any(|said| text.contains(said)) {
+        return "the time lies too far from today".to_owned();
+    }
+    if text.contains("converting from i64 to i32") {
+        return "it is no date".to_owned();
+    }
     let text = text.split("\nThis issue was likely").next().unwrap_or(text);
     let line = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
     with_our_types(&line)

@@ -4,6 +4,9 @@
 //! it fails again, it is tried on halves, and halves of halves, until the rows are found that fail alone. More than
 //! [`MOST`] of them in one chunk, or more than [`BUDGET`] of searching, and it is the plugin that is broken, not the data.
 //!
+//! While a loop is looked for, parts get less time, so one row on which a plugin loops is found quickly. A row that had
+//! less than the limit says is called once more with all of it: a row that is only slow is not taken for one that loops.
+//!
 //! Only a failure of the plugin's own code is looked for in the rows. Where the host has no room for an instance, or
 //! cannot start one, the same call is made again after a while; if that does not help, the job stops.
 
@@ -16,6 +19,9 @@ pub const MOST: usize = 32;
 
 /// Longest search in one chunk. A plugin that loops on every row is stopped by this, not after 32 rows of it.
 pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// Longest time that rows of one chunk, each by itself, may take to show that they need more than the limit.
+pub const ALONE: Duration = Duration::from_secs(6);
 
 /// Waits before a call is made again that the host could not make. Instances that others use come back within
 /// milliseconds; memory may take longer.
@@ -42,6 +48,11 @@ pub enum Fault {
 pub trait Blame {
     /// Whose doing it is.
     fn fault(&self) -> Fault;
+
+    /// Whether the call took longer than it may: with more time it might have gone through.
+    fn is_timeout(&self) -> bool {
+        false
+    }
 }
 
 /// How a call is to be made.
@@ -53,8 +64,8 @@ pub enum Attempt {
     Patient,
     /// On a part of the rows, in search of those that fail.
     Search {
-        /// The whole is this many times the part: the part gets as much less time, or finding one row on which a
-        /// plugin loops would take the time limit once per halving.
+        /// How much less time it gets. Where a call took too long, the whole is this many times the part, or finding
+        /// one row on which a plugin loops would take the time limit once per halving; else 1.
         of_whole: u32,
     },
 }
@@ -96,23 +107,32 @@ pub fn isolate<T, E: Blame>(
         return Ok((Vec::new(), vec![(0, whole)]));
     }
     let began = Instant::now();
+    let mut alone = Duration::ZERO;
+    let mut hurry = whole.is_timeout();
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let middle = rows / 2;
     // A stack with the earlier half on top: parts come out in order.
     let mut open = vec![middle..rows, 0..middle];
     while let Some(part) = open.pop() {
-        let of_whole = u32::try_from(rows / part.len()).unwrap_or(u32::MAX);
-        match call(part.clone(), Attempt::Search { of_whole }) {
+        let of_whole = if hurry { u32::try_from(rows / part.len()).unwrap_or(u32::MAX) } else { 1 };
+        let mut done = call(part.clone(), Attempt::Search { of_whole });
+        if part.len() == 1 && of_whole > 1 && matches!(&done, Err(e) if e.is_timeout()) {
+            let began = Instant::now();
+            done = call(part.clone(), Attempt::First);
+            alone += began.elapsed();
+        }
+        match done {
             Ok(done) => good.push((part, done)),
             Err(e) if e.fault() != Fault::Rows => return Err(e),
             Err(e) if part.len() == 1 => {
                 bad.push((part.start, e));
-                if bad.len() > MOST {
+                if bad.len() > MOST || alone > ALONE {
                     return Err(whole);
                 }
             }
             Err(e) => {
-                if began.elapsed() > BUDGET {
+                hurry |= e.is_timeout();
+                if began.elapsed().saturating_sub(alone) > BUDGET {
                     return Err(e);
                 }
                 let middle = part.start + part.len() / 2;
@@ -163,6 +183,47 @@ mod tests {
                 prop_assert!(good.windows(2).all(|w| w[0].0.end <= w[1].0.start));
             }
         }
+    }
+
+    /// A call on these rows took longer than it may.
+    #[derive(Debug, PartialEq)]
+    struct Slow(Range<usize>);
+
+    impl Blame for Slow {
+        fn fault(&self) -> Fault {
+            Fault::Rows
+        }
+
+        fn is_timeout(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_slow_row_beside_one_that_loops_has_the_whole_time_limit_before_it_is_blamed() {
+        // Row 7 loops; each other row takes 30 of the 500 ms that a call may take.
+        let limit = |attempt| match attempt {
+            Attempt::First => 500,
+            Attempt::Patient => 5000,
+            Attempt::Search { of_whole } => (500 / of_whole).max(20),
+        };
+        let (good, bad) = isolate(50, |part, attempt| {
+            let takes = if part.contains(&7) { u32::MAX } else { 30 * part.len() as u32 };
+            if takes > limit(attempt) { Err(Slow(part)) } else { Ok(part.len()) }
+        })
+        .unwrap();
+        assert_eq!(bad, [(7, Slow(7..8))]);
+        assert_eq!(good.iter().map(|g| g.1).sum::<usize>(), 49);
+    }
+
+    #[test]
+    fn parts_have_all_the_time_where_time_is_not_what_was_lacking() {
+        let mut hurried = false;
+        let found = isolate(64, |part, attempt| {
+            hurried |= matches!(attempt, Attempt::Search { of_whole } if of_whole > 1);
+            if part.len() > 4 { Err(Row(0)) } else { Ok(part.len()) }
+        });
+        assert!(found.unwrap().1.is_empty() && !hurried);
     }
 
     #[test]

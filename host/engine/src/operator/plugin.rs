@@ -12,7 +12,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use millstream_plugin::{
-    BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection,
+    BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection, TrapKind,
 };
 
 use super::isolate::{Attempt, Blame, Fault, isolate};
@@ -61,6 +61,10 @@ impl Blame for PluginError {
             Self::NoRoom(_) | Self::Engine(_) | Self::NotStarted(_) => Fault::Host,
             _ => Fault::Caller,
         }
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::Trap(trap) if trap.kind == TrapKind::TimeLimit)
     }
 }
 
@@ -169,6 +173,10 @@ impl Blame for Failed {
             Self::Plugin(e) => e.fault(),
             Self::Room(_) => Fault::Caller,
         }
+    }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::Plugin(e) if e.is_timeout())
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
-use arrow::compute::{SortColumn, SortOptions, cast, filter, lexsort_to_indices};
+use arrow::compute::{SortColumn, SortOptions, filter, lexsort_to_indices};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::expression::{Expressions, RejectedRow};
 use super::rows::arrow_failed;
 use super::{Effects, Rows, Transform};
-use crate::format::rounded_down;
+use crate::format::{cast, shown_type, shown_value};
 use crate::{Error, Result};
 
 /// A batch of `columns`, which may be none.
@@ -89,15 +89,41 @@ impl Transform for Project {
             arrays.iter().map(|a| filter(a, &keep).map_err(arrow_failed)).collect::<Result<_>>()?
         };
         let rows = rows.without(&gone)?;
-        let arrays = arrays.into_iter().zip(self.schema.fields()).map(|(a, f)| conform(a, f.data_type()));
-        let batch = batch_of(&self.schema, arrays.collect::<Result<_>>()?, rows.len())?;
-        Ok(rows.with_batch(batch))
+        // An expression may give a dictionary or another unit where the plan says the plain type.
+        conform(&self.node, rows, arrays, &self.schema, effects)
     }
 }
 
-/// An expression may give a dictionary or another unit where the plan says the plain type.
-fn conform(array: ArrayRef, to: &arrow::datatypes::DataType) -> Result<ArrayRef> {
-    if array.data_type() == to { Ok(array) } else { cast(&rounded_down(&array, to), to).map_err(arrow_failed) }
+/// `rows` with `columns` as `schema` has them. A row with a value that its column cannot hold goes to the dead letters.
+fn conform(
+    node: &Arc<str>,
+    rows: Rows,
+    columns: Vec<ArrayRef>,
+    schema: &SchemaRef,
+    effects: &mut Effects,
+) -> Result<Rows> {
+    let all = columns.iter().zip(schema.fields()).map(|(a, f)| cast(a, f.data_type()));
+    if let Ok(all) = all.collect::<std::result::Result<Vec<_>, _>>() {
+        let batch = batch_of(schema, all, rows.len())?;
+        return Ok(rows.with_batch(batch));
+    }
+    let misfit = |row: usize| {
+        let mut each = columns.iter().zip(schema.fields());
+        each.find_map(|(column, field)| {
+            let value = column.slice(row, 1);
+            cast(&value, field.data_type()).err()?;
+            let (name, to) = (field.name(), shown_type(field.data_type()));
+            Some(format!("column `{name}`: {} does not fit {to}", shown_value(&value, 0)))
+        })
+    };
+    let misfits = (0..rows.len()).filter_map(|row| Some(RejectedRow { row: row as u32, reason: misfit(row)? }));
+    let gone = note_rejected(node, &rows, misfits.collect(), effects);
+    let keep: BooleanArray = (0..rows.len() as u32).map(|row| Some(gone.binary_search(&row).is_err())).collect();
+    let kept = columns.iter().zip(schema.fields()).map(|(a, f)| cast(&filter(a, &keep)?, f.data_type()));
+    let kept = kept.collect::<std::result::Result<Vec<_>, _>>().map_err(arrow_failed)?;
+    let rows = rows.without(&gone)?;
+    let batch = batch_of(schema, kept, rows.len())?;
+    Ok(rows.with_batch(batch))
 }
 
 /// Picks columns by position.
@@ -125,22 +151,21 @@ impl Transform for Select {
 /// Casts columns to a node's declared schema, position by position.
 #[derive(Debug)]
 pub struct Normalise {
+    node: Arc<str>,
     schema: SchemaRef,
 }
 
 impl Normalise {
     /// To `schema`.
-    pub fn new(schema: SchemaRef) -> Self {
-        Self { schema }
+    pub fn new(node: Arc<str>, schema: SchemaRef) -> Self {
+        Self { node, schema }
     }
 }
 
 impl Transform for Normalise {
-    fn apply(&self, rows: Rows, _: &mut Effects) -> Result<Rows> {
-        let columns = rows.batch.columns().iter().zip(self.schema.fields());
-        let columns = columns.map(|(a, f)| conform(a.clone(), f.data_type())).collect::<Result<_>>()?;
-        let batch = batch_of(&self.schema, columns, rows.len())?;
-        Ok(rows.with_batch(batch))
+    fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+        let columns = rows.batch.columns().to_vec();
+        conform(&self.node, rows, columns, &self.schema, effects)
     }
 }
 

@@ -265,7 +265,7 @@ impl Planner<'_> {
         let (relation, normal) = if same_types {
             (relation, schema)
         } else {
-            let normalise = Arc::new(Normalise::new(normal.clone()));
+            let normalise = Arc::new(Normalise::new(name.clone(), normal.clone()));
             (PlannedNode::then(relation, normalise, normal.clone(), Step::default()), normal)
         };
         let schema = normal;

@@ -65,6 +65,20 @@ pub enum SourceError {
         /// What it is packed with.
         packing: &'static str,
     },
+    /// A file is packed, and its name does not say so.
+    #[error("{path}: it is packed with {packing}, though its name does not say so")]
+    PackedInside {
+        /// Its path.
+        path: String,
+        /// What it is packed with.
+        packing: &'static str,
+    },
+    /// A file's text is UTF-16.
+    #[error("{path}: its text is UTF-16, and UTF-8 is read")]
+    Utf16 {
+        /// Its path.
+        path: String,
+    },
     /// A compressed file is damaged.
     #[error("{path}: not a complete gzip file: {error}")]
     Gzip {
@@ -113,6 +127,12 @@ impl From<SourceError> for Error {
             SourceError::Packed { .. } => Error::new(ErrorKind::Data, message).with_help(
                 "unpack it, or pack it with gzip (.gz); a pattern such as \"data/*.csv\" leaves out what is no input",
             ),
+            SourceError::PackedInside { packing, .. } => Error::new(ErrorKind::Data, message).with_help(match packing {
+                "gzip" => "let its name end with .gz (with .gz.gz it would be packed twice: unpack it once)",
+                _ => "unpack it, or pack it with gzip (.gz)",
+            }),
+            SourceError::Utf16 { path } => Error::new(ErrorKind::Data, message)
+                .with_help(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > new")),
             SourceError::Gzip { error, .. } => Error::new(ErrorKind::Data, message)
                 .caused_by(error)
                 .with_help("write compressed files under another name and rename them when they are complete"),

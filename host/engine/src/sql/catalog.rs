@@ -17,6 +17,7 @@ use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 use super::InputTable;
 use super::averages::averages_of_integers;
 use super::bin::recognise_bins;
+use super::dates::dates_beside_times;
 use super::functions::{BUILT_IN, Functions};
 use super::lower_subquery::{in_words, refuse_places};
 use super::normal_constants::normal_constants;
@@ -198,6 +199,7 @@ pub(super) fn logical_plan(catalog: &Catalog, statement: Statement) -> Result<Lo
 
 /// Types coerced.
 pub(super) fn analyze(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = dates_beside_times(plan)?;
     Analyzer::new().execute_and_check(plan, &analysis(), |_, _| {})
 }
 

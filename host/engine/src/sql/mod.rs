@@ -10,6 +10,7 @@ mod catalog;
 mod clause;
 mod conditions;
 mod constants;
+mod dates;
 mod depth;
 mod dialect;
 mod error;

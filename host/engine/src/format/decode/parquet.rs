@@ -117,7 +117,10 @@ impl ParquetFile {
     }
 
     fn malformed(&self, reason: impl std::fmt::Display) -> FormatError {
-        FormatError::Malformed { file: self.name.clone(), reason: format!("damaged: {}", plain(&reason.to_string())) }
+        let reason = reason.to_string();
+        let reason = plain(&reason);
+        let damaged = if reason.ends_with("is not read; snappy, gzip, zstd and lz4 are") { "" } else { "damaged: " };
+        FormatError::Malformed { file: self.name.clone(), reason: format!("{damaged}{reason}") }
     }
 }
 
@@ -125,6 +128,13 @@ impl ParquetFile {
 fn plain(error: &str) -> &str {
     const KINDS: [&str; 6] =
         ["Parquet error: ", "Parquet argument error: ", "External error: ", "External: ", "Arrow: ", "EOF: "];
+    // A file that is as it should be, with what we do not read.
+    if error.contains("encrypted") {
+        return "it is encrypted, and such files are not read";
+    }
+    if error.contains("Disabled feature at compile time: brotli") {
+        return "its columns are packed with brotli, which is not read; snappy, gzip, zstd and lz4 are";
+    }
     let mut rest = error;
     while let Some(shorter) = KINDS.iter().find_map(|kind| rest.strip_prefix(kind)) {
         rest = shorter;

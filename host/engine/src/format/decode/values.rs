@@ -34,11 +34,11 @@ pub(super) fn integer<T: TryFrom<i128>>(text: &str) -> Option<T> {
 }
 
 /// A JSON number, a CSV field that Rust reads as a float (`nan` and `inf` included), or one of the strings that
-/// Spark takes for a number in JSON.
+/// Spark takes for a number in JSON. A number beyond the range of floats is none, and not infinity.
 pub(super) fn float64(cell: Cell<'_>) -> Option<f64> {
     match cell {
-        Cell::Number(text) => text.parse().ok(),
-        Cell::Field(raw) => raw.text.parse().ok(),
+        Cell::Number(text) => text.parse().ok().filter(|value: &f64| value.is_finite()),
+        Cell::Field(raw) => raw.text.parse().ok().filter(|value: &f64| value.is_finite() || is_word(raw.text)),
         Cell::String(raw) => match raw.text {
             "NaN" => Some(f64::NAN),
             "+INF" | "INF" | "+Infinity" | "Infinity" => Some(f64::INFINITY),
@@ -49,11 +49,16 @@ pub(super) fn float64(cell: Cell<'_>) -> Option<f64> {
     }
 }
 
+/// Whether a float is written in letters.
+fn is_word(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 /// As [`float64`]; parsed as 32 bits from the start, since rounding twice gives another number.
 pub(super) fn float32(cell: Cell<'_>) -> Option<f32> {
     match cell {
-        Cell::Number(text) => text.parse().ok(),
-        Cell::Field(raw) => raw.text.parse().ok(),
+        Cell::Number(text) => text.parse().ok().filter(|value: &f32| value.is_finite()),
+        Cell::Field(raw) => raw.text.parse().ok().filter(|value: &f32| value.is_finite() || is_word(raw.text)),
         other => float64(other).map(|value| value as f32),
     }
 }
@@ -215,14 +220,21 @@ pub(super) fn far_off(cell: Cell<'_>) -> Option<String> {
     if YEARS.contains(&((seconds * 1e6) as i64)) {
         return None;
     }
-    // The mean length of a year in the Gregorian calendar.
-    let year = |seconds: f64| 1970.0 + (seconds / 31_556_952.0).floor();
     let units = [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)];
-    let meant = units.iter().find(|(_, unit)| (1971.0..2262.0).contains(&year(seconds / unit)));
+    let meant = units.iter().find(|(_, unit)| (1971..2262).contains(&year(seconds / unit)));
     Some(match meant {
-        Some((unit, _)) => format!(" seconds since 1970 are in the year {:.0}: are these {unit}?", year(seconds)),
+        Some((unit, _)) => format!(" seconds since 1970 are in the year {}: are these {unit}?", year(seconds)),
         None => far.to_owned(),
     })
+}
+
+/// The year of an instant: Howard Hinnant's `civil_from_days`, where years begin in March.
+fn year(seconds: f64) -> i64 {
+    let days = (seconds / 86_400.0).floor() as i64 + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let years = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * years + years / 4 - years / 100);
+    era * 400 + years + i64::from(day_of_year >= 306)
 }
 
 /// A decimal number with an optional exponent, cut after some digits behind the point.

@@ -129,6 +129,9 @@ impl Target {
                 self.nested(from)?;
                 DataType::Struct(fields.iter().map(|f| self.child(f, f.name())).collect::<Result<_, _>>()?)
             }
+            DataType::Map(..) => {
+                return Err(self.refuse(from, "take it apart: name['key'], map_keys(name), map_values(name)"));
+            }
             _ => {
                 return Err(self.refuse(from, "cast it to a number, a timestamp or a string, or leave it out"));
             }

@@ -3,13 +3,13 @@
 use std::fmt::{Debug, Write};
 
 use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray};
-use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Field, Float16Type, Float32Type, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, ArrayFormatterFactory, DisplayIndex, FormatOptions, FormatResult};
 
 use super::text;
 
-/// Writes floats in tables as files have them: `NaN`, `Infinity`, `-Infinity`.
+/// Writes floats and dates in tables as files have them: `NaN`, `Infinity`, `-Infinity`, and dates of any year.
 pub const SHOWN: &dyn ArrayFormatterFactory = &Shown;
 
 #[derive(Debug)]
@@ -27,9 +27,26 @@ impl ArrayFormatterFactory for Shown {
             DataType::Float64 => Box::new(Floats { array: array.as_primitive::<Float64Type>(), null }),
             DataType::Float32 => Box::new(Floats { array: array.as_primitive::<Float32Type>(), null }),
             DataType::Float16 => Box::new(Floats { array: array.as_primitive::<Float16Type>(), null }),
+            DataType::Date32 => Box::new(Dates { array: array.as_primitive::<Date32Type>(), null }),
             _ => return Ok(None),
         };
         Ok(Some(ArrayFormatter::new(cells, options.safe())))
+    }
+}
+
+struct Dates<'f> {
+    array: &'f PrimitiveArray<Date32Type>,
+    null: &'f str,
+}
+
+impl DisplayIndex for Dates<'_> {
+    fn write(&self, row: usize, out: &mut dyn Write) -> FormatResult {
+        if self.array.is_null(row) {
+            return Ok(out.write_str(self.null)?);
+        }
+        let mut text = Vec::new();
+        text::date(&mut text, self.array.value(row).into());
+        Ok(out.write_str(&String::from_utf8_lossy(&text))?)
     }
 }
 

@@ -135,6 +135,14 @@ fn no_rows_give_a_readable_file() {
 }
 
 #[test]
+fn dates_of_any_year_are_written_as_dates() {
+    let days = arrow::array::Date32Array::from(vec![Some(i32::MIN), Some(0), None, Some(i32::MAX)]);
+    let batch = RecordBatch::try_from_iter([("d", Arc::new(days) as ArrayRef)]).unwrap();
+    let written = "{\"d\":\"-5877641-06-23\"}\n{\"d\":\"1970-01-01\"}\n{}\n{\"d\":\"+5881580-07-11\"}\n";
+    assert_eq!(text(FileFormat::Json, &batch), written);
+}
+
+#[test]
 fn what_a_format_cannot_hold_is_refused_by_name() {
     let schema = |t: DataType| -> SchemaRef { Arc::new(Schema::new(vec![Field::new("c", t, true)])) };
     let nested = DataType::Struct(vec![Field::new("start", DataType::Date32, true)].into());

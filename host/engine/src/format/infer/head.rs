@@ -6,6 +6,9 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::format::decode::CsvDialect;
+use crate::format::packing_of;
+
 /// Bytes that are looked at; a header may be longer.
 const BYTES: usize = 64 << 10;
 
@@ -21,6 +24,10 @@ pub struct Head(Vec<u8>);
 pub enum Unreadable {
     /// Its text is UTF-16.
     Utf16,
+    /// Its lines end with a carriage return alone.
+    LoneReturns,
+    /// It is packed, with this, which its name does not say or which is not read.
+    Packed(&'static str),
     /// It is one JSON list.
     JsonList,
     /// Its JSON objects stand on several lines each.
@@ -61,9 +68,24 @@ impl Head {
         Some((line.strip_suffix(b"\r").unwrap_or(line), end.is_some()))
     }
 
-    /// The first line that is not blank, if it is UTF-8.
-    pub fn header(&self) -> Option<&str> {
-        self.first_line().and_then(|(line, _)| std::str::from_utf8(line).ok())
+    /// The first record of a CSV file that is not blank, if it is UTF-8.
+    pub fn header(&self, dialect: CsvDialect) -> Option<&str> {
+        let (line, _) = self.first_line()?;
+        let text = self.text();
+        let start = line.as_ptr().addr() - text.as_ptr().addr();
+        let (end, _) = dialect.record(text, start);
+        std::str::from_utf8(&text[start..end]).ok()
+    }
+
+    /// Whether its lines end with a carriage return alone, as those of old Macs.
+    pub fn has_lone_returns(&self) -> bool {
+        let text = self.text().trim_ascii();
+        text.contains(&b'\r') && !text.contains(&b'\n')
+    }
+
+    /// What it is packed with, whatever its name says.
+    pub fn packing(&self) -> Option<&'static str> {
+        packing_of(&self.0)
     }
 
     /// Whether it is UTF-16: its byte order mark says so, or every other byte is zero.

@@ -4,7 +4,8 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::type_name;
+use crate::format::{CsvDialect, type_name};
+use crate::job::{CsvReading, FileSourceSpec};
 
 fn of_json(lines: &[&str]) -> Vec<(String, String)> {
     let mut columns = Members::default();
@@ -111,9 +112,16 @@ fn a_files_beginning_says_how_it_is_not_read() {
     assert_eq!(head(b"{\n  \"a\": 1\n}\n").json_trouble(), Some(Unreadable::JsonOverLines));
     assert_eq!(head(b"{\"a\": 1}\n{\"a\": 2}\n").json_trouble(), None);
     assert_eq!(head(b"{\"a\": 1,\n{\"a\": 2}\n").json_trouble(), None, "one bad row is a bad row");
-    assert_eq!(head(b"\xEF\xBB\xBF\n\r\nid,v\r\n1,2\r\n").header(), Some("id,v"));
+    let dialect = |multiline| {
+        CsvDialect::new(b',', CsvReading { multiline, ..CsvReading::default() }, FileSourceSpec::MAX_RECORD)
+    };
+    assert_eq!(head(b"\xEF\xBB\xBF\n\r\nid,v\r\n1,2\r\n").header(dialect(false)), Some("id,v"));
+    let broken = b"\n\"id\nof it\",v\n1,2\n";
+    assert_eq!(head(broken).header(dialect(true)), Some("\"id\nof it\",v"));
+    assert_eq!(head(broken).header(dialect(false)), Some("\"id"));
+    assert!(head(b"id,v\r1,2\r").has_lone_returns() && !head(b"id,v\r\n").has_lone_returns());
     let long = format!("{}\n1\n", "x".repeat(200_000));
-    assert_eq!(head(long.as_bytes()).header().map(str::len), Some(200_000));
+    assert_eq!(head(long.as_bytes()).header(dialect(false)).map(str::len), Some(200_000));
 }
 
 #[test]

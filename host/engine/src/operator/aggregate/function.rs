@@ -44,6 +44,10 @@ impl Blame for FunctionError {
             Self::Groups(_) | Self::Other(_) => Fault::Caller,
         }
     }
+
+    fn is_timeout(&self) -> bool {
+        matches!(self, Self::Plugin(e) if e.is_timeout())
+    }
 }
 
 impl From<Error> for FunctionError {

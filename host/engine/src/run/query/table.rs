@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::format::{FormatError, Head, Unreadable, csv_names, format_of};
+use crate::format::{CsvDialect, Head, Unreadable, csv_names, format_of};
 use crate::job::{
     CsvReading, FileFormat, FileSourceSpec, JobText, Limit, SourceConnector, SourceSpec, Spanned, absolute_pattern,
 };
@@ -78,6 +78,10 @@ impl Table {
             None => common_format(&files, &shown, &given.name).map_err(|e| e.at(text.at(span.clone())))?,
         };
         let bytes = files.iter().map(|file| unpacked(file)).sum();
+        if format == FileFormat::Parquet && bytes == 0 {
+            return Err(refused(format!("{} has no bytes: it is no Parquet file", shown(&files[0])))
+                .with_help("name files that have some"));
+        }
         let spec = FileSourceSpec {
             path: Spanned { value: path, span },
             base: base.to_path_buf(),
@@ -116,6 +120,9 @@ impl Table {
         let mut headers: Vec<(String, Vec<String>)> = Vec::new();
         for file in files {
             let name = shown(file);
+            if std::fs::metadata(file).is_ok_and(|meta| meta.len() == 0) {
+                continue;
+            }
             let head = Head::read(file).map_err(|error| {
                 let kind = if error.raw_os_error().is_some() { ErrorKind::Unavailable } else { ErrorKind::Data };
                 let damaged = if kind == ErrorKind::Data { "not a complete gzip file: " } else { "" };
@@ -124,6 +131,9 @@ impl Table {
             if head.is_utf16() {
                 return Err(unreadable(&name, Unreadable::Utf16));
             }
+            if let Some(packing) = head.packing() {
+                return Err(unreadable(&name, Unreadable::Packed(packing)));
+            }
             match self.spec.format {
                 FileFormat::Json => {
                     if let Some(trouble) = head.json_trouble() {
@@ -131,11 +141,15 @@ impl Table {
                     }
                 }
                 FileFormat::Csv { delimiter, .. } => {
-                    let Some(header) = head.header() else { continue };
-                    let names = csv_names(header, delimiter).ok_or_else(|| FormatError::Malformed {
-                        file: name.clone(),
-                        reason: "line 1: the header is not valid CSV: quotes stand around a whole name, or not at all"
-                            .into(),
+                    if head.has_lone_returns() {
+                        return Err(unreadable(&name, Unreadable::LoneReturns));
+                    }
+                    let dialect = CsvDialect::new(delimiter, self.spec.csv, self.spec.max_record);
+                    let Some(header) = head.header(dialect) else { continue };
+                    let names = csv_names(header, delimiter).ok_or_else(|| {
+                        let why = "the header is not valid CSV: quotes stand around a whole name, or not at all";
+                        let error = Error::new(ErrorKind::Data, format!("{name}: line 1: {why}"));
+                        error.with_help("with --multiline a header may have line breaks in its quotes")
                     })?;
                     headers.push((name, names));
                 }
@@ -211,6 +225,15 @@ fn unreadable(file: &str, why: Unreadable) -> Error {
     let (message, help) = match why {
         Unreadable::Utf16 => {
             ("its text is UTF-16, and UTF-8 is read", "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE")
+        }
+        Unreadable::LoneReturns => (
+            "its lines end with a carriage return alone, and a line feed is what ends a line",
+            "convert it: tr '\\r' '\\n' < FILE > NEW_FILE",
+        ),
+        Unreadable::Packed(packing) => {
+            let message = format!("{file}: it is packed with {packing}, though its name does not say so");
+            let help = if packing == "gzip" { "let its name end with .gz" } else { "unpack it, or pack it with gzip" };
+            return Error::new(ErrorKind::Data, message).with_help(help);
         }
         Unreadable::JsonList => (
             "it is one JSON list, and JSON is read one object a line",

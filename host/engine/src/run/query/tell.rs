@@ -97,6 +97,10 @@ fn sample(files: Vec<FileRange>, most: usize) -> Vec<FileRange> {
 
 /// The columns of a table without rows are not known.
 pub(super) fn no_columns(table: &Table) -> Error {
+    if let Some((_, why)) = table.left_out.first() {
+        let message = format!("the files of `{}` have no column in common", table.name);
+        return Error::invalid(message).at(table.place()).with_help(format!("{why}: ask files of one kind"));
+    }
     let message = format!("the files of `{}` have no row from which their columns could be told", table.name);
     Error::invalid(message).at(table.place()).with_help("name files that have some")
 }

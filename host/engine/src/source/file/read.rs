@@ -14,7 +14,7 @@ use super::discover::modified;
 use super::{FileSource, Names};
 use crate::error::{Error, Result};
 use crate::format::{
-    CsvDialect, CsvLayout, FormatError, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip,
+    CsvDialect, CsvLayout, FormatError, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip, packing_of,
 };
 use crate::job::FileFormat;
 use crate::record::FileRange;
@@ -151,6 +151,13 @@ impl LineFile {
         let mut bytes = Buffer::from_vec(chunk.bytes);
         let mut before = 0;
         if self.index == 0 {
+            let path = || self.range.path.clone();
+            if let Some(packing) = packing_of(&bytes) {
+                return Err(SourceError::PackedInside { path: path(), packing }.into());
+            }
+            if [&b"\xFF\xFE"[..], b"\xFE\xFF"].iter().any(|mark| bytes.starts_with(mark)) {
+                return Err(SourceError::Utf16 { path: path() }.into());
+            }
             if bytes.starts_with(BYTE_ORDER_MARK) {
                 bytes = bytes.slice(BYTE_ORDER_MARK.len());
             }

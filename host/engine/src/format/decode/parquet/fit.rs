@@ -7,9 +7,8 @@ use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{can_cast_types, cast as arrow_cast};
 use arrow::datatypes::{DataType, TimestampSecondType};
 use arrow::error::ArrowError;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::format::{SHOWN_BYTES, cast, type_name};
+use crate::format::{SHOWN_BYTES, cast, shown_value, type_name};
 
 /// Whether values of type `from` can be brought to `to` at all. Numbers are no times: whether they count seconds or
 /// microseconds a file does not say.
@@ -45,7 +44,7 @@ fn halves(
     parts: &mut Vec<ArrayRef>,
 ) {
     if column.len() <= 1 {
-        let value = shown(column, 0);
+        let value = shown_value(column, 0);
         bad.entry(from).or_insert_with(|| format!("`{name}`: {value} does not fit {}", type_name(to)));
         parts.push(new_null_array(to, column.len()));
         return;
@@ -75,17 +74,6 @@ fn exact(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(made)
 }
 
-/// A value for a person to read; a long one is cut.
-pub(super) fn shown(column: &ArrayRef, row: usize) -> String {
-    let options = FormatOptions::new().with_null("null");
-    let mut text = match ArrayFormatter::try_new(column, &options) {
-        Ok(formatter) => formatter.value(row).try_to_string().unwrap_or_default(),
-        Err(_) => String::new(),
-    };
-    text.truncate(text.floor_char_boundary(SHOWN_BYTES / 16));
-    text
-}
-
 /// A time read as seconds, for a person; nested ones are not shown.
 pub(super) fn shown_seconds(column: &ArrayRef, row: usize) -> String {
     match column.as_primitive_opt::<TimestampSecondType>() {
@@ -98,7 +86,7 @@ pub(super) fn shown_seconds(column: &ArrayRef, row: usize) -> String {
 pub(super) fn row_text(batch: &RecordBatch, row: usize, without: &[usize]) -> String {
     let columns = batch.schema_ref().fields().iter().zip(batch.columns()).enumerate();
     let values = columns.filter(|(at, _)| !without.contains(at)).map(|(_, (field, column))| {
-        let value = if column.is_null(row) { serde_json::Value::Null } else { shown(column, row).into() };
+        let value = if column.is_null(row) { serde_json::Value::Null } else { shown_value(column, row).into() };
         (field.name().clone(), value)
     });
     let mut text = serde_json::Value::Object(values.collect()).to_string();

@@ -238,7 +238,9 @@ fn convert(value: &Value<'_>, of: &DataType) -> Option<String> {
         (DataType::Utf8, _) => Some(value.written.to_owned()),
         (DataType::Int8, Kind::Number) => value.written.parse::<i8>().ok().map(|n| n.to_string()),
         (DataType::Int64, Kind::Number) => value.written.parse::<i64>().ok().map(|n| n.to_string()),
-        (DataType::Float64, Kind::Number) => value.written.parse::<f64>().ok().map(|x| format!("{x:?}")),
+        (DataType::Float64, Kind::Number) => {
+            value.written.parse::<f64>().ok().filter(|x| x.is_finite()).map(|x| format!("{x:?}"))
+        }
         (DataType::Float64, Kind::Text(text)) => match text.as_str() {
             "NaN" => Some("NaN".into()),
             "+INF" | "INF" | "+Infinity" | "Infinity" => Some("inf".into()),
@@ -443,6 +445,8 @@ fn numbers_in_a_timestamp_are_seconds_at_every_depth() {
         cells("list<struct<at: timestamp>>", r#"{"c": [{}, {"at": 1772355725000000}]}"#).unwrap_err(),
         "column `c[2].at`: `1772355725000000` seconds since 1970 are in the year 56165687: are these microseconds?"
     );
+    let after_9999 = cells("timestamp", r#"{"c": 253402300800}"#).unwrap_err();
+    assert!(after_9999.contains("in the year 10000"), "{after_9999}");
     assert!(cells("timestamp", r#"{"c": 1e15}"#).unwrap_err().contains("microseconds?"));
     assert!(
         cells("timestamp", r#"{"c": -99999999999999}"#).unwrap_err().ends_with("lies outside the years 0001 to 9999")
@@ -501,4 +505,18 @@ fn a_column_that_no_row_had_is_told_with_the_key_that_looks_like_it() {
     assert_eq!(unseen(), [pair("userName", "USERNAME"), pair("ID", "id"), pair("Größe", "gRÖßE")]);
     feed("{\"I\\u0044\": 2, \"userName\": \"ann\"}\n");
     assert_eq!(unseen(), [pair("Größe", "gRÖßE")]);
+}
+
+#[test]
+fn a_number_beyond_the_range_of_floats_is_no_infinity() {
+    for (column, text) in
+        [("float64", r#"{"c": 1e400}"#), ("float32", r#"{"c": -1e39}"#), ("list<float64>", r#"{"c": [1, 1e400]}"#)]
+    {
+        assert!(cells(column, text).unwrap_err().contains(" is not a float"), "{text}");
+    }
+    assert_eq!(cells("float64", r#"{"c": "Infinity"}"#).unwrap(), "inf");
+    let schema = schema(&[("a", "float64"), ("b", "float64")]);
+    let csv = FileFormat::Csv { header: false, delimiter: b',' };
+    let outcome = decode(csv, &schema, &[0, 1], Check::Declared, b"1e400,1\n1,-1e309\ninf,-infinity\n", 1 << 20);
+    assert_eq!((outcome.rows.len(), outcome.bad.len()), (1, 2));
 }
