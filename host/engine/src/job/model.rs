@@ -166,6 +166,8 @@ pub struct FileSourceSpec {
     pub max_bytes_per_epoch: Limit,
     /// Bytes a record of a line format may have; a longer one is a dead letter.
     pub max_record: u64,
+    /// Whether a JSON file may be one list, or have its objects on several lines each, where it begins so.
+    pub json_over_lines: bool,
 }
 
 impl FileSourceSpec {

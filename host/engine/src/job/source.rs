@@ -129,6 +129,7 @@ fn file(fields: &Fields<'_>, base: &Path) -> Result<FileSourceSpec> {
         max_files_per_epoch: fields.limit("max_files_per_epoch", |fields, key| fields.count(key, 1))?,
         max_bytes_per_epoch: fields.limit("max_bytes_per_epoch", Fields::bytes)?,
         max_record: max_record(fields, format)?,
+        json_over_lines: false,
     })
 }
 

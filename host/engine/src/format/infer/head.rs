@@ -28,10 +28,6 @@ pub enum Unreadable {
     LoneReturns,
     /// It is packed, with this, which its name does not say or which is not read.
     Packed(&'static str),
-    /// It is one JSON list.
-    JsonList,
-    /// Its JSON objects stand on several lines each.
-    JsonOverLines,
 }
 
 impl Head {
@@ -98,19 +94,18 @@ impl Head {
         pairs.len() >= 2 && (zeros(0) || zeros(1))
     }
 
-    /// Why its JSON cannot be read line by line, if that can be seen.
-    pub fn json_trouble(&self) -> Option<Unreadable> {
+    /// Whether its JSON begins as one that does not stand one object a line: as a list, or with an object on several lines.
+    pub fn json_over_lines(&self) -> bool {
         let text = self.text().trim_ascii_start();
         let after = |at: usize| text[at..].trim_ascii_start().first();
-        match text.first()? {
-            b'[' if matches!(after(1), None | Some(b'{' | b']')) => Some(Unreadable::JsonList),
+        match text.first() {
+            Some(b'[') => matches!(after(1), None | Some(b'{' | b']')),
             // An object that is not closed where its line ends, as a pretty printer leaves it, and goes on in the next one.
-            b'{' => {
-                let end = memchr::memchr(b'\n', text)?;
+            Some(b'{') => memchr::memchr(b'\n', text).is_some_and(|end| {
                 let is_open = matches!(text[..end].trim_ascii_end().last(), Some(b',' | b'{' | b'['));
-                (is_open && after(end).is_some_and(|next| *next != b'{')).then_some(Unreadable::JsonOverLines)
-            }
-            _ => None,
+                is_open && after(end).is_some_and(|next| *next != b'{')
+            }),
+            _ => false,
         }
     }
 }

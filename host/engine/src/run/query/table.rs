@@ -92,6 +92,7 @@ impl Table {
             max_files_per_epoch: Limit::Unlimited,
             max_bytes_per_epoch: Limit::Unlimited,
             max_record: FileSourceSpec::MAX_RECORD,
+            json_over_lines: true,
         };
         let mut table = Self { name: name.to_owned(), text, spec, bytes, header: Vec::new(), left_out: Vec::new() };
         if format != FileFormat::Parquet {
@@ -135,11 +136,6 @@ impl Table {
                 return Err(unreadable(&name, Unreadable::Packed(packing)));
             }
             match self.spec.format {
-                FileFormat::Json => {
-                    if let Some(trouble) = head.json_trouble() {
-                        return Err(unreadable(&name, trouble));
-                    }
-                }
                 FileFormat::Csv { delimiter, .. } => {
                     if head.has_lone_returns() {
                         return Err(unreadable(&name, Unreadable::LoneReturns));
@@ -153,7 +149,7 @@ impl Table {
                     })?;
                     headers.push((name, names));
                 }
-                FileFormat::Text | FileFormat::Parquet => {}
+                FileFormat::Json | FileFormat::Text | FileFormat::Parquet => {}
             }
         }
         let Some((first, names)) = headers.first() else { return Ok(()) };
@@ -235,14 +231,6 @@ fn unreadable(file: &str, why: Unreadable) -> Error {
             let help = if packing == "gzip" { "let its name end with .gz" } else { "unpack it, or pack it with gzip" };
             return Error::new(ErrorKind::Data, message).with_help(help);
         }
-        Unreadable::JsonList => (
-            "it is one JSON list, and JSON is read one object a line",
-            "take the list apart: jq -c '.[]' FILE > NEW_FILE.jsonl",
-        ),
-        Unreadable::JsonOverLines => (
-            "its objects stand on several lines each, and JSON is read one object a line",
-            "put each on a line: jq -c . FILE > NEW_FILE.jsonl",
-        ),
     };
     Error::new(ErrorKind::Data, format!("{file}: {message}"))
         .with_help(help.replace("NEW_FILE", "new").replace("FILE", file))

@@ -40,6 +40,7 @@ fn read(folder: &TempDir, reading: &Reading, size: u64) -> Outcome {
         max_files_per_epoch: Limit::Unlimited,
         max_bytes_per_epoch: Limit::Unlimited,
         max_record: FileSourceSpec::MAX_RECORD,
+        json_over_lines: false,
     };
     let mut source = FileSource::open(&spec, &JobText { file: "job.toml".into(), text: "".into() }).unwrap();
     source.chunk = size;

@@ -5,6 +5,7 @@
 
 mod cut;
 mod discover;
+mod json_records;
 mod read;
 mod seen;
 
@@ -51,6 +52,7 @@ pub struct FileSource {
     /// Bytes of a chunk, about.
     chunk: u64,
     max_record: u64,
+    json_over_lines: bool,
     watch: Watch,
     /// Files that were found and not planned yet, in order. The folder is looked at again when it is empty.
     waiting: VecDeque<FileRange>,
@@ -137,6 +139,7 @@ impl FileSource {
             bounded: true,
             chunk: cut::CHUNK,
             max_record: spec.max_record,
+            json_over_lines: spec.json_over_lines,
             watch: Watch::default(),
             waiting: VecDeque::new(),
             stopped: false,

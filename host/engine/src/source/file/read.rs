@@ -11,10 +11,12 @@ use flate2::read::MultiGzDecoder;
 
 use super::cut::{BYTE_ORDER_MARK, Cutter, Ends, Longest};
 use super::discover::modified;
+use super::json_records::JsonRecords;
 use super::{FileSource, Names};
 use crate::error::{Error, Result};
 use crate::format::{
-    CsvDialect, CsvLayout, FormatError, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip, packing_of,
+    CsvDialect, CsvLayout, FormatError, Head, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip,
+    packing_of,
 };
 use crate::job::FileFormat;
 use crate::record::FileRange;
@@ -28,6 +30,7 @@ pub(super) struct Reader {
     names: Names,
     chunk: u64,
     max_record: u64,
+    json_over_lines: bool,
     files: Vec<FileRange>,
     /// The next file to open.
     next: usize,
@@ -51,6 +54,8 @@ enum Bytes {
     /// One byte more than planned is read at the most: enough to see that a file has grown.
     Plain(io::Take<File>),
     Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    /// JSON that does not stand one object a line.
+    Records(Box<JsonRecords<Bytes>>),
 }
 
 impl Read for Bytes {
@@ -58,6 +63,7 @@ impl Read for Bytes {
         match self {
             Self::Plain(file) => file.read(to),
             Self::Gzip(file) => file.read(to),
+            Self::Records(records) => records.read(to),
         }
     }
 }
@@ -67,16 +73,29 @@ impl Bytes {
         match self {
             Self::Plain(file) => file.into_inner(),
             Self::Gzip(file) => file.into_inner().into_inner(),
+            Self::Records(records) => records.into_inner().file(),
         }
     }
 }
 
 impl Reader {
     pub fn new(source: &FileSource, files: Vec<FileRange>) -> Self {
-        let FileSource { format, csv, schema, names, chunk, max_record, .. } = source;
+        let FileSource { format, csv, schema, names, chunk, max_record, json_over_lines, .. } = source;
         let (format, csv, schema, names) = (*format, *csv, schema.clone(), names.clone());
-        let (chunk, max_record) = (*chunk, *max_record);
-        Self { format, csv, schema, names, chunk, max_record, files, next: 0, open: None, failed: false }
+        let (chunk, max_record, json_over_lines) = (*chunk, *max_record, *json_over_lines);
+        Self {
+            format,
+            csv,
+            schema,
+            names,
+            chunk,
+            max_record,
+            json_over_lines,
+            files,
+            next: 0,
+            open: None,
+            failed: false,
+        }
     }
 
     fn step(&mut self) -> Result<Option<RawChunk>> {
@@ -120,6 +139,16 @@ impl Reader {
             (Bytes::Gzip(Box::new(MultiGzDecoder::new(buffered))), Ends::Steps { size: self.chunk })
         } else {
             (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
+        };
+        let over_lines = self.json_over_lines && self.format == FileFormat::Json && {
+            let head =
+                Head::read(&path).map_err(|error| SourceError::Unreadable { path: range.path.clone(), error })?;
+            head.json_over_lines()
+        };
+        let (bytes, ends) = match over_lines {
+            // How long it is with each record on a line is seen as it is read.
+            true => (Bytes::Records(Box::new(JsonRecords::new(bytes))), Ends::Steps { size: self.chunk }),
+            false => (bytes, ends),
         };
         let cutter = Cutter::new(bytes, ends, Longest::of(self.max_record, self.csv), self.csv);
         Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, layout: None }))
@@ -214,12 +243,13 @@ impl LineFile {
 
     /// All of the file was read: it must still be the one that was opened.
     fn close(self) -> Result<(), SourceError> {
-        let (read, is_gzip) = (self.cutter.position(), is_gzip(&self.range.path));
-        if !is_gzip && read != self.range.len {
+        let read = self.cutter.position();
+        let bytes = self.cutter.into_inner();
+        if matches!(bytes, Bytes::Plain(_)) && read != self.range.len {
             let what = format!("{read} bytes, planned were {}", self.range.len);
             return Err(SourceError::Changed { path: self.range.path, what });
         }
-        unchanged(&self.cutter.into_inner().file(), &self.range)
+        unchanged(&bytes.file(), &self.range)
     }
 }
 

@@ -60,6 +60,7 @@ impl Folder {
             max_files_per_epoch: Limit::Sensible,
             max_bytes_per_epoch: Limit::Sensible,
             max_record: FileSourceSpec::MAX_RECORD,
+            json_over_lines: false,
         }
     }
 }
