@@ -19,11 +19,12 @@ use super::averages::averages_of_integers;
 use super::bin::recognise_bins;
 use super::dates::dates_beside_times;
 use super::functions::{BUILT_IN, Functions};
-use super::lower_subquery::{in_words, refuse_places};
+use super::lower_subquery::in_words;
 use super::normal_constants::normal_constants;
 use super::over_functions;
 use super::plugin::PluginFunction;
 use super::plugin_constants::{AggregateConstants, Constants};
+use super::sub_queries::in_other_words;
 use crate::format::{parse_type, timestamp};
 
 /// Tables, functions and types.
@@ -225,10 +226,7 @@ pub(super) fn optimize(
     ];
     let optimized = Optimizer::with_rules(rules).optimize(plan, &OptimizerContext::new(), |_, _| {})?;
     let optimized = match sub_queries {
-        true => {
-            refuse_places(&optimized)?;
-            joined_sub_queries(optimized, analysis()).map_err(in_words)?
-        }
+        true => joined_sub_queries(optimized, analysis()).map_err(in_words)?,
         false => optimized,
     };
     // Constants are folded now, and nothing is taken apart yet.
@@ -244,6 +242,7 @@ pub(super) fn optimize(
 /// Sub-queries in expressions as joins.
 fn joined_sub_queries(plan: LogicalPlan, options: ConfigOptions) -> Result<LogicalPlan, DataFusionError> {
     let context = OptimizerContext::new_with_config_options(Arc::new(options));
+    let plan = in_other_words(plan, &context)?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery::new()),
         Arc::new(datafusion_optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin::new()),

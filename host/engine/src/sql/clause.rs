@@ -63,11 +63,6 @@ pub(super) fn refuse_expressions(text: &SqlText, plan: &LogicalPlan) -> Result<(
 /// The refusal of a plan node that there is no operator for, in a query that is asked once.
 pub(super) fn refuse_node_once(text: &SqlText, plan: &LogicalPlan) -> Error {
     let (clause, what, help) = match plan {
-        LogicalPlan::Distinct(_) => (
-            "DISTINCT",
-            "DISTINCT ON is not supported",
-            "GROUP BY its columns, with first_value(x ORDER BY y) for the others",
-        ),
         LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => {
             ("SELECT", "a query must read FROM a table", "name one of those that --source gives")
         }

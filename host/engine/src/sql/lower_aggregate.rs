@@ -52,6 +52,9 @@ const COMPARING: [&str; 8] = [
 impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &Aggregate) -> Result<Relation> {
         let at_end = self.context.asked_once;
+        if let ([Expr::GroupingSet(sets)], true) = (aggregate.group_expr.as_slice(), at_end) {
+            return self.grouping_sets(aggregate, sets);
+        }
         let mode = if at_end { OutputMode::Complete } else { self.take_mode() };
         let input = self.lower(&aggregate.input)?;
         if input.emits() != Emits::Rows && !at_end {
@@ -75,14 +78,10 @@ impl Lowering<'_> {
         for (at, expr) in aggregate.group_expr.iter().enumerate() {
             by.push(shown_group(expr, schema));
             if let Expr::GroupingSet(_) = expr {
-                let help = match at_end {
-                    true => "ask for each grouping, and put them together with UNION ALL",
-                    false => "use one operator per grouping",
-                };
                 return Err(self
                     .text
                     .refuse_clause("GROUP BY", "ROLLUP, CUBE and GROUPING SETS are not supported")
-                    .with_help(help));
+                    .with_help("use one operator per grouping"));
             }
             if let (Some(column), true) = (column, time_at == Some(at)) {
                 groups.push(column);

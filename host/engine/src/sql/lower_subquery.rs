@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DataFusionError, JoinType, NullEquality};
 use datafusion_expr::logical_plan::Join;
-use datafusion_expr::utils::{find_valid_equijoin_key_pair, split_conjunction, split_conjunction_owned};
+use datafusion_expr::utils::{find_valid_equijoin_key_pair, split_conjunction_owned};
 use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, lit};
 use datafusion_functions::core::expr_fn::named_struct;
 use datafusion_functions_aggregate::expr_fn::count;
@@ -22,27 +22,42 @@ const MATCHED: &str = "millstream matched";
 /// How many rows a sub-query has, and how many of them have a value.
 const COUNTS: [&str; 2] = ["millstream rows", "millstream values"];
 
-/// Whether an expression of `plan` has a sub-query in it; refused where one stands for a value and may have several rows.
+/// Whether an expression of `plan` has a sub-query in it; refused if one reads the rows of a query further out than that in
+/// which it stands.
 pub(super) fn has_sub_queries(text: &SqlText, plan: &LogicalPlan) -> Result<bool> {
-    let (mut found, mut several) = (false, false);
+    let (mut found, mut further_out) = (false, None);
     let walked = plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|e| {
                 found |= is_sub_query(e);
-                if let Expr::ScalarSubquery(of) = e {
-                    several |= of.outer_ref_columns.is_empty() && of.subquery.max_rows() != Some(1);
-                }
+                let is_here = |column: &Column| node.inputs().iter().any(|rows| rows.schema().has_column(column));
+                let mut outer = outer_columns(e).into_iter().flatten().filter_map(|read| match read {
+                    Expr::OuterReferenceColumn(_, column) => Some(column),
+                    _ => None,
+                });
+                further_out = further_out.take().or_else(|| outer.find(|column| !is_here(column)).cloned());
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     });
     walked.map_err(|e| text.error(e))?;
-    if several {
-        let message = "a sub-query that stands for a value must have one row, and this one may have several";
-        let help = "aggregate it: (SELECT max(x) FROM …), or add LIMIT 1";
-        return Err(text.refuse(text.find_any(&["(SELECT", "( SELECT"]), message).with_help(help));
-    }
-    Ok(found)
+    let Some(column) = further_out else { return Ok(found) };
+    let name = column.flat_name();
+    let message =
+        format!("`{name}` is of a query further out: a sub-query reads the rows of the one that it stands in");
+    let help = "JOIN the two inner tables in one sub-query";
+    Err(text.refuse(text.find_any(&[&name, &column.name]), message).with_help(help))
+}
+
+/// What a sub-query reads of the rows around it.
+fn outer_columns(expr: &Expr) -> Option<&[Expr]> {
+    Some(match expr {
+        Expr::InSubquery(of) => &of.subquery.outer_ref_columns,
+        Expr::Exists(of) => &of.subquery.outer_ref_columns,
+        Expr::SetComparison(of) => &of.subquery.outer_ref_columns,
+        Expr::ScalarSubquery(of) => &of.outer_ref_columns,
+        _ => return None,
+    })
 }
 
 /// Refuses sub-queries that are left in expressions.
@@ -60,47 +75,8 @@ pub(super) fn refuse_left_over(text: &SqlText, plan: &LogicalPlan) -> Result<()>
     if !found {
         return Ok(());
     }
-    let at = text.find_any(&["ANY (SELECT", "ALL (SELECT", "SOME (SELECT"]);
-    if at.len() < text.sql().len() {
-        let message = "a comparison with ANY, SOME or ALL of a sub-query's values is not supported";
-        let help = "compare with the greatest or the least of them: x >= (SELECT max(y) FROM …)";
-        return Err(text.refuse(at, message).with_help(help));
-    }
     let at = text.find_any(&["IN (SELECT", "EXISTS (SELECT", "(SELECT"]);
     Err(text.refuse(at, LEFT_OVER.0).with_help(LEFT_OVER.1))
-}
-
-/// Refuses `IN (SELECT …)` where a null would make a difference that a join does not see: a condition that is not known counts
-/// as false only where nothing but AND and OR stands around it.
-pub(super) fn refuse_places(plan: &LogicalPlan) -> Result<(), DataFusionError> {
-    let mut refused = false;
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Filter(filter) = node {
-            refused |= split_conjunction(&filter.predicate).into_iter().any(|part| match part {
-                Expr::InSubquery(_) => false,
-                Expr::Not(inner) if matches!(**inner, Expr::InSubquery(_)) => false,
-                part => is_hidden(part),
-            });
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    if !refused {
-        return Ok(());
-    }
-    let message = "NOT IN with a sub-query can stand by itself or beside AND, not inside another condition";
-    let help = "write NOT EXISTS (SELECT 1 FROM … WHERE …), which has no unknown answer";
-    Err(DataFusionError::External(Box::new(Error::invalid(message).with_help(help))))
-}
-
-/// Whether an `IN (SELECT …)` in a condition is behind something else than AND and OR, or is a `NOT IN`.
-fn is_hidden(expr: &Expr) -> bool {
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
-            is_hidden(left) || is_hidden(right)
-        }
-        Expr::InSubquery(sub_query) => sub_query.negated,
-        other => other.exists(|e| Ok(matches!(e, Expr::InSubquery(_)))).unwrap_or(true),
-    }
 }
 
 /// An error that speaks of names which the planner has made up for sub-queries.
@@ -109,6 +85,11 @@ pub(super) fn in_words(error: DataFusionError) -> DataFusionError {
     if !["__correlated_sq", "__scalar_sq"].iter().any(|name| text.contains(name)) {
         return error;
     }
+    left_over()
+}
+
+/// The refusal of a sub-query that no join can be made of.
+pub(super) fn left_over() -> DataFusionError {
     DataFusionError::External(Box::new(Error::invalid(LEFT_OVER.0).with_help(LEFT_OVER.1)))
 }
 
@@ -132,6 +113,9 @@ impl Lowering<'_> {
             let on = join.on.iter().map(|(left, right)| (held(left.clone()), held(right.clone()))).collect();
             let null_equality = NullEquality::NullEqualsNothing;
             return Ok(Some(LogicalPlan::Join(Join { on, null_equality, ..join.clone() })));
+        }
+        if let Some(first) = of_the_first_row(join).map_err(failed)? {
+            return Ok(Some(first));
         }
         Ok(match join.join_type {
             JoinType::LeftAnti if join.null_aware => Some(self.not_in(join)?),
@@ -165,17 +149,22 @@ impl Lowering<'_> {
         planned().map_err(|e| self.text.error(e))
     }
 
-    /// Rows with a column that says whether they have a match: of `IN` and `EXISTS` beside other conditions.
+    /// Rows with a column that says whether they have a match: of `IN` and `EXISTS` beside other conditions, or among columns.
     fn marked(&self, join: &Join) -> Result<LogicalPlan> {
-        let refused = || {
-            let message = "this sub-query cannot be one condition of several with OR";
-            let at = self.text.find_any(&["IN (SELECT", "EXISTS (SELECT", "(SELECT"]);
-            self.text
-                .refuse(at, message)
-                .with_help("ask for each condition by itself, and put them together with UNION")
+        let on = self.key_pairs(join)?;
+        let (mark, field) = join.schema.qualified_field(join.schema.fields().len() - 1);
+        let columns = |matched: Expr| {
+            let matched = matched.alias_qualified(mark.cloned(), field.name());
+            columns_of(&join.left).into_iter().chain([matched])
         };
-        let on = self.key_pairs(join)?.ok_or_else(refused)?;
         let planned = || -> Result<LogicalPlan, DataFusionError> {
+            let Some(on) = on else {
+                // Whether two rows match is not said by keys: those that have a match, and those that have none.
+                let (kind, schema) = (JoinType::LeftSemi, join.left.schema().clone());
+                let with = LogicalPlan::Join(Join { join_type: kind, schema, ..join.clone() });
+                let without = LogicalPlanBuilder::from(without_match(join)?).project(columns(lit(false)))?.build()?;
+                return LogicalPlanBuilder::from(with).project(columns(lit(true)))?.union(without)?.build();
+            };
             let distinct = LogicalPlanBuilder::from(join.right.clone()).distinct()?.build()?;
             let right = Arc::new(with_mark(distinct)?);
             let joined = Join::try_new(
@@ -188,11 +177,8 @@ impl Lowering<'_> {
                 NullEquality::NullEqualsNothing,
                 false,
             )?;
-            let (mark, field) = join.schema.qualified_field(join.schema.fields().len() - 1);
             let matched = Expr::Column(Column::new_unqualified(MATCHED)).is_not_null();
-            let matched = matched.alias_qualified(mark.cloned(), field.name());
-            let columns = columns_of(&join.left).into_iter().chain([matched]);
-            LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build()
+            LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns(matched))?.build()
         };
         planned().map_err(|e| self.text.error(e))
     }
@@ -210,6 +196,18 @@ impl Lowering<'_> {
         }
         Ok(Some(pairs))
     }
+}
+
+/// `join` with one row of its right side, where it matters only whether there are any.
+fn of_the_first_row(join: &Join) -> Result<Option<LogicalPlan>, DataFusionError> {
+    let asks = matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark);
+    let of_right = |filter: &Expr| filter.column_refs().into_iter().any(|c| join.right.schema().has_column(c));
+    let limited = join.right.max_rows().is_some_and(|rows| rows <= 1);
+    if !asks || limited || !join.on.is_empty() || join.filter.as_ref().is_some_and(of_right) {
+        return Ok(None);
+    }
+    let first = LogicalPlanBuilder::from(join.right.as_ref().clone()).limit(0, Some(1))?.build()?;
+    Ok(Some(LogicalPlan::Join(Join { right: Arc::new(first), ..join.clone() })))
 }
 
 /// The rows of the left side that have no match.
@@ -244,10 +242,4 @@ fn columns_of(plan: &LogicalPlan) -> Vec<Expr> {
 pub(super) fn refuse_set(text: &SqlText, clause: &str) -> Error {
     text.refuse_clause(clause, format!("{clause} would have to remember every row for ever; it is not supported"))
         .with_help("use WHERE, or a plugin")
-}
-
-/// `INTERSECT ALL` and `EXCEPT ALL` count how often each row comes.
-pub(super) fn refuse_counted_set(text: &SqlText, clause: &str) -> Error {
-    let message = format!("{clause} ALL, which counts how often each row comes, is not supported");
-    text.refuse_clause(clause, message).with_help(format!("write {clause}"))
 }

@@ -10,24 +10,29 @@ mod catalog;
 mod clause;
 mod conditions;
 mod constants;
+mod counted_sets;
 mod dates;
 mod depth;
 mod dialect;
+mod distinct_on;
 mod error;
 mod event_time;
 mod fields;
 mod formats;
 mod functions;
+mod groupings;
 mod growing;
 mod identity;
 mod join_bounds;
 mod join_keys;
 mod join_refusals;
 mod json;
+mod list_length;
 mod locate;
 mod lower;
 mod lower_aggregate;
 mod lower_distinct;
+mod lower_grouping;
 mod lower_join;
 mod lower_order;
 mod lower_over;
@@ -37,6 +42,7 @@ mod lower_subquery;
 mod lower_time;
 mod names;
 mod normal_constants;
+mod only_value;
 mod over;
 mod over_frames;
 mod over_functions;
@@ -48,6 +54,7 @@ mod scope;
 mod shown;
 mod spelling;
 mod step;
+mod sub_queries;
 mod syntax;
 mod table_function;
 mod window;
@@ -236,17 +243,14 @@ pub struct PlanContext<'a> {
 
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
-    if let Some((operator, all)) = &parsed.sets {
-        match (context.asked_once, all) {
-            (true, false) => {}
-            (true, true) => return Err(lower_subquery::refuse_counted_set(text, &operator.to_string())),
-            (false, _) => return Err(lower_subquery::refuse_set(text, &operator.to_string())),
-        }
+    if let (Some(operator), false) = (&parsed.sets, context.asked_once) {
+        return Err(lower_subquery::refuse_set(text, &operator.to_string()));
     }
     let mut provider = catalog::Catalog::new(context.tables, context.plugins);
     let is_function = |name: &str| provider.has_function(name);
     let mut statement = parsed.statement;
     spelling::respell(&mut statement, &is_function);
+    groupings::respell(&mut statement);
     syntax::refuse(text, &statement, context.asked_once)?;
     if context.asked_once {
         over::rewrite(text, &mut statement)?;
@@ -266,12 +270,19 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     };
     let no_condition =
         |found| conditions::refuse(text, &statement, found, |part| catalog::logical_plan(&provider, part.clone()));
-    let logical = catalog::logical_plan(&provider, statement.clone()).map_err(|error| {
+    let mut logical = catalog::logical_plan(&provider, statement.clone()).map_err(|error| {
         let of_condition = conditions::is_said(&wording::essence(&error)).then(|| no_condition(None)).flatten();
         of_condition.unwrap_or_else(|| refused(error))
     })?;
     if let Some(refused) = conditions::first(&logical).map_err(refused)?.and_then(|found| no_condition(Some(found))) {
         return Err(refused);
+    }
+    logical = list_length::of_lists(logical).map_err(refused)?;
+    if parsed.sets.is_some() {
+        logical = counted_sets::counted(logical).map_err(refused)?;
+    }
+    if context.asked_once {
+        logical = distinct_on::as_groups(logical).map_err(refused)?;
     }
     let sub_queries = match context.asked_once {
         true => lower_subquery::has_sub_queries(text, &logical)?,
@@ -284,6 +295,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     if context.asked_once {
         lower_over::refuse_distances(text, &logical)?;
     }
+    let logical = if sub_queries { sub_queries::of_one_row(logical).map_err(refused)? } else { logical };
     let logical = catalog::analyze(logical).map_err(refused)?;
     let logical = constants::check(logical).map_err(refused)?.map_err(|mistake| {
         let same = |part: &Statement| {

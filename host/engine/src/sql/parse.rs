@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::{
-    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, Visit, Visitor,
+    Query, Select, SelectItem, SetExpr, SetOperator, Statement, TableFactor, Visit, Visitor,
 };
 
 use super::dialect::statements;
@@ -27,8 +27,8 @@ pub struct Parsed {
     pub calls: Vec<TableCall>,
     /// Whether it asks for all columns of something, whatever they are: `*`.
     pub all_columns: bool,
-    /// `INTERSECT` or `EXCEPT`, and whether rows are counted (`ALL`).
-    pub(super) sets: Option<(SetOperator, bool)>,
+    /// `INTERSECT` or `EXCEPT`.
+    pub(super) sets: Option<SetOperator>,
 }
 
 /// Parses `text`, which must be one query over nodes of the job.
@@ -82,7 +82,7 @@ struct Names {
     with: BTreeSet<String>,
     recursive: bool,
     all_columns: bool,
-    set_operator: Option<(SetOperator, bool)>,
+    set_operator: Option<SetOperator>,
     /// A clause that the planner would pass over without a word.
     unknown: Option<&'static str>,
 }
@@ -90,10 +90,9 @@ struct Names {
 impl Names {
     /// Operations on sets, other than putting rows together.
     fn sets(&mut self, body: &SetExpr) {
-        if let SetExpr::SetOperation { op, set_quantifier, left, right } = body {
+        if let SetExpr::SetOperation { op, left, right, .. } = body {
             if *op != SetOperator::Union {
-                let all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
-                self.set_operator.get_or_insert((*op, all));
+                self.set_operator.get_or_insert(*op);
             }
             self.sets(left);
             self.sets(right);
@@ -126,7 +125,7 @@ impl Visitor for Names {
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-        self.all_columns |= select.projection.iter().any(is_all);
+        self.all_columns |= select.projection.is_empty() || select.projection.iter().any(is_all);
         self.refuse([
             (select.prewhere.is_some(), "PREWHERE"),
             (!select.connect_by.is_empty(), "CONNECT BY"),

@@ -8,6 +8,7 @@ use datafusion_common::{Column, DFSchema, ScalarValue};
 use datafusion_expr::expr::InList;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
+use super::only_value::SUB_QUERY;
 use crate::format::shown_type;
 use crate::operator::readable;
 use crate::time::in_words;
@@ -61,6 +62,7 @@ impl Words<'_> {
                 ("get_field", [of, Expr::Literal(ScalarValue::Utf8(Some(field)), _)]) => {
                     format!("{}.{field}", self.text(of))
                 }
+                (SUB_QUERY, _) => "(SELECT …)".to_owned(),
                 (name, args) => {
                     let args: Vec<String> = args.iter().map(|e| self.text(e)).collect();
                     format!("{name}({})", args.join(", "))

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use datafusion_sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, Statement, TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    ObjectNamePart, Query, SelectFlavor, SelectItem, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
+    VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use datafusion_sql::sqlparser::tokenizer::Span;
 
@@ -15,23 +16,31 @@ use super::formats;
 use super::parse::normalised;
 
 /// Functions of Spark and DuckDB that are here by another name.
-const FUNCTIONS: [(&str, &str); 20] = [
+const FUNCTIONS: [(&str, &str); 28] = [
     ("approx_count_distinct", "approx_distinct"),
     ("array_join", "array_to_string"),
     ("array_size", "array_length"),
     ("collect_list", "array_agg"),
     ("every", "bool_and"),
     ("explode", "unnest"),
+    ("group_concat", "string_agg"),
+    ("grouping_id", "grouping"),
     ("lcase", "lower"),
     ("len", "length"),
+    ("list", "array_agg"),
+    ("listagg", "string_agg"),
     ("percentile_approx", "approx_percentile_cont"),
     ("regexp", "regexp_like"),
     ("regexp_matches", "regexp_like"),
     ("rlike", "regexp_like"),
+    ("sign", "signum"),
     ("size", "array_length"),
     ("some", "bool_or"),
     ("startswith", "starts_with"),
     ("endswith", "ends_with"),
+    ("str_split", "string_to_array"),
+    ("strftime", "to_char"),
+    ("string_split", "string_to_array"),
     ("strlen", "octet_length"),
     ("substring_index", "substr_index"),
     ("ucase", "upper"),
@@ -93,6 +102,10 @@ impl VisitorMut for Respelling<'_> {
 
     fn pre_visit_select(&mut self, select: &mut datafusion_sql::sqlparser::ast::Select) -> ControlFlow<()> {
         select.from.iter_mut().for_each(joins);
+        // FROM t
+        if select.flavor == SelectFlavor::FromFirstNoSelect && select.projection.is_empty() {
+            select.projection.push(SelectItem::Wildcard(WildcardAdditionalOptions::default()));
+        }
         ControlFlow::Continue(())
     }
 }
@@ -233,6 +246,8 @@ fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Opti
                 else_result: Some(Box::new(otherwise)),
             })
         }
+        ("date", 1) => Some(cast(args.pop()?, DataType::Date)),
+        ("epoch", 1) => Some(part("epoch", args.pop()?)),
         ("isnull", 1) => Some(Ast::IsNull(Box::new(args.pop()?))),
         ("isnotnull", 1) => Some(Ast::IsNotNull(Box::new(args.pop()?))),
         ("count_if" | "countif", 1) => {

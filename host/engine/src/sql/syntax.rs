@@ -37,7 +37,8 @@ pub(super) fn no_query(text: &SqlText, statement: &Statement) -> Error {
         "DELETE" | "UPDATE" | "TRUNCATE" => {
             "rows of a stream are not changed: leave them out with WHERE, or change them in SELECT"
         }
-        "EXPLAIN" | "DESCRIBE" | "DESC" | "SHOW" | "PRAGMA" => "`millstream check --explain` shows what a job does",
+        "EXPLAIN" => "`millstream check --explain` shows what a job does",
+        "DESCRIBE" | "DESC" | "SHOW" | "PRAGMA" => "SELECT * FROM a_table LIMIT 5 shows its columns",
         "SET" | "USE" => "options stand in the job file",
         _ => "write SELECT … FROM …",
     };
@@ -300,6 +301,15 @@ impl Visitor for Syntax<'_> {
             };
             if let Some(kind) = refused {
                 return self.clause(kind, "write JOIN … ON");
+            }
+            if let JoinOperator::Right(common) | JoinOperator::RightOuter(common) | JoinOperator::FullOuter(common) =
+                &join.join_operator
+                && matches!(common, JoinConstraint::Using(_) | JoinConstraint::Natural)
+            {
+                let message =
+                    "the column of USING would be the left side's, which is null where only the right side has a row";
+                let help = "write ON a.x = b.x, and COALESCE(a.x, b.x) AS x in SELECT";
+                return self.at(self.text.find_any(&["USING", "NATURAL"]), message, help);
             }
             if let JoinOperator::Inner(JoinConstraint::Using(names)) | JoinOperator::Join(JoinConstraint::Using(names)) =
                 &join.join_operator

@@ -12,7 +12,7 @@ use crate::sql::plugin::PluginFunction;
 const OVER: [&str; 8] = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"];
 
 /// What to write for functions of Spark, DuckDB and PostgreSQL that are not here.
-const INSTEAD: [(&str, &str); 52] = [
+const INSTEAD: [(&str, &str); 48] = [
     ("add_months", "write ts + INTERVAL '1 month'"),
     ("array_sort", "write array_sort of a list, or ORDER BY inside array_agg"),
     ("current_user", "a query knows no users"),
@@ -22,21 +22,18 @@ const INSTEAD: [(&str, &str); 52] = [
     ("dateadd", "write ts + INTERVAL '3 days'"),
     ("datediff", "subtract the times, or their date_part('epoch', …)"),
     ("dayofweek", "write date_part('dow', ts), which is 0 on Sundays"),
-    ("epoch", "write date_part('epoch', ts)"),
     ("epoch_ms", "write date_part('epoch', ts) * 1000"),
     ("first", "write first_value(x ORDER BY ts)"),
     ("from_json", "declare the column as struct<…> on the source, or read fields with json_get_str(column, 'key')"),
     ("generate_series", "put the rows into a file, and read it with a source that has static = true"),
     ("get_json_object", "write json_get_str(column, 'key', 'inner key')"),
     ("getdate", "take times from the rows themselves"),
-    ("group_concat", "write string_agg(text, ',')"),
     ("hash", "group by the columns themselves"),
     ("hop", "group by window(ts, '10 minutes', '5 minutes')"),
     ("json_extract", "write json_get_json(column, 'key'), or json_get_str(column, 'key') for its text"),
     ("json_extract_string", "write json_get_str(column, 'key')"),
     ("json_value", "write json_get_str(column, 'key')"),
     ("last", "write last_value(x ORDER BY ts)"),
-    ("listagg", "write string_agg(text, ',')"),
     ("locate", "write strpos(text, part)"),
     ("max_by", "write last_value(x ORDER BY y)"),
     ("arg_max", "write last_value(x ORDER BY y)"),
@@ -56,7 +53,6 @@ const INSTEAD: [(&str, &str); 52] = [
     ("sha2", "hashes are not built in: write a map plugin"),
     ("sort_array", "write array_sort(list)"),
     ("split", "write string_to_array(text, ',')"),
-    ("strftime", "write to_char(ts, '%Y-%m-%d')"),
     ("strptime", "write to_timestamp(text, '%Y-%m-%d')"),
     ("sysdate", "take times from the rows themselves"),
     ("time_bucket", "write date_bin('10 minutes', ts), or group by window(ts, '10 minutes')"),

@@ -18,7 +18,7 @@ const fn rule(says: &'static str, message: &'static str, help: &'static str) -> 
 const CAST_ONE: &str = "CAST one of them to the type of the other";
 
 /// Those that have more to say come first.
-const RULES: [Rule; 60] = [
+const RULES: [Rule; 62] = [
     rule(
         "Cannot infer common argument type for comparison operation {}",
         "there is no `{0}`: these types cannot be compared",
@@ -178,6 +178,16 @@ const RULES: [Rule; 60] = [
         "aggregate in a sub-query first, and its result again",
     ),
     rule(
+        "Too many columns! The subquery should only return one column",
+        "a sub-query that is compared with gives one column",
+        "SELECT one column; of two, write EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.y = a.y)",
+    ),
+    rule(
+        "Argument {} to grouping function is not in grouping columns",
+        "grouping says of a column of GROUP BY whether it is left out, and `{0}` is none",
+        "name a column that stands in ROLLUP, CUBE or GROUPING SETS",
+    ),
+    rule(
         "Invalid input syntax for type interval: \"{}\"",
         "`{0}` is no length of time",
         "write it as in INTERVAL '1 hour', or '90 minutes'",
@@ -236,7 +246,8 @@ const LIKE_IT: &str = "write the same columns in the same order, NULL AS name wh
 /// What a rule says of `text`, if one fits.
 pub(super) fn reword(text: &str) -> Option<Reworded> {
     if text.starts_with("Projections require unique expression names") {
-        let name = between(text, "expression \"", "\"").map_or_else(|| text.to_owned(), unqualified);
+        let name = between(text, "expression \"", "\" at position");
+        let name = name.map_or_else(|| text.to_owned(), |name| unqualified(&readable(name)));
         return Some(Reworded::new(format!("two columns are named `{name}`"), NAME_IT));
     }
     if text.contains("must be in GROUP BY or an aggregate function")
