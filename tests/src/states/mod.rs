@@ -1,6 +1,7 @@
 //! State never mixes: whatever is edited between two runs, what an operator finds in the checkpoint means what it takes it
 //! for, or the job is refused with what to do.
 //!
+//! * `branches`: queries with several states, whose branches are put in another order or changed
 //! * `names`: operators that go, come back, and are called as others were
 //! * `modes`: every output mode changed to every other, for every way to group by time
 //! * `plugins`: configurations, columns, versions and builds of plugins
@@ -8,6 +9,7 @@
 //! * `queries`: which edits of a query mean the same, and the form of a fingerprint
 //! * `walk`: random edits, restarts and input beside a model
 
+mod branches;
 mod modes;
 mod names;
 mod older;

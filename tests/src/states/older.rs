@@ -19,7 +19,7 @@ use crate::scratch::Scratch;
 use crate::support::runtime;
 
 /// Appends an epoch that changes nothing, with `stateful` in its record.
-fn note(scratch: &Scratch, stateful: BTreeMap<String, Value>) {
+pub(super) fn note(scratch: &Scratch, stateful: BTreeMap<String, Value>) {
     append(scratch, |noted, _| *noted = stateful);
 }
 

@@ -7,7 +7,9 @@ use arrow::datatypes::SchemaRef;
 
 use super::event_time;
 use super::operators::PlannedNodes;
-use super::{Plan, PlannedSink, PlannedSource, PlannedStateful, PlannedStatic, Plugins, project};
+use super::{
+    Plan, PlannedSink, PlannedSource, PlannedStateful, PlannedStatic, Plugins, QueryBranch, project, table_names,
+};
 use crate::job::Job;
 use crate::operator::{ObserveEventTime, Select, Transform};
 use crate::sql::Relation;
@@ -157,10 +159,15 @@ impl Connector<'_> {
                 let policy = event_time::policy(spec);
                 let inputs_of = inputs.iter().map(|input| event_time::watermark_of(input, policy, &of_input));
                 let watermark = Derived::combined(policy, inputs_of);
-                let name = self.state_name(&node.name);
-                let table = |of: &&str| if of.is_empty() { name.to_string() } else { format!("{name}.{of}") };
+                let number = self.stateful.iter().filter(|s| s.node() == node.name).count();
+                // A node's state is stored under the node's name; where a query has several, they are counted.
+                let name: Arc<str> = match number {
+                    0 => node.name.as_str().into(),
+                    number => format!("{}/{number}", node.name).into(),
+                };
                 self.stateful.push(PlannedStateful {
-                    tables: operator.tables().iter().map(table).collect(),
+                    branch: QueryBranch::of(number, relation),
+                    tables: table_names(&name, &**operator),
                     name,
                     operator: operator.clone(),
                     watermark,
@@ -174,11 +181,5 @@ impl Connector<'_> {
                 })
             }
         }
-    }
-
-    /// A node's state is stored under the node's name; where a query has several stateful operators, they are counted.
-    fn state_name(&self, node: &str) -> Arc<str> {
-        let same = self.stateful.iter().filter(|s| s.name.split('/').next() == Some(node)).count();
-        if same == 0 { node.into() } else { format!("{node}/{same}").into() }
     }
 }

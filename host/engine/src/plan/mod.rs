@@ -3,6 +3,7 @@
 //! Planning goes over the nodes twice. The first time every node has all its columns; then it is known which of them
 //! anybody uses, and the second time sources and flat-maps leave the others out.
 
+mod branch;
 pub mod dead_letters;
 mod dedup;
 mod event_time;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 
+pub use branch::QueryBranch;
 pub use explain::{Branch, Explained, Fact};
 pub use flow::{Flow, Next};
 pub use node::{PlannedNode, Use};
@@ -79,6 +81,8 @@ pub struct PlannedStatic {
 pub struct PlannedStateful {
     /// The node's name.
     pub name: Arc<str>,
+    /// Which one of its query's it is.
+    pub branch: QueryBranch,
     /// The names of its tables in the state: the node's, and the node's with what each of the others is for. No node's
     /// name has a point in it.
     pub tables: Vec<String>,
@@ -100,12 +104,23 @@ impl PlannedStateful {
         self.name.split('/').next().unwrap_or(&self.name)
     }
 
+    /// It has the state of this name.
+    pub(crate) fn rename(&mut self, name: Arc<str>) {
+        self.tables = table_names(&name, &*self.operator);
+        self.name = name;
+    }
+
     /// The watermarks by which rows of input number `input` are judged, in an epoch that has `pair`.
     pub fn judged_by(&self, input: usize, pair: WatermarkPair) -> WatermarkPair {
         // What ends just past W(N-1) is open in epoch N-1 and comes out in N, with the time W(N-1): it is not late.
         let less = i64::from(self.after_state.get(input).copied().unwrap_or(false));
         WatermarkPair { late: pair.late.map(|w| w.saturating_sub(less)), ..pair }
     }
+}
+
+fn table_names(state: &str, operator: &dyn Stateful) -> Vec<String> {
+    let table = |of: &&str| if of.is_empty() { state.to_owned() } else { format!("{state}.{of}") };
+    operator.tables().iter().map(table).collect()
 }
 
 /// A node that names its event time.
@@ -126,11 +141,9 @@ impl Plan {
     pub fn fingerprint(&self, number: usize) -> Fingerprint {
         let stateful = &self.stateful[number];
         let fingerprint = stateful.operator.fingerprint();
-        // The states of one query are told apart by their order: with another number of them they are others.
-        let node = |s: &PlannedStateful| s.name.split('/').next().map(str::to_owned);
-        match self.stateful.iter().filter(|s| node(s) == node(stateful)).count() {
+        match self.stateful.iter().filter(|s| s.node() == stateful.node()).count() {
             1 => fingerprint,
-            beside => fingerprint.with("states", beside),
+            beside => fingerprint.with("states", beside).with("branch", stateful.branch.told()),
         }
     }
 }

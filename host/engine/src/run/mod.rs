@@ -1,5 +1,6 @@
 //! The epoch loop: plan an epoch, compute it, hand it to be committed and published, and again.
 
+mod branches;
 mod chunk;
 mod commit;
 mod decode;
@@ -130,12 +131,13 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget)
     };
     let early = if existing { Some(open(&job, None)?) } else { None };
-    let plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
+    let mut plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
     let (checkpoint, mut recovered) = match early {
         Some(opened) => opened,
         None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
     };
     if let Some(last) = &recovered.last {
+        branches::find(&mut plan, last)?;
         take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
         let Environment { sources, clock, .. } = &options.environment;
         read_again::refuse(&plan, &recovered.state, sources, clock.now())?;

@@ -79,15 +79,14 @@ const NAMES: [(&str, &str); 10] = [
 ];
 
 impl Fingerprint {
-    /// Whether state that was noted as `stored` can be used.
+    /// Whether state that was noted as `stored` can be used. Which branch of its query it is of says nothing of that.
     pub fn fits(&self, stored: &Value) -> Fit {
-        let told = self.told();
-        if *stored == told {
-            return Fit::AsItIs;
-        }
         let Some(stored) = stored.as_object() else {
             return Fit::No(Misfit::new("an older version of Millstream has noted it in other words"));
         };
+        if compared(stored).eq(compared(&self.0)) {
+            return Fit::AsItIs;
+        }
         if stored.get("v").and_then(Value::as_u64) != Some(VERSION) {
             return Fit::No(Misfit::new("another version of Millstream has noted it"));
         }
@@ -131,6 +130,11 @@ impl Fingerprint {
             changed => Fit::No(Misfit::new(changed.join(", and "))),
         }
     }
+}
+
+/// The parts that decide.
+fn compared(of: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    of.iter().filter(|(part, _)| *part != "branch")
 }
 
 fn kind(of: &Map<String, Value>) -> &'static str {

@@ -1,0 +1,166 @@
+//! Which of a query's states is whose, where it has several: a `UNION ALL` may have its branches in another order than when
+//! they were stored.
+//!
+//! What always holds: a stored state goes on with the operator that does the same with the same rows, wherever in the
+//! query that stands now. What has no such operator is taken by the one whose fingerprint fits, if there is no other
+//! way to take it; else the job is refused.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::operator::fingerprint::Fit;
+use crate::plan::{Plan, QueryBranch};
+use crate::record::EpochRecord;
+use crate::{Error, ErrorKind, Result};
+
+/// Gives the operators of `plan` the names that their states have in `last`.
+///
+/// # Errors
+/// There are several ways to do so.
+pub(super) fn find(plan: &mut Plan, last: &EpochRecord) -> Result<()> {
+    let several = plan.stateful.iter().filter(|s| s.branch.number > 0);
+    let nodes: BTreeSet<String> = several.map(|s| s.node().to_owned()).collect();
+    for node in nodes {
+        let numbers: Vec<usize> = (0..plan.stateful.len()).filter(|n| plan.stateful[*n].node() == node).collect();
+        let stored: Vec<Stored<'_>> = last.stateful.iter().filter_map(|noted| Stored::of(noted, &node)).collect();
+        // With another number of them none fits, which is said where they are compared.
+        if stored.len() == numbers.len() {
+            let named = One { plan, last, node: &node, numbers, stored }.named()?;
+            for (number, name) in named {
+                plan.stateful[number].rename(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A state as the last record has it.
+struct Stored<'a> {
+    name: &'a str,
+    told: &'a Value,
+    /// None where an older version has noted it.
+    branch: Option<QueryBranch>,
+    /// Its place in the query.
+    place: usize,
+}
+
+impl<'a> Stored<'a> {
+    fn of((name, told): (&'a String, &'a Value), node: &str) -> Option<Self> {
+        let rest = name.strip_prefix(node)?;
+        let place = if rest.is_empty() { 0 } else { rest.strip_prefix('/')?.parse().ok()? };
+        let branch = told.get("branch").and_then(QueryBranch::read);
+        Some(Self { name, told, place: branch.as_ref().map_or(place, |b| b.number), branch })
+    }
+}
+
+/// One query with several states.
+struct One<'a> {
+    plan: &'a Plan,
+    last: &'a EpochRecord,
+    node: &'a str,
+    /// Its operators.
+    numbers: Vec<usize>,
+    stored: Vec<Stored<'a>>,
+}
+
+impl One<'_> {
+    /// The operators, each with the name of its state.
+    fn named(mut self) -> Result<Vec<(usize, Arc<str>)>> {
+        let mut named = Vec::new();
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.sort_by_key(|n| self.branch(*n).number);
+        self.stored.sort_by_key(|s| s.place);
+        let mut changed = Vec::new();
+        for number in numbers {
+            let same = |s: &Stored<'_>| s.branch.as_ref().is_some_and(|b| b.digest == self.branch(number).digest);
+            match self.stored.iter().position(same) {
+                Some(at) => named.push((number, self.stored.remove(at).name.into())),
+                None => changed.push(number),
+            }
+        }
+        let pairs = match self.last.job == self.plan.job.digest() {
+            // The job is as it was, and only told in other words.
+            true => (0..changed.len()).collect(),
+            false => self.only_way(&changed)?,
+        };
+        named.extend(changed.into_iter().zip(pairs).map(|(number, at)| (number, self.stored[at].name.into())));
+        Ok(named)
+    }
+
+    fn branch(&self, number: usize) -> &QueryBranch {
+        &self.plan.stateful[number].branch
+    }
+
+    /// Which of the stored states left over is whose of `changed`.
+    fn only_way(&self, changed: &[usize]) -> Result<Vec<usize>> {
+        let could: Vec<Vec<usize>> = changed
+            .iter()
+            .map(|n| (0..self.stored.len()).filter(|at| self.fits(*n, &self.stored[*at])).collect())
+            .collect();
+        let mut ways = Ways { could: &could, taken: Vec::new(), found: Vec::new(), left: 10_000 };
+        ways.look();
+        match ways.found.as_slice() {
+            // None fits, whatever is taken for it: what was changed is said where they are compared.
+            [] if ways.left > 0 => Ok((0..changed.len()).collect()),
+            [only] => Ok(only.clone()),
+            _ => Err(self.refuse()),
+        }
+    }
+
+    fn fits(&self, number: usize, stored: &Stored<'_>) -> bool {
+        match stored.told.as_str() {
+            Some(text) => self.plan.stateful[number].operator.former_fingerprint().text == text,
+            None => !matches!(self.plan.fingerprint(number).fits(stored.told), Fit::No(_)),
+        }
+    }
+
+    fn refuse(&self) -> Error {
+        let was_noted = self.stored.iter().all(|s| s.branch.is_some());
+        let (why, help) = match was_noted {
+            true => (
+                "its query keeps several states, of branches that differ in their rows only, and more than one of these was changed: which state is whose cannot be told",
+                "change one branch at a time, and let the job commit an epoch after each",
+            ),
+            false => (
+                "its query keeps several states, an older version of Millstream has not noted which one is of which branch, and the job was changed",
+                "undo all changes of the job until this version has committed an epoch",
+            ),
+        };
+        let message = format!("the checkpoint's state of `{}` does not fit any more: {why}", self.node);
+        let help = format!(
+            "{help}; or give the operator another name (its state then begins anew), or start over with --fresh"
+        );
+        Error::new(ErrorKind::Conflict, message).with_help(help)
+    }
+}
+
+/// The ways to give each one of several a state of its own; two are enough to know that there is not only one.
+struct Ways<'a> {
+    /// Per operator, the states that fit.
+    could: &'a [Vec<usize>],
+    taken: Vec<usize>,
+    found: Vec<Vec<usize>>,
+    /// How many more steps are worth while.
+    left: usize,
+}
+
+impl Ways<'_> {
+    fn look(&mut self) {
+        let Some(could) = self.could.get(self.taken.len()) else {
+            return self.found.push(self.taken.clone());
+        };
+        for at in could {
+            if self.found.len() > 1 || self.left == 0 {
+                return;
+            }
+            self.left -= 1;
+            if !self.taken.contains(at) {
+                self.taken.push(*at);
+                self.look();
+                self.taken.pop();
+            }
+        }
+    }
+}
