@@ -3,8 +3,10 @@
 //! Refused is a file source, a stream or static, whose path can match a file that a sink, the dead letters or the
 //! checkpoint write; and one folder of theirs inside the other, so that a change of a pattern makes no loop of it.
 //! Where a folder or a pattern cannot match what is written (another ending, a name that begins with `_` or `.`),
-//! they may stand side by side. Links are followed as far as the folders are there.
+//! they may stand side by side. Links are followed as far as the folders are there, and those of files among what a
+//! source reads now ([`links`]).
 
+mod links;
 mod patterns;
 
 #[cfg(test)]
@@ -18,7 +20,12 @@ use crate::job::{Job, SinkConnector, SourceConnector};
 use crate::sink::published_names;
 use crate::{Error, Result};
 
+use glob::MatchOptions;
 use patterns::{Part, matches, parts};
+
+/// As files are looked for.
+const MATCHING: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// Refuses the first loop there is, in the order of the job file.
 pub(super) fn refuse(job: &Job) -> Result<()> {
@@ -46,6 +53,14 @@ pub(super) fn refuse(job: &Job) -> Result<()> {
             };
             let at = written.at.clone().filter(|_| how != Meeting::ReadsInside).unwrap_or(file.path.span.clone());
             return Err(job.text.error(at, message).with_help(help));
+        }
+        if let Some(link) = links::find(&file.path.value, &written) {
+            let to = &written[link.written];
+            let (name, link) = (&source.name.value, shown(job, &link.path));
+            let message = format!("source `{name}` would read {}: {link} leads to {}", to.what, shown(job, &to.shown));
+            return Err(job.text.error(file.path.span.clone(), message).with_help(
+                "take the link away; or let the source's path match its input only, such as \"data/*.csv\"",
+            ));
         }
     }
     Ok(())

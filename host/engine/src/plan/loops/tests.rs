@@ -95,6 +95,72 @@ fn a_job_that_would_read_what_it_writes_is_refused_at_the_place_that_says_so() {
     }
 }
 
+/// What a job says that reads `source` and writes to `out`, whose checkpoint and dead letters have been written before,
+/// once `link` has made links in `data/in`.
+#[cfg(unix)]
+fn refused_with(source: &str, link: &dyn Fn(&Path)) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["data/in/deep", "out/parts", "state/log"] {
+        fs::create_dir_all(at(name)).unwrap();
+    }
+    for name in
+        ["data/in/a.json", "d.jsonl", "out/part-w-1-00000000000000000001-0.json", "out/other.json", "state/log/1.log"]
+    {
+        fs::write(at(name), "").unwrap();
+    }
+    link(folder.path());
+    let text = format!(
+        "name = \"j\"\ncheckpoint = \"state\"\ndead_letters = {{ path = \"d.jsonl\" }}\n[source.s]\npath = \"{source}\"\n\
+         format = \"json\"\nschema = {{ a = \"int64\" }}\n\
+         [sink.w]\ninput = \"s\"\nconnector = \"file\"\npath = \"out\"\nformat = \"json\"\n"
+    );
+    let job = Job::parse(&text, Path::new("job.toml"), folder.path(), &[]).unwrap();
+    let error = refuse(&job).err()?;
+    assert!(error.location().is_some() && error.help().is_some(), "{error}");
+    Some(error.message().to_owned())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_one_file_that_is_written_is_a_loop_too() {
+    use std::os::unix::fs::symlink;
+    const PART: &str = "out/part-w-1-00000000000000000001-0.json";
+    let hard =
+        |from: &'static str, to: &'static str| move |at: &Path| fs::hard_link(at.join(from), at.join(to)).unwrap();
+    let soft = |from: &'static str, to: &'static str| move |at: &Path| symlink(at.join(from), at.join(to)).unwrap();
+    let relative = |from: &'static str, to: &'static str| move |at: &Path| symlink(from, at.join(to)).unwrap();
+    let cases: [(&str, &dyn Fn(&Path), &str); 10] = [
+        ("data/in", &soft(PART, "data/in/b.json"), "the rows of sink `w`: `data/in/b.json` leads to `out`"),
+        ("data/in/*.json", &hard(PART, "data/in/b.json"), "the rows of sink `w`: `data/in/b.json` leads to `out`"),
+        ("data/**/*.json", &hard(PART, "data/in/deep/b.json"), "`data/in/deep/b.json` leads"),
+        ("data/in/b.json", &hard(PART, "data/in/b.json"), "`data/in/b.json` leads"),
+        ("data/in", &soft("d.jsonl", "data/in/b.json"), "the dead letters: `data/in/b.json` leads to `d.jsonl`"),
+        ("data/in", &hard("d.jsonl", "data/in/b"), "the dead letters: `data/in/b` leads"),
+        ("data/in", &relative("../../d.jsonl", "data/in/b"), "the dead letters: `data/in/b` leads"),
+        ("data/in", &hard("state/log/1.log", "data/in/b"), "the files of the checkpoint: `data/in/b` leads to `state`"),
+        // Not there yet.
+        ("data/in", &soft("out/part-w-2-00000000000000000001-0.json", "data/in/b.json"), "`data/in/b.json` leads"),
+        ("data/*/*/*.json", &soft("out", "data/in/deep/../linked"), "would read the rows of sink `w`"),
+    ];
+    for (source, link, says) in cases {
+        let message = refused_with(source, link).unwrap_or_else(|| panic!("{source}: {says}: not refused"));
+        assert!(message.contains(says), "{source}: {message}");
+    }
+    // Other files, other endings and what is passed over.
+    let right: [(&str, &dyn Fn(&Path)); 6] = [
+        ("data/in", &soft("out/other.json", "data/in/b.json")),
+        ("data/in", &hard("out/other.json", "data/in/b.json")),
+        ("data/in/*.csv", &soft(PART, "data/in/b.json")),
+        ("data/in", &hard(PART, "data/in/_b.json")),
+        ("data/in", &hard(PART, "data/b.json")),
+        ("data/in", &hard("data/in/a.json", "data/in/b.json")),
+    ];
+    for (source, link) in right {
+        assert_eq!(refused_with(source, link), None, "{source}");
+    }
+}
+
 #[test]
 fn folders_side_by_side_and_patterns_that_cannot_match_are_right() {
     let letters = |path: &str| format!("dead_letters = {{ path = \"{path}\" }}");
