@@ -13,7 +13,7 @@ use arrow::datatypes::{
 
 use super::place::Place;
 use super::slots::{Cell, Cells, Raw};
-use super::{nested, values};
+use super::{nested, no_time, values};
 use crate::format::type_name;
 
 /// Rows with a value that does not parse, and why: the first such column's reason.
@@ -126,7 +126,7 @@ impl<C: Cells> Column<'_, C> {
         entry.or_insert_with(|| {
             let written = shortened(self.cells.written(value));
             let is_time = matches!(self.data_type, DataType::Timestamp(_, _));
-            let why = is_time.then(|| values::far_off(cell)).flatten().unwrap_or_else(|| {
+            let why = is_time.then(|| no_time::why(cell, &self.place.path(value))).flatten().unwrap_or_else(|| {
                 let name = type_name(self.data_type);
                 let article = if name.starts_with('i') { "an" } else { "a" };
                 format!(" is not {article} {}", shortened(&name))

@@ -8,6 +8,7 @@ mod json;
 mod json_scan;
 mod lines;
 mod nested;
+mod no_time;
 mod parquet;
 mod place;
 mod projection;

@@ -81,10 +81,10 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
 }
 
 /// The years 1 to 9999.
-const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+pub(super) const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 #[inline]
-fn timestamp_of_any_year(text: &str) -> Option<i64> {
+pub(super) fn timestamp_of_any_year(text: &str) -> Option<i64> {
     usual_timestamp(text.as_bytes()).or_else(|| rare_timestamp(text))
 }
 
@@ -203,38 +203,6 @@ pub(super) fn seconds(text: &str) -> Option<i64> {
         }
     };
     YEARS.contains(&micros).then_some(micros)
-}
-
-/// What a message says of a time that lies outside the years 1 to 9999; none if it is no such time.
-pub(super) fn far_off(cell: Cell<'_>) -> Option<String> {
-    let far = " lies outside the years 0001 to 9999";
-    let text = match cell {
-        Cell::Number(text) => text,
-        Cell::String(raw) | Cell::Field(raw) => {
-            let is_far = timestamp_of_any_year(raw.text).is_some_and(|micros| !YEARS.contains(&micros));
-            return is_far.then(|| far.to_owned());
-        }
-        _ => return None,
-    };
-    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite())?;
-    if YEARS.contains(&((seconds * 1e6) as i64)) {
-        return None;
-    }
-    let units = [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)];
-    let meant = units.iter().find(|(_, unit)| (1971..2262).contains(&year(seconds / unit)));
-    Some(match meant {
-        Some((unit, _)) => format!(" seconds since 1970 are in the year {}: are these {unit}?", year(seconds)),
-        None => far.to_owned(),
-    })
-}
-
-/// The year of an instant: Howard Hinnant's `civil_from_days`, where years begin in March.
-fn year(seconds: f64) -> i64 {
-    let days = (seconds / 86_400.0).floor() as i64 + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let years = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * years + years / 4 - years / 100);
-    era * 400 + years + i64::from(day_of_year >= 306)
 }
 
 /// A decimal number with an optional exponent, cut after some digits behind the point.
