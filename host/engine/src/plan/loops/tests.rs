@@ -130,7 +130,8 @@ fn a_link_to_one_file_that_is_written_is_a_loop_too() {
         |from: &'static str, to: &'static str| move |at: &Path| fs::hard_link(at.join(from), at.join(to)).unwrap();
     let soft = |from: &'static str, to: &'static str| move |at: &Path| symlink(at.join(from), at.join(to)).unwrap();
     let relative = |from: &'static str, to: &'static str| move |at: &Path| symlink(from, at.join(to)).unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 10] = [
+    type Links<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, Links<'_>, &str); 10] = [
         ("data/in", &soft(PART, "data/in/b.json"), "the rows of sink `w`: `data/in/b.json` leads to `out`"),
         ("data/in/*.json", &hard(PART, "data/in/b.json"), "the rows of sink `w`: `data/in/b.json` leads to `out`"),
         ("data/**/*.json", &hard(PART, "data/in/deep/b.json"), "`data/in/deep/b.json` leads"),
@@ -148,7 +149,7 @@ fn a_link_to_one_file_that_is_written_is_a_loop_too() {
         assert!(message.contains(says), "{source}: {message}");
     }
     // Other files, other endings and what is passed over.
-    let right: [(&str, &dyn Fn(&Path)); 6] = [
+    let right: [(&str, Links<'_>); 6] = [
         ("data/in", &soft("out/other.json", "data/in/b.json")),
         ("data/in", &hard("out/other.json", "data/in/b.json")),
         ("data/in/*.csv", &soft(PART, "data/in/b.json")),
