@@ -333,3 +333,38 @@ fn a_job_that_goes_on_reads_the_table_as_it_is_then() {
     assert_eq!(published.len(), 3);
     assert_eq!(String::from_utf8_lossy(&published[0].1), "{\"n\":1,\"name\":\"ann\"}\n");
 }
+
+#[test]
+fn a_table_larger_than_its_memory_is_refused_with_what_to_do() {
+    let scratch = Scratch::new();
+    write(&scratch, &[&[Some("k1")], &[Some("k2")]]);
+    let table = |n: usize| (0..n).map(|i| format!("k{i},name {i},{i}\n")).collect::<String>();
+    let users = |more: &str| format!("{CSV}{more}\n");
+    let sql = "SELECT s.k, name, least FROM s JOIN users u ON s.k = u.k";
+    scratch.write("users.csv", format!("k,name,least\n{}", table(20_000)));
+    let error = scratch.run(&job(&users("max_memory = \"1MiB\""), sql, "")).err().expect("it is larger");
+    assert_eq!(error.kind(), ErrorKind::Quota);
+    let message = error.message();
+    assert!(
+        message.contains("static source `users`") && message.contains("than the 1 MiB that `max_memory`"),
+        "{message}"
+    );
+    assert!(error.help().is_some_and(|h| h.contains("max_memory") && h.contains("stream")), "{error:?}");
+    assert!(error.location().is_some(), "{error:?}");
+    // The rows have room and what finds them has none, or what is computed of them.
+    for (sql, memory) in [
+        (sql, "1200KiB"),
+        ("SELECT s.k, t.big FROM s JOIN (SELECT k, repeat(name, 1000) AS big FROM users) t ON s.k = t.k", "8MiB"),
+    ] {
+        let error = scratch.run(&job(&users(&format!("max_memory = \"{memory}\"")), sql, "")).err();
+        let error = error.unwrap_or_else(|| panic!("{memory} is enough"));
+        assert!(error.message().contains("that `max_memory` allows: 20000 were read"), "{error}");
+    }
+    // At a refresh what was there stays.
+    scratch.write("users.csv", format!("k,name,least\n{}", table(3)));
+    let texts = [Some(&*format!("k,name,least\n{}", table(20_000)).leak())];
+    let (have, said) = edited(&scratch, &job(&users("max_memory = \"1MiB\"\nrefresh = \"1ms\""), sql, ""), &texts);
+    assert_eq!(have.len(), 2, "{have:?}");
+    assert!(said.iter().any(|m| m.contains("`users` could not be read again") && m.contains("max_memory")), "{said:?}");
+    assert_eq!(scratch.run(&job(&users(""), sql, "")).unwrap().rows("out").len(), 2);
+}

@@ -50,6 +50,9 @@ pub struct StaticVersion {
     pub digest: String,
     /// Rows.
     pub rows: u64,
+    /// Bytes of memory that they take, with what finds them.
+    #[serde(default)]
+    pub memory: u64,
 }
 
 /// The range of one source's offsets that an epoch reads.

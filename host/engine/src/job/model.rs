@@ -135,6 +135,13 @@ pub struct SourceSpec {
 pub struct StaticSpec {
     /// After how long it is read again, microseconds of processing time.
     pub refresh: Option<i64>,
+    /// How many bytes of memory its rows may take, with what finds them.
+    pub max_memory: u64,
+}
+
+impl StaticSpec {
+    /// What is allowed where the job says nothing.
+    pub const MAX_MEMORY: u64 = 2 << 30;
 }
 
 /// What a source reads.

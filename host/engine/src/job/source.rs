@@ -10,7 +10,7 @@ use super::tree::Value;
 use super::{absolute, value};
 use crate::error::Result;
 
-const FILE: [&str; 17] = [
+const FILE: [&str; 18] = [
     "connector",
     "path",
     "format",
@@ -28,6 +28,7 @@ const FILE: [&str; 17] = [
     "max_ahead",
     "static",
     "refresh",
+    "max_memory",
 ];
 
 const GENERATE: [&str; 14] = [
@@ -70,12 +71,19 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>, base: &Path) -> R
     Ok(SourceSpec { name, connector, event_time: fields.event_time()?, fixed: fixed(fields)? })
 }
 
-/// `static` and `refresh`.
+/// `static`, `refresh` and `max_memory`.
 fn fixed(fields: &Fields<'_>) -> Result<Option<StaticSpec>> {
     let is_static = fields.boolean("static")?.unwrap_or(false);
     let refresh = fields.micros("refresh")?;
+    let max_memory = fields.bytes("max_memory")?;
     let at = |key: &str| fields.get(key).map_or(0..0, |entry| entry.key_span.clone());
     if !is_static {
+        if max_memory.is_some() {
+            return Err(fields
+                .job
+                .error(at("max_memory"), "`max_memory` needs `static = true` beside it")
+                .with_help("of a stream, an epoch is bounded: max_bytes_per_epoch"));
+        }
         if refresh.is_some() {
             return Err(fields
                 .job
@@ -96,7 +104,7 @@ fn fixed(fields: &Fields<'_>) -> Result<Option<StaticSpec>> {
     if refresh.is_some_and(|r| r <= 0) {
         return Err(fields.job.error(at("refresh"), "`refresh` must be greater than zero"));
     }
-    Ok(Some(StaticSpec { refresh }))
+    Ok(Some(StaticSpec { refresh, max_memory: max_memory.unwrap_or(StaticSpec::MAX_MEMORY) }))
 }
 
 fn elsewhere<'a>(keys: &[&'a str], with: &'a str) -> Vec<(&'a str, &'a str)> {

@@ -38,6 +38,11 @@ impl Room {
         Self { limit: u64::MAX, used: 0 }
     }
 
+    /// For what may take so many bytes.
+    pub fn up_to(limit: u64) -> Self {
+        Self { limit, used: 0 }
+    }
+
     /// Takes `bytes` of it.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use super::environment::OpenSource;
 use super::report::{Observer, Silent};
 use super::unseen;
-use crate::job::JobText;
+use crate::job::{JobText, StaticSpec};
 use crate::plan::{Plan, PlannedStatic};
 use crate::record::{SourceRange, StaticVersion};
 use crate::source::Known;
@@ -93,6 +93,7 @@ fn read(
             .with_help("a static source is read at start: its files must be there by then"));
     }
     let decoder = source.decoder(&planned.columns)?;
+    let mut allowed = Allowed::of(planned);
     let mut batches: Vec<RecordBatch> = Vec::new();
     for range in &ranges {
         let (mut file, mut lines) = (0, 0);
@@ -109,6 +110,7 @@ fn read(
                     .with_help("a static source is taken as a whole: mend the row, or declare its column as utf8"));
             }
             lines += decoded.lines;
+            allowed.take(&decoded.batch)?;
             batches.push(decoded.batch);
         }
     }
@@ -120,8 +122,52 @@ fn read(
         None => RecordBatch::new_empty(schema),
     };
     let rows = whole.num_rows() as u64;
-    planned.table.replace(&whole)?;
-    Ok(StaticVersion { read: now, digest: digest(&ranges), rows })
+    drop(batches);
+    let memory = planned.table.replace(&whole, allowed.bytes).map_err(|e| match e.kind() {
+        ErrorKind::Quota => allowed.refuse(),
+        _ => e,
+    })?;
+    Ok(StaticVersion { read: now, digest: digest(&ranges), rows, memory })
+}
+
+/// The memory that a source may take.
+struct Allowed {
+    bytes: u64,
+    used: u64,
+    rows: u64,
+}
+
+impl Allowed {
+    fn of(planned: &PlannedStatic) -> Self {
+        let bytes = planned.spec.fixed.map_or(StaticSpec::MAX_MEMORY, |fixed| fixed.max_memory);
+        Self { bytes, used: 0, rows: 0 }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.used = self.used.saturating_add(batch.get_array_memory_size() as u64);
+        self.rows += batch.num_rows() as u64;
+        if self.used <= self.bytes { Ok(()) } else { Err(self.refuse()) }
+    }
+
+    fn refuse(&self) -> Error {
+        let message = format!(
+            "its rows take more memory than the {} that `max_memory` allows: {} were read",
+            shown_bytes(self.bytes),
+            self.rows
+        );
+        Error::new(ErrorKind::Quota, message).with_help(
+            "a static source is held whole: set its `max_memory` to what this machine can spare, such as \"8GiB\"; or let its path \
+             match fewer files; or read it as a stream, without `static`",
+        )
+    }
+}
+
+fn shown_bytes(bytes: u64) -> String {
+    match bytes {
+        whole if whole % (1 << 30) == 0 => format!("{} GiB", whole >> 30),
+        whole if whole % (1 << 20) == 0 => format!("{} MiB", whole >> 20),
+        other => format!("{other} bytes"),
+    }
 }
 
 fn digest(ranges: &[SourceRange]) -> String {

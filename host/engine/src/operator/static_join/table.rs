@@ -1,7 +1,9 @@
 //! The rows of a static side: read as a whole, replaced as a whole, and found by key.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use arrow::array::ArrayData;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::SchemaRef;
@@ -57,25 +59,35 @@ impl StaticTable {
         self.lookups.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(lookup));
     }
 
-    /// Puts `batch` in the place of what was there, for all who join with it, or for none of them.
+    /// Puts `batch` in the place of what was there, for all who join with it, or for none of them; how many bytes of
+    /// memory it takes with what finds its rows, which may be `allowed`.
     ///
     /// # Errors
-    /// Its columns are others; a row for which a filter, a computed column or a key of a join fails.
-    pub fn replace(&self, batch: &RecordBatch) -> Result<()> {
+    /// Its columns are others; a row for which a filter, a computed column or a key of a join fails. It takes more:
+    /// [`ErrorKind::Quota`].
+    pub fn replace(&self, batch: &RecordBatch, allowed: u64) -> Result<u64> {
         let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
         if types(&batch.schema()) != types(&self.schema) {
             return Err(Error::internal(format!("`{}` was read with other columns than were planned", self.name)));
         }
         let lookups: Vec<Arc<Lookup>> = locked(&self.lookups)?.iter().filter_map(Weak::upgrade).collect();
         let build = |lookup: &Arc<Lookup>| {
-            let built = Index::build(&self.name, batch, &lookup.steps, &lookup.keys);
+            let built = Index::build(&self.name, batch, &lookup.steps, &lookup.keys, Room::up_to(allowed));
             built.map_err(|e| e.context(format!("operator `{}`", lookup.name)))
         };
-        let built: Vec<Index> = lookups.iter().map(build).collect::<Result<_>>()?;
+        let (mut built, mut memory): (Vec<Index>, _) = (Vec::new(), Memory::default());
+        for lookup in &lookups {
+            let index = build(lookup)?;
+            index.count(&mut memory);
+            if memory.bytes() > allowed {
+                return Err(Error::new(ErrorKind::Quota, format!("`{}` takes {} bytes", self.name, memory.bytes())));
+            }
+            built.push(index);
+        }
         for (lookup, index) in lookups.iter().zip(built) {
             *locked(&lookup.index)? = Some(Arc::new(index));
         }
-        Ok(())
+        Ok(memory.bytes())
     }
 }
 
@@ -96,10 +108,15 @@ pub(super) struct Index {
 
 impl Index {
     /// The rows of `batch` that come out of `steps`, by `keys`. Rows with a null among the keys match nothing.
-    pub fn build(name: &str, batch: &RecordBatch, steps: &[Arc<dyn Transform>], keys: &Expressions) -> Result<Self> {
-        // The table is taken whole, however large it is.
+    pub fn build(
+        name: &str,
+        batch: &RecordBatch,
+        steps: &[Arc<dyn Transform>],
+        keys: &Expressions,
+        room: Room,
+    ) -> Result<Self> {
         let mut effects = Effects::default();
-        effects.room = Room::without_end();
+        effects.room = room;
         let mut rows = Rows::new(batch.clone());
         for step in steps {
             rows = step.apply(rows, &mut effects)?;
@@ -142,6 +159,12 @@ impl Index {
         Ok(Self { columns: rows.batch.columns().to_vec(), keys, starts, rows: in_lists })
     }
 
+    /// Adds what it takes.
+    fn count(&self, memory: &mut Memory) {
+        self.columns.iter().for_each(|column| memory.add(&column.to_data()));
+        memory.beside += self.keys.memory() + size_of::<u32>() * (self.starts.capacity() + self.rows.capacity());
+    }
+
     /// The rows of `key`, in the order in which they were read.
     pub fn find(&self, key: &[u8]) -> &[u32] {
         match self.keys.get_hashed(hash_key(key), key).map(number) {
@@ -153,6 +176,27 @@ impl Index {
     /// Column `at`, at `rows`.
     pub fn take(&self, at: usize, rows: &UInt32Array) -> Result<ArrayRef> {
         arrow::compute::take(&self.columns[at], rows, None).map_err(crate::operator::rows::arrow_failed)
+    }
+}
+
+/// Bytes of memory; buffers that several columns or joins share count once.
+#[derive(Debug, Default)]
+struct Memory {
+    buffers: BTreeMap<usize, usize>,
+    beside: usize,
+}
+
+impl Memory {
+    fn add(&mut self, column: &ArrayData) {
+        let nulls = column.nulls().map(|nulls| nulls.buffer());
+        for buffer in column.buffers().iter().chain(nulls) {
+            self.buffers.insert(buffer.data_ptr().as_ptr() as usize, buffer.capacity());
+        }
+        column.child_data().iter().for_each(|child| self.add(child));
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.buffers.values().sum::<usize>() + self.beside) as u64
     }
 }
 
