@@ -3,6 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `connectors` | a connector that the engine does not know, and the page written from the tables |
 //! | `costs` | what an epoch costs, in proportion to what is new |
 //! | `crash` | processes killed at every fault point, and started again |
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
@@ -32,6 +33,8 @@
 //! | `sums` | results that do not fit their column, and aggregates of no rows |
 //! | `support` | running a job and reading its rows |
 
+#[cfg(test)]
+mod connectors;
 #[cfg(test)]
 mod costs;
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use millstream_engine::connector::Connectors;
+use millstream_engine::connector::memory::MemoryTables;
 use millstream_engine::job::{Job, Trigger};
 use millstream_engine::run::{RunOptions, run};
-use millstream_engine::sink::MemoryTables;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -32,7 +33,7 @@ impl Scratch {
 
     /// The job of this text, as if it stood in this folder as `job.toml`.
     pub fn job(&self, text: &str) -> millstream_engine::Result<Job> {
-        Job::parse(text, Path::new("job.toml"), self.path(), &[])
+        Job::parse(text, Path::new("job.toml"), self.path(), &Connectors::built_in().keys(), &[])
     }
 
     /// Runs the job of this text on all the input there is.

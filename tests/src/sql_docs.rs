@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
+use millstream_engine::connector::Connectors;
 use millstream_engine::job::Job;
 use millstream_engine::run::{QueryTable, check, query};
 
@@ -67,7 +68,7 @@ fn job(tables: &str, sql: &str, mode: &str) -> String {
 }
 
 fn refused(scratch: &Scratch, text: &str) -> String {
-    let job = Job::parse(text, std::path::Path::new("job.toml"), scratch.path(), &[]);
+    let job = Job::parse(text, std::path::Path::new("job.toml"), scratch.path(), &Connectors::built_in().keys(), &[]);
     match job.and_then(|job| check(job, Some(&runtime())).map(|_| ())) {
         Ok(()) => "(it was not refused)".to_owned(),
         Err(e) => {

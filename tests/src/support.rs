@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
+use millstream_engine::connector::Connectors;
+use millstream_engine::connector::memory::MemoryTables;
 use millstream_engine::job::{Job, Trigger, parse_instant};
 use millstream_engine::run::{RunOptions, Summary, run};
-use millstream_engine::sink::MemoryTables;
 use millstream_plugin::{Runtime, RuntimeOptions};
 use serde_json::Value;
 
@@ -48,7 +49,7 @@ pub fn run_job(path: &Path, overrides: &[(String, String)], threads: usize) -> m
         threads: Some(threads),
         ..RunOptions::default()
     };
-    let summary = run(Job::load(path, overrides)?, options)?;
+    let summary = run(Job::load(path, &Connectors::built_in().keys(), overrides)?, options)?;
     Ok(Ran { summary, tables })
 }
 

@@ -88,6 +88,7 @@ impl Diagnostic for Diagnosis<'_> {
 mod tests {
     use std::path::Path;
 
+    use millstream_engine::connector::Connectors;
     use millstream_engine::error::Location;
     use millstream_engine::job::Job;
 
@@ -96,7 +97,8 @@ mod tests {
     #[test]
     fn a_bad_job_shows_its_line_a_caret_and_a_hint() {
         let text = "name = \"x\"\n[source.logs]\npath = \"data\"\nformt = \"text\"\n[sink.out]\ninput = \"logs\"\n";
-        let error = Job::parse(text, Path::new("jobs/x.toml"), Path::new("/jobs"), &[]).unwrap_err();
+        let error = Job::parse(text, Path::new("jobs/x.toml"), Path::new("/jobs"), &Connectors::built_in().keys(), &[])
+            .unwrap_err();
         let shown = render(&error, false, 100);
         assert!(shown.contains("unknown key `formt` in [source.logs]"), "{shown}");
         assert!(shown.contains("jobs/x.toml:4:1"), "{shown}");

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use millstream_engine::connector::generate::{AccessLogs, GenerateSpec, LogForm};
+use millstream_engine::format::FileFormat;
 use millstream_engine::format::{Check, RawChunk, RawContent, decoder};
-use millstream_engine::job::{FileFormat, GenerateSpec};
-use millstream_engine::source::generate::{AccessLogs, LogForm};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

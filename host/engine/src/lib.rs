@@ -12,7 +12,7 @@
 //! | 0 | `error`, `fault`, `clock`, `panics` | what everything shares |
 //! | 1 | `storage`, `job`, `record` | files; the job file; what an epoch leaves in the log |
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
-//! | 3 | `checkpoint`, `source`, `sink` | the log of epochs; where rows come from and go to |
+//! | 3 | `checkpoint`, `connector` | the log of epochs; where rows come from and go to |
 //! | 4 | `operator` | what happens to batches |
 //! | 5 | `sql` | SQL text to operators |
 //! | 6 | `plan` | job file to a checked graph |
@@ -20,6 +20,7 @@
 
 pub mod checkpoint;
 pub mod clock;
+pub mod connector;
 pub mod error;
 pub mod fault;
 pub mod format;
@@ -29,8 +30,6 @@ pub mod panics;
 pub mod plan;
 pub mod record;
 pub mod run;
-pub mod sink;
-pub mod source;
 pub mod sql;
 pub mod state;
 pub mod storage;

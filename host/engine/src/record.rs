@@ -142,6 +142,9 @@ pub struct Counters {
 pub struct OutputRecord {
     /// The sink's name in the job.
     pub sink: String,
+    /// The connector that publishes it.
+    #[serde(default = "file", skip_serializing_if = "is_file")]
+    pub connector: String,
     /// The sink's folder, absolute: publishing after a restart does not look at the job file.
     pub folder: String,
     /// The file's final name inside the folder.
@@ -156,6 +159,15 @@ pub struct OutputRecord {
     pub digest: String,
     /// Rows in it.
     pub rows: u64,
+}
+
+/// The connector of records that name none: before there were others, all were this one's.
+fn file() -> String {
+    "file".into()
+}
+
+fn is_file(connector: &String) -> bool {
+    connector == "file"
 }
 
 /// What publishing an output means.

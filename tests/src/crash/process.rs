@@ -13,6 +13,7 @@ use std::time::Duration;
 use millstream_engine::Result;
 use millstream_engine::checkpoint::SnapshotSizes;
 use millstream_engine::clock::ManualClock;
+use millstream_engine::connector::Connectors;
 use millstream_engine::fault::Faults;
 use millstream_engine::job::{Job, Trigger};
 use millstream_engine::run::{Environment, Observer, Pace, RunOptions, Turn, run};
@@ -145,7 +146,7 @@ impl Life {
             observer: told,
             ..RunOptions::default()
         };
-        run(Job::load(&folder.join("job.toml"), &[])?, options).map(|_| ())
+        run(Job::load(&folder.join("job.toml"), &Connectors::built_in().keys(), &[])?, options).map(|_| ())
     }
 
     /// Lives undisturbed in this process: how often it passes each point.

@@ -1,15 +1,18 @@
 //! A file source in memory: its files appear one after the other, and its reads can fail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use millstream_engine::format::{Check, Decode, RawChunk, RawContent, declared_schema, decoder};
-use millstream_engine::job::{FileFormat, FileSourceSpec, Limit};
-use millstream_engine::record::{FileRange, SourceRange};
+use millstream_engine::connector::file::FileSourceSpec;
+use millstream_engine::connector::source::{Chunks, Known, Source};
+use millstream_engine::connector::{Committed, Connector, Connectors, SinkConnector, SourceConnector};
+use millstream_engine::format::{Check, Decode, FileFormat, RawChunk, RawContent, declared_schema, decoder};
+use millstream_engine::job::{JobText, KeyTable, Limit, Options, SourceSpec};
+use millstream_engine::record::{FileRange, OutputRecord, SourceRange};
 use millstream_engine::run::Stop;
-use millstream_engine::source::{Chunks, Known, Source};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::random::Random;
@@ -35,7 +38,58 @@ pub struct Feed {
 /// Asks for an end once nothing has come for so many looks.
 const PATIENCE: u32 = 6;
 
-pub struct SimulatedSource {
+/// The connector "file" with sources that are simulated.
+pub struct SimulatedFiles {
+    pub files: Connectors,
+    /// By the source's name.
+    pub feeds: BTreeMap<String, Arc<Mutex<Feed>>>,
+    pub stop: Stop,
+}
+
+impl SimulatedFiles {
+    fn real(&self) -> &dyn Connector {
+        self.files.get("file").unwrap()
+    }
+}
+
+impl Connector for SimulatedFiles {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn source(&self) -> Option<&dyn SourceConnector> {
+        Some(self)
+    }
+
+    fn sink(&self) -> Option<&dyn SinkConnector> {
+        self.real().sink()
+    }
+
+    fn dead_letters(&self) -> Option<&dyn SinkConnector> {
+        self.real().dead_letters()
+    }
+
+    fn republish(&self, output: &OutputRecord, committed: &Committed<'_>) -> Result<()> {
+        self.real().republish(output, committed)
+    }
+}
+
+impl SourceConnector for SimulatedFiles {
+    fn keys(&self) -> &'static KeyTable {
+        self.real().source().unwrap().keys()
+    }
+
+    fn open(&self, spec: &SourceSpec, _: &JobText) -> Result<Box<dyn Source>> {
+        let (feed, stop) = (self.feeds[&spec.name.value].clone(), self.stop.clone());
+        Ok(Box::new(SimulatedSource::open(&FileSourceSpec::of(&spec.options), feed, stop)))
+    }
+
+    fn describe(&self, options: &Options, shown: &dyn Fn(&Path) -> String) -> String {
+        self.real().source().unwrap().describe(options, shown)
+    }
+}
+
+struct SimulatedSource {
     feed: Arc<Mutex<Feed>>,
     schema: SchemaRef,
     max_files: usize,
@@ -45,7 +99,7 @@ pub struct SimulatedSource {
 }
 
 impl SimulatedSource {
-    pub fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, stop: Stop) -> Self {
+    fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, stop: Stop) -> Self {
         let schema = declared_schema(spec.schema.as_ref().unwrap()).unwrap();
         let Limit::At(max_files) = spec.max_files_per_epoch else { panic!("a scenario says how many files") };
         let max_files = max_files as usize;

@@ -11,15 +11,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use millstream_engine::clock::Clock;
+use millstream_engine::connector::Connectors;
 use millstream_engine::fault::{Faults, point};
-use millstream_engine::job::{Job, SourceConnector, Trigger};
+use millstream_engine::job::{Job, Trigger};
 use millstream_engine::run::{Environment, EpochReport, Observer, Pace, RunOptions, Started, Stop, Summary, Turn, run};
 use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::random::Random;
 use super::scenario::Scenario;
-use super::source::{Feed, SimulatedSource};
+use super::source::{Feed, SimulatedFiles};
 
 /// The folder in which the job file would stand.
 pub const BASE: &str = "/simulated";
@@ -331,14 +332,14 @@ impl World {
             environment: self.environment(trouble, &stop),
             ..RunOptions::default()
         };
-        let job = Job::parse(&self.text, Path::new("job.toml"), Path::new(BASE), &[])?;
+        let job = Job::parse(&self.text, Path::new("job.toml"), Path::new(BASE), &Connectors::built_in().keys(), &[])?;
         let ended = run(job, options);
         let broken = std::mem::take(&mut self.ledger.lock().unwrap().broken);
         if broken.is_empty() { ended } else { Err(Error::internal(broken.join("; "))) }
     }
 
     fn environment(&mut self, trouble: Trouble, stop: &Stop) -> Environment {
-        let (disk, feeds, asked) = (self.disk.clone(), self.feeds.clone(), stop.clone());
+        let (disk, feeds, built_in) = (self.disk.clone(), self.feeds.clone(), Connectors::built_in());
         let mut turns = self.random.fork();
         let schedule = move || match turns.below(4) {
             0 => Turn::Compute,
@@ -352,10 +353,7 @@ impl World {
                 let inside = folder.strip_prefix("/").unwrap_or(folder);
                 Arc::new(disk.at(inside.to_str().unwrap()))
             }),
-            sources: Arc::new(move |spec, _| {
-                let SourceConnector::File(file) = &spec.connector else { panic!("all sources have files") };
-                Ok(Box::new(SimulatedSource::open(file, feeds[&spec.name.value].clone(), asked.clone())))
-            }),
+            connectors: built_in.with(Arc::new(SimulatedFiles { files: built_in.clone(), feeds, stop: stop.clone() })),
             pace,
             inline_limit: self.inline_limit,
             early: 2,

@@ -8,8 +8,8 @@ use std::io::{self, Stdout, Write};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use millstream_engine::Result;
+use millstream_engine::format::FileFormat;
 use millstream_engine::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileColumns, encoder};
-use millstream_engine::job::FileFormat;
 use millstream_engine::run::TakeRows;
 
 use crate::args::AnswerFormat;

@@ -10,8 +10,8 @@ use arrow::array::{Array as _, ArrayRef};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use millstream_engine::format::FileFormat;
 use millstream_engine::format::encode::{EncodeError, FileColumns, encoder};
-use millstream_engine::job::FileFormat;
 use millstream_engine::run::TakeRows;
 use millstream_engine::{Error, Result};
 

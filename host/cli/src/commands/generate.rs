@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use millstream_engine::connector::generate::{AccessLogs, GenerateSpec, LogForm};
+use millstream_engine::format::FileFormat;
 use millstream_engine::format::encode::{FileColumns, encoder};
-use millstream_engine::job::{FileFormat, GenerateSpec, parse_instant, parse_micros};
-use millstream_engine::source::generate::{AccessLogs, LogForm};
+use millstream_engine::job::{parse_instant, parse_micros};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::print;

@@ -1,8 +1,10 @@
 //! `millstream run JOB`
 
+use millstream_engine::connector::Connectors;
+use millstream_engine::connector::sink::is_closed_pipe;
 use millstream_engine::job::{Job, Trigger};
 use millstream_engine::run::{Environment, RunOptions};
-use millstream_engine::{Result, run, sink};
+use millstream_engine::{Result, run};
 
 use super::runtime;
 use crate::args::RunArgs;
@@ -14,7 +16,8 @@ const STOPPED_UNREAD: &str = "stopped: nobody reads standard output any more";
 
 /// Runs the job to its end, or until a signal asks it to stop.
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
-    let job = Job::load(&args.job.file, &args.job.set)?;
+    let connectors = Connectors::built_in();
+    let job = Job::load(&args.job.file, &connectors.keys(), &args.job.set)?;
     let faults = faults::from_environment()?;
     let terminal = Terminal::new();
     let progress = progress::of_mode(args.progress, &terminal);
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
         trigger: args.available_now.then_some(Trigger::AvailableNow),
         observer: progress.clone(),
         stop: stop::on_signals(terminal.clone(), progress.clone())?,
-        environment: Environment { faults, ..Environment::default() },
+        environment: Environment { connectors, faults, ..Environment::default() },
         console: Box::new(Console::new(terminal)),
         runtime,
         ..RunOptions::default()
@@ -40,7 +43,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             Ok(())
         }
         // Whoever read the tables (`| head`) has seen enough. What was not committed comes again in the next run.
-        Err(error) if sink::is_closed_pipe(&error) => {
+        Err(error) if is_closed_pipe(&error) => {
             progress.message(STOPPED_UNREAD);
             Ok(())
         }

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use millstream_engine::connector::sink::is_closed_pipe;
 use millstream_engine::format::format_named;
 use millstream_engine::run::{Answered, QueryTable, ask};
-use millstream_engine::{Error, ErrorKind, Result, sink};
+use millstream_engine::{Error, ErrorKind, Result};
 
 use crate::args::SqlArgs;
 use crate::{answer, stop, text};
@@ -19,7 +20,7 @@ pub(crate) fn sql(args: &SqlArgs) -> Result<ExitCode> {
         .map_err(|e| Error::new(ErrorKind::Unavailable, format!("the current folder is gone: {e}")).caused_by(e))?;
     let answered = match ask(&args.query, &tables(args)?, &base, answer::printer(args.format)) {
         // Whoever read the rows (`| head`) has seen enough.
-        Err(error) if sink::is_closed_pipe(&error) => return Ok(ExitCode::SUCCESS),
+        Err(error) if is_closed_pipe(&error) => return Ok(ExitCode::SUCCESS),
         answered => answered?,
     };
     for note in &answered.notes {

@@ -28,7 +28,7 @@ pub use json::json_lines;
 pub use shown::SHOWN;
 
 use crate::error::{Error, ErrorKind, remedy};
-use crate::job::FileFormat;
+use crate::format::FileFormat;
 
 /// Rows that are encoded at a time: large enough that a column's loop pays, small enough to stay in the cache.
 pub const CHUNK_ROWS: usize = 8192;

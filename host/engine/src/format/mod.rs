@@ -13,6 +13,7 @@ mod compression;
 mod decode;
 pub mod encode;
 mod error;
+mod file_format;
 mod infer;
 mod normalise;
 mod types;
@@ -23,6 +24,7 @@ pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, 
 pub use compression::{is_gzip, packing_of, unread_packing};
 pub use decode::{CsvDialect, CsvLayout, ParquetFile, RowGroup, csv_decoder, csv_names, decoder};
 pub use error::FormatError;
+pub use file_format::{CsvReading, FileFormat, MAX_RECORD};
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

@@ -41,6 +41,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The table `label`, which the file does not have.
+    pub(super) fn without_entries(job: &'a JobText, label: String) -> Self {
+        Self { job, label, place: 0..0, entries: &[] }
+    }
+
     /// The name in brackets, for messages.
     pub(super) fn label(&self) -> &str {
         &self.label
@@ -79,11 +84,14 @@ impl<'a> Fields<'a> {
 
     /// The value of `key` which must be there; `example` is one that would do.
     pub(super) fn required<T>(&self, found: Option<T>, key: &str, example: &str) -> Result<T> {
-        found.ok_or_else(|| {
-            self.job
-                .error(self.place.clone(), format!("{} has no `{key}`", self.label))
-                .with_help(format!("add `{key} = {example}`"))
-        })
+        found.ok_or_else(|| self.missing(key, example))
+    }
+
+    /// The error that `key` is not there; `example` is a value that would do.
+    pub(super) fn missing(&self, key: &str, example: &str) -> Error {
+        self.job
+            .error(self.place.clone(), format!("{} has no `{key}`", self.label))
+            .with_help(format!("add `{key} = {example}`"))
     }
 
     /// An error about the table as a whole.

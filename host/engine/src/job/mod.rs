@@ -7,11 +7,13 @@
 //!
 //! Every error is [`crate::ErrorKind::Invalid`], points at the bytes it is about and says how to mend it.
 
+mod connectors;
 mod fields;
+mod keys;
 mod model;
 mod operator;
+mod options;
 mod order;
-mod query;
 mod sink;
 mod source;
 pub(crate) mod suggest;
@@ -27,9 +29,11 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 
 use fields::Fields;
+pub use keys::{Absent, ConnectorKeys, Key, KeyKind, KeyTable, Refusal, With};
 pub use model::*;
-pub(crate) use query::QUERY;
-pub(crate) use source::absolute_pattern;
+pub use options::{OptionValue, Options};
+pub use sink::SINK_KEYS;
+pub use source::{SOURCE_KEYS, STATIC_KEYS};
 use tree::{Entry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 
@@ -50,12 +54,12 @@ const KEYS: [&str; 10] = [
 pub const DEAD_LETTERS: &str = "dead_letters";
 
 impl Job {
-    /// Reads and checks the job file at `path`. `overrides` are pairs of a dotted key and a TOML value or plain text:
+    /// Reads and checks the job file at `path`, whose sources and sinks have the connectors `known`. `overrides` are pairs of a dotted key and a TOML value or plain text:
     /// `("trigger", "once")`, `("source.logs.path", "/data")`; they replace what the file says.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] with the place and a hint; also if there is no such file.
-    pub fn load(path: &Path, overrides: &[(String, String)]) -> Result<Self> {
+    pub fn load(path: &Path, known: &[ConnectorKeys], overrides: &[(String, String)]) -> Result<Self> {
         let text = std::fs::read(path).map_err(|error| unreadable(path, error))?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -67,14 +71,20 @@ impl Job {
         })?;
         let absolute = std::path::absolute(path).map_err(|error| unreadable(path, error))?;
         let folder = absolute.parent().unwrap_or(Path::new("/"));
-        Self::parse(&text, path, folder, overrides)
+        Self::parse(&text, path, folder, known, overrides)
     }
 
     /// Checks `text`, which came from `file` (a path to show) in the absolute folder `base_folder`; see [`Job::load`].
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] with the place and a hint.
-    pub fn parse(text: &str, file: &Path, base_folder: &Path, overrides: &[(String, String)]) -> Result<Self> {
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        base_folder: &Path,
+        known: &[ConnectorKeys],
+        overrides: &[(String, String)],
+    ) -> Result<Self> {
         let (text, entries) = tree::parse(text, file, overrides)?;
         let root = Fields::root(&text, &entries);
         root.only(&KEYS, &[])?;
@@ -82,7 +92,7 @@ impl Job {
 
         let mut sources = Vec::new();
         for (fields, name) in named(&root, "source")? {
-            sources.push(source::read(&fields, name, base_folder)?);
+            sources.push(source::read(&fields, name, base_folder, known)?);
         }
         let mut plugins = BTreeMap::new();
         for (fields, name) in named(&root, "plugin")? {
@@ -95,7 +105,7 @@ impl Job {
         }
         let mut sinks = Vec::new();
         for (fields, name) in named(&root, "sink")? {
-            sinks.push(sink::read(&fields, name, base_folder)?);
+            sinks.push(sink::read(&fields, name, base_folder, known)?);
         }
         let mut job = Self {
             trigger: trigger(&root)?,
@@ -105,7 +115,7 @@ impl Job {
             final_watermark: root.boolean("final_watermark")?.unwrap_or(false),
             base: base_folder.to_path_buf(),
             checkpoint: checkpoint(&root, base_folder)?,
-            dead_letters: dead_letters(&root, &name, base_folder)?,
+            dead_letters: dead_letters(&root, &name, base_folder, known)?,
             content_digest: digest(&entries),
             name,
             text: text.clone(),
@@ -148,6 +158,17 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 fn absolute(base: &Path, path: &str) -> PathBuf {
     let path = base.join(path);
     std::path::absolute(&path).unwrap_or(path)
+}
+
+/// A folder, glob or file as an absolute path. What stands before a relative glob is taken as it is, also when it
+/// holds characters that mean something in a glob.
+pub(crate) fn absolute_pattern(base: &Path, path: &str) -> String {
+    let is_pattern = path.contains(['*', '?', '[']);
+    if is_pattern && Path::new(path).is_relative() {
+        let base = glob::Pattern::escape(&base.to_string_lossy());
+        return format!("{}/{}", base.trim_end_matches('/'), path.strip_prefix("./").unwrap_or(path));
+    }
+    absolute(base, path).to_string_lossy().into_owned()
 }
 
 /// Tables, and what the user is told of names: letters and digits, so that a name is also a table of SQL and part of
@@ -237,12 +258,16 @@ fn checkpoint(root: &Fields<'_>, base: &Path) -> Result<Option<PathBuf>> {
     }
 }
 
-fn dead_letters(root: &Fields<'_>, job_name: &str, base: &Path) -> Result<SinkSpec> {
+fn dead_letters(root: &Fields<'_>, job_name: &str, base: &Path, known: &[ConnectorKeys]) -> Result<SinkSpec> {
     let entry = root.get(DEAD_LETTERS);
-    let fields = entry.map(|entry| Fields::table(root.job, format!("[{DEAD_LETTERS}]"), entry)).transpose()?;
+    let label = format!("[{DEAD_LETTERS}]");
+    let fields = match entry {
+        Some(entry) => Fields::table(root.job, label, entry)?,
+        None => Fields::without_entries(root.job, label),
+    };
     let span = entry.map_or(0..0, |entry| entry.key_span.clone());
     let name = Spanned { value: DEAD_LETTERS.to_owned(), span };
-    sink::dead_letters(fields.as_ref(), name, base, &format!("{job_name}.dead-letters.jsonl"))
+    sink::dead_letters(&fields, name, base, job_name, known)
 }
 
 /// Checks what the names of nodes, plugins and sinks point at; the inputs of operators are [`Job::order`]'s.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::options::Options;
 use crate::error::{Error, Location};
 
 /// A checked job file: every name outside SQL points somewhere, no plugin operators read each other in a circle.
@@ -123,7 +124,7 @@ pub struct SourceSpec {
     /// Its name, and where it stands.
     pub name: Spanned<String>,
     /// What it reads.
-    pub connector: SourceConnector,
+    pub options: Options,
     /// Event time and watermark.
     pub event_time: Option<EventTimeSpec>,
     /// It stands still, to be joined with streams; none = it is a stream.
@@ -144,44 +145,6 @@ impl StaticSpec {
     pub const MAX_MEMORY: u64 = 2 << 30;
 }
 
-/// What a source reads.
-#[derive(Debug, Clone)]
-pub enum SourceConnector {
-    /// Files of a folder, a glob, or one file.
-    File(FileSourceSpec),
-    /// Made-up access-log rows.
-    Generate(GenerateSpec),
-}
-
-/// The options of `connector = "file"`.
-#[derive(Debug, Clone)]
-pub struct FileSourceSpec {
-    /// Folder, glob or file; absolute.
-    pub path: Spanned<String>,
-    /// The folder that paths are shown relative to: the job file's.
-    pub base: PathBuf,
-    /// What the files hold.
-    pub format: FileFormat,
-    /// How they are read, if they are CSV.
-    pub csv: CsvReading,
-    /// Declared columns in order: name and type text, as `format::parse_type` reads it. None: `text` and `parquet`
-    /// need none.
-    pub schema: Option<Vec<(String, Spanned<String>)>>,
-    /// Files an epoch admits at the most.
-    pub max_files_per_epoch: Limit,
-    /// Bytes an epoch admits at the most, as they are stored (one file at least).
-    pub max_bytes_per_epoch: Limit,
-    /// Bytes a record of a line format may have; a longer one is a dead letter.
-    pub max_record: u64,
-    /// Whether a JSON file may be one list, or have its objects on several lines each, where it begins so.
-    pub json_over_lines: bool,
-}
-
-impl FileSourceSpec {
-    /// What a record may have where the job does not say.
-    pub const MAX_RECORD: u64 = 64 << 20;
-}
-
 /// How much an epoch admits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Limit {
@@ -193,56 +156,6 @@ pub enum Limit {
     At(u64),
     /// All there is.
     Unlimited,
-}
-
-/// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileFormat {
-    /// Lines; one column, `value`.
-    Text,
-    /// Comma-separated values.
-    Csv {
-        /// Whether the first line names the columns.
-        header: bool,
-        /// The separator.
-        delimiter: u8,
-    },
-    /// One JSON object a line.
-    Json,
-    /// Apache Parquet.
-    Parquet,
-}
-
-/// How CSV files are read: what files of the same format may differ in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CsvReading {
-    /// A record may have line breaks inside quotes.
-    pub multiline: bool,
-    /// A row may have more fields than there are columns; those behind are not looked at.
-    pub ignore_surplus: bool,
-}
-
-/// The options of `connector = "generate"`.
-#[derive(Debug, Clone)]
-pub struct GenerateSpec {
-    /// Seed; the same seed gives the same rows.
-    pub seed: u64,
-    /// Rows a second of processing time; none = as fast as they are taken.
-    pub rows_per_second: Option<u64>,
-    /// Rows in all; none = endless.
-    pub rows: Option<u64>,
-    /// Rows an epoch admits at the most.
-    pub max_rows_per_epoch: u64,
-    /// Distinct urls.
-    pub urls: u64,
-    /// Event time of the first row, microseconds since 1970.
-    pub start: i64,
-    /// Rows per second of event time.
-    pub events_per_second: f64,
-    /// Mean of the exponential delay by which a row's event time lies behind, microseconds.
-    pub mean_delay: i64,
-    /// Greatest such delay, microseconds.
-    pub max_delay: i64,
 }
 
 /// A `[plugin.NAME]` table.
@@ -338,26 +251,5 @@ pub struct SinkSpec {
     /// The node it takes rows from; empty for a sink that is only named by `late`, and for the dead letters.
     pub input: Option<Spanned<String>>,
     /// Where the rows go.
-    pub connector: SinkConnector,
-}
-
-/// Where a sink's rows go.
-#[derive(Debug, Clone)]
-pub enum SinkConnector {
-    /// A table on standard output per epoch.
-    Console {
-        /// Rows shown at the most.
-        max_rows: usize,
-    },
-    /// Kept in memory, read through the library.
-    Memory,
-    /// Files in a folder.
-    File {
-        /// The folder (for the dead letters: the file); absolute.
-        path: Spanned<PathBuf>,
-        /// How rows are written; never text.
-        format: FileFormat,
-        /// Whether update mode is written as a change log.
-        changelog: bool,
-    },
+    pub options: Options,
 }

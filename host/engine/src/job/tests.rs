@@ -4,6 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use crate::connector::Connectors;
+use crate::connector::file::FileSourceSpec;
+use crate::connector::generate::GenerateSpec;
+use crate::format::FileFormat;
+
+fn known() -> Vec<ConnectorKeys> {
+    Connectors::built_in().keys()
+}
 
 fn parse(text: &str) -> Result<Job> {
     parse_with(text, &[])
@@ -11,7 +19,7 @@ fn parse(text: &str) -> Result<Job> {
 
 fn parse_with(text: &str, overrides: &[(&str, &str)]) -> Result<Job> {
     let overrides: Vec<_> = overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    Job::parse(text, Path::new("jobs/job.toml"), Path::new("/jobs"), &overrides)
+    Job::parse(text, Path::new("jobs/job.toml"), Path::new("/jobs"), &known(), &overrides)
 }
 
 /// The text that an error points at, and its line and column from 1.
@@ -116,19 +124,19 @@ fn a_job_with_everything() {
     assert_eq!(names, ["logs", "lines", "made"], "sources keep the order of the file");
     let event_time = job.sources[0].event_time.as_ref().unwrap();
     assert_eq!((event_time.delay, event_time.idle_after), (Some(60_000_000), Some(30_000_000)));
-    let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
+    let logs = FileSourceSpec::of(&job.sources[0].options);
     assert_eq!(logs.path.value, "/jobs/data/*.json");
     assert_eq!(logs.format, FileFormat::Json);
     assert_eq!((logs.max_files_per_epoch, logs.max_bytes_per_epoch), (Limit::At(2), Limit::At(10_000_000)));
     let columns: Vec<_> =
         logs.schema.iter().flatten().map(|(name, kind)| (name.as_str(), kind.value.as_str())).collect();
     assert_eq!(columns, [("url", "utf8"), ("bytes", "int64"), ("at", "timestamp")]);
-    let SourceConnector::File(lines) = &job.sources[1].connector else { panic!("lines is a file source") };
+    let lines = FileSourceSpec::of(&job.sources[1].options);
     assert_eq!(lines.path.value, "/var/log/lines.csv");
     assert_eq!(lines.format, FileFormat::Csv { header: false, delimiter: b';' });
     let columns: Vec<_> = lines.schema.iter().flatten().map(|(name, _)| name.as_str()).collect();
     assert_eq!(columns, ["b", "a"], "columns keep the order of the file");
-    let SourceConnector::Generate(made) = &job.sources[2].connector else { panic!("made is generated") };
+    let made = GenerateSpec::of(&job.sources[2].options);
     assert_eq!((made.seed, made.rows, made.rows_per_second), (7, Some(10_000), Some(1000)));
     assert_eq!(made.start, value::instant("2026-01-31T23:00:00Z").unwrap());
     assert_eq!((made.mean_delay, made.max_delay), (1_000_000, 60_000_000));
@@ -147,14 +155,13 @@ fn a_job_with_everything() {
     assert_eq!(job.operators[2].late.as_ref().unwrap().value, "late_rows");
     assert_eq!(job.operators[0].watermark_policy, WatermarkPolicy::Max);
 
-    assert!(matches!(job.sinks[0].connector, SinkConnector::Console { max_rows: 5 }));
-    assert!(matches!(job.sinks[1].connector, SinkConnector::Memory));
-    let SinkConnector::File { path, format, changelog } = &job.sinks[2].connector else {
-        panic!("files is a file sink")
-    };
-    assert_eq!((path.value.as_path(), *format, *changelog), (Path::new("/jobs/out"), FileFormat::Parquet, true));
-    let SinkConnector::File { path, .. } = &job.dead_letters.connector else { panic!("dead letters are a file") };
-    assert_eq!(path.value, Path::new("/tmp/dead.jsonl"));
+    let console = &job.sinks[0].options;
+    assert_eq!((console.connector, console.count("max_rows")), ("console", Some(5)));
+    assert_eq!(job.sinks[1].options.connector, "memory");
+    let files = &job.sinks[2].options;
+    assert_eq!((files.path("path"), files.word("format")), (Some(Path::new("/jobs/out")), Some("parquet")));
+    assert!(files.is("changelog"));
+    assert_eq!(job.dead_letters.options.path("path"), Some(Path::new("/tmp/dead.jsonl")));
 }
 
 const SMALL: &str = r#"name = "small"
@@ -171,9 +178,11 @@ fn defaults() {
     assert_eq!(job.trigger, Trigger::Continuous);
     assert_eq!(job.on_error, OnError::DeadLetter);
     assert!(job.checkpoint.is_none() && !job.final_watermark);
-    assert!(matches!(job.sinks[0].connector, SinkConnector::Console { max_rows: 20 }));
-    let SinkConnector::File { path, format, .. } = &job.dead_letters.connector else { panic!("a file by default") };
-    assert_eq!((path.value.as_path(), *format), (Path::new("/jobs/small.dead-letters.jsonl"), FileFormat::Json));
+    let console = &job.sinks[0].options;
+    assert_eq!((console.connector, console.count("max_rows")), ("console", Some(20)));
+    let letters = &job.dead_letters.options;
+    assert_eq!((letters.connector, letters.word("format")), ("file", Some("json")));
+    assert_eq!(letters.path("path"), Some(Path::new("/jobs/small.dead-letters.jsonl")));
 }
 
 /// Replaces `from` in [`SMALL`] by `to`, or adds `to` at the end.
@@ -291,7 +300,7 @@ fn overrides_replace_what_the_file_says() {
     ];
     let job = parse_with(EVERYTHING, &overrides).unwrap();
     assert_eq!(job.trigger, Trigger::AvailableNow);
-    let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
+    let logs = FileSourceSpec::of(&job.sources[0].options);
     assert_eq!((logs.path.value.as_str(), logs.max_files_per_epoch), ("/elsewhere/*.json", Limit::At(5)));
     assert_eq!(&job.text.text[logs.path.span.clone()], "/elsewhere/*.json");
     assert_eq!(job.plugins["words"].time, Some(Duration::from_secs(2)));
@@ -322,7 +331,7 @@ fn bad_overrides_are_refused_like_bad_files() {
 fn environment_variables_are_values_not_structure() {
     let path = std::env::var("PATH").unwrap();
     let job = parse(&small("\"data\"", "'/x${PATH}/$${PATH}'")).unwrap();
-    let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
+    let logs = FileSourceSpec::of(&job.sources[0].options);
     assert_eq!(logs.path.value, format!("/x{path}/${{PATH}}"));
     assert_eq!(logs.path.locate(0..1), logs.path.span, "a changed text has no exact places");
 }
@@ -381,16 +390,16 @@ fn the_digest_is_of_what_the_job_says() {
 
 #[test]
 fn a_file_that_is_not_there() {
-    let error = Job::load(Path::new("/no/such/job.toml"), &[]).unwrap_err();
+    let error = Job::load(Path::new("/no/such/job.toml"), &known(), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.message().starts_with("cannot read the job file /no/such/job.toml"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("job.toml"), SMALL).unwrap();
-    let error = Job::load(folder.path(), &[]).unwrap_err();
+    let error = Job::load(folder.path(), &known(), &[]).unwrap_err();
     assert!(error.help().unwrap().ends_with("job.toml?"));
-    let job = Job::load(&folder.path().join("job.toml"), &[]).unwrap();
-    let SourceConnector::File(logs) = &job.sources[0].connector else { panic!("logs is a file source") };
+    let job = Job::load(&folder.path().join("job.toml"), &known(), &[]).unwrap();
+    let logs = FileSourceSpec::of(&job.sources[0].options);
     assert_eq!(Path::new(&logs.path.value), folder.path().join("data"));
 }
 

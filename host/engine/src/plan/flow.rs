@@ -10,6 +10,7 @@ use super::operators::PlannedNodes;
 use super::{
     Plan, PlannedSink, PlannedSource, PlannedStateful, PlannedStatic, Plugins, QueryBranch, project, table_names,
 };
+use crate::connector::Connectors;
 use crate::job::Job;
 use crate::operator::{ObserveEventTime, Select, Transform};
 use crate::sql::Relation;
@@ -40,6 +41,7 @@ pub enum Next {
 /// Connects the nodes, from the sinks backwards.
 pub(super) fn connect(
     job: Job,
+    connectors: Connectors,
     plugins: Plugins,
     schemas: BTreeMap<String, SchemaRef>,
     nodes: PlannedNodes,
@@ -86,7 +88,7 @@ pub(super) fn connect(
         sources.push(PlannedSource { spec: spec.clone(), columns, flow });
     }
     let PlannedNodes { nodes, watermarks } = nodes;
-    Ok(Plan { job, plugins, sources, statics, stateful, sinks, watermarks: watermarks.nodes, nodes })
+    Ok(Plan { job, connectors, plugins, sources, statics, stateful, sinks, watermarks: watermarks.nodes, nodes })
 }
 
 fn renumber(flow: &mut Flow, last: usize) {

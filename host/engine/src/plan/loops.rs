@@ -16,8 +16,8 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use crate::job::{Job, SinkConnector, SourceConnector};
-use crate::sink::published_names;
+use crate::connector::{Connectors, Writes};
+use crate::job::Job;
 use crate::{Error, Result};
 
 use glob::MatchOptions;
@@ -28,12 +28,12 @@ const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// Refuses the first loop there is, in the order of the job file.
-pub(super) fn refuse(job: &Job) -> Result<()> {
-    let written = written(job);
+pub(super) fn refuse(job: &Job, connectors: &Connectors) -> Result<()> {
+    let written = written(job, connectors)?;
     refuse_inside_checkpoint(job, &written)?;
     for source in &job.sources {
-        let SourceConnector::File(file) = &source.connector else { continue };
-        let read = Read::new(&file.path.value);
+        let Some(reads) = connectors.source(source)?.reads(&source.options) else { continue };
+        let read = Read::new(&reads.path);
         for written in &written {
             let Some(how) = read.meets(written) else { continue };
             let name = &source.name.value;
@@ -51,14 +51,15 @@ pub(super) fn refuse(job: &Job) -> Result<()> {
                     "keep what a job reads and what it writes in folders side by side".to_owned(),
                 ),
             };
-            let at = written.at.clone().filter(|_| how != Meeting::ReadsInside).unwrap_or(file.path.span.clone());
+            let at =
+                written.at.clone().filter(|_| how != Meeting::ReadsInside).unwrap_or(source.options.place(reads.key));
             return Err(job.text.error(at, message).with_help(help));
         }
-        if let Some(link) = links::find(&file.path.value, &written) {
+        if let Some(link) = links::find(&reads.path, &written) {
             let to = &written[link.written];
             let (name, link) = (&source.name.value, shown(job, &link.path));
             let message = format!("source `{name}` would read {}: {link} leads to {}", to.what, shown(job, &to.shown));
-            return Err(job.text.error(file.path.span.clone(), message).with_help(
+            return Err(job.text.error(source.options.place(reads.key), message).with_help(
                 "take the link away; or let the source's path match its input only, such as \"data/*.csv\"",
             ));
         }
@@ -102,34 +103,33 @@ enum Kind {
     Checkpoint,
 }
 
-fn written(job: &Job) -> Vec<Written> {
+fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
     let mut all = Vec::new();
     for sink in &job.sinks {
-        let SinkConnector::File { path, format, .. } = &sink.connector else { continue };
-        let name = &sink.name.value;
+        let Some(Writes { path, key, folder, files }) = connectors.sink(sink)?.writes(sink) else { continue };
         all.push(Written {
             kind: Kind::Sink,
-            what: format!("the rows of sink `{name}`"),
-            shown: path.value.clone(),
-            at: Some(path.span.clone()),
-            folder: real(&path.value),
-            files: published_names(name, *format).to_vec(),
+            what: format!("the rows of sink `{}`", sink.name.value),
+            shown: path,
+            at: Some(sink.options.place(key)),
+            folder: real(&folder),
+            files,
             help:
                 "name another folder beside it; or let the source's path match its input only, such as \"data/*.csv\""
                     .into(),
         });
     }
-    if let SinkConnector::File { path, .. } = &job.dead_letters.connector
-        && let (Some(folder), Some(file)) = (path.value.parent(), path.value.file_name())
-    {
-        let said = !path.span.is_empty();
+    let letters = &job.dead_letters;
+    if let Some(Writes { path, key, folder, files }) = connectors.dead_letters(letters)?.writes(letters) {
+        let place = letters.options.place(key);
+        let said = !place.is_empty();
         all.push(Written {
             kind: Kind::DeadLetters,
             what: "the dead letters".into(),
-            shown: path.value.clone(),
-            at: said.then(|| path.span.clone()),
-            folder: real(folder),
-            files: vec![file.to_string_lossy().into_owned()],
+            shown: path,
+            at: said.then_some(place),
+            folder: real(&folder),
+            files,
             help: if said {
                 "name a file elsewhere; or let the source's path match its input only, such as \"data/*.csv\"".into()
             } else {
@@ -150,7 +150,7 @@ fn written(job: &Job) -> Vec<Written> {
             help: "name another folder for `checkpoint`; or let the source's path match its input only".into(),
         });
     }
-    all
+    Ok(all)
 }
 
 /// How a source and what is written meet.

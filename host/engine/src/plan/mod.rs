@@ -29,6 +29,7 @@ pub use node::{PlannedNode, Use};
 pub use plugins::Plugins;
 pub use sinks::PlannedSink;
 
+use crate::connector::Connectors;
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
 use crate::operator::Stateful;
 use crate::operator::fingerprint::Fingerprint;
@@ -42,6 +43,8 @@ use crate::{Error, Result};
 pub struct Plan {
     /// The job.
     pub job: Job,
+    /// The connectors that its sources and sinks have.
+    pub connectors: Connectors,
     /// The plugins it uses.
     pub plugins: Plugins,
     /// Sources that are streams, in the job file's order.
@@ -137,6 +140,11 @@ pub struct WatermarkNode {
 }
 
 impl Plan {
+    /// The sinks but for the dead letters, in the job file's order.
+    pub fn rows_sinks(&self) -> &[PlannedSink] {
+        &self.sinks[..self.job.sinks.len()]
+    }
+
     /// What must stay the same for the state of operator `number` to be usable.
     pub fn fingerprint(&self, number: usize) -> Fingerprint {
         let stateful = &self.stateful[number];
@@ -152,7 +160,7 @@ impl Plan {
 pub type SourceSchema<'a> = &'a dyn Fn(&SourceSpec, &JobText) -> Result<SchemaRef>;
 
 /// Checks `job` and makes the graph that runs it.
-pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> Result<Plan> {
+pub fn plan(mut job: Job, plugins: Plugins, connectors: &Connectors, source_schema: SourceSchema<'_>) -> Result<Plan> {
     let queries = parse_queries(&job)?;
     job.order(|operator| inputs(operator, &queries))?;
     let mut schemas = BTreeMap::new();
@@ -175,8 +183,8 @@ pub fn plan(mut job: Job, plugins: Plugins, source_schema: SourceSchema<'_>) -> 
         }
         keep_all.extend(changed);
     }
-    let sinks = sinks::plan_sinks(&job, &nodes)?;
-    flow::connect(job, plugins, schemas, nodes, sinks)
+    let sinks = sinks::plan_sinks(&job, connectors, &nodes)?;
+    flow::connect(job, connectors.clone(), plugins, schemas, nodes, sinks)
 }
 
 /// The queries of the SQL operators, parsed, by the operator's name.

@@ -5,8 +5,8 @@ use arrow::datatypes::SchemaRef;
 use super::event_time::unmark;
 use super::operators::{PlannedNodes, refuse_fixed};
 use super::{dead_letters, late, loops};
-use crate::job::{Job, OutputMode, SinkConnector, SinkSpec};
-use crate::sink;
+use crate::connector::{Connectors, SinkConnector};
+use crate::job::{Job, OutputMode, SinkSpec};
 use crate::sql::{Emits, Relation};
 use crate::{Error, Result};
 
@@ -23,10 +23,11 @@ pub struct PlannedSink {
 }
 
 /// All sinks in the job file's order; last the dead letters.
-pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedSink>> {
-    loops::refuse(job)?;
+pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNodes) -> Result<Vec<PlannedSink>> {
+    loops::refuse(job, connectors)?;
     let mut planned = Vec::new();
     for spec in &job.sinks {
+        let connector = connectors.sink(spec)?;
         let sink = match &spec.input {
             Some(input) => {
                 let node = nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone()))?;
@@ -38,7 +39,7 @@ pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedS
                     Emits::Updates => OutputMode::Update,
                     Emits::Snapshot => OutputMode::Complete,
                 };
-                let keys = keys(job, spec, mode, node.keys.clone())?;
+                let keys = keys(job, spec, connector, mode, node.keys.clone())?;
                 PlannedSink { spec: spec.clone(), schema: unmark(&node.schema), mode, keys }
             }
             None => {
@@ -47,19 +48,26 @@ pub(super) fn plan_sinks(job: &Job, nodes: &PlannedNodes) -> Result<Vec<PlannedS
             }
         };
         let at = spec.input.as_ref().map_or(spec.name.span.clone(), |i| i.span.clone());
-        sink::check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
+        connector.check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
         planned.push(sink);
     }
     let letters = &job.dead_letters;
-    sink::check_dead_letters(letters).map_err(|e| e.at(job.text.at(letters.name.span.clone())))?;
     let schema = dead_letters::schema();
+    let checked = connectors.dead_letters(letters).and_then(|c| c.check(letters, OutputMode::Append, &schema));
+    checked.map_err(|e| e.at(job.text.at(letters.name.span.clone())))?;
     planned.push(PlannedSink { spec: job.dead_letters.clone(), schema, mode: OutputMode::Append, keys: Vec::new() });
     Ok(planned)
 }
 
-fn keys(job: &Job, spec: &SinkSpec, mode: OutputMode, keys: Option<Vec<String>>) -> Result<Vec<String>> {
+fn keys(
+    job: &Job,
+    spec: &SinkSpec,
+    connector: &dyn SinkConnector,
+    mode: OutputMode,
+    keys: Option<Vec<String>>,
+) -> Result<Vec<String>> {
     match (mode, keys) {
-        (OutputMode::Update, None) if matches!(spec.connector, SinkConnector::Memory) => Err(job
+        (OutputMode::Update, None) if connector.replaces_rows() => Err(job
             .text
             .error(
                 spec.name.span.clone(),

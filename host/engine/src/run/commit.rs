@@ -14,9 +14,9 @@ use std::time::Instant;
 use super::environment::{Pace, Turn};
 use super::report::{EpochReport, Observer};
 use crate::checkpoint::Checkpoint;
+use crate::connector::sink::{Payload, Prepared, Publish};
 use crate::panics;
 use crate::record::{EpochRecord, Held};
-use crate::sink::{Payload, Prepared, Publish};
 use crate::state::StateChange;
 use crate::{Error, Result};
 

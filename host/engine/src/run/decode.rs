@@ -95,8 +95,8 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
     use super::*;
+    use crate::format::FileFormat;
     use crate::format::{Check, decoder};
-    use crate::job::FileFormat;
 
     /// Lines as they are; panics on those that begin with `!`.
     struct Touchy(Arc<dyn Decode>);

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use crate::Result;
 use crate::checkpoint::SnapshotSizes;
 use crate::clock::{Clock, SystemClock};
+use crate::connector::Connectors;
+use crate::connector::sink::{Folders, INLINE_LIMIT, local_folders};
+use crate::connector::source::Source;
 use crate::fault::Faults;
 use crate::job::{JobText, SourceSpec};
-use crate::sink::{self, Folders};
-use crate::source::{self, Source};
 
 /// Chunks of about two megabytes each: enough that the step costs nothing beside them.
 const EARLY: usize = 64;
 
 /// Opens the source that a job describes.
-pub type OpenSource = Arc<dyn Fn(&SourceSpec, &JobText) -> Result<Box<dyn Source>> + Send + Sync>;
+pub(super) type OpenSource = Arc<dyn Fn(&SourceSpec, &JobText) -> Result<Box<dyn Source>> + Send + Sync>;
 
 /// The world outside of a run.
 pub struct Environment {
@@ -24,8 +25,8 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// The folders of the checkpoint and of file sinks.
     pub folders: Folders,
-    /// Where rows come from.
-    pub sources: OpenSource,
+    /// Where rows come from and go to.
+    pub connectors: Connectors,
     /// How committing and publishing go along with computing.
     pub pace: Pace,
     /// When the checkpoint writes snapshots of the state.
@@ -45,15 +46,23 @@ impl Default for Environment {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            folders: sink::local_folders(),
-            sources: Arc::new(source::open),
+            folders: local_folders(),
+            connectors: Connectors::built_in(),
             pace: Pace::Threads,
             snapshots: SnapshotSizes::default(),
-            inline_limit: sink::INLINE_LIMIT,
+            inline_limit: INLINE_LIMIT,
             early: EARLY,
             checkpoint_id: None,
             faults: Faults::default(),
         }
+    }
+}
+
+impl Environment {
+    /// Opens sources by their connectors.
+    pub(super) fn sources(&self) -> OpenSource {
+        let connectors = self.connectors.clone();
+        Arc::new(move |spec, job| connectors.open_source(spec, job))
     }
 }
 

@@ -11,14 +11,14 @@ use super::environment::Environment;
 use super::gather::{Gather, Origin};
 use super::parts::{Parts, whole};
 use super::workers::in_order;
+use crate::connector::sink::{Prepared, Sink};
+use crate::connector::source::{Chunks, Source};
 use crate::fault::point;
 use crate::format::{Decode, RawChunk, RawContent};
 use crate::operator::{Effects, Rows, Seen, arrow_failed};
 use crate::panics::{self, Panic};
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
-use crate::sink::{Prepared, Sink};
-use crate::source::{Chunks, Source};
 use crate::state::State;
 use crate::{Error, ErrorKind, Result};
 

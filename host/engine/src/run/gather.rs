@@ -9,13 +9,13 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::chunk::{ChunkOutput, EpochContext, Passed};
 use super::epoch::EpochPlan;
+use crate::connector::sink::Sink;
 use crate::job::OnError;
 use crate::operator::{AheadRows, Effects, Partial, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
 use crate::plan::late::{self, Place};
 use crate::record::{Counters, WatermarkPair};
-use crate::sink::Sink;
 use crate::{Error, ErrorKind, Result};
 
 /// Dead letters held before they are given to their sink.

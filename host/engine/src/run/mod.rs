@@ -27,21 +27,25 @@ use std::time::{Duration, Instant};
 
 use millstream_plugin::{Runtime, RuntimeOptions};
 
-pub use environment::{Environment, OpenSource, Pace, Turn};
+pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use report::{EpochReport, Observer, Silent, Started, Stop, StopReason, Summary};
 
 use crate::checkpoint::Forget;
+use crate::connector::memory::MemoryTables;
+use crate::connector::sink::{Sink, SinkContext};
+use crate::connector::source::{EntryChange, Known};
+use crate::connector::{Connectors, SinkInput};
 use crate::fault::point;
-use crate::job::{Job, JobText, SinkConnector, SourceConnector, SourceSpec, Trigger};
+use crate::job::{Job, JobText, SourceSpec, Trigger};
 use crate::panics;
 use crate::plan::{Plan, Plugins, plan};
 use crate::record::{EpochRecord, SourceRange};
-use crate::sink::{self, MemoryTables, Sink, SinkContext};
-use crate::source::{EntryChange, Known};
 use crate::state::State;
 use crate::time::trigger::{self, Next};
 use crate::{Error, ErrorKind, Result};
+
+use environment::OpenSource;
 
 use commit::{Committer, Computed, Wanted, first_cause, locked};
 use epoch::{EpochPlan, LiveSource, compute};
@@ -91,27 +95,32 @@ impl Default for RunOptions {
 /// Longest sleep between two looks at whether a stop was asked for.
 const NAP: i64 = 20_000;
 
-/// Checks `job` as [`run`] does, without running it.
+/// Checks `job` as [`run`] does, without running it, with the built-in connectors.
 pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
-    let Environment { sources, clock, .. } = Environment::default();
-    let plan = check_with(job, runtime, &sources)?;
-    read_all(&plan, &sources, clock.now(), &Silent)?;
+    check_in(job, &Environment::default(), runtime)
+}
+
+/// Checks `job` as [`run`] does in `environment`, without running it.
+pub fn check_in(job: Job, environment: &Environment, runtime: Option<&Runtime>) -> Result<Plan> {
+    let sources = environment.sources();
+    let plan = check_with(job, runtime, &environment.connectors, &sources)?;
+    read_all(&plan, &sources, environment.clock.now(), &Silent)?;
     Ok(plan)
 }
 
-fn check_with(job: Job, runtime: Option<&Runtime>, sources: &OpenSource) -> Result<Plan> {
+fn check_with(job: Job, runtime: Option<&Runtime>, connectors: &Connectors, sources: &OpenSource) -> Result<Plan> {
     let source_schema = |spec: &SourceSpec, job: &JobText| Ok(sources(spec, job)?.schema());
     let made;
     let runtime = match runtime {
         Some(runtime) => runtime,
-        None if job.plugins.is_empty() => return plan(job, Plugins::default(), &source_schema),
+        None if job.plugins.is_empty() => return plan(job, Plugins::default(), connectors, &source_schema),
         None => {
             made = Runtime::new(RuntimeOptions::default())?;
             &made
         }
     };
     let plugins = Plugins::load(&job, runtime)?;
-    plan(job, plugins, &source_schema)
+    plan(job, plugins, connectors, &source_schema)
 }
 
 /// Runs `job` until its input ends (where the trigger says so) or a stop is asked for.
@@ -131,7 +140,8 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget)
     };
     let early = if existing { Some(open(&job, None)?) } else { None };
-    let mut plan = check_with(job, options.runtime.as_ref(), &options.environment.sources)?;
+    let open_source = options.environment.sources();
+    let mut plan = check_with(job, options.runtime.as_ref(), &options.environment.connectors, &open_source)?;
     let (checkpoint, mut recovered) = match early {
         Some(opened) => opened,
         None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
@@ -139,12 +149,10 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
     if let Some(last) = &recovered.last {
         branches::find(&mut plan, last)?;
         take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
-        let Environment { sources, clock, .. } = &options.environment;
-        read_again::refuse(&plan, &recovered.state, sources, clock.now())?;
+        read_again::refuse(&plan, &recovered.state, &open_source, options.environment.clock.now())?;
     }
     let last = recovered.last.as_ref();
     recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
-    recover::refuse_lost_letters(&plan, &recovered, &folders)?;
     let resumed_from = last.map(|l| l.epoch);
     observer.started(&Started {
         job: plan.job.name.clone(),
@@ -153,10 +161,10 @@ pub fn run(job: Job, mut options: RunOptions) -> Result<Summary> {
         resumed_from,
     });
 
-    let statics = read_all(&plan, &options.environment.sources, options.environment.clock.now(), &*observer)?;
+    let statics = read_all(&plan, &open_source, options.environment.clock.now(), &*observer)?;
     let state = recovered.state;
     let trigger = options.trigger.unwrap_or(plan.job.trigger);
-    let sources = live_sources(&plan, &state, trigger, &options.environment.sources, options.environment.clock.now())?;
+    let sources = live_sources(&plan, &state, trigger, &open_source, options.environment.clock.now())?;
     let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
     let context = SinkContext {
         job: plan.job.name.clone(),
@@ -235,19 +243,11 @@ fn live_sources(plan: &Plan, state: &State, trigger: Trigger, open: &OpenSource,
         .collect()
 }
 
-/// All there is of a generator without an end and without a rate would be read for ever.
+/// All there is of a source without an end would be read for ever.
 fn refuse_endless(plan: &Plan, spec: &SourceSpec) -> Result<()> {
-    match &spec.connector {
-        SourceConnector::Generate(made) if made.rows.is_none() && made.rows_per_second.is_none() => Err(plan
-            .job
-            .text
-            .error(
-                spec.name.span.clone(),
-                format!("source `{}` never ends, so not all of it can be read", spec.name.value),
-            )
-            .with_help("say how many rows it gives: rows = 10000")),
-        _ => Ok(()),
-    }
+    let Some(help) = plan.connectors.source(spec)?.endless(&spec.options) else { return Ok(()) };
+    let message = format!("source `{}` never ends, so not all of it can be read", spec.name.value);
+    Err(plan.job.text.error(spec.name.span.clone(), message).with_help(help))
 }
 
 /// What the tables' names begin with that hold what a source has read. No operator can have such a name.
@@ -266,10 +266,11 @@ fn known<'a>(state: &'a State, source: &SourceSpec) -> Known<'a> {
 fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
     let last = plan.sinks.len() - 1;
     let build = |(i, planned): (usize, &crate::plan::PlannedSink)| {
+        let input = SinkInput { mode: planned.mode, schema: planned.schema.clone(), keys: planned.keys.clone() };
         if i == last {
-            sink::build_dead_letters(&planned.spec, planned.schema.clone(), context)
+            plan.connectors.open_dead_letters(&planned.spec, input, context)
         } else {
-            sink::build(&planned.spec, planned.mode, planned.schema.clone(), &planned.keys, context)
+            plan.connectors.open_sink(&planned.spec, input, context)
         }
     };
     plan.sinks.iter().enumerate().map(build).collect()
@@ -385,8 +386,8 @@ impl Engine {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
         self.options.environment.faults.hit(point::PLANNED);
-        let Environment { sources, .. } = &self.options.environment;
-        let not_refreshed = self.statics.refresh(&self.plan, sources, now, &*self.options.observer);
+        let sources = self.options.environment.sources();
+        let not_refreshed = self.statics.refresh(&self.plan, &sources, now, &*self.options.observer);
         let planned = EpochPlan { epoch, started: now, ranges, pairs: decided.pairs.clone() };
         let mut result = compute(
             &self.plan,
@@ -489,10 +490,9 @@ impl Engine {
         elapsed: Duration,
     ) -> Summary {
         let totals = &self.totals;
-        let letters = match &self.plan.job.dead_letters.connector {
-            SinkConnector::File { path, .. } => Some(path.value.display().to_string()),
-            _ => None,
-        };
+        let letters = &self.plan.job.dead_letters;
+        let letters = self.plan.connectors.dead_letters(letters).ok().and_then(|connector| connector.writes(letters));
+        let letters = letters.map(|writes| writes.path.display().to_string());
         Summary {
             epochs: totals.epochs,
             rows_in: totals.rows_in,
@@ -518,5 +518,5 @@ impl Engine {
 
 /// Loads the job file at `path` and runs it.
 pub fn run_file(path: &Path, overrides: &[(String, String)], options: RunOptions) -> Result<Summary> {
-    run(Job::load(path, overrides)?, options)
+    run(Job::load(path, &options.environment.connectors.keys(), overrides)?, options)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::report::Observer;
+use crate::connector::source::Notices;
 use crate::record::Counters;
-use crate::source::Notices;
 
 /// Counts since the last epoch, per source, and of the whole run.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::environment::OpenSource;
 use super::{SOURCE, source_table};
+use crate::connector::source::Known;
 use crate::plan::{Flow, Next, Plan};
-use crate::source::Known;
 use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
 

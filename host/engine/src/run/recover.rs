@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::report::Observer;
 use crate::checkpoint::{Checkpoint, Forget, Options, Recovered};
+use crate::connector::sink::Folders;
+use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
-use crate::job::{Job, SinkConnector};
+use crate::job::{Job, SinkSpec};
 use crate::plan::Plan;
-use crate::sink::{Folders, forget, republish};
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
 
@@ -57,7 +58,7 @@ pub(super) fn open(
     observer: &dyn Observer,
     forget: Option<Forget>,
 ) -> Result<(Checkpoint, Recovered)> {
-    let Environment { folders, faults, .. } = environment;
+    let Environment { connectors, folders, faults, .. } = environment;
     let options = Options {
         job: job.name.clone(),
         fresh,
@@ -76,7 +77,7 @@ pub(super) fn open(
     for unpublished in std::mem::take(&mut recovered.unpublished) {
         let epoch = unpublished.record.epoch;
         for output in &unpublished.record.outputs {
-            republish(output, epoch, &unpublished.inline, folders, faults)?;
+            connectors.republish(output, &Committed { epoch, inline: &unpublished.inline, folders, faults })?;
         }
         last = Some(epoch);
     }
@@ -87,16 +88,14 @@ pub(super) fn open(
     Ok((checkpoint, recovered))
 }
 
-/// Takes away what a dropped checkpoint's file sinks have published.
+/// Takes away what a dropped checkpoint's sinks have published; dead letters stay.
 pub(super) fn forget_published(plan: &Plan, folders: &Folders) -> Forget {
-    let sinks = plan.sinks[..plan.job.sinks.len()].iter().filter_map(|sink| match &sink.spec.connector {
-        SinkConnector::File { path, .. } => Some((sink.spec.name.value.clone(), path.value.clone())),
-        _ => None,
-    });
-    let (sinks, folders): (Vec<(String, PathBuf)>, _) = (sinks.collect(), folders.clone());
+    let sinks: Vec<SinkSpec> = plan.rows_sinks().iter().map(|sink| sink.spec.clone()).collect();
+    let (connectors, folders) = (plan.connectors.clone(), folders.clone());
     Forget(Arc::new(move |id| {
-        let one = |(sink, path): &(String, PathBuf)| {
-            forget(&*folders(path), id).map_err(|e| e.context(format!("sink `{sink}`")))
+        let one = |sink: &SinkSpec| {
+            let forgotten = connectors.sink(sink).and_then(|connector| connector.forget(sink, id, &folders));
+            forgotten.map_err(|e| e.context(format!("sink `{}`", sink.name.value)))
         };
         sinks.iter().try_for_each(one)
     }))
@@ -106,69 +105,22 @@ pub(super) fn forget_published(plan: &Plan, folders: &Folders) -> Forget {
 /// lost with its file. Computing the epoch again could double rows.
 pub(super) fn refuse_lost_epochs(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
     let last = recovered.last.as_ref().map(|l| l.epoch);
-    for sink in &plan.sinks[..plan.job.sinks.len()] {
-        let SinkConnector::File { path, .. } = &sink.spec.connector else { continue };
-        let listed = folders(&path.value)
-            .list("")
-            .map_err(|e| Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e))?;
-        let later = listed.iter().find_map(|f| {
-            let epoch = epoch_of(&f.name, &recovered.id)?;
-            last.is_none_or(|l| epoch > l).then_some((epoch, &f.name))
-        });
-        if let Some((epoch, file)) = later {
-            let damage = recovered
-                .suspicious
-                .as_ref()
-                .map_or(String::new(), |tail| format!(" ({}: damaged at byte {}: {})", tail.file, tail.at, tail.what));
-            let message = format!(
-                "the checkpoint has no record of epoch {epoch}{damage}, yet it was committed: {} has its output {file}",
-                path.value.display(),
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message)
-                .with_help("restore the checkpoint from a copy, or start over with --fresh and an empty sink folder"));
+    let tail = recovered.suspicious.as_ref();
+    let damaged = tail.filter(|tail| !tail.short).map(|tail| tail.epoch);
+    let recovery = Recovery { checkpoint: &recovered.id, damaged, folders };
+    let sinks = plan.rows_sinks().iter().map(|sink| Ok((plan.connectors.sink(&sink.spec)?, &sink.spec)));
+    let letters = &plan.job.dead_letters;
+    for sink in sinks.chain([plan.connectors.dead_letters(letters).map(|connector| (connector, letters))]) {
+        let (connector, spec) = sink?;
+        let Some(published) = connector.last_published(spec, &recovery)? else { continue };
+        if last.is_some_and(|last| published.epoch <= last) {
+            continue;
         }
+        let damage =
+            tail.map_or(String::new(), |tail| format!(" ({}: damaged at byte {}: {})", tail.file, tail.at, tail.what));
+        let message =
+            format!("the checkpoint has no record of epoch {}{damage}, yet {}", published.epoch, published.seen);
+        return Err(Error::new(ErrorKind::Corrupt, message).with_help(published.help));
     }
     Ok(())
-}
-
-/// As [`refuse_lost_epochs`], for the dead letters: their file has no epoch in its name. It is looked at only where
-/// bytes at the log's end are no record, and there at its last line.
-pub(super) fn refuse_lost_letters(plan: &Plan, recovered: &Recovered, folders: &Folders) -> Result<()> {
-    let tail = recovered.suspicious.as_ref().filter(|tail| !tail.short);
-    let (Some(tail), SinkConnector::File { path, .. }) = (tail, &plan.job.dead_letters.connector) else {
-        return Ok(());
-    };
-    let (Some(folder), Some(name)) = (path.value.parent(), path.value.file_name().and_then(|n| n.to_str())) else {
-        return Ok(());
-    };
-    let file = match folders(folder).read(name) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        read => {
-            read.map_err(|e| Error::new(ErrorKind::Unavailable, format!("{}: {e}", path.value.display())).caused_by(e))?
-        }
-    };
-    let last = file.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
-    let of_epoch = serde_json::from_slice::<serde_json::Value>(last).ok().and_then(|line| line["epoch"].as_u64());
-    // Blocks that the disk never wrote read as zeros, also where what follows them was written.
-    let unfinished = !last.is_empty() && (file.last() != Some(&b'\n') || last.contains(&0));
-    if !unfinished && of_epoch != Some(tail.epoch) {
-        return Ok(());
-    }
-    let message = format!(
-        "the checkpoint has no record of epoch {} ({}: damaged at byte {}: {}), yet {} ends with its rows",
-        tail.epoch,
-        tail.file,
-        tail.at,
-        tail.what,
-        path.value.display(),
-    );
-    Err(Error::new(ErrorKind::Corrupt, message).with_help(
-        "restore the checkpoint from a copy; or, where these are rows of an older checkpoint, move the file away",
-    ))
-}
-
-/// The epoch of a part file that checkpoint `id` has written.
-fn epoch_of(file: &str, id: &str) -> Option<u64> {
-    let (_, rest) = file.split_once(&format!("-{id}-"))?;
-    rest.get(..20)?.parse().ok()
 }

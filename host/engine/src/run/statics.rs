@@ -9,10 +9,10 @@ use arrow::record_batch::RecordBatch;
 use super::environment::OpenSource;
 use super::report::{Observer, Silent};
 use super::unseen;
+use crate::connector::source::Known;
 use crate::job::{JobText, StaticSpec};
 use crate::plan::{Plan, PlannedStatic};
 use crate::record::{SourceRange, StaticVersion};
-use crate::source::Known;
 use crate::{Error, ErrorKind, Result};
 
 /// Reads all static sources for the first time.

@@ -1,5 +1,7 @@
 //! What every [`Storage`] must do. Each implementation runs it on an empty storage of its own.
 
+#![allow(clippy::unwrap_used, reason = "a suite says what is wrong by a panic")]
+
 use std::io::{ErrorKind, Write};
 
 use super::{Entry, Storage};
@@ -14,8 +16,11 @@ fn names(storage: &dyn Storage, folder: &str) -> Vec<(String, u64, bool)> {
     storage.list(folder).unwrap().into_iter().map(|Entry { name, len, is_folder }| (name, len, is_folder)).collect()
 }
 
-/// Panics where `storage`, which must be empty, does not do what the trait says.
-pub(super) fn check(storage: &dyn Storage) {
+/// Runs the suite on `storage`, which must be empty.
+///
+/// # Panics
+/// It does not do what the trait says.
+pub fn check(storage: &dyn Storage) {
     what_is_not_there(storage);
     reading_and_writing(storage);
     names_and_folders(storage);

@@ -3,8 +3,8 @@
 //!
 //! The local implementation is our own because `object_store` never syncs local files.
 
-#[cfg(test)]
-mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod faulty;
 mod local;
 #[cfg(test)]

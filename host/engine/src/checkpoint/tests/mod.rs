@@ -46,6 +46,7 @@ pub(super) fn record(epoch: u64) -> EpochRecord {
         counters: Counters { rows_in: epoch, ..Counters::default() },
         outputs: vec![OutputRecord {
             sink: "out".into(),
+            connector: "file".into(),
             folder: "/out".into(),
             target: format!("{epoch}.csv"),
             action: OutputAction::Add,

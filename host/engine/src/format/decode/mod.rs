@@ -28,7 +28,7 @@ pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
 pub use self::parquet::{ParquetFile, RowGroup};
 use super::{Check, Decode, FormatError};
-use crate::job::{CsvReading, FileFormat, FileSourceSpec};
+use crate::format::{CsvReading, FileFormat, MAX_RECORD};
 
 /// The names in the header of a CSV file, a line without its end; none if it is no CSV.
 pub fn csv_names(header: &str, delimiter: u8) -> Option<Vec<String>> {
@@ -59,12 +59,9 @@ pub fn decoder(
     Ok(match format {
         FileFormat::Text => Arc::new(text::TextDecoder::new(schema, wanted)),
         FileFormat::Json => Arc::new(json::JsonDecoder::new(schema, wanted, check)?),
-        FileFormat::Csv { delimiter, .. } => csv_decoder(
-            CsvDialect::new(delimiter, CsvReading::default(), FileSourceSpec::MAX_RECORD),
-            schema,
-            wanted,
-            check,
-        )?,
+        FileFormat::Csv { delimiter, .. } => {
+            csv_decoder(CsvDialect::new(delimiter, CsvReading::default(), MAX_RECORD), schema, wanted, check)?
+        }
         FileFormat::Parquet => Arc::new(parquet::ParquetDecoder::new(schema, wanted)),
     })
 }

@@ -17,8 +17,8 @@ use proptest::prelude::*;
 
 use self::json::json_schema;
 use super::{CsvLayout, ParquetFile, decoder, values};
+use crate::format::FileFormat;
 use crate::format::{BadRow, Check, RawChunk, RawContent, SHOWN_BYTES, parse_type, timestamp};
-use crate::job::FileFormat;
 
 const CSV: FileFormat = FileFormat::Csv { header: true, delimiter: b',' };
 

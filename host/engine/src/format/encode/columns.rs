@@ -12,8 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, Tim
 use arrow::util::display::FormatOptions;
 
 use super::EncodeError;
-use crate::format::shown_type;
-use crate::job::FileFormat;
+use crate::format::{FileFormat, shown_type};
 
 /// A cast that would lose a value is an error, not a null.
 const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };

@@ -17,7 +17,7 @@ pub use kinds::{Kinds, Members};
 
 use super::decode::Ends;
 use super::{Decoded, RawChunk, RawContent};
-use crate::job::FileFormat;
+use crate::format::FileFormat;
 
 /// The format that a file's name says it has, compressed or not.
 pub fn format_of(path: &Path) -> Option<FileFormat> {

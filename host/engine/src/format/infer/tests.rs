@@ -4,8 +4,7 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{CsvDialect, type_name};
-use crate::job::{CsvReading, FileSourceSpec};
+use crate::format::{CsvDialect, CsvReading, MAX_RECORD, type_name};
 
 fn of_json(lines: &[&str]) -> Vec<(String, String)> {
     let mut columns = Members::default();
@@ -112,9 +111,7 @@ fn a_files_beginning_says_how_it_is_not_read() {
     assert!(head(b"{\n  \"a\": 1\n}\n").json_over_lines());
     assert!(!head(b"{\"a\": 1}\n{\"a\": 2}\n").json_over_lines());
     assert!(!head(b"{\"a\": 1,\n{\"a\": 2}\n").json_over_lines(), "one bad row is a bad row");
-    let dialect = |multiline| {
-        CsvDialect::new(b',', CsvReading { multiline, ..CsvReading::default() }, FileSourceSpec::MAX_RECORD)
-    };
+    let dialect = |multiline| CsvDialect::new(b',', CsvReading { multiline, ..CsvReading::default() }, MAX_RECORD);
     assert_eq!(head(b"\xEF\xBB\xBF\n\r\nid,v\r\n1,2\r\n").header(dialect(false)), Some("id,v"));
     let broken = b"\n\"id\nof it\",v\n1,2\n";
     assert_eq!(head(broken).header(dialect(true)), Some("\"id\nof it\",v"));

@@ -10,9 +10,9 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use self::words::{columns, format_name, mode_name};
+use self::words::{columns, mode_name};
 use super::{Plan, PlannedSink, PlannedStateful};
-use crate::job::{OnError, OutputMode, SinkConnector};
+use crate::job::{OnError, OutputMode};
 
 /// A plan in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,32 +107,23 @@ impl Plan {
 
 impl Explainer<'_> {
     fn sink(&self, sink: &PlannedSink, inputs: Vec<Branch>) -> Branch {
-        let what = match &sink.spec.connector {
-            SinkConnector::Console { max_rows } => format!("console, at most {max_rows} rows an epoch"),
-            SinkConnector::Memory => "memory".to_owned(),
-            SinkConnector::File { path, format, changelog } => {
-                let log = if *changelog { ", as a change log" } else { "" };
-                format!("{} files in {}{log}", format_name(format), self.relative(&path.value))
-            }
-        };
+        let connector = self.plan.connectors.sink(&sink.spec).ok();
+        let what = connector.map(|c| c.describe(&sink.spec.options, &|path| self.relative(path))).unwrap_or_default();
         let mut branch = Branch { inputs, ..Branch::default() };
         branch.title = format!("sink {}: {what}, {}", sink.spec.name.value, mode_name(sink.mode));
         if sink.mode == OutputMode::Update && !sink.keys.is_empty() {
             let keys = sink.keys.join(", ");
-            branch.facts.push(match &sink.spec.connector {
-                SinkConnector::Memory => Fact::text("replaces", format!("the row of the same ({keys})")),
-                _ => Fact::text("replaces", format!("nothing: of the rows of one ({keys}) the last one counts")),
+            branch.facts.push(match connector.is_some_and(|c| c.replaces_rows()) {
+                true => Fact::text("replaces", format!("the row of the same ({keys})")),
+                false => Fact::text("replaces", format!("nothing: of the rows of one ({keys}) the last one counts")),
             });
         }
         branch
     }
 
     fn dead_letters(&self, sink: &PlannedSink) -> Branch {
-        let what = match &sink.spec.connector {
-            SinkConnector::Console { max_rows } => format!("console, at most {max_rows} rows an epoch"),
-            SinkConnector::Memory => "memory".to_owned(),
-            SinkConnector::File { path, .. } => format!("JSON file {}", self.relative(&path.value)),
-        };
+        let connector = self.plan.connectors.dead_letters(&sink.spec);
+        let what = connector.map_or_else(|_| String::new(), |c| c.describe(&sink.spec.options, &|p| self.relative(p)));
         let takes = match self.plan.job.on_error {
             OnError::DeadLetter => "the rows of all nodes that fail, each with why and where it came from",
             OnError::Fail => "nothing: on_error = \"fail\" stops the job at the first row that fails",

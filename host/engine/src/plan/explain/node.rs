@@ -1,8 +1,8 @@
 //! Sources and operators in words.
 
-use super::words::{ahead, columns, event_time, format_name, mode_name, own, watermark};
+use super::words::{ahead, columns, event_time, mode_name, own, watermark};
 use super::{Branch, Explainer, Fact};
-use crate::job::{Logic, SourceConnector, SourceSpec};
+use crate::job::{Logic, SourceSpec};
 use crate::plan::PlannedNode;
 use crate::sql::Emits;
 use crate::time::in_words;
@@ -29,13 +29,9 @@ impl<'a> Explainer<'a> {
     }
 
     fn source(&self, source: &SourceSpec, node: &PlannedNode) -> Branch {
-        let what = match &source.connector {
-            SourceConnector::File(file) => {
-                let path = self.relative(std::path::Path::new(&file.path.value));
-                format!("{} files {path}", format_name(&file.format))
-            }
-            SourceConnector::Generate(_) => "generated access-log rows".to_owned(),
-        };
+        let connector = self.plan.connectors.source(source);
+        let what =
+            connector.map_or_else(|_| String::new(), |c| c.describe(&source.options, &|path| self.relative(path)));
         let mut facts = vec![Fact::list("columns", columns(&node.schema))];
         if let Some((number, column)) = node.observes {
             facts.push(Fact::text("event time", node.schema.field(column).name()));

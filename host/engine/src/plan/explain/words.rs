@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
 use super::Fact;
 use crate::format::type_name;
-use crate::job::{FileFormat, OutputMode};
+use crate::job::OutputMode;
 use crate::plan::Plan;
 use crate::sql::EVENT_TIME;
 use crate::time::in_words;
@@ -33,15 +33,6 @@ pub(super) fn mode_name(mode: OutputMode) -> &'static str {
         OutputMode::Append => "append",
         OutputMode::Update => "update",
         OutputMode::Complete => "complete",
-    }
-}
-
-pub(super) fn format_name(format: &FileFormat) -> &'static str {
-    match format {
-        FileFormat::Text => "text",
-        FileFormat::Csv { .. } => "CSV",
-        FileFormat::Json => "JSON",
-        FileFormat::Parquet => "Parquet",
     }
 }
 

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::refuse;
+use crate::connector::Connectors;
 use crate::job::Job;
 
 /// What is said of a job that reads `source` (JSON) and writes to folder `sink`, in a folder with `data/in`, `out`, and
@@ -21,8 +22,9 @@ fn refused(source: &str, sink: &str, more: &str) -> Option<(String, String)> {
         "name = \"j\"\n{more}\n[source.s]\npath = \"{source}\"\nformat = \"json\"\nschema = {{ a = \"int64\" }}\n\
          [sink.w]\ninput = \"s\"\nconnector = \"file\"\npath = \"{sink}\"\nformat = \"json\"\n"
     );
-    let job = Job::parse(&text, Path::new("job.toml"), folder.path(), &[]).unwrap();
-    let error = refuse(&job).err()?;
+    let connectors = Connectors::built_in();
+    let job = Job::parse(&text, Path::new("job.toml"), folder.path(), &connectors.keys(), &[]).unwrap();
+    let error = refuse(&job, &connectors).err()?;
     let span = error.location().expect("it points into the job file").span.clone();
     assert!(error.help().is_some(), "{error}");
     Some((error.message().to_owned(), text[span].to_owned()))
@@ -115,8 +117,9 @@ fn refused_with(source: &str, link: &dyn Fn(&Path)) -> Option<String> {
          format = \"json\"\nschema = {{ a = \"int64\" }}\n\
          [sink.w]\ninput = \"s\"\nconnector = \"file\"\npath = \"out\"\nformat = \"json\"\n"
     );
-    let job = Job::parse(&text, Path::new("job.toml"), folder.path(), &[]).unwrap();
-    let error = refuse(&job).err()?;
+    let connectors = Connectors::built_in();
+    let job = Job::parse(&text, Path::new("job.toml"), folder.path(), &connectors.keys(), &[]).unwrap();
+    let error = refuse(&job, &connectors).err()?;
     assert!(error.location().is_some() && error.help().is_some(), "{error}");
     Some(error.message().to_owned())
 }

@@ -6,6 +6,8 @@
 //! soon; where parts end depends on the input alone.
 
 use crate::Result;
+use crate::connector::sink::Sink;
+use crate::connector::source::Known;
 use crate::format::RawContent;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
@@ -13,8 +15,6 @@ use crate::run::chunk::{EpochContext, process};
 use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
 use crate::run::gather::Gather;
 use crate::run::workers::{in_order, prepare_pool};
-use crate::sink::Sink;
-use crate::source::Known;
 use crate::state::{DEFAULT_PARTITIONS, State};
 
 use super::rows::Halt;

@@ -10,6 +10,7 @@
 //! asked again.
 
 mod drive;
+mod job;
 mod rows;
 mod table;
 mod tell;
@@ -28,14 +29,19 @@ pub use rows::{Refused, TakeRows};
 pub use table::QueryTable;
 
 use self::drive::{Driven, drive};
+use self::job::{QUERY, of_query};
 use self::rows::{Out, halt_of};
 use self::table::{Table, as_written};
 use self::tell::{Columns, no_columns, tell};
 use super::environment::OpenSource;
 use super::{check_with, live_sources};
-use crate::job::{Job, JobText, QUERY, SourceConnector, SourceSpec, Spanned, Trigger, suggest};
+use crate::connector::Connectors;
+use crate::connector::file::FileSourceSpec;
+use crate::connector::file::source::FileSource;
+use crate::connector::source::Source;
+use crate::format::FileFormat;
+use crate::job::{JobText, SourceSpec, Spanned, Trigger, suggest};
 use crate::plan::Plan;
-use crate::source::{FileSource, Source};
 use crate::sql::{self, Parsed, SqlText};
 use crate::state::{DEFAULT_PARTITIONS, State};
 use crate::{Error, Result};
@@ -200,8 +206,8 @@ impl Asked<'_> {
     /// Asks with these columns. None: they do not do, as far as they were told.
     fn attempt(&self, columns: &BTreeMap<String, Columns>, certain: bool) -> Result<Option<Answered>> {
         let open = self.sources(columns);
-        let job = Job::of_query(self.text.clone(), self.base, self.tables.iter().map(Table::source).collect());
-        let plan = match check_with(job, None, &open) {
+        let job = of_query(self.text.clone(), self.base, self.tables.iter().map(Table::source).collect());
+        let plan = match check_with(job, None, &Connectors::built_in(), &open) {
             Ok(plan) => plan,
             Err(_) if !certain => return Ok(None),
             Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(e))),
@@ -230,13 +236,11 @@ impl Asked<'_> {
     fn sources(&self, columns: &BTreeMap<String, Columns>) -> OpenSource {
         let opened = |table: &Table| {
             let schema = columns.get(&table.name).and_then(|columns| columns.schema.clone());
-            (table.name.clone(), (table.text.clone(), table.place(), schema))
+            (table.name.clone(), (table.spec.clone(), table.text.clone(), table.place(), schema))
         };
         let known: BTreeMap<String, _> = self.tables.iter().map(opened).collect();
         Arc::new(move |spec: &SourceSpec, _: &JobText| {
-            let (SourceConnector::File(file), Some((text, place, schema))) =
-                (&spec.connector, known.get(&spec.name.value))
-            else {
+            let Some((file, text, place, schema)) = known.get(&spec.name.value) else {
                 return Err(Error::internal("a table that nobody gave"));
             };
             let source = match schema {
@@ -293,5 +297,5 @@ fn hides_something(plan: &Plan, columns: &BTreeMap<String, Columns>) -> bool {
 }
 
 fn is_json(spec: &SourceSpec) -> bool {
-    matches!(&spec.connector, SourceConnector::File(file) if file.format == crate::job::FileFormat::Json)
+    FileSourceSpec::of(&spec.options).format == FileFormat::Json
 }

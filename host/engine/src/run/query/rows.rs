@@ -6,7 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use crate::sink::{Payload, Prepared, Publish, Sink};
+use crate::connector::sink::{Payload, Prepared, Publish, Sink};
 use crate::{Error, Result};
 
 /// Takes the rows of an answer as they come.

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::format::{CsvDialect, Head, Unreadable, csv_names, format_of};
-use crate::job::{
-    CsvReading, FileFormat, FileSourceSpec, JobText, Limit, SourceConnector, SourceSpec, Spanned, absolute_pattern,
-};
-use crate::source::files_of;
+use crate::connector::file::FileSourceSpec;
+use crate::connector::file::source::files_of;
+use crate::format::{CsvDialect, CsvReading, FileFormat, Head, MAX_RECORD, Unreadable, csv_names, format_of};
+use crate::job::{JobText, Limit, SourceSpec, Spanned, absolute_pattern};
 use crate::{Error, ErrorKind, Result};
 
 /// What can be said instead of the ending of a file's name.
@@ -91,7 +90,7 @@ impl Table {
             // There are no epochs: no row is late.
             max_files_per_epoch: Limit::Unlimited,
             max_bytes_per_epoch: Limit::Unlimited,
-            max_record: FileSourceSpec::MAX_RECORD,
+            max_record: MAX_RECORD,
             json_over_lines: true,
         };
         let mut table = Self { name: name.to_owned(), text, spec, bytes, header: Vec::new(), left_out: Vec::new() };
@@ -105,7 +104,7 @@ impl Table {
     pub fn source(&self) -> SourceSpec {
         SourceSpec {
             name: Spanned { value: self.name.clone(), span: 0..0 },
-            connector: SourceConnector::File(self.spec.clone()),
+            options: self.spec.options(),
             event_time: None,
             fixed: None,
         }

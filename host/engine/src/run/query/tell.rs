@@ -7,11 +7,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::Limits;
 use super::table::Table;
+use crate::connector::file::source::FileSource;
+use crate::connector::source::{Known, Source};
+use crate::format::FileFormat;
 use crate::format::{Members, RawChunk, tell_csv, tell_json};
-use crate::job::FileFormat;
 use crate::record::{FileRange, SourceRange};
 use crate::run::workers::in_order;
-use crate::source::{FileSource, Known, Source};
 use crate::{Error, ErrorKind, Result};
 
 /// The columns of a table.

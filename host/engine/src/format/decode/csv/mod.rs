@@ -21,8 +21,8 @@ use super::lines::{Found, Lines};
 use super::projection::Projection;
 use super::slots::{Cell, Cells, Raw, Slot};
 use crate::error::Result;
+use crate::format::CsvReading;
 use crate::format::{Check, Decode, Decoded, FormatError, RawChunk, RawContent};
-use crate::job::CsvReading;
 
 /// Where one file has its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::ParquetFile;
+use crate::format::FileFormat;
 use crate::format::decode::decoder;
 use crate::format::{Check, Decoded, RawChunk, RawContent, parse_type};
-use crate::job::FileFormat;
 
 const DAY: i64 = 86_400_000_000;
 

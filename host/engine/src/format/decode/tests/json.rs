@@ -5,8 +5,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use proptest::prelude::*;
 
 use super::{Outcome, decode, decoder, file, model, schema, values, with_mutations};
+use crate::format::FileFormat;
 use crate::format::{Check, RawChunk, RawContent, Unseen, type_name};
-use crate::job::FileFormat;
 
 pub(super) fn json_schema() -> SchemaRef {
     schema(&[

@@ -1,0 +1,188 @@
+//! Which files there are.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use glob::{MatchOptions, Pattern};
+
+use super::Names;
+use crate::connector::source::SourceError;
+use crate::record::FileRange;
+
+/// A folder whose modification time is older than this when it is listed has no later change that this time would
+/// hide: file systems count it in steps of up to two seconds.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// A folder is listed at least this often, in case its clock is not ours.
+const RELIST: Duration = Duration::from_secs(10);
+
+const MATCHING: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// What is done with what a listing finds.
+pub(super) type Each<'a> = dyn FnMut(&Path, String) -> Result<(), SourceError> + 'a;
+
+/// Where files are looked for.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// As the job file has it.
+    path: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// One file.
+    File(PathBuf),
+    /// The files right in one folder whose names match.
+    Folder {
+        folder: PathBuf,
+        names: Option<Pattern>,
+        /// The folder's modification time at a listing that nothing can have been missed by, and when that was.
+        settled: Option<(SystemTime, Instant)>,
+    },
+    /// A pattern with wildcards above its last part; `folder` is what stands before the first of them.
+    Tree { folder: PathBuf },
+}
+
+impl Place {
+    /// The place that `path` (absolute) names: a file or folder that exists, else a pattern.
+    pub fn new(path: &str) -> Result<Self, SourceError> {
+        let whole = PathBuf::from(path);
+        let kind = match fs::metadata(&whole) {
+            Ok(meta) if meta.is_dir() => Kind::Folder { folder: whole, names: None, settled: None },
+            Ok(meta) if meta.is_file() => Kind::File(whole),
+            Ok(_) => return Err(SourceError::NoFile { path: path.into() }),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(SourceError::Unreadable { path: path.into(), error });
+            }
+            Err(_) if path.contains(['*', '?', '[']) => Self::pattern(path, &whole)?,
+            Err(_) => {
+                let parent = whole.parent().filter(|p| !p.exists()).map(|p| p.display().to_string());
+                return Err(SourceError::NotFound { path: path.into(), folder: parent });
+            }
+        };
+        Ok(Self { path: path.into(), kind })
+    }
+
+    fn pattern(path: &str, whole: &Path) -> Result<Kind, SourceError> {
+        let bad = |e: glob::PatternError| SourceError::BadPattern { path: path.into(), reason: e.msg.into() };
+        Pattern::new(path).map_err(bad)?;
+        let is_wild = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
+        // The deepest folder above the first wildcard must exist.
+        let folder = whole.ancestors().find(|above| !is_wild(above)).unwrap_or(Path::new("/")).to_path_buf();
+        if !folder.is_dir() {
+            return Err(SourceError::NotFound { path: path.into(), folder: Some(folder.display().to_string()) });
+        }
+        match whole.strip_prefix(&folder).ok().and_then(Path::to_str) {
+            Some(name) if name != "**" && !name.contains('/') => {
+                Ok(Kind::Folder { folder, names: Some(Pattern::new(name).map_err(bad)?), settled: None })
+            }
+            _ => Ok(Kind::Tree { folder }),
+        }
+    }
+
+    /// Calls `each` with the path and the name of each thing there is that may be a file, in no order. Whether it
+    /// looked: it does not where nothing can have come since the last time.
+    pub fn list(&mut self, names: &Names, each: &mut Each<'_>) -> Result<bool, SourceError> {
+        match &mut self.kind {
+            Kind::File(path) => {
+                let name = names.of(path)?;
+                each(path, name)?;
+                Ok(true)
+            }
+            Kind::Folder { folder, names: pattern, settled } => {
+                in_folder(folder, pattern.as_ref(), settled, names, each)
+            }
+            Kind::Tree { folder } => in_tree(&self.path, folder, names, each).map(|()| true),
+        }
+    }
+
+    /// All files there are, sorted by name.
+    pub fn all(&self, names: &Names) -> Result<Vec<FileRange>, SourceError> {
+        let mut found = Vec::new();
+        self.clone().list(names, &mut |path, name| {
+            found.extend(stat(path, name)?);
+            Ok(())
+        })?;
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+}
+
+fn in_folder(
+    folder: &Path,
+    pattern: Option<&Pattern>,
+    settled: &mut Option<(SystemTime, Instant)>,
+    names: &Names,
+    each: &mut Each<'_>,
+) -> Result<bool, SourceError> {
+    let unreadable = |error| SourceError::Unreadable { path: folder.display().to_string(), error };
+    // Looking at the folder alone spares the listing of a large one that nothing happens in. A folder's modification
+    // time changes with each name that comes or goes.
+    let modified = fs::metadata(folder).and_then(|meta| meta.modified()).map_err(unreadable)?;
+    let now = Instant::now();
+    if let Some((then, listed)) = settled
+        && *then == modified
+        && now.duration_since(*listed) < RELIST
+    {
+        return Ok(false);
+    }
+    *settled = modified.elapsed().is_ok_and(|age| age > SETTLED).then_some((modified, now));
+
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let file_name = entry.file_name();
+        let name = file_name.to_string_lossy();
+        if is_hidden(&name) || pattern.is_some_and(|p| !p.matches_with(&name, MATCHING)) {
+            continue;
+        }
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let path = entry.path();
+        let name = names.of(&path)?;
+        each(&path, name)?;
+    }
+    Ok(true)
+}
+
+fn in_tree(pattern: &str, folder: &Path, names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
+    let paths = glob::glob_with(pattern, MATCHING)
+        .map_err(|e| SourceError::BadPattern { path: pattern.into(), reason: e.msg.into() })?;
+    for path in paths {
+        let path =
+            path.map_err(|e| SourceError::Unreadable { path: e.path().display().to_string(), error: e.into() })?;
+        let below = path.strip_prefix(folder).unwrap_or(&path);
+        if below.iter().any(|part| is_hidden(&part.to_string_lossy())) {
+            continue;
+        }
+        let name = names.of(&path)?;
+        each(&path, name)?;
+    }
+    Ok(())
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['_', '.'])
+}
+
+/// The file as it is now; none if it is no file, or gone already.
+pub(super) fn stat(path: &Path, name: String) -> Result<Option<FileRange>, SourceError> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(Some(FileRange { path: name, len: meta.len(), modified: modified(&meta) })),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::Unreadable { path: name, error }),
+    }
+}
+
+/// A file's modification time, microseconds since 1970.
+pub(super) fn modified(meta: &Metadata) -> i64 {
+    let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+    match meta.modified().unwrap_or(UNIX_EPOCH).duration_since(UNIX_EPOCH) {
+        Ok(after) => micros(after),
+        Err(before) => -micros(before.duration()),
+    }
+}

@@ -1,0 +1,55 @@
+//! `connector = "generate"`: made-up access-log rows, at a rate or as fast as they are taken.
+
+mod access_logs;
+mod lines;
+mod math;
+mod options;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use access_logs::AccessLogs;
+pub use lines::LogForm;
+pub use options::GenerateSpec;
+pub use source::GenerateSource;
+
+use super::source::Source;
+use super::{Connector, SourceConnector};
+use crate::error::{Error, Result};
+use crate::job::{JobText, KeyTable, Options, SourceSpec};
+
+/// The connector.
+pub(super) struct Generate;
+
+impl Connector for Generate {
+    fn name(&self) -> &'static str {
+        "generate"
+    }
+
+    fn source(&self) -> Option<&dyn SourceConnector> {
+        Some(self)
+    }
+}
+
+impl SourceConnector for Generate {
+    fn keys(&self) -> &'static KeyTable {
+        &options::SOURCE
+    }
+
+    fn open(&self, spec: &SourceSpec, job: &JobText) -> Result<Box<dyn Source>> {
+        let opened = GenerateSource::open(&GenerateSpec::of(&spec.options));
+        Ok(Box::new(opened.map_err(|e| Error::from(e).at(job.at(spec.name.span.clone())))?))
+    }
+
+    fn describe(&self, _: &Options, _: &dyn Fn(&Path) -> String) -> String {
+        "generated access-log rows".into()
+    }
+
+    fn endless(&self, options: &Options) -> Option<&'static str> {
+        let spec = GenerateSpec::of(options);
+        (spec.rows.is_none() && spec.rows_per_second.is_none()).then_some("say how many rows it gives: rows = 10000")
+    }
+}

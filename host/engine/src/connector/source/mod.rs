@@ -1,0 +1,128 @@
+//! Where rows come from. A [`Source`] plans ranges of offsets, one per epoch, and reads a planned range as chunks.
+//!
+//! What always holds: a range, once planned, gives the same chunks whenever and however often it is read; ranges do
+//! not overlap; a source that is restored with the entries of the committed ranges goes on right behind them.
+//! Decoding is the `format` module's business; when ranges are planned, and what becomes of their rows, the epoch
+//! loop's.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod error;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+pub use error::SourceError;
+
+use crate::error::Result;
+use crate::format::{Decode, RawChunk};
+use crate::record::SourceRange;
+use crate::state::Table;
+
+/// The chunks of a range, in order.
+pub type Chunks = Box<dyn Iterator<Item = Result<RawChunk>> + Send>;
+
+/// What the job's state has of a source: the entries of all ranges that were read, but for what was forgotten.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a>(Option<&'a Table>);
+
+impl<'a> Known<'a> {
+    /// What is in the source's table; none = nothing was ever read.
+    pub const fn of(table: Option<&'a Table>) -> Self {
+        Self(table)
+    }
+
+    /// The entry with this key.
+    pub fn get(&self, key: &[u8]) -> Option<&'a [u8]> {
+        self.0.and_then(|table| table.get(0, key))
+    }
+
+    /// All entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let partitions = self.0.map_or(&[][..], Table::partitions);
+        partitions.iter().flat_map(|p| p.buckets()).flat_map(|(_, bucket)| bucket.iter())
+    }
+}
+
+/// What a source noticed that a person should know, and how often.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// In words, each a line; not more than a person wants to read.
+    pub messages: Vec<String>,
+    /// Files that are not what they were when they were read.
+    pub changed: u64,
+    /// Files without a byte, of a format that has none such.
+    pub empty: u64,
+}
+
+/// A change of an entry; none = it is forgotten.
+pub type EntryChange = (Vec<u8>, Option<Vec<u8>>);
+
+/// Something that rows come from.
+pub trait Source: Send {
+    /// All columns, of normalised types.
+    fn schema(&self) -> SchemaRef;
+
+    /// The next range, as large as the admission limits allow; `None` = nothing new. `now` is processing time,
+    /// microseconds since 1970; `known` has the entries of all ranges that were planned before. Nothing of the range is
+    /// read yet, and nothing is remembered outside this value: a range that is not committed is planned anew after a
+    /// restart.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unavailable`] if the source cannot be looked at.
+    fn plan(&mut self, now: i64, known: Known<'_>) -> Result<Option<SourceRange>>;
+
+    /// From now on only what is there now is planned, and the source is [`Source::exhausted`] after it: for the trigger
+    /// `available-now`, which would not end while files keep coming. Called after [`Source::restore`].
+    ///
+    /// # Errors
+    /// As for [`Source::plan`].
+    fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()>;
+
+    /// No limit holds any more that the job does not name: for the trigger `once`, which has one epoch. Called before
+    /// anything is planned.
+    fn admit_all(&mut self) {}
+
+    /// What the job's state must hold once `range` is committed, as keys and values; a later value replaces an earlier
+    /// one of the same key.
+    fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)>;
+
+    /// What else of the entries changes with the next epoch. Asked for with each epoch, before it is committed.
+    fn housekeeping(&mut self) -> Vec<EntryChange> {
+        Vec::new()
+    }
+
+    /// What was noticed since the last time. Asked for after each [`Source::plan`].
+    fn notices(&mut self) -> Notices {
+        Notices::default()
+    }
+
+    /// Goes on where the committed ranges end: called at most once, before anything is planned, with all entries.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Corrupt`] if an entry is none of this source's.
+    fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()>;
+
+    /// The chunks of `range`. The iterator reads bytes and cuts them (and inflates compressed files); it does not
+    /// decode, so it can run on one thread ahead of several that do.
+    ///
+    /// # Errors
+    /// The range is another source's. The iterator's items: a file that is gone, was changed since it was planned
+    /// (files are immutable), or is damaged; each names the file. After an error nothing follows.
+    fn read(&self, range: &SourceRange) -> Result<Chunks>;
+
+    /// The decoder of this source's chunks, for some of its columns (indices into [`Source::schema`]). The values of
+    /// all columns are looked at, so that which rows are bad does not depend on `columns`.
+    ///
+    /// # Errors
+    /// A column that the format cannot hold.
+    fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>>;
+
+    /// Whether nothing can ever come any more: a generator gave all its rows, or [`Source::stop_discovery`] was called
+    /// and all was planned.
+    fn exhausted(&self) -> bool;
+
+    /// What file `file` of `range` is called, for messages and dead letters.
+    fn file_name(&self, range: &SourceRange, file: u32) -> String;
+}
