@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use millstream_engine::ErrorKind;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::Trigger;
-use millstream_engine::run::{Environment, RunOptions, Stop};
+use millstream_engine::run::{Control, Environment, RunOptions};
 use serde_json::json;
 
 use crate::restart::{FILES, JOB, Watch, input, part, watched};
@@ -134,13 +134,13 @@ fn fresh_takes_what_the_old_checkpoint_has_published_along() {
 fn a_checkpoint_in_use_is_refused_until_its_owner_is_done() {
     let scratch = input(0..FILES);
     let (tell, started) = sync_channel(1);
-    let stop = Stop::default();
-    let watch = Watch { started: Some(tell), stop: stop.clone(), ..Watch::default() };
+    let control = Control::default();
+    let watch = Watch { started: Some(tell), control: control.clone(), ..Watch::default() };
     std::thread::scope(|scope| {
         let first = scope.spawn(|| watched(&scratch, JOB, watch, Some(Trigger::Continuous)).0.map(|r| r.summary));
         started.recv().unwrap();
         let second = scratch.run(JOB).err().expect("the first one has it");
-        stop.request();
+        control.stop();
         assert_eq!(second.kind(), ErrorKind::Conflict, "{second}");
         assert!(second.message().contains("is in use"), "{second}");
         first.join().unwrap().unwrap();

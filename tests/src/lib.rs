@@ -30,6 +30,7 @@
 //! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `static_joins` | joins with tables that stand still, change, and break |
 //! | `states` | that state never mixes, whatever is edited between two runs |
+//! | `stepped` | the engine stepped from outside, and what a job is told while it runs or waits |
 //! | `sums` | results that do not fit their column, and aggregates of no rows |
 //! | `support` | running a job and reading its rows |
 
@@ -88,6 +89,8 @@ mod sql_docs;
 mod states;
 #[cfg(test)]
 mod static_joins;
+#[cfg(test)]
+mod stepped;
 #[cfg(test)]
 mod sums;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use millstream_engine::clock::Clock;
 use millstream_engine::job::{Trigger, parse_instant};
-use millstream_engine::run::{Environment, EpochReport, Observer, Pace, RunOptions, Stop};
+use millstream_engine::run::{Control, Environment, EpochReport, Observer, Pace, RunOptions};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ fn run(
     files: &[(&str, &str, String)],
     end: &str,
 ) -> (Ran, Vec<EpochReport>) {
-    let stop = Stop::default();
+    let control = Control::default();
     let mut events: Vec<Event> = Vec::new();
     for (time, name, text) in files {
         let (path, text) = (scratch.path().join(name), text.clone());
@@ -91,18 +91,18 @@ fn run(
         let appears = move || std::fs::write(&path, &text).unwrap();
         if at(time) <= at(start) { appears() } else { events.push((at(time), Box::new(appears))) }
     }
-    let asked = stop.clone();
+    let asked = control.clone();
     events.push((
         at(end),
         Box::new(move || {
-            let _ = asked.request();
+            let _ = asked.stop();
         }),
     ));
     let reports = Arc::new(Reports::default());
     let options = RunOptions {
         trigger: Some(trigger),
         observer: reports.clone(),
-        stop,
+        control,
         environment: Environment {
             clock: Script::new(at(start), events),
             pace: Pace::one_by_one(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use millstream_engine::Result;
 use millstream_engine::job::Trigger;
-use millstream_engine::run::{EpochReport, Observer, RunOptions, Started, Stop, StopReason};
+use millstream_engine::run::{Control, EpochReport, Observer, RunOptions, Started, StopReason};
 
 use crate::scratch::Scratch;
 use crate::support::{Ran, assert_same_rows};
@@ -102,7 +102,7 @@ fn assert_same_files(have: &[(String, Vec<u8>)], want: &[(String, Vec<u8>)]) {
 #[derive(Default)]
 pub struct Watch {
     pub messages: Mutex<Vec<String>>,
-    pub stop: Stop,
+    pub control: Control,
     pub stop_at: Option<u64>,
     /// Told when the checkpoint is open.
     pub started: Option<std::sync::mpsc::SyncSender<()>>,
@@ -117,7 +117,7 @@ impl Observer for Watch {
 
     fn epoch(&self, report: &EpochReport) {
         if self.stop_at.is_some_and(|at| report.epoch >= at) {
-            self.stop.request();
+            self.control.stop();
         }
     }
 
@@ -128,9 +128,9 @@ impl Observer for Watch {
 
 /// Runs with a watch; returns what it was told.
 pub fn watched(scratch: &Scratch, job: &str, watch: Watch, trigger: Option<Trigger>) -> (Result<Ran>, Vec<String>) {
-    let stop = watch.stop.clone();
+    let control = watch.control.clone();
     let watch = Arc::new(watch);
-    let ran = scratch.run_with(job, RunOptions { observer: watch.clone(), stop, trigger, ..RunOptions::default() });
+    let ran = scratch.run_with(job, RunOptions { observer: watch.clone(), control, trigger, ..RunOptions::default() });
     let told = watch.messages.lock().unwrap().clone();
     (ran, told)
 }
@@ -158,8 +158,8 @@ fn a_stop_ends_the_epoch_and_the_next_run_goes_on() {
     let (all, files) = undisturbed();
     for stop_at in [0, 2, 5] {
         let scratch = input(0..FILES);
-        let stop = Watch { stop_at: Some(stop_at), ..Watch::default() };
-        let (first, _) = watched(&scratch, JOB, stop, Some(Trigger::AvailableNow));
+        let watch = Watch { stop_at: Some(stop_at), ..Watch::default() };
+        let (first, _) = watched(&scratch, JOB, watch, Some(Trigger::AvailableNow));
         let first = first.unwrap().summary;
         assert_eq!(first.stopped, StopReason::Requested);
         assert!(first.epochs > stop_at);
@@ -180,9 +180,9 @@ fn new_files_are_picked_up_by_the_next_run_and_by_one_that_is_running() {
     let scratch = input(0..3);
     // A run that goes on until it is stopped; the files come while it runs.
     let trigger = Some(Trigger::Every(std::time::Duration::from_millis(20)));
-    let stop = Watch { stop_at: Some(FILES as u64 - 1), ..Watch::default() };
+    let watch = Watch { stop_at: Some(FILES as u64 - 1), ..Watch::default() };
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| watched(&scratch, JOB, stop, trigger).0.map(|r| r.summary));
+        let run = scope.spawn(|| watched(&scratch, JOB, watch, trigger).0.map(|r| r.summary));
         for n in 3..FILES {
             std::thread::sleep(std::time::Duration::from_millis(30));
             // Renamed into place, as a source of files asks for.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millstream_engine::run::report::Stop;
+use millstream_engine::run::Control;
 use millstream_engine::{Error, Result};
 
 use crate::progress::Progress;
@@ -17,12 +17,12 @@ pub(crate) fn at_once() -> Result<()> {
         .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))
 }
 
-/// Takes the signals over: the returned handle is asked by the first of them.
-pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -> Result<Stop> {
-    let stop = Stop::default();
-    let asked = stop.clone();
+/// Takes the signals over: the first of them tells the returned handle to stop.
+pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -> Result<Control> {
+    let control = Control::default();
+    let asked = control.clone();
     ctrlc::set_handler(move || {
-        if asked.request() {
+        if asked.stop() {
             // Saying so may take as long as a reader of our output does; the next signal must not wait for that.
             let progress = progress.clone();
             std::thread::spawn(move || progress.message("stopping after this epoch (Ctrl-C again to stop at once)"));
@@ -32,5 +32,5 @@ pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -
         }
     })
     .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))?;
-    Ok(stop)
+    Ok(control)
 }

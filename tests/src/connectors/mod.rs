@@ -9,7 +9,7 @@ use millstream_engine::connector::sink::SinkContext;
 use millstream_engine::connector::{Connectors, SinkInput, reference, sink, source};
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, OutputMode, Trigger};
-use millstream_engine::run::{Environment, Pace, RunOptions, Stop, Summary, check_in, run};
+use millstream_engine::run::{Control, Environment, Pace, RunOptions, Summary, check_in, run};
 use millstream_engine::{ErrorKind, Result};
 
 use self::shelf::Shelf;
@@ -64,20 +64,20 @@ fn what_was_committed_and_not_published_is_published_again_by_its_connector() {
     let shelf = Arc::new(Shelf::default());
     // The process ends right behind the commit of the second epoch.
     let commits = std::sync::Mutex::new(0);
-    let stop = Stop::default();
-    let (asked, refusing) = (stop.clone(), shelf.clone());
+    let control = Control::default();
+    let (asked, refusing) = (control.clone(), shelf.clone());
     let faults = Faults::new(move |at| {
         if at == point::RECORD_SYNCED {
             let mut commits = commits.lock().unwrap();
             *commits += 1;
             if *commits == 2 {
                 refusing.refuse(true);
-                asked.request();
+                asked.stop();
             }
         }
     });
     let environment = Environment { faults, pace: Pace::one_by_one(), ..Environment::default() };
-    let options = RunOptions { environment, stop, ..RunOptions::default() };
+    let options = RunOptions { environment, control, ..RunOptions::default() };
     let error = run_with(&scratch, &shelf, JOB, options).unwrap_err();
     assert!(error.message().contains("the shelf is locked"), "{error}");
     let before = shelf.board("top");

@@ -12,7 +12,7 @@ use millstream_engine::connector::{Committed, Connector, Connectors, SinkConnect
 use millstream_engine::format::{Check, Decode, FileFormat, RawChunk, RawContent, declared_schema, decoder};
 use millstream_engine::job::{JobText, KeyTable, Limit, Options, SourceSpec};
 use millstream_engine::record::{FileRange, OutputRecord, SourceRange};
-use millstream_engine::run::Stop;
+use millstream_engine::run::Control;
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::random::Random;
@@ -43,7 +43,7 @@ pub struct SimulatedFiles {
     pub files: Connectors,
     /// By the source's name.
     pub feeds: BTreeMap<String, Arc<Mutex<Feed>>>,
-    pub stop: Stop,
+    pub control: Control,
 }
 
 impl SimulatedFiles {
@@ -80,8 +80,8 @@ impl SourceConnector for SimulatedFiles {
     }
 
     fn open(&self, spec: &SourceSpec, _: &JobText) -> Result<Box<dyn Source>> {
-        let (feed, stop) = (self.feeds[&spec.name.value].clone(), self.stop.clone());
-        Ok(Box::new(SimulatedSource::open(&FileSourceSpec::of(&spec.options), feed, stop)))
+        let (feed, control) = (self.feeds[&spec.name.value].clone(), self.control.clone());
+        Ok(Box::new(SimulatedSource::open(&FileSourceSpec::of(&spec.options), feed, control)))
     }
 
     fn describe(&self, options: &Options, shown: &dyn Fn(&Path) -> String) -> String {
@@ -95,15 +95,15 @@ struct SimulatedSource {
     max_files: usize,
     seen: BTreeSet<String>,
     stopped: bool,
-    stop: Stop,
+    control: Control,
 }
 
 impl SimulatedSource {
-    fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, stop: Stop) -> Self {
+    fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, control: Control) -> Self {
         let schema = declared_schema(spec.schema.as_ref().unwrap()).unwrap();
         let Limit::At(max_files) = spec.max_files_per_epoch else { panic!("a scenario says how many files") };
         let max_files = max_files as usize;
-        Self { feed, schema, max_files, seen: BTreeSet::new(), stopped: false, stop }
+        Self { feed, schema, max_files, seen: BTreeSet::new(), stopped: false, control }
     }
 
     fn new_files(&self, feed: &Feed) -> Vec<usize> {
@@ -127,7 +127,7 @@ impl Source for SimulatedSource {
         files.truncate(self.max_files);
         feed.idle = if files.is_empty() && feed.visible == feed.files.len() { feed.idle + 1 } else { 0 };
         if feed.idle > PATIENCE && !self.stopped {
-            self.stop.request();
+            self.control.stop();
         }
         if files.is_empty() {
             return Ok(None);

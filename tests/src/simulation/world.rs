@@ -14,7 +14,9 @@ use millstream_engine::clock::Clock;
 use millstream_engine::connector::Connectors;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::{Environment, EpochReport, Observer, Pace, RunOptions, Started, Stop, Summary, Turn, run};
+use millstream_engine::run::{
+    Control, Environment, EpochReport, Observer, Pace, RunOptions, Started, Summary, Turn, run,
+};
 use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
@@ -315,7 +317,7 @@ impl World {
     }
 
     fn start(&mut self, trigger: Trigger, trouble: Trouble) -> Result<Summary> {
-        let stop = Stop::default();
+        let control = Control::default();
         for feed in self.feeds.values() {
             let mut feed = feed.lock().unwrap();
             (feed.planned, feed.idle) = (None, 0);
@@ -327,9 +329,9 @@ impl World {
         let options = RunOptions {
             trigger: Some(trigger),
             observer: Arc::new(Watch(self.ledger.clone())),
-            stop: stop.clone(),
+            control: control.clone(),
             threads: Some(1),
-            environment: self.environment(trouble, &stop),
+            environment: self.environment(trouble, &control),
             ..RunOptions::default()
         };
         let job = Job::parse(&self.text, Path::new("job.toml"), Path::new(BASE), &Connectors::built_in().keys(), &[])?;
@@ -338,7 +340,7 @@ impl World {
         if broken.is_empty() { ended } else { Err(Error::internal(broken.join("; "))) }
     }
 
-    fn environment(&mut self, trouble: Trouble, stop: &Stop) -> Environment {
+    fn environment(&mut self, trouble: Trouble, control: &Control) -> Environment {
         let (disk, feeds, built_in) = (self.disk.clone(), self.feeds.clone(), Connectors::built_in());
         let mut turns = self.random.fork();
         let schedule = move || match turns.below(4) {
@@ -353,12 +355,16 @@ impl World {
                 let inside = folder.strip_prefix("/").unwrap_or(folder);
                 Arc::new(disk.at(inside.to_str().unwrap()))
             }),
-            connectors: built_in.with(Arc::new(SimulatedFiles { files: built_in.clone(), feeds, stop: stop.clone() })),
+            connectors: built_in.with(Arc::new(SimulatedFiles {
+                files: built_in.clone(),
+                feeds,
+                control: control.clone(),
+            })),
             pace,
             inline_limit: self.inline_limit,
             early: 2,
             checkpoint_id: Some(self.random.next()),
-            faults: self.faults(trouble, stop),
+            faults: self.faults(trouble, control),
             ..Environment::default()
         };
         environment.snapshots.least = self.snapshot_least;
@@ -366,8 +372,8 @@ impl World {
     }
 
     /// Notes what every epoch was planned to read, and kills where it was asked to.
-    fn faults(&self, trouble: Trouble, stop: &Stop) -> Faults {
-        let (ledger, disk, stop) = (self.ledger.clone(), self.disk.clone(), stop.clone());
+    fn faults(&self, trouble: Trouble, control: &Control) -> Faults {
+        let (ledger, disk, control) = (self.ledger.clone(), self.disk.clone(), control.clone());
         let killed = self.killed.clone();
         let feeds: Vec<_> = self.scenario.streams.iter().map(|s| self.feeds[&s.name].clone()).collect();
         let passed = Mutex::new((0, 0));
@@ -380,7 +386,7 @@ impl World {
                 ledger.lock().unwrap().epochs.push(Planned { now, files });
                 passed.1 += 1;
                 if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
-                    stop.request();
+                    control.stop();
                 }
             }
             if let Trouble::Point(at, number) = trouble

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
         fresh: args.fresh,
         trigger: args.available_now.then_some(Trigger::AvailableNow),
         observer: progress.clone(),
-        stop: stop::on_signals(terminal.clone(), progress.clone())?,
+        control: stop::on_signals(terminal.clone(), progress.clone())?,
         environment: Environment { connectors, faults, ..Environment::default() },
         console: Box::new(Console::new(terminal)),
         runtime,

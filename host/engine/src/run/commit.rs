@@ -6,7 +6,8 @@
 //! where they wait, and then writes the mark. A simulation does the same steps on the loop's own thread.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use super::environment::{Pace, Turn};
 use super::report::{EpochReport, Observer};
 use crate::checkpoint::Checkpoint;
+use crate::clock::Wake;
 use crate::connector::sink::{Payload, Prepared, Publish};
 use crate::panics;
 use crate::record::{EpochRecord, Held};
@@ -49,17 +51,18 @@ pub(super) enum Committer {
 }
 
 impl Committer {
-    /// Starts what `pace` needs.
+    /// Starts what `pace` needs. `wake` is notified when there is room again, and when something failed.
     pub fn start(
         pace: Pace,
         checkpoint: Arc<Mutex<Checkpoint>>,
         publishers: Vec<Arc<dyn Publish>>,
         observer: Arc<dyn Observer>,
         wanted: Wanted,
+        wake: Wake,
     ) -> Result<Self> {
         let steps = Steps { checkpoint, publishers, observer, wanted };
         Ok(match pace {
-            Pace::Threads => Self::Threads(Threads::start(steps)?),
+            Pace::Threads => Self::Threads(Threads::start(steps, wake)?),
             Pace::Stepped(schedule) => Self::Stepped(Stepped {
                 steps: Some(steps),
                 schedule,
@@ -70,7 +73,7 @@ impl Committer {
         })
     }
 
-    /// Hands an epoch over; waits while two are under way.
+    /// Hands an epoch over, without waiting. Ask [`Committer::has_room`] before the next one is computed.
     pub fn commit(&mut self, computed: Computed) -> Result<()> {
         match self {
             Self::Threads(threads) => threads.commit(computed),
@@ -78,10 +81,27 @@ impl Committer {
         }
     }
 
+    /// Whether another epoch may be computed: not while two are under way and a third is to be handed over.
+    pub fn has_room(&mut self) -> bool {
+        match self {
+            Self::Threads(threads) => threads.has_room(),
+            // It makes room itself.
+            Self::Stepped(_) => true,
+        }
+    }
+
+    /// Commits and publishes what was handed over, where no other thread does.
+    pub fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Threads(_) => Ok(()),
+            Self::Stepped(stepped) => stepped.settle(),
+        }
+    }
+
     /// Whether something failed: [`Committer::finish`] has the error.
     pub fn has_failed(&self) -> bool {
         match self {
-            Self::Threads(threads) => threads.have_ended(),
+            Self::Threads(threads) => threads.signs.failed.load(Ordering::SeqCst),
             Self::Stepped(stepped) => stepped.failed,
         }
     }
@@ -98,19 +118,47 @@ impl Committer {
 /// The two threads.
 pub(super) struct Threads {
     send: Option<SyncSender<Computed>>,
+    /// What there was no room for.
+    kept: Option<Box<Computed>>,
+    signs: Arc<Signs>,
     commits: Option<JoinHandle<Result<()>>>,
     publishes: Option<JoinHandle<Result<()>>>,
 }
 
+/// What the threads tell the loop.
+struct Signs {
+    failed: AtomicBool,
+    /// The loop waits for room.
+    waits: AtomicBool,
+    wake: Wake,
+}
+
+impl Signs {
+    /// Work that is told about when it fails.
+    fn watched(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let done = panics::as_error(work);
+        if done.is_err() {
+            self.failed.store(true, Ordering::SeqCst);
+            self.wake.notify();
+        }
+        done
+    }
+}
+
 impl Threads {
-    fn start(steps: Steps) -> Result<Self> {
+    fn start(steps: Steps, wake: Wake) -> Result<Self> {
         // One epoch may wait: then the loop is an epoch ahead, and no more.
         let (send, computed) = sync_channel::<Computed>(1);
         let (pass_on, committed) = sync_channel::<Committed>(TOGETHER);
         let name = |what: &str| std::thread::Builder::new().name(format!("millstream-{what}"));
         let publishing = steps.clone();
+        let signs = Arc::new(Signs { failed: AtomicBool::new(false), waits: AtomicBool::new(false), wake });
+        let (committing, seen) = (signs.clone(), signs.clone());
         let commit = move || {
             for computed in computed {
+                if committing.waits.swap(false, Ordering::SeqCst) {
+                    committing.wake.notify();
+                }
                 if pass_on.send(steps.commit(computed)?).is_err() {
                     break;
                 }
@@ -123,29 +171,53 @@ impl Threads {
             }
             Ok(())
         };
-        let commits = name("commit").spawn(|| panics::as_error(commit));
-        let publishes = name("publish").spawn(|| panics::as_error(publish));
+        let of_commits = signs.clone();
+        let commits = name("commit").spawn(move || of_commits.watched(commit));
+        let publishes = name("publish").spawn(move || seen.watched(publish));
         let failed = |e: std::io::Error| Error::internal(format!("a thread could not be started: {e}"));
         Ok(Self {
             send: Some(send),
+            kept: None,
+            signs,
             commits: Some(commits.map_err(failed)?),
             publishes: Some(publishes.map_err(failed)?),
         })
     }
 
     fn commit(&mut self, computed: Computed) -> Result<()> {
-        let sent = self.send.as_ref().is_some_and(|send| send.send(computed).is_ok());
-        // A thread that does not listen any more has failed: its error says why.
-        if sent { Ok(()) } else { Err(self.finish().err().unwrap_or_else(|| Error::internal("the committer is gone"))) }
+        self.kept = Some(Box::new(computed));
+        self.hand_over();
+        Ok(())
     }
 
-    /// Whether a thread has ended, which before [`Threads::finish`] it only does when it failed.
-    fn have_ended(&self) -> bool {
-        [&self.commits, &self.publishes].into_iter().flatten().any(JoinHandle::is_finished)
+    fn has_room(&mut self) -> bool {
+        if !self.hand_over() {
+            self.signs.waits.store(true, Ordering::SeqCst);
+            // There may have been room in between, which nobody tells of.
+            return self.hand_over();
+        }
+        true
+    }
+
+    /// Whether nothing is left to hand over.
+    fn hand_over(&mut self) -> bool {
+        let (Some(send), Some(computed)) = (&self.send, self.kept.take()) else { return true };
+        match send.try_send(*computed) {
+            Ok(()) => true,
+            Err(TrySendError::Full(computed)) => {
+                self.kept = Some(Box::new(computed));
+                false
+            }
+            // A thread that does not listen any more has failed: `finish` says why.
+            Err(TrySendError::Disconnected(_)) => true,
+        }
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.send = None;
+        if let (Some(send), Some(computed)) = (self.send.take(), self.kept.take()) {
+            // Where nobody listens any more, a thread has failed.
+            drop(send.send(*computed));
+        }
         let join = |thread: Option<JoinHandle<Result<()>>>| match thread.map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(result)) => result,
@@ -155,6 +227,13 @@ impl Threads {
         let published = join(self.publishes.take());
         // If publishing failed, the committer only found nobody listening.
         first_cause(published, committed)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Nobody is left who could be told of an error.
+        drop(self.finish());
     }
 }
 
@@ -203,11 +282,17 @@ impl Stepped {
         done
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn settle(&mut self) -> Result<()> {
         while !self.computed.is_empty() {
             self.turn(Turn::Commit)?;
         }
-        self.turn(Turn::Publish)?;
+        self.turn(Turn::Publish)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.steps.is_some() {
+            self.settle()?;
+        }
         self.steps = None;
         Ok(())
     }

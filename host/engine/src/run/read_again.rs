@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::environment::OpenSource;
-use super::{SOURCE, source_table};
+use super::sources::{SOURCE, source_table};
 use crate::connector::source::Known;
 use crate::plan::{Flow, Next, Plan};
 use crate::state::{State, Table};

@@ -1,10 +1,8 @@
-//! What a run tells those who watch it: a report per epoch, a summary at the end; and how it is asked to stop.
+//! What a run tells those who watch it: a report per epoch, a summary at the end.
 //!
 //! Every number belongs to a committed epoch. How it is shown is left to the program.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -57,7 +55,7 @@ pub struct EpochReport {
 pub enum StopReason {
     /// The trigger asked for no more, or the input is bounded and used up.
     InputEnded,
-    /// [`Stop::request`] was called.
+    /// It was told to ([`Control::stop`](super::Control::stop)).
     Requested,
 }
 
@@ -133,19 +131,3 @@ pub trait Observer: Send + Sync {
 pub struct Silent;
 
 impl Observer for Silent {}
-
-/// Asks a run to stop after the epoch it is in; clones ask the same run.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Asks; true if nobody had asked before.
-    pub fn request(&self) -> bool {
-        !self.0.swap(true, Ordering::SeqCst)
-    }
-
-    /// Whether somebody asked.
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::report::Observer;
-use super::{SOURCE, source_table};
+use super::sources::{SOURCE, source_table};
 use crate::operator::fingerprint::{Fit, Misfit, Old, OldStates};
 use crate::plan::{Plan, PlannedStateful};
 use crate::record::EpochRecord;

@@ -33,8 +33,10 @@ use self::job::{QUERY, of_query};
 use self::rows::{Out, halt_of};
 use self::table::{Table, as_written};
 use self::tell::{Columns, no_columns, tell};
+use super::check_with;
+use super::commit::locked;
 use super::environment::OpenSource;
-use super::{check_with, live_sources};
+use super::sources::live_sources;
 use crate::connector::Connectors;
 use crate::connector::file::FileSourceSpec;
 use crate::connector::file::source::FileSource;
@@ -96,17 +98,17 @@ fn query_within(limits: Limits, sql: &str, tables: &[QueryTable], base: &Path) -
     struct Kept(Arc<Mutex<(Option<SchemaRef>, Vec<RecordBatch>)>>);
     impl TakeRows for Kept {
         fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-            super::locked(&self.0)?.0 = Some(schema.clone());
+            locked(&self.0)?.0 = Some(schema.clone());
             Ok(())
         }
         fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-            super::locked(&self.0)?.1.push(batch.clone());
+            locked(&self.0)?.1.push(batch.clone());
             Ok(())
         }
     }
     let kept = Kept::default();
     let answered = ask_within(limits, sql, tables, base, Box::new(kept.clone()))?;
-    let kept = super::locked(&kept.0)?;
+    let kept = locked(&kept.0)?;
     let schema = kept.0.as_ref().ok_or_else(|| Error::internal("the query has no result"))?;
     let batch =
         concat_batches(schema, &kept.1).map_err(|e| Error::internal(format!("the result: {e}")).caused_by(e))?;

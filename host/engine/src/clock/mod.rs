@@ -1,8 +1,15 @@
-//! Processing time, behind a trait so that tests and simulations decide what it is.
+//! Processing time, and waiting for it, behind a trait so that tests and simulations decide what it is.
+
+mod wake;
 
 use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use wake::Wake;
+
+/// Longest wait for a time without a look at the clock, which may have been set meanwhile.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The source of processing time. One epoch reads it once and logs what it read.
 pub trait Clock: Send + Sync + fmt::Debug {
@@ -11,6 +18,23 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
     /// Waits for `duration` or less; a caller looks at [`Clock::now`] again afterwards.
     fn sleep(&self, duration: Duration);
+
+    /// Waits until it is `until`, or somebody notifies `wake`, or less; a caller looks again afterwards. Without a time,
+    /// it is for `wake` alone. What is here suits a clock that moves on when somebody sleeps.
+    fn wait(&self, until: Option<i64>, wake: &Wake) {
+        let Some(until) = until else {
+            wake.wait(None);
+            return;
+        };
+        if !wake.take() {
+            self.sleep(from_to(self.now(), until));
+        }
+    }
+}
+
+/// From one time to another; some time even where it is past, so that a clock which moves by it moves.
+fn from_to(now: i64, until: i64) -> Duration {
+    Duration::from_micros(until.saturating_sub(now).max(1).unsigned_abs())
 }
 
 /// The machine's clock.
@@ -27,6 +51,10 @@ impl Clock for SystemClock {
 
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
+    }
+
+    fn wait(&self, until: Option<i64>, wake: &Wake) {
+        wake.wait(until.map(|until| from_to(self.now(), until).min(LONGEST)));
     }
 }
 

@@ -1,0 +1,70 @@
+//! What a running job is told from outside. It is read between two epochs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Wake;
+
+/// Tells a job to stop, to pause and to go on; clones tell the same one. A job that waits is woken by it.
+#[derive(Debug, Clone, Default)]
+pub struct Control(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    orders: Mutex<Orders>,
+    wake: Wake,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    stop: bool,
+    pause: bool,
+}
+
+impl Control {
+    /// One whose job is woken by `wake`: for an embedder who steps many engines and waits for all of them at once.
+    pub fn waking(wake: Wake) -> Self {
+        Self(Arc::new(Shared { wake, orders: Mutex::default() }))
+    }
+
+    /// The job ends after the epoch it is in, also when it is paused; true if nobody had told it before.
+    pub fn stop(&self) -> bool {
+        self.order(|orders| &mut orders.stop, true)
+    }
+
+    /// The job plans no epoch until [`Control::resume`]. The one it is in is finished, and what it has computed is
+    /// committed and published. True if it was not paused before.
+    pub fn pause(&self) -> bool {
+        self.order(|orders| &mut orders.pause, true)
+    }
+
+    /// The job goes on; true if it was paused.
+    pub fn resume(&self) -> bool {
+        self.order(|orders| &mut orders.pause, false)
+    }
+
+    /// Whether somebody told it to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.orders().stop
+    }
+
+    /// Whether it was told to pause, and not to go on since.
+    pub fn is_paused(&self) -> bool {
+        self.orders().pause
+    }
+
+    /// Wakes the job.
+    pub fn wake(&self) -> &Wake {
+        &self.0.wake
+    }
+
+    fn order(&self, which: impl Fn(&mut Orders) -> &mut bool, to: bool) -> bool {
+        let before = std::mem::replace(which(&mut self.orders()), to);
+        self.0.wake.notify();
+        before != to
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        // Flags are right after any panic.
+        self.0.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,130 @@
+//! A job is opened: its checkpoint, its state, its sources and its sinks.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::{Engine, Totals};
+use crate::Result;
+use crate::checkpoint::Forget;
+use crate::connector::SinkInput;
+use crate::connector::sink::{Sink, SinkContext};
+use crate::job::Job;
+use crate::plan::{Plan, PlannedSink};
+use crate::run::commit::{Committer, Wanted};
+use crate::run::noticed::Noticed;
+use crate::run::progress::Progress;
+use crate::run::recover::{self, CheckpointFolder};
+use crate::run::report::Started;
+use crate::run::sources::live_sources;
+use crate::run::statics::read_all;
+use crate::run::{RunOptions, branches, check_with, read_again, take_up, workers};
+
+impl Engine {
+    /// Opens `job`: publishes again what was committed, checks the job, takes its state up and opens its sources and
+    /// sinks. Nothing of it is read yet.
+    ///
+    /// # Errors
+    /// The job is wrong, or does not fit its checkpoint, or something of it cannot be opened.
+    pub fn open(job: Job, mut options: RunOptions) -> Result<Self> {
+        let folder = CheckpointFolder::of(&job)?;
+        let folders = options.environment.folders.clone();
+        let storage = folders(&folder.path);
+        let observer = options.observer.clone();
+
+        // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
+        // for a job that is wrong.
+        let existing = !options.fresh && recover::is_there(&*storage)?;
+        let open = |job: &Job, forget: Option<Forget>| {
+            recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget)
+        };
+        let early = if existing { Some(open(&job, None)?) } else { None };
+        let open_source = options.environment.sources();
+        let mut plan = check_with(job, options.runtime.as_ref(), &options.environment.connectors, &open_source)?;
+        let (checkpoint, mut recovered) = match early {
+            Some(opened) => opened,
+            None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
+        };
+        if let Some(last) = &recovered.last {
+            branches::find(&mut plan, last)?;
+            take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
+            read_again::refuse(&plan, &recovered.state, &open_source, options.environment.clock.now())?;
+        }
+        let last = recovered.last.as_ref();
+        recover::refuse_lost_epochs(&plan, &recovered, &folders)?;
+        let resumed_from = last.map(|l| l.epoch);
+        observer.started(&Started {
+            job: plan.job.name.clone(),
+            checkpoint: folder.path.display().to_string(),
+            temporary_checkpoint: folder.is_temporary(),
+            resumed_from,
+        });
+
+        let statics = read_all(&plan, &open_source, options.environment.clock.now(), &*observer)?;
+        let state = recovered.state;
+        let trigger = options.trigger.unwrap_or(plan.job.trigger);
+        let sources = live_sources(&plan, &state, trigger, &open_source, options.environment.clock.now())?;
+        let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
+        let context = SinkContext {
+            job: plan.job.name.clone(),
+            checkpoint: checkpoint.id(),
+            folders,
+            first_epoch: last.map_or(0, |l| l.epoch + 1),
+            inline_limit: options.environment.inline_limit,
+            faults: options.environment.faults.clone(),
+            console: Arc::new(Mutex::new(console)),
+            memory: options.memory.clone(),
+        };
+        let sinks = build_sinks(&plan, &context)?;
+        let progress = Progress::after(&plan, last);
+        let finished = last.is_some_and(|l| l.finished);
+        let checkpoint = Arc::new(Mutex::new(checkpoint));
+        let publishers = sinks.iter().map(|s| s.publisher()).collect();
+        let wanted = Wanted::default();
+        let pace = std::mem::take(&mut options.environment.pace);
+        let wake = options.control.wake().clone();
+        let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake)?;
+
+        workers::prepare_pool();
+        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let plugins = plan.plugins.digests();
+        let fingerprints = plan.stateful.iter().enumerate();
+        let fingerprints = fingerprints.map(|(n, s)| (s.name.to_string(), plan.fingerprint(n).told())).collect();
+        Ok(Self {
+            plan: Arc::new(plan),
+            options,
+            trigger,
+            checkpoint,
+            folder,
+            resumed_from,
+            sources,
+            sinks,
+            state,
+            statics,
+            looked: progress.last_started,
+            progress,
+            committer,
+            wanted,
+            threads,
+            totals: Totals::default(),
+            noticed: Noticed::default(),
+            plugins,
+            fingerprints,
+            began: Instant::now(),
+            finished,
+            done: None,
+        })
+    }
+}
+
+fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
+    let last = plan.sinks.len() - 1;
+    let build = |(i, planned): (usize, &PlannedSink)| {
+        let input = SinkInput { mode: planned.mode, schema: planned.schema.clone(), keys: planned.keys.clone() };
+        if i == last {
+            plan.connectors.open_dead_letters(&planned.spec, input, context)
+        } else {
+            plan.connectors.open_sink(&planned.spec, input, context)
+        }
+    };
+    plan.sinks.iter().enumerate().map(build).collect()
+}

@@ -1,0 +1,57 @@
+//! A job's sources as it begins to read them, and what its state has of each.
+
+use super::environment::OpenSource;
+use super::epoch::LiveSource;
+use crate::Result;
+use crate::connector::source::Known;
+use crate::job::{SourceSpec, Trigger};
+use crate::plan::Plan;
+use crate::state::State;
+
+/// Opens the sources of `plan`; each goes on where the committed epochs end.
+pub(super) fn live_sources(
+    plan: &Plan,
+    state: &State,
+    trigger: Trigger,
+    open: &OpenSource,
+    now: i64,
+) -> Result<Vec<LiveSource>> {
+    plan.sources
+        .iter()
+        .map(|planned| {
+            let mut source = open(&planned.spec, &plan.job.text)?;
+            let known = known(state, &planned.spec);
+            source.restore(&mut known.iter())?;
+            match trigger {
+                Trigger::AvailableNow => {
+                    refuse_endless(plan, &planned.spec)?;
+                    source.stop_discovery(now, known)?;
+                }
+                Trigger::Once => source.admit_all(),
+                Trigger::Continuous | Trigger::Every(_) => {}
+            }
+            let decoder = source.decoder(&planned.columns)?;
+            Ok(LiveSource { source, decoder })
+        })
+        .collect()
+}
+
+/// All there is of a source without an end would be read for ever.
+fn refuse_endless(plan: &Plan, spec: &SourceSpec) -> Result<()> {
+    let Some(help) = plan.connectors.source(spec)?.endless(&spec.options) else { return Ok(()) };
+    let message = format!("source `{}` never ends, so not all of it can be read", spec.name.value);
+    Err(plan.job.text.error(spec.name.span.clone(), message).with_help(help))
+}
+
+/// What the tables' names begin with that hold what a source has read. No operator can have such a name.
+pub(super) const SOURCE: &str = "source:";
+
+/// The table of what a source has read.
+pub(super) fn source_table(source: &str) -> String {
+    format!("{SOURCE}{source}")
+}
+
+/// What the state has of a source.
+pub(super) fn known<'a>(state: &'a State, source: &SourceSpec) -> Known<'a> {
+    Known::of(state.table(&source_table(&source.name.value)))
+}
