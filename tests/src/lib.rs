@@ -33,6 +33,7 @@
 //! | `stepped` | the engine stepped from outside, and what a job is told while it runs or waits |
 //! | `sums` | results that do not fit their column, and aggregates of no rows |
 //! | `support` | running a job and reading its rows |
+//! | `unmerged` | a plugin that cannot merge the states of one group, wherever states are merged |
 
 #[cfg(test)]
 mod connectors;
@@ -95,3 +96,5 @@ mod stepped;
 mod sums;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod unmerged;

@@ -160,4 +160,11 @@ impl WindowSpec {
         let cut = start + self.size % self.slide;
         if t >= cut { cut } else { start }
     }
+
+    /// End of the slice that `t` lies in.
+    pub fn slice_end(&self, t: i64) -> i64 {
+        let start = self.last_start(t);
+        let cut = start + self.size % self.slide;
+        if t < cut { cut } else { start + self.slide }
+    }
 }

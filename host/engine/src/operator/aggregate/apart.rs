@@ -33,6 +33,9 @@ pub(super) struct Apart<'a> {
     pub keys: Option<&'a [&'a [u8]]>,
     /// Of sessions: what becomes of their stored sets.
     pub sets: Option<&'a Sets>,
+    /// If what is remembered may have to be forgotten again, because a plugin cannot merge the states of some group: the
+    /// entries, by bucket.
+    pub remembered: Option<Vec<(i64, Vec<u8>)>>,
 }
 
 /// New combinations of a call: the group of each, going up, and the arguments.
@@ -65,8 +68,10 @@ impl Apart<'_> {
             };
             key.truncate(head);
             key.extend_from_slice(encoded.row(row));
-            if self.partition.put_hashed(self.buckets[*group as usize], hash_key(&key), &key, &[]) {
+            let bucket = self.buckets[*group as usize];
+            if self.partition.put_hashed(bucket, hash_key(&key), &key, &[]) {
                 new.push(row as u32);
+                self.remembered.iter_mut().for_each(|all| all.push((bucket, key.clone())));
             }
         }
         if new.len() == groups.len() {
@@ -76,6 +81,13 @@ impl Apart<'_> {
         let new = UInt32Array::from(new);
         let args = args.iter().map(|column| take(column, &new, None).map_err(arrow_failed)).collect::<Result<_>>()?;
         Ok(New { groups, args })
+    }
+
+    /// Forgets what was remembered: it is new again.
+    pub fn forget(&mut self) {
+        for (bucket, key) in self.remembered.iter_mut().flat_map(std::mem::take) {
+            self.partition.delete(bucket, &key);
+        }
     }
 
     /// What is moved from one set to another for call number `call`, one list per group; none if nothing is.

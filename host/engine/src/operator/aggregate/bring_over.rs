@@ -152,7 +152,7 @@ impl GroupAggregate {
                     states.extend(migrated.map_err(|e| self.refused(old, e))?);
                 }
                 (Was::Lists(distinct), Some(Lists { partition, sets: buckets })) => {
-                    let New { groups, args } = Apart { partition, buckets, keys: None, sets: None }
+                    let New { groups, args } = Apart { partition, buckets, keys: None, sets: None, remembered: None }
                         .remember(*number, &columns[0])
                         .map_err(|e| self.failed(e))?;
                     states.extend(distinct.states_of(&groups, n, &args).map_err(|e| self.failed(e))?);

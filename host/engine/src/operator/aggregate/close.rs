@@ -10,8 +10,9 @@ use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
 use super::apart::{self, Apart};
-use super::emit::Emitted;
-use super::partial::GroupPartial;
+use super::emit::{Emitted, NOWHERE, Of};
+use super::function::Unmerged;
+use super::partial::{GroupPartial, rows_that_stay};
 use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
 use crate::operator::Reject;
@@ -88,29 +89,13 @@ impl New<'_> {
             *number = next;
             next += u32::from(*kept);
         }
-        let mut ranges: Vec<(&GroupPartial, Range<usize>)> = Vec::new();
-        let (mut ids, mut at) = (Vec::new(), 0);
-        for (partial, range) in self.ranges {
-            for row in range {
-                let group = self.ids[at] as usize;
-                at += 1;
-                if !kept[group] {
-                    continue;
-                }
-                ids.push(numbers[group]);
-                match ranges.last_mut() {
-                    Some((last, rows)) if std::ptr::eq(*last, partial) && rows.end == row => {
-                        rows.end += 1;
-                    }
-                    _ => ranges.push((partial, row..row + 1)),
-                }
-            }
-        }
+        let ranges = rows_that_stay(self.ranges, |row| kept[self.ids[row] as usize]);
+        let ids = self.ids.iter().filter(|group| kept[**group as usize]).map(|group| numbers[*group as usize]);
         let left = |group: usize| kept[group];
         let buckets = self.buckets.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, b)| b).collect();
         let hashes = self.hashes.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, h)| h).collect();
         let keys = self.keys.into_iter().enumerate().filter(|(g, _)| left(*g)).map(|(_, k)| k).collect();
-        Self { ranges, ids, buckets, hashes, keys }
+        Self { ranges, ids: ids.collect(), buckets, hashes, keys }
     }
 }
 
@@ -191,15 +176,20 @@ impl GroupAggregate {
             all_ids.extend(ids);
             let apart = combinations.as_deref_mut().map(|partition| {
                 let (buckets, keys) = (buckets.as_slice(), Some(keys.as_slice()));
-                Apart { partition, buckets, keys, sets: None }
+                Apart { partition, buckets, keys, sets: None, remembered: self.remembered() }
             });
-            let remembers = apart.is_some();
             match self.merge_states(stored, ranges, &all_ids, keys.len(), apart) {
                 Ok(states) => break states,
-                // What DISTINCT has remembered by now would not be new any more.
-                Err(FunctionError::Groups(refused)) if !remembers => {
-                    rejects.extend(self.unmerged(buckets, keys, &refused)?);
-                    new = new.without(&refused);
+                Err(FunctionError::Groups(Unmerged { groups, .. })) => {
+                    let ends: Option<Vec<i64>> = match &self.time {
+                        TimeKey::Window { spec, .. } if !self.stores_windows() => {
+                            Some(buckets.iter().map(|slice| spec.slice_end(*slice)).collect())
+                        }
+                        _ => None,
+                    };
+                    let of = Of { times: buckets, ends: ends.as_deref(), keys };
+                    rejects.extend(self.unmerged(of, &groups, NOWHERE)?);
+                    new = new.without(&groups);
                     if new.keys.is_empty() {
                         return Ok(Touched { rejects, ..Touched::default() });
                     }
@@ -261,6 +251,26 @@ impl GroupAggregate {
         n: usize,
         mut apart: Option<Apart<'_>>,
     ) -> Result<Vec<ArrayRef>, FunctionError> {
+        let merged = self.merge_calls(stored, new, ids, n, apart.as_mut());
+        if let (Err(_), Some(apart)) = (&merged, &mut apart) {
+            apart.forget();
+        }
+        merged
+    }
+
+    /// Where what DISTINCT remembers is noted, if a plugin may be unable to merge.
+    pub(super) fn remembered(&self) -> Option<Vec<(i64, Vec<u8>)>> {
+        self.aggregates.iter().any(|call| call.function.may_reject()).then(Vec::new)
+    }
+
+    fn merge_calls(
+        &self,
+        stored: Option<Vec<ArrayRef>>,
+        new: &[(&GroupPartial, Range<usize>)],
+        ids: &[u32],
+        n: usize,
+        mut apart: Option<&mut Apart<'_>>,
+    ) -> Result<Vec<ArrayRef>, FunctionError> {
         let mut states: Vec<ArrayRef> = Vec::with_capacity(self.state_fields.len());
         let of_stored = &ids[..ids.len() - new.iter().map(|(_, r)| r.len()).sum::<usize>()];
         let new_of = |c: usize| new.iter().map(move |(partial, r)| partial.states[c].slice(r.start, r.len()));
@@ -271,7 +281,7 @@ impl GroupAggregate {
         let calls = self.aggregates.iter().zip(self.state_ranges()).zip(self.partial_ranges());
         for (number, ((call, (function, columns)), partial)) in calls.enumerate() {
             let stored_of = |c: usize| stored.iter().map(move |s| s[c].clone());
-            let (Some(apart), Some(distinct)) = (apart.as_mut(), self.apart(call)) else {
+            let (Some(apart), Some(distinct)) = (apart.as_deref_mut(), self.apart(call)) else {
                 let columns = columns.zip(partial).map(|(s, c)| together(stored_of(s).chain(new_of(c)).collect()));
                 let columns = columns.collect::<Result<_>>()?;
                 states.extend(merge_or_place(&*call.function, ids, n, columns)?);

@@ -13,7 +13,7 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, Finished, FunctionError, merge_parts};
+use super::function::{AggregateFunction, Finished, FunctionError, Unmerged, merge_parts};
 use crate::Error;
 use crate::operator::fingerprint::fields_told;
 use crate::operator::grouping::group_rows;
@@ -177,7 +177,16 @@ impl AggregateFunction for Distinct {
 
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
         let (groups, args) = combinations(states, |i| i as u32);
-        self.of.finish(&self.states_of(&groups, states[0].len(), &args)?)
+        match self.states_of(&groups, states[0].len(), &args) {
+            Err(FunctionError::Groups(Unmerged { states, groups })) => {
+                let Finished { columns, mut refused } = self.of.finish(&states)?;
+                refused.retain(|(state, _)| groups.binary_search_by_key(state, |g| g.0).is_err());
+                refused.extend(groups);
+                refused.sort_by_key(|(state, _)| *state);
+                Ok(Finished { columns, refused })
+            }
+            states => self.of.finish(&states?),
+        }
     }
 }
 

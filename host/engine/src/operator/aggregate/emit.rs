@@ -34,6 +34,18 @@ impl Emitted {
     }
 }
 
+/// What comes of states that cannot be merged: their group stays what it was.
+pub(super) const NOWHERE: &str = "the group's rows of this epoch count nowhere";
+
+/// Groups, by what they are grouped by.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub times: &'a [i64],
+    /// Of windows of no fixed length: where they end.
+    pub ends: Option<&'a [i64]>,
+    pub keys: &'a [&'a [u8]],
+}
+
 /// Result rows to be.
 pub(super) struct Results<'a> {
     pub times: &'a [i64],
@@ -136,12 +148,11 @@ impl GroupAggregate {
         Ok(columns)
     }
 
-    /// The groups among these whose states cannot be merged, each shown by what it is grouped by.
-    pub(super) fn unmerged(&self, times: &[i64], keys: &[&[u8]], refused: &[(usize, String)]) -> Result<Vec<Reject>> {
-        let columns = self.group_columns(times, None, keys)?;
+    /// The groups among these whose states cannot be merged, each shown by what it is grouped by. `so`: what comes of it.
+    pub(super) fn unmerged(&self, of: Of<'_>, refused: &[(usize, String)], so: &str) -> Result<Vec<Reject>> {
+        let columns = self.group_columns(of.times, of.ends, of.keys)?;
         let reject = |(group, why): &(usize, String)| {
-            let why = format!("the group's rows of this epoch count nowhere: its states cannot be merged: {why}");
-            self.reject(&columns, *group, &cut_reason(why))
+            self.reject(&columns, *group, &cut_reason(format!("{so}: its states cannot be merged: {why}")))
         };
         refused.iter().map(reject).collect()
     }

@@ -12,13 +12,22 @@ use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
 
+/// Groups whose states a plugin cannot merge. It can merge the others'.
+#[derive(Debug)]
+pub struct Unmerged {
+    /// One state per group; of those that cannot be merged, anything.
+    pub states: Vec<ArrayRef>,
+    /// These, ascending, each with why.
+    pub groups: Vec<(usize, String)>,
+}
+
 /// Why a step failed.
 #[derive(Debug)]
 pub enum FunctionError {
     /// A plugin failed: on `partial`, some rows may be to blame.
     Plugin(millstream_plugin::PluginError),
-    /// A plugin cannot merge the states of these groups, each with why, ascending. It can merge the others'.
-    Groups(Vec<(usize, String)>),
+    /// A plugin cannot merge the states of some groups.
+    Groups(Unmerged),
     /// Anything else.
     Other(Error),
 }
@@ -28,7 +37,7 @@ impl FunctionError {
     pub fn into_error(self) -> Error {
         match self {
             Self::Plugin(e) => Error::from(e),
-            Self::Groups(groups) => {
+            Self::Groups(Unmerged { groups, .. }) => {
                 let why = groups.into_iter().next().map_or_else(String::new, |(_, why)| why);
                 Error::new(ErrorKind::Plugin, format!("states of a group cannot be merged: {why}"))
             }

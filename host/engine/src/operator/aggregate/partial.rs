@@ -1,12 +1,13 @@
 //! A chunk's rows to one state per group: lateness, time, keys, arguments, partial aggregates.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::TimestampMicrosecondType;
 
-use super::function::{AggregateFunction, FunctionError, merge_parts};
+use super::function::{AggregateFunction, FunctionError, Unmerged, merge_parts};
 use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
 use crate::operator::event_time::usable_times;
@@ -16,7 +17,7 @@ use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::plugin::BYTES_PER_CALL;
 use crate::operator::room::Sizes;
 use crate::operator::rows::arrow_failed;
-use crate::operator::{Effects, LateRows, Rows};
+use crate::operator::{Effects, LateRows, Rows, cut_reason};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
@@ -44,6 +45,22 @@ impl GroupPartial {
     pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
         self.offsets[p] as usize..self.offsets[p + 1] as usize
     }
+}
+
+/// Of the groups in `ranges`, one after the other, those that stay.
+pub(super) fn rows_that_stay(
+    ranges: Vec<(&GroupPartial, Range<usize>)>,
+    stays: impl Fn(usize) -> bool,
+) -> Vec<(&GroupPartial, Range<usize>)> {
+    let mut left: Vec<(&GroupPartial, Range<usize>)> = Vec::new();
+    let rows = ranges.into_iter().flat_map(|(partial, range)| range.map(move |row| (partial, row)));
+    for (_, (partial, row)) in rows.enumerate().filter(|(number, _)| stays(*number)) {
+        match left.last_mut() {
+            Some((last, rows)) if std::ptr::eq(*last, partial) && rows.end == row => rows.end += 1,
+            _ => left.push((partial, row..row + 1)),
+        }
+    }
+    left
 }
 
 /// Rows with the bucket that each goes into. With `rows_of`, a row may go into several: entry `i` is row `rows_of[i]`.
@@ -285,6 +302,15 @@ fn partial_states(
         return Ok(PartialStates { states: Vec::new(), failing });
     }
     // Where the rows went through in several calls there is one state per call of each group that it touched.
-    let states = merge_parts(function, parts, n, |_| groups)?;
-    Ok(PartialStates { states, failing: Vec::new() })
+    match merge_parts(function, parts, n, |_| groups) {
+        Ok(states) => Ok(PartialStates { states, failing: Vec::new() }),
+        // There is nothing stored of them yet: all their rows in the chunk can be told.
+        Err(FunctionError::Groups(Unmerged { groups, .. })) => {
+            let told = |why| cut_reason(format!("the states of its group cannot be merged: {why}"));
+            let reasons: HashMap<usize, String> = groups.into_iter().map(|(g, why)| (g, told(why))).collect();
+            let of_row = |(row, group): (usize, &u32)| Some((row, reasons.get(&(*group as usize))?.clone()));
+            Ok(PartialStates { states: Vec::new(), failing: ids.iter().enumerate().filter_map(of_row).collect() })
+        }
+        Err(e) => Err(e),
+    }
 }

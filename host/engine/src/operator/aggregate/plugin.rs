@@ -9,7 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use millstream_plugin::{BoundAggregate, PluginError};
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, Finished, FunctionError};
+use super::function::{AggregateFunction, Finished, FunctionError, Unmerged};
 use super::in_parts;
 use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
@@ -115,10 +115,10 @@ impl AggregateFunction for PluginAggregate {
     }
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
-        let (states, refused) = in_parts::merge(groups, n, states, says, |groups, n, states, attempt| {
+        let (states, groups) = in_parts::merge(groups, n, states, says, |groups, n, states, attempt| {
             self.bound.merge_with(groups, n as u32, states, options(attempt)).map_err(FunctionError::Plugin)
         })?;
-        if refused.is_empty() { Ok(states) } else { Err(FunctionError::Groups(refused)) }
+        if groups.is_empty() { Ok(states) } else { Err(FunctionError::Groups(Unmerged { states, groups })) }
     }
 
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
@@ -134,7 +134,9 @@ fn says(e: &FunctionError) -> (bool, String) {
     match e {
         FunctionError::Plugin(PluginError::Returned { message, .. }) => (true, message.clone()),
         FunctionError::Plugin(e) => (false, e.to_string()),
-        FunctionError::Groups(groups) => (false, groups.first().map_or_else(String::new, |(_, why)| why.clone())),
+        FunctionError::Groups(Unmerged { groups, .. }) => {
+            (false, groups.first().map_or_else(String::new, |(_, why)| why.clone()))
+        }
         FunctionError::Other(e) => (false, e.message().to_owned()),
     }
 }

@@ -9,11 +9,13 @@ use super::sets::{NO_SET, Sets};
 use super::stored::{Stored, read};
 use super::{slot_length, slot_of};
 use crate::job::OutputMode;
+use crate::operator::Reject;
 use crate::operator::aggregate::GroupAggregate;
 use crate::operator::aggregate::apart::Apart;
 use crate::operator::aggregate::close::Touched;
-use crate::operator::aggregate::emit::{Emitted, Results};
-use crate::operator::aggregate::partial::GroupPartial;
+use crate::operator::aggregate::emit::{Emitted, NOWHERE, Of, Results};
+use crate::operator::aggregate::function::{FunctionError, Unmerged};
+use crate::operator::aggregate::partial::{GroupPartial, rows_that_stay};
 use crate::operator::grouping::Grouper;
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
@@ -51,6 +53,16 @@ struct Open<'a> {
     sets: Option<&'a mut Partition>,
 }
 
+/// What became of merging.
+enum Tried<'a> {
+    Merged(Touched<'a>),
+    /// A plugin cannot merge the states of these sessions: of each row whether it goes into one of them.
+    Without {
+        rows: Vec<bool>,
+        sessions: Vec<Reject>,
+    },
+}
+
 /// What is to be written when nothing is borrowed from the tables any more.
 #[derive(Default)]
 struct Changes {
@@ -82,12 +94,14 @@ impl GroupAggregate {
             both.map(|(sessions, timers)| Open { sessions, timers, sets: sets.as_mut().and_then(Iterator::next) });
         let open: Vec<Open<'_>> = open.collect();
         let emitted = open.into_par_iter().enumerate().map(|(p, mut open)| {
-            let touched = self.merge_sessions(p, spec, partials, &mut open)?;
-            match self.mode {
-                _ if self.waits(at) => Ok(Emitted::default()),
-                OutputMode::Complete => self.all_sessions(open.sessions, &Touched { all: self.at_end, ..touched }),
-                _ => self.end_sessions(spec, open, at),
-            }
+            let mut touched = self.merge_sessions(p, spec, partials, &mut open)?;
+            let mut emitted = Emitted { rejects: std::mem::take(&mut touched.rejects), batches: Vec::new() };
+            emitted.append(match self.mode {
+                _ if self.waits(at) => Emitted::default(),
+                OutputMode::Complete => self.all_sessions(open.sessions, &Touched { all: self.at_end, ..touched })?,
+                _ => self.end_sessions(spec, open, at)?,
+            });
+            Ok(emitted)
         });
         emitted.collect()
     }
@@ -100,12 +114,32 @@ impl GroupAggregate {
         partials: &'a [GroupPartial],
         open: &mut Open<'_>,
     ) -> Result<Touched<'a>> {
+        let pieces = partials.iter().map(|g| (g, g.of_partition(p)));
+        let mut pieces: Vec<_> = pieces.filter(|(_, r)| !r.is_empty()).collect();
+        let mut rejects = Vec::new();
+        loop {
+            match self.try_to_merge(spec, &pieces, open)? {
+                Tried::Merged(touched) => return Ok(Touched { rejects, ..touched }),
+                Tried::Without { rows, sessions } => {
+                    rejects.extend(sessions);
+                    pieces = rows_that_stay(pieces, |row| !rows[row]);
+                }
+            }
+        }
+    }
+
+    /// The same of the groups in `pieces`. Nothing has changed if there are some of which it cannot be done.
+    fn try_to_merge<'a>(
+        &self,
+        spec: SessionSpec,
+        pieces: &[(&'a GroupPartial, Range<usize>)],
+        open: &mut Open<'_>,
+    ) -> Result<Tried<'a>> {
         let Open { sessions, timers, sets } = open;
         let with_sets = sets.is_some();
-        let pieces: Vec<_> = partials.iter().map(|g| (g, g.of_partition(p))).filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(pieces.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
-        for (partial, range) in &pieces {
+        for (partial, range) in pieces {
             for i in range.clone() {
                 let bytes = partial.keys.row(i);
                 let key = groups.group(0, partial.hashes[i], |g| keys[g as usize] == bytes);
@@ -117,7 +151,7 @@ impl GroupAggregate {
             }
         }
         if keys.is_empty() {
-            return Ok(Touched::default());
+            return Ok(Tried::Merged(Touched::default()));
         }
         let new = items.len();
         let mut stored: Vec<Stored<'_>> = Vec::new();
@@ -152,16 +186,33 @@ impl GroupAggregate {
             }
         }
         let sets_now = sets.as_deref_mut().map(|partition| {
-            let has_new = self.have_combinations(&pieces, &group_of_new, merged.len());
+            let has_new = self.have_combinations(pieces, &group_of_new, merged.len());
             Sets::merge(partition, &sets_before, &ids, &has_new)
         });
         let apart = sets.as_deref_mut().zip(sets_now.as_ref()).map(|(partition, sets)| {
             let (buckets, sets) = (sets.of.as_slice(), Some(sets));
-            Apart { partition, buckets, keys: None, sets }
+            Apart { partition, buckets, keys: None, sets, remembered: self.remembered() }
         });
-        ids.extend(group_of_new);
+        ids.extend(&group_of_new);
         let states = if states.is_empty() { None } else { Some(decode(&states, &self.state_types)?) };
-        let states = self.merge_states(states, &pieces, &ids, merged.len(), apart).map_err(|e| self.failed(e))?;
+        let states = match self.merge_states(states, pieces, &ids, merged.len(), apart) {
+            Ok(states) => states,
+            Err(FunctionError::Groups(Unmerged { groups, .. })) => {
+                let mut fails = vec![false; merged.len()];
+                groups.iter().for_each(|(session, _)| fails[*session] = true);
+                let (starts, ends): (Vec<i64>, Vec<i64>) = merged.iter().map(|m| (m.start, m.end)).unzip();
+                let keys: Vec<&[u8]> = merged.iter().map(|m| keys[items[m.items.start].key as usize]).collect();
+                let of = Of { times: &starts, ends: Some(&ends), keys: &keys };
+                return Ok(Tried::Without {
+                    rows: group_of_new.iter().map(|session| fails[*session as usize]).collect(),
+                    sessions: self.unmerged(of, &groups, NOWHERE)?,
+                });
+            }
+            Err(e) => return Err(self.failed(e)),
+        };
+        if let (Some(partition), Some(now)) = (sets, &sets_now) {
+            now.dropped.iter().for_each(|set| partition.drop_bucket(*set));
+        }
         let mut encoded = RowBuffer::new();
         encode(&states, merged.len(), Form::Value, &mut encoded)?;
 
@@ -198,7 +249,7 @@ impl GroupAggregate {
         }
         let keys = merged.iter().map(|m| keys[items[m.items.start].key as usize]).collect();
         let buckets = merged.iter().map(|m| m.start).collect();
-        Ok(Touched { buckets, keys, states, by_rows: true, all: false, rejects: Vec::new() })
+        Ok(Tried::Merged(Touched { buckets, keys, states, by_rows: true, all: false, rejects: Vec::new() }))
     }
 
     /// Which of `n` groups have combinations of DISTINCT among the partials' states in these ranges, whose groups are `ids`.

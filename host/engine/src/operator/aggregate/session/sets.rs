@@ -22,14 +22,16 @@ pub(in crate::operator::aggregate) struct Sets {
     pub kept: Vec<u32>,
     /// And the sessions that they are part of now; goes up.
     pub kept_in: Vec<u32>,
-    /// What was in the other sets, which are dropped: the session that it belongs to, going up, and the entry.
+    /// What was in the other sets, which go: the session that it belongs to, going up, and the entry.
     pub moved: Vec<(u32, Vec<u8>)>,
+    /// These, to be dropped when all that is moved has a place.
+    pub dropped: Vec<i64>,
 }
 
 impl Sets {
     /// Of sessions `0..has_new.len()`, of which `has_new` says whether they have combinations in this epoch. Stored
     /// session `i` has the set `stored[i]` and is part of session `part_of[i]`, which goes up.
-    pub fn merge(partition: &mut Partition, stored: &[i64], part_of: &[u32], has_new: &[bool]) -> Self {
+    pub fn merge(partition: &Partition, stored: &[i64], part_of: &[u32], has_new: &[bool]) -> Self {
         let mut sets = Self { of: vec![NO_SET; has_new.len()], ..Self::default() };
         let mut from = 0;
         while from < stored.len() {
@@ -46,7 +48,7 @@ impl Sets {
                     // In an order that does not depend on the bucket's history.
                     let entries = partition.bucket(stored[smaller]).map(Bucket::sorted).unwrap_or_default();
                     sets.moved.extend(entries.into_iter().map(|(entry, _)| (session, entry.to_vec())));
-                    partition.drop_bucket(stored[smaller]);
+                    sets.dropped.push(stored[smaller]);
                 }
             }
             from = to;

@@ -16,16 +16,18 @@ mod tree;
 
 pub(super) use stored::TABLE;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::{concat, take};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::compute::{concat, filter, take};
 
 use super::GroupAggregate;
 use super::apart::Combination;
 use super::close::{Kept, Touched};
-use super::emit::{Emitted, Results};
+use super::emit::{Emitted, Of, Results};
+use super::function::{FunctionError, Unmerged};
 use crate::Result;
 use crate::operator::grouping::Grouper;
 use crate::operator::rows::arrow_failed;
@@ -49,6 +51,9 @@ const AT_ONCE: usize = 1 << 16;
 /// A combination of DISTINCT: its call, the number of its key (in a [`Block`]: its row), its arguments.
 type Numbered<'a> = (usize, u32, &'a [u8]);
 
+/// Entries whose states a plugin cannot merge, each with why.
+type Refused = BTreeMap<usize, String>;
+
 /// The slices that some windows are made of, merged.
 struct Pieces<'a> {
     /// In the order of their bytes.
@@ -58,6 +63,8 @@ struct Pieces<'a> {
     states: Vec<ArrayRef>,
     /// Where each level's entries begin in them.
     starts: Vec<usize>,
+    /// Those among them that could not be merged, each with why.
+    refused: Refused,
     /// Per slice: the combinations of DISTINCT, each with its call and the number of its key.
     combinations: Vec<(i64, Vec<Numbered<'a>>)>,
 }
@@ -183,11 +190,16 @@ impl GroupAggregate {
         }
 
         let (level, states) = self.level(slices, &number_of)?;
-        let (mut levels, mut columns) = (vec![level], vec![states]);
+        let (mut levels, mut columns, mut refused) = (vec![level], vec![states], vec![Refused::new()]);
         let count = spec.slice_index(spec.size()) - spec.slice_index(0);
         while count > FEW && 2 << (levels.len() - 1) <= count {
             let (mut above, part_of) = levels[levels.len() - 1].above();
-            let mut states = self.merge_stored(&part_of, above.keys.len(), &columns[columns.len() - 1])?;
+            let (mut states, mut bad) = self.merge_stored(&part_of, above.keys.len(), &columns[columns.len() - 1])?;
+            // What is made of a piece that could not be merged is none either.
+            let below: &Refused = &refused[refused.len() - 1];
+            below
+                .iter()
+                .for_each(|(entry, why)| _ = bad.entry(part_of[*entry] as usize).or_insert_with(|| why.clone()));
             if levels.len() == WHOLE && !whole.nodes.is_empty() {
                 let (stored, more) = self.level(std::mem::take(&mut whole), &number_of)?;
                 let (both, places) = above.and(&stored);
@@ -197,10 +209,13 @@ impl GroupAggregate {
                     take(&both, &places, None).map_err(arrow_failed)
                 });
                 states = together.collect::<Result<_>>()?;
+                let was = |place: usize| bad.get(&(places.value(place) as usize)).map(|why| (place, why.clone()));
+                bad = if bad.is_empty() { bad } else { (0..places.len()).filter_map(was).collect() };
                 above = both;
             }
             columns.push(states);
             levels.push(above);
+            refused.push(bad);
         }
         let mut starts = vec![0];
         levels.iter().for_each(|level| starts.push(starts[starts.len() - 1] + level.keys.len()));
@@ -209,7 +224,10 @@ impl GroupAggregate {
             concat(&parts).map_err(arrow_failed)
         });
         let states = states.collect::<Result<_>>()?;
-        Ok(Pieces { keys, levels, states, starts, combinations: sets })
+        let refused =
+            starts.iter().zip(refused).flat_map(|(start, bad)| bad.into_iter().map(move |(e, w)| (start + e, w)));
+        let refused = refused.collect();
+        Ok(Pieces { keys, levels, states, starts, refused, combinations: sets })
     }
 
     /// Loaded nodes as a level, now that keys are numbered by their bytes, and their states.
@@ -224,15 +242,21 @@ impl GroupAggregate {
         Ok((Level { nodes, keys: entries.into_iter().map(|entry| entry.0).collect() }, states))
     }
 
-    /// States as they are stored, merged: group `groups[i]` has state `i`.
-    fn merge_stored(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
-        let mut merged = Vec::with_capacity(states.len());
+    /// States as they are stored, merged: group `groups[i]` has state `i`. And the groups of which a plugin cannot merge
+    /// them, each with why; what stands in their places is anything.
+    fn merge_stored(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<(Vec<ArrayRef>, Refused)> {
+        let (mut merged, mut refused) = (Vec::with_capacity(states.len()), Refused::new());
         for (stored, range) in self.state_ranges() {
-            if let Some(function) = stored {
-                merged.extend(function.merge(groups, n, &states[range]).map_err(|e| self.failed(e))?);
+            match stored.map(|function| function.merge(groups, n, &states[range])) {
+                Some(Err(FunctionError::Groups(Unmerged { states, groups }))) => {
+                    merged.extend(states);
+                    groups.into_iter().for_each(|(group, why)| _ = refused.entry(group).or_insert(why));
+                }
+                Some(done) => merged.extend(done.map_err(|e| self.failed(e))?),
+                None => {}
             }
         }
-        Ok(merged)
+        Ok((merged, refused))
     }
 
     fn emit_block(
@@ -245,6 +269,13 @@ impl GroupAggregate {
         if n == 0 {
             return Ok(Emitted::default());
         }
+        let mut refused = Refused::new();
+        if !pieces.refused.is_empty() {
+            let bad = block.rows.iter().zip(&block.states);
+            let bad =
+                bad.filter_map(|(row, state)| Some((*row as usize, pieces.refused.get(&(*state as usize))?.clone())));
+            refused.extend(bad);
+        }
         let (mut which, mut rows) = (block.states, block.rows);
         let is_merged = which.len() == n;
         if is_merged && !rows.is_sorted() {
@@ -256,7 +287,9 @@ impl GroupAggregate {
         let states = pieces.states.iter().map(|column| take(column, &which, None).map_err(arrow_failed));
         let mut states: Vec<ArrayRef> = states.collect::<Result<_>>()?;
         if !is_merged {
-            states = self.merge_stored(&rows, n, &states)?;
+            let bad;
+            (states, bad) = self.merge_stored(&rows, n, &states)?;
+            refused.extend(bad);
         }
         let mut states = states.into_iter();
         let mut columns: Vec<ArrayRef> = Vec::new();
@@ -273,8 +306,29 @@ impl GroupAggregate {
                 None => columns.extend(states.by_ref().take(call.function.state_fields().len())),
             }
         }
-        let keys: Vec<&[u8]> = block.keys.iter().map(|key| pieces.keys[*key as usize]).collect();
-        self.result(Results { times: &block.starts, ends: None, keys: &keys, states: &columns }, is_news)
+        let mut keys: Vec<&[u8]> = block.keys.iter().map(|key| pieces.keys[*key as usize]).collect();
+        if refused.is_empty() {
+            return self.result(Results { times: &block.starts, ends: None, keys: &keys, states: &columns }, is_news);
+        }
+        let told: Vec<(usize, String)> = refused
+            .iter()
+            .filter(|(row, _)| is_news(block.starts[**row], keys[**row]))
+            .map(|(r, w)| (*r, w.clone()))
+            .collect();
+        let rejects =
+            self.unmerged(Of { times: &block.starts, ends: None, keys: &keys }, &told, "the window has no result")?;
+        let mut emitted = Emitted { batches: Vec::new(), rejects };
+        let stays: BooleanArray = (0..n).map(|row| Some(!refused.contains_key(&row))).collect();
+        for column in &mut columns {
+            *column = filter(column, &stays).map_err(arrow_failed)?;
+        }
+        let mut stay = stays.values().iter();
+        let mut starts = block.starts;
+        starts.retain(|_| stay.next() == Some(true));
+        let mut stay = stays.values().iter();
+        keys.retain(|_| stay.next() == Some(true));
+        emitted.append(self.result(Results { times: &starts, ends: None, keys: &keys, states: &columns }, is_news)?);
+        Ok(emitted)
     }
 }
 
@@ -324,41 +378,4 @@ fn due(slices: &Partition, spec: &WindowSpec, late: Option<i64>, close: Option<i
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::time::watermark::is_late;
-
-    proptest! {
-        #[test]
-        fn windows_that_are_due_are_those_of_the_rows(
-            times in prop::collection::btree_set(-300i64..300, 0..12),
-            (size, slide) in (1i64..60).prop_flat_map(|size| (Just(size), 1..=size)),
-            late in prop::option::of(-400i64..400), close in prop::option::of(-400i64..400),
-        ) {
-            let spec = WindowSpec::new(size, slide, 3).unwrap();
-            let mut partition = Partition::default();
-            for t in &times {
-                partition.put(spec.slice_start(*t), b"k", b"");
-            }
-            let mut want: Vec<i64> = times.iter().flat_map(|t| spec.starts(*t)).collect();
-            want.retain(|s| !is_late(s + size, late) && close.is_none_or(|c| s + size <= c));
-            want.sort_unstable();
-            want.dedup();
-            prop_assert_eq!(due(&partition, &spec, late, close), want);
-        }
-
-        #[test]
-        fn a_slice_is_in_the_windows_that_have_its_index(t in -2000i64..2000, size in 1i64..300, slide in 1i64..300) {
-            let spec = WindowSpec::new(size.max(slide), slide, 7).unwrap();
-            let index = spec.slice_index(spec.slice_start(t));
-            prop_assert_eq!(index, spec.slice_index(t));
-            for start in (-20..20).map(|k| spec.last_start(t) + k * slide) {
-                let has = (start..start + spec.size()).contains(&t);
-                let range = spec.slice_index(start)..spec.slice_index(start + spec.size());
-                prop_assert_eq!(range.contains(&index), has);
-            }
-        }
-    }
-}
+mod tests;

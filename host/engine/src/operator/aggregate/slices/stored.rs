@@ -50,7 +50,7 @@ impl GroupAggregate {
     }
 
     /// The pieces that all of the windows from the one that begins at `first` to that at `last` have as a whole: stored
-    /// now, if they were not.
+    /// now, if they were not. None, if some cannot be merged.
     pub(super) fn store_middle(
         &self,
         kept: &mut Kept<'_>,
@@ -78,7 +78,12 @@ impl GroupAggregate {
         let (mut level, mut states) = self.level(loaded, &number_of)?;
         for _ in 0..WHOLE {
             let (above, part_of) = level.above();
-            states = self.merge_stored(&part_of, above.keys.len(), &states)?;
+            let refused;
+            (states, refused) = self.merge_stored(&part_of, above.keys.len(), &states)?;
+            if !refused.is_empty() {
+                // Which windows that is to cost is told by their slices alone.
+                return Ok(0..0);
+            }
             level = above;
         }
         let mut encoded = RowBuffer::new();
