@@ -93,6 +93,26 @@ fn branches_that_cannot_be_told_apart_are_refused() {
 }
 
 #[test]
+fn branches_that_were_changed_until_they_were_alike_are_told_apart_no_more() {
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &counts(&["k = 'a'", "k = 'b'"]));
+    // Each holds other rows, and does what the other does from now on.
+    let alike = counts(&["k = 'a'", "k = 'a'"]);
+    run_with(&scratch, 1, &alike);
+    super::write(&scratch, 2);
+    let error = refused(&scratch, &counts(&["k = 'a'", "k = 'b'"]), "x", "did the same when the job stopped");
+    assert!(error.help().is_some_and(|h| h.contains("another name")), "{error:?}");
+    // As it was, it goes on.
+    let (ran, _) = run_with(&scratch, 200, &alike);
+    assert_eq!(counted(&ran).len(), 3, "{:?}", counted(&ran));
+
+    // Alike from the beginning, and so interchangeable.
+    let scratch = Scratch::new();
+    run_with(&scratch, 0, &alike);
+    run_with(&scratch, 1, &counts(&["k = 'b'", "k = 'a'"]));
+}
+
+#[test]
 fn what_an_older_version_has_noted_without_its_branch_goes_on_as_long_as_the_job_is_the_same() {
     let scratch = Scratch::new();
     let job = counts(&["k = 'a'", "k = 'b'"]);

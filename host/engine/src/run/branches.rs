@@ -13,13 +13,14 @@ use serde_json::Value;
 use crate::operator::fingerprint::Fit;
 use crate::plan::{Plan, QueryBranch};
 use crate::record::EpochRecord;
+use crate::state::{Partition, State};
 use crate::{Error, ErrorKind, Result};
 
 /// Gives the operators of `plan` the names that their states have in `last`.
 ///
 /// # Errors
 /// There are several ways to do so.
-pub(super) fn find(plan: &mut Plan, last: &EpochRecord) -> Result<()> {
+pub(super) fn find(plan: &mut Plan, last: &EpochRecord, state: &State) -> Result<()> {
     let several = plan.stateful.iter().filter(|s| s.branch.number > 0);
     let nodes: BTreeSet<String> = several.map(|s| s.node().to_owned()).collect();
     for node in nodes {
@@ -27,7 +28,7 @@ pub(super) fn find(plan: &mut Plan, last: &EpochRecord) -> Result<()> {
         let stored: Vec<Stored<'_>> = last.stateful.iter().filter_map(|noted| Stored::of(noted, &node)).collect();
         // With another number of them none fits, which is said where they are compared.
         if stored.len() == numbers.len() {
-            let named = One { plan, last, node: &node, numbers, stored }.named()?;
+            let named = One { plan, last, state, node: &node, numbers, stored }.named()?;
             for (number, name) in named {
                 plan.stateful[number].rename(name);
             }
@@ -59,6 +60,7 @@ impl<'a> Stored<'a> {
 struct One<'a> {
     plan: &'a Plan,
     last: &'a EpochRecord,
+    state: &'a State,
     node: &'a str,
     /// Its operators.
     numbers: Vec<usize>,
@@ -72,6 +74,10 @@ impl One<'_> {
         let mut numbers = std::mem::take(&mut self.numbers);
         numbers.sort_by_key(|n| self.branch(*n).number);
         self.stored.sort_by_key(|s| s.place);
+        let is_same_job = self.last.job == self.plan.job.digest();
+        if !is_same_job {
+            self.refuse_alike(numbers[0])?;
+        }
         let mut changed = Vec::new();
         for number in numbers {
             let same = |s: &Stored<'_>| s.branch.as_ref().is_some_and(|b| b.digest == self.branch(number).digest);
@@ -80,13 +86,43 @@ impl One<'_> {
                 None => changed.push(number),
             }
         }
-        let pairs = match self.last.job == self.plan.job.digest() {
+        let pairs = match is_same_job {
             // The job is as it was, and only told in other words.
             true => (0..changed.len()).collect(),
             false => self.only_way(&changed)?,
         };
         named.extend(changed.into_iter().zip(pairs).map(|(number, at)| (number, self.stored[at].name.into())));
         Ok(named)
+    }
+
+    /// Refuses states of branches that did the very same when the job stopped, and have different rows: one was changed
+    /// until it was what the other is, and which one is which cannot be told any more.
+    fn refuse_alike(&self, number: usize) -> Result<()> {
+        let digest = |stored: &Stored<'_>| stored.branch.as_ref().map(|branch| branch.digest.clone());
+        for (at, first) in self.stored.iter().enumerate().filter(|(_, stored)| stored.branch.is_some()) {
+            let mut alike = self.stored[at + 1..].iter().filter(|other| digest(other) == digest(first));
+            if alike.any(|other| !self.hold_the_same(number, first.name, other.name)) {
+                let message = format!(
+                    "the checkpoint's state of `{}` does not fit any more: two branches of its query did the same when the job stopped, hold different rows, and the job was changed: which state is whose cannot be told",
+                    self.node
+                );
+                let help = "undo the change; or give the operator another name (its state then begins anew), or start over with --fresh";
+                return Err(Error::new(ErrorKind::Conflict, message).with_help(help));
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_the_same(&self, number: usize, a: &str, b: &str) -> bool {
+        let operator = &self.plan.stateful[number];
+        let mut tables = operator.tables.iter().filter_map(|table| table.strip_prefix(&*operator.name));
+        tables.all(|of| {
+            let [a, b] = [a, b].map(|name| self.state.table(&format!("{name}{of}")));
+            match (a, b) {
+                (Some(a), Some(b)) => a.holds_what(b),
+                (a, b) => a.or(b).is_none_or(|table| table.partitions().iter().all(Partition::is_empty)),
+            }
+        })
     }
 
     fn branch(&self, number: usize) -> &QueryBranch {

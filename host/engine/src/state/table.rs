@@ -37,6 +37,17 @@ impl Table {
         Self { partitions: (0..partitions.max(1)).map(|_| Partition::default()).collect() }
     }
 
+    /// Whether another table has the same keys with the same values in the same buckets.
+    pub fn holds_what(&self, other: &Self) -> bool {
+        let mut both = self.partitions.iter().zip(&other.partitions);
+        self.partitions.len() == other.partitions.len()
+            && both.all(|(a, b)| {
+                let (a, b) = (a.buckets(), b.buckets());
+                a.map(|(number, bucket)| (number, bucket.sorted()))
+                    .eq(b.map(|(number, bucket)| (number, bucket.sorted())))
+            })
+    }
+
     /// The partitions, in order.
     pub fn partitions(&self) -> &[Partition] {
         &self.partitions

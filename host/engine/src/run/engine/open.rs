@@ -45,7 +45,7 @@ impl Engine {
             None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
         };
         if let Some(last) = &recovered.last {
-            branches::find(&mut plan, last)?;
+            branches::find(&mut plan, last, &recovered.state)?;
             take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
             read_again::refuse(&plan, &recovered.state, &open_source, options.environment.clock.now())?;
         }
