@@ -3,14 +3,14 @@
 
 mod table;
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, ErrorKind, Stdout, Write};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use millstream_engine::Result;
 use millstream_engine::format::FileFormat;
 use millstream_engine::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileColumns, encoder};
 use millstream_engine::run::TakeRows;
+use millstream_engine::{Error, Result};
 
 use crate::args::AnswerFormat;
 
@@ -21,6 +21,18 @@ pub(crate) fn printer(format: AnswerFormat) -> Box<dyn TakeRows> {
         AnswerFormat::Csv => Box::new(LinePrinter::new(FileFormat::Csv { header: true, delimiter: b',' })),
         AnswerFormat::Json => Box::new(LinePrinter::new(FileFormat::Json)),
     }
+}
+
+/// Of an answer that does not get to where it is to go.
+fn cannot_write(error: EncodeError) -> Error {
+    let EncodeError::Io(error) = error else { return error.into() };
+    let help = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "there is no room left: make some, or write it elsewhere",
+        _ => "see that standard output can be written",
+    };
+    Error::new(millstream_engine::ErrorKind::Unavailable, "the answer cannot be written")
+        .with_help(help)
+        .caused_by(error)
 }
 
 /// Prints rows as a file would hold them.
@@ -48,14 +60,14 @@ impl TakeRows for LinePrinter {
         // What is written at once is in memory as text too.
         for start in (0..batch.num_rows()).step_by(CHUNK_ROWS) {
             let part = batch.slice(start, CHUNK_ROWS.min(batch.num_rows() - start));
-            encoder.write(&columns.convert(&part)?)?;
+            encoder.write(&columns.convert(&part)?).map_err(cannot_write)?;
         }
         Ok(())
     }
 
     fn end(&mut self) -> Result<()> {
         if let Some((_, encoder)) = self.begun.take() {
-            encoder.finish()?.flush().map_err(EncodeError::from)?;
+            encoder.finish().and_then(|mut out| Ok(out.flush()?)).map_err(cannot_write)?;
         }
         Ok(())
     }

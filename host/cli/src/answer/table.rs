@@ -11,9 +11,11 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use millstream_engine::format::FileFormat;
-use millstream_engine::format::encode::{EncodeError, FileColumns, encoder};
+use millstream_engine::format::encode::{FileColumns, WIDEST, cut_cell, encoder};
 use millstream_engine::run::TakeRows;
 use millstream_engine::{Error, Result};
+
+use super::cannot_write;
 
 /// Rows by which the columns' widths are chosen.
 const FIRST_ROWS: usize = 8192;
@@ -26,15 +28,17 @@ pub(super) struct TablePrinter<W> {
     first: Vec<Vec<String>>,
     widths: Vec<usize>,
     rows: u64,
+    /// Whether a value was wider than a cell may be.
+    cut: bool,
 }
 
 impl<W: Write + Send> TablePrinter<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { out, header: Vec::new(), first: Vec::new(), widths: Vec::new(), rows: 0 }
+        Self { out, header: Vec::new(), first: Vec::new(), widths: Vec::new(), rows: 0, cut: false }
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
-        self.out.write_all(text.as_bytes()).map_err(|e| Error::from(EncodeError::Io(e)))
+        self.out.write_all(text.as_bytes()).map_err(|e| cannot_write(e.into()))
     }
 
     fn line(&self) -> String {
@@ -81,7 +85,10 @@ impl<W: Write + Send> TakeRows for TablePrinter<W> {
             let part = batch.slice(from, FIRST_ROWS.min(batch.num_rows() - from));
             from += part.num_rows();
             self.rows += part.num_rows() as u64;
-            let columns: Vec<Vec<String>> = part.columns().iter().map(cells).collect::<Result<_>>()?;
+            let mut columns: Vec<Vec<String>> = part.columns().iter().map(cells).collect::<Result<_>>()?;
+            for cell in columns.iter_mut().flatten() {
+                self.cut |= cut_cell(cell);
+            }
             let rows = (0..part.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect());
             if self.widths.is_empty() {
                 self.first.extend(rows);
@@ -102,9 +109,12 @@ impl<W: Write + Send> TakeRows for TablePrinter<W> {
             self.begin_table()?;
         }
         let rows = if self.rows == 1 { "row" } else { "rows" };
-        let end = format!("{}{} {rows}\n", self.line(), self.rows);
+        let mut end = format!("{}{} {rows}\n", self.line(), self.rows);
+        if self.cut {
+            end += &format!("values that end in … are cut at {WIDEST} characters; --format json has them whole\n");
+        }
         self.write(&end)?;
-        self.out.flush().map_err(|e| Error::from(EncodeError::Io(e)))
+        self.out.flush().map_err(|e| cannot_write(e.into()))
     }
 }
 
@@ -178,6 +188,19 @@ mod tests {
         printer.end().unwrap();
         let want = "+----+----------+\n| id | text     |\n+----+----------+\n| 1  | a\\nb\u{fffd}[2J |\n| 2  |          |\n+----+----------+\n2 rows\n";
         assert_eq!(String::from_utf8(out).unwrap(), want);
+
+        // One wide value makes no table of blanks.
+        let mut out = Vec::new();
+        let mut printer = TablePrinter::new(&mut out);
+        printer.begin(&first.schema()).unwrap();
+        printer.rows(&batch(vec![1, 2], vec![Some(&"ä".repeat(1 << 20)), Some("b")])).unwrap();
+        printer.end().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(&format!("| 1  | {}… |\n| 2  | b ", "ä".repeat(WIDEST - 1))), "{} bytes", text.len());
+        assert!(
+            text.ends_with("2 rows\nvalues that end in … are cut at 120 characters; --format json has them whole\n")
+        );
+        assert!(text.lines().all(|line| line.chars().count() < WIDEST + 20));
 
         // Many rows: a header once, all rows.
         let mut out = Vec::new();

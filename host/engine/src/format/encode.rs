@@ -25,7 +25,7 @@ use thiserror::Error;
 
 pub use columns::FileColumns;
 pub use json::json_lines;
-pub use shown::SHOWN;
+pub use shown::{SHOWN, WIDEST, cut_cell};
 
 use crate::error::{Error, ErrorKind, remedy};
 use crate::format::FileFormat;

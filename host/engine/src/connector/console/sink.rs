@@ -6,14 +6,15 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use arrow::util::display::FormatOptions;
-use arrow::util::pretty::pretty_format_batches_with_options;
+use arrow::array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::pretty::pretty_format_batches;
 
 use crate::connector::sink::{ConsoleWriter, Payload, Prepared, Publish, Sink, SinkError};
 use crate::error::Result;
-use crate::format::encode::SHOWN;
+use crate::format::encode::{SHOWN, WIDEST, cut_cell};
 use crate::job::OutputMode;
 use crate::record::OutputRecord;
 
@@ -78,7 +79,17 @@ impl ConsolePublisher {
             .with_timestamp_format(Some(TIMES))
             .with_timestamp_tz_format(Some(TIMES))
             .with_datetime_format(Some(TIMES));
-        let table = pretty_format_batches_with_options(&all, &options).map_err(SinkError::Show)?;
+        let mut cut = false;
+        let texts = Schema::new(self.schema.fields().iter().map(|f| text_field(f.name())).collect::<Vec<_>>());
+        let texts = Arc::new(texts);
+        let all = all.iter().map(|batch| {
+            let columns = batch.columns().iter().map(|column| cells(column, &options, &mut cut));
+            let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+            let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(texts.clone(), columns, &rows)
+        });
+        let all = all.collect::<Result<Vec<_>, ArrowError>>().map_err(SinkError::Show)?;
+        let table = pretty_format_batches(&all).map_err(SinkError::Show)?;
         let rows = if total == 1 { "row" } else { "rows" };
         let mut text = format!("{}, epoch {epoch}: {total} {rows}\n", self.name);
         // What is in the data must not steer the terminal.
@@ -88,7 +99,47 @@ impl ConsolePublisher {
             let more = total - shown;
             let _ = writeln!(text, "… and {more} more {}", if more == 1 { "row" } else { "rows" });
         }
+        if cut {
+            let _ = writeln!(text, "values that end in … are cut at {WIDEST} characters");
+        }
         Ok(text)
+    }
+}
+
+fn text_field(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+/// The values of a column as they are shown; `cut` is set if one is wider than a cell may be.
+fn cells(column: &ArrayRef, options: &FormatOptions<'_>, cut: &mut bool) -> Result<ArrayRef, ArrowError> {
+    let own = SHOWN.create_array_formatter(column.as_ref(), options, None)?;
+    let formatter = own.map_or_else(|| ArrayFormatter::try_new(column.as_ref(), options), Ok)?;
+    let cells = (0..column.len()).map(|row| {
+        let mut cell = Wide::default();
+        // Writing ends where nobody reads on: the rest of a large value is not made.
+        let written = formatter.value(row).write(&mut cell);
+        if !cell.is_full {
+            written?;
+        }
+        *cut |= cut_cell(&mut cell.text);
+        Ok(cell.text)
+    });
+    Ok(Arc::new(StringArray::from(cells.collect::<Result<Vec<_>, ArrowError>>()?)))
+}
+
+/// The beginning of a cell: more than is shown of it, and no more than that.
+#[derive(Default)]
+struct Wide {
+    text: String,
+    is_full: bool,
+}
+
+impl std::fmt::Write for Wide {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        let left = 4 * (WIDEST + 1) - self.text.len().min(4 * (WIDEST + 1));
+        self.is_full = part.len() > left;
+        self.text.push_str(&part[..part.floor_char_boundary(left)]);
+        if self.is_full { Err(std::fmt::Error) } else { Ok(()) }
     }
 }
 

@@ -350,6 +350,23 @@ words, epoch 1: 0 rows
 }
 
 #[test]
+fn a_wide_value_on_the_console_is_cut_and_said_to_be() {
+    let shown = Shown::default();
+    let mut context = context(&Disk::default());
+    context.console = Arc::new(Mutex::new(Box::new(shown.clone())));
+    let word = StringArray::from(vec!["ä".repeat(3 << 20), "b".to_owned(), "ü".repeat(120)]);
+    let batch = RecordBatch::try_from_iter([("word", Arc::new(word) as Arc<dyn Array>)]).unwrap();
+    let spec = sink_spec("words", "connector = \"console\"");
+    let mut sink = build(&spec, OutputMode::Append, batch.schema(), &[], &context).unwrap();
+    commit(&mut *sink, 0, &[batch]).unwrap();
+    let text = shown.text();
+    assert!(text.contains(&format!("| {}… |\n| b  ", "ä".repeat(119))), "{} bytes", text.len());
+    assert!(text.contains(&format!("| {} |\n", "ü".repeat(120))), "{text}");
+    assert!(text.ends_with("values that end in … are cut at 120 characters\n"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 124), "{text}");
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     struct Closed;
     impl Write for Closed {

@@ -12,6 +12,20 @@ use super::text;
 /// Writes floats and dates in tables as files have them: `NaN`, `Infinity`, `-Infinity`, and dates of any year.
 pub const SHOWN: &dyn ArrayFormatterFactory = &Shown;
 
+/// The most characters of a cell of a table: one wide value would make every row as wide.
+pub const WIDEST: usize = 120;
+
+/// Cuts what is wider than a cell may be, so that it is seen; whether it was.
+pub fn cut_cell(cell: &mut String) -> bool {
+    let Some((last, _)) = cell.char_indices().nth(WIDEST - 1) else { return false };
+    if cell[last..].chars().nth(1).is_none() {
+        return false;
+    }
+    cell.truncate(last);
+    cell.push('…');
+    true
+}
+
 #[derive(Debug)]
 struct Shown;
 
