@@ -51,6 +51,28 @@ fn a_reader_that_goes_away_has_seen_enough() {
     assert!(is_empty(&temporary));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_device_is_told_in_words_of_a_query() {
+    let (folder, temporary) = folders("full");
+    for format in ["csv", "json", "table"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_millstream"))
+            .args(["sql", "SELECT * FROM t", "--source", "t=t.csv", "--format", format])
+            .current_dir(&folder)
+            .env("TMPDIR", &temporary)
+            .stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{format}: {told}");
+        assert!(told.contains("the answer cannot be written") && told.contains("no room left"), "{format}: {told}");
+        for of_a_job in ["sink", "`answer`", "start"] {
+            assert!(!told.contains(of_a_job), "{format}: {told}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_it_at_once_and_nothing_stays_behind() {

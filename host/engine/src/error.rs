@@ -115,6 +115,14 @@ impl Error {
         self
     }
 
+    /// Takes `context` off again: a name that its user never gave.
+    pub(crate) fn without_context(mut self, context: &str) -> Self {
+        if let Some(message) = self.message().strip_prefix(context).and_then(|rest| rest.strip_prefix(": ")) {
+            self.0.message = message.to_owned();
+        }
+        self
+    }
+
     /// What must be done about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -17,6 +17,27 @@ fn plugins_that_do_not_fit() {
             "[plugin.p]\npath = \"nowhere.wasm\"\n[operator.x]\ninput = \"events\"\nplugin = \"p\"\n[sink.out]\ninput = \"x\"",
             "plugin `p`: ",
             "nowhere.wasm",
+            "the folder of a plugin's project",
+        ),
+        job(
+            "no configuration",
+            "[plugin.keep]\npath = \"PLUGINS/keep-containing\"\n[operator.urls]\nsql = \"SELECT url FROM events\"\n[operator.x]\ninput = \"urls\"\nplugin = \"keep\"\n[sink.out]\ninput = \"x\"",
+            "`text`",
+            "x",
+            "",
+        ),
+        job(
+            "a key of the configuration missing",
+            "[plugin.keep]\npath = \"PLUGINS/keep-containing\"\n[operator.x]\ninput = \"events\"\nplugin = \"keep\"\nwith = { column = \"url\" }\n[sink.out]\ninput = \"x\"",
+            "`text`",
+            "with",
+            "",
+        ),
+        job(
+            "a key of the configuration with a wrong value",
+            "[plugin.keep]\npath = \"PLUGINS/keep-containing\"\n[operator.x]\ninput = \"events\"\nplugin = \"keep\"\nwith = { column = \"url\", text = 1 }\n[sink.out]\ninput = \"x\"",
+            "`text`",
+            "text",
             "",
         ),
         job(
@@ -30,7 +51,7 @@ fn plugins_that_do_not_fit() {
             "refused configuration",
             "[plugin.split]\npath = \"PLUGINS/split-words\"\n[operator.x]\ninput = \"events\"\nplugin = \"split\"\nwith = { column = \"url\", seperator = \",\" }\n[sink.out]\ninput = \"x\"",
             "`seperator`",
-            "split",
+            "seperator",
             "",
         ),
         job(
@@ -90,4 +111,21 @@ fn plugins_that_do_not_fit() {
             "operator of its own",
         ),
     ]);
+}
+
+#[test]
+fn a_checkpoint_in_a_folder_that_holds_something_else_is_refused_at_its_place() {
+    let scratch = crate::scratch::Scratch::new();
+    scratch.write("in/a.log", "a\n");
+    let job = "name = \"job\"\ncheckpoint = \".\"\n[source.lines]\npath = \"in\"\nformat = \"text\"\n\
+               [sink.out]\ninput = \"lines\"\nconnector = \"memory\"\n";
+    let error = scratch.run(job).map(|_| ()).unwrap_err();
+    let at = error.location().unwrap();
+    assert_eq!(&at.text[at.span.clone()], "\".\"", "{error}");
+    assert!(error.message().contains("the dead letters would go into the job's checkpoint"), "{error}");
+    assert!(error.help().unwrap().contains("a folder of its own"), "{error:?}");
+    // What is in it already is named too.
+    scratch.write("full/notes.txt", "a\n");
+    let error = scratch.run(&job.replace("\".\"", "\"full\"")).map(|_| ()).unwrap_err();
+    assert_eq!(error.location().map(|at| &at.text[at.span.clone()]), Some("\"full\""), "{error}");
 }

@@ -19,10 +19,11 @@ pub(super) fn started(started: &Started) -> Vec<String> {
 /// After a run that ended well.
 pub(super) fn ended(job: &str, summary: &Summary) -> Vec<String> {
     let mut lines = vec![format!(
-        "{job}: {} {}, {} rows ({}) in {}, {} rows/s",
+        "{job}: {} {}, {} {} ({}) in {}, {} rows/s",
         text::count(summary.epochs),
         if summary.epochs == 1 { "epoch" } else { "epochs" },
         text::count(summary.rows_in),
+        if summary.rows_in == 1 { "row" } else { "rows" },
         text::bytes(summary.bytes_in),
         text::duration(summary.elapsed),
         text::count(text::rate(summary.rows_in, summary.elapsed)),
@@ -121,6 +122,7 @@ pub(super) mod tests {
         );
         let short = Summary {
             epochs: 1,
+            rows_in: 1,
             late: 0,
             ahead: 0,
             rejected: 0,
@@ -133,7 +135,7 @@ pub(super) mod tests {
             ..example()
         };
         let lines = ended("page-hits", &short);
-        assert!(lines[0].starts_with("page-hits: 1 epoch, "));
+        assert!(lines[0].starts_with("page-hits: 1 epoch, 1 row (5.0 MiB)"), "{}", lines[0]);
         assert_eq!(lines[2..], ["  stopped    when asked; the next run begins anew"]);
     }
 }

@@ -9,6 +9,9 @@ use super::tree::{Entry, Node, Value};
 use super::{suggest, value};
 use crate::error::{Error, Result};
 
+/// Keys of the job that people look for in its tables.
+const OF_THE_JOB: [&str; 4] = ["checkpoint", "trigger", "on_error", "final_watermark"];
+
 /// The keys of one table.
 pub(super) struct Fields<'a> {
     pub(super) job: &'a JobText,
@@ -64,6 +67,13 @@ impl<'a> Fields<'a> {
             if allowed.contains(&key) {
                 continue;
             }
+            if OF_THE_JOB.contains(&key) && allowed != super::KEYS && elsewhere.iter().all(|(name, _)| *name != key) {
+                let message = format!("`{key}` is a key of the job, not of {}", self.label);
+                return Err(self
+                    .job
+                    .error(entry.key_span.clone(), message)
+                    .with_help("put it above the first table: it holds for the whole job"));
+            }
             let help = suggest::choices(key, allowed.iter().copied());
             let error = match elsewhere.iter().find(|(name, _)| *name == key) {
                 Some((_, with)) => self.job.error(entry.key_span.clone(), format!("`{key}` goes with {with} only")),
@@ -101,8 +111,13 @@ impl<'a> Fields<'a> {
 
     /// A value of the wrong type.
     pub(super) fn wrong(&self, key: &str, node: &Node, expected: &str, example: &str) -> Error {
+        // A number with a fraction is a number all the same: what it is said not to be is shown as it stands there.
+        let found = match node.value {
+            Value::Float(_) => &self.job.text[node.span.clone()],
+            _ => node.value.kind(),
+        };
         self.job
-            .error(node.span.clone(), format!("`{key}` must be {expected}, not {}", node.value.kind()))
+            .error(node.span.clone(), format!("`{key}` must be {expected}, not {found}"))
             .with_help(format!("for example `{key} = {example}`"))
     }
 

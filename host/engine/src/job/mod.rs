@@ -24,7 +24,7 @@ mod value;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -115,6 +115,7 @@ impl Job {
             final_watermark: root.boolean("final_watermark")?.unwrap_or(false),
             base: base_folder.to_path_buf(),
             checkpoint: checkpoint(&root, base_folder)?,
+            checkpoint_at: root.get("checkpoint").map_or(0..0, |entry| entry.node.span.clone()),
             dead_letters: dead_letters(&root, &name, base_folder, known)?,
             content_digest: digest(&entries),
             name,
@@ -157,7 +158,18 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 /// `path` below `base`, unless it is absolute.
 fn absolute(base: &Path, path: &str) -> PathBuf {
     let path = base.join(path);
-    std::path::absolute(&path).unwrap_or(path)
+    let path = std::path::absolute(&path).unwrap_or(path);
+    // `a/..` is nothing, but for what is no folder: a link leads elsewhere.
+    let mut straight = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if straight.symlink_metadata().is_ok_and(|meta| meta.is_dir()) => {
+                straight.pop();
+            }
+            part => straight.push(part),
+        }
+    }
+    straight
 }
 
 /// A folder, glob or file as an absolute path. What stands before a relative glob is taken as it is, also when it

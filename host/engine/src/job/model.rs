@@ -21,6 +21,8 @@ pub struct Job {
     pub base: PathBuf,
     /// The folder of the checkpoint; none = a temporary one.
     pub checkpoint: Option<PathBuf>,
+    /// Where that stands.
+    pub(crate) checkpoint_at: Range<usize>,
     /// When epochs run.
     pub trigger: Trigger,
     /// What happens to a row that fails.
@@ -218,6 +220,8 @@ pub enum Logic {
         plugin: Spanned<String>,
         /// The plugin's configuration, a JSON object as text.
         config: String,
+        /// Where the configuration's keys stand, and `with`; the operator's name where it has none.
+        config_at: ConfigPlaces,
         /// Columns to group by, for an aggregate plugin used as a node.
         group_by: Vec<Spanned<String>>,
     },
@@ -230,6 +234,22 @@ pub enum Logic {
         /// How long after its event time a row is remembered, microseconds; none = the watermark's delay.
         within: Option<Spanned<i64>>,
     },
+}
+
+/// Where a plugin's configuration stands.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigPlaces {
+    /// Of each key of it.
+    pub keys: Vec<(String, Range<usize>)>,
+    /// Of the whole.
+    pub whole: Range<usize>,
+}
+
+impl ConfigPlaces {
+    /// Where `key` stands, or where it is missing.
+    pub fn of(&self, key: &str) -> Range<usize> {
+        self.keys.iter().find(|(name, _)| name == key).map_or(&self.whole, |(_, place)| place).clone()
+    }
 }
 
 /// What a stateful node emits.

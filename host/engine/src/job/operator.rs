@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::absolute;
 use super::fields::{Fields, string};
-use super::model::{Logic, OperatorSpec, OutputMode, PluginSpec, Spanned, WatermarkPolicy};
-use super::tree::{Value, table_json};
+use super::model::{ConfigPlaces, Logic, OperatorSpec, OutputMode, PluginSpec, Spanned, WatermarkPolicy};
+use super::tree::{Entry, Value, table_json};
 use crate::error::Result;
 
 const PLUGIN: [&str; 3] = ["path", "limits", "with"];
@@ -102,6 +102,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
                 input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
                 plugin: fields.required(fields.text("plugin")?, "plugin", "\"a plugin's name\"")?,
                 config: config(fields)?,
+                config_at: config_at(fields, &name),
                 group_by: group_by(fields)?,
             }
         }
@@ -140,6 +141,17 @@ fn config(fields: &Fields<'_>) -> Result<String> {
         Some(span) => Err(fields.job.error(span, "a plugin's configuration is JSON, which has no such number")),
         None => Ok(json.to_string()),
     }
+}
+
+fn config_at(fields: &Fields<'_>, operator: &Spanned<String>) -> ConfigPlaces {
+    let Some(Entry { key_span, node, .. }) = fields.get("with") else {
+        return ConfigPlaces { keys: Vec::new(), whole: operator.span.clone() };
+    };
+    let keys = match &node.value {
+        Value::Table(entries) => entries.iter().map(|e| (e.key.clone(), e.key_span.clone())).collect(),
+        _ => Vec::new(),
+    };
+    ConfigPlaces { keys, whole: key_span.clone() }
 }
 
 fn group_by(fields: &Fields<'_>) -> Result<Vec<Spanned<String>>> {

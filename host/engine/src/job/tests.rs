@@ -231,6 +231,8 @@ fn bad_jobs_are_refused_with_place_and_hint() {
         ("\"text\"", "\"text\"\nseed = 1", "`seed` goes with connector = \"generate\" only", "seed", (5, 1), ""),
         ("\"text\"", "\"text\"\nconnector = \"kafka\"", "unknown connector `kafka`", "kafka", (5, 14), "`file`, `generate`"),
         ("\"text\"", "\"text\"\nmax_files_per_epoch = 0", "`max_files_per_epoch` must be 1 or more, not 0", "0", (5, 23), ""),
+        ("\"text\"", "\"text\"\nmax_files_per_epoch = 1.5", "`max_files_per_epoch` must be a whole number, not 1.5", "1.5", (5, 23), "= 1"),
+        ("\"text\"", "\"text\"\non_error = \"fail\"", "`on_error` is a key of the job, not of [source.logs]", "on_error", (5, 1), "above the first table"),
         ("\"text\"", "\"text\"\nmax_bytes_per_epoch = \"1 MO\"", "`1 MO` is not a size: `MO` is no unit", "1 MO", (5, 24), "64MiB"),
         ("\"text\"", "\"text\"\nwatermark = \"1s\"", "`watermark` needs `event_time` beside it", "watermark", (5, 1), ""),
         ("\"text\"", "\"text\"\nevent_time = \"ts\"\nwatermark = 60", "`watermark` must be a duration, not an integer", "60", (6, 13), "1 minute"),
@@ -417,4 +419,18 @@ fn no_text_makes_the_reader_panic() {
             }
         }
     }
+}
+
+#[test]
+fn paths_are_shown_without_detours_unless_these_lead_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    std::fs::create_dir_all(base.join("a/b")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(base.join("a/b"), base.join("link")).unwrap();
+    assert_eq!(super::absolute(&base.join("a"), "../state"), base.join("state"));
+    assert_eq!(super::absolute(&base.join("a/b"), "../../c"), base.join("c"));
+    assert_eq!(super::absolute(&base, "gone/../c"), base.join("gone/../c"));
+    #[cfg(unix)]
+    assert_eq!(super::absolute(&base.join("link"), "../c"), base.join("link/../c"));
 }

@@ -16,9 +16,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
+use crate::Result;
 use crate::connector::{Connectors, Writes};
 use crate::job::Job;
-use crate::{Error, Result};
 
 use glob::MatchOptions;
 use patterns::{Part, matches, parts};
@@ -73,11 +73,13 @@ fn refuse_inside_checkpoint(job: &Job, written: &[Written]) -> Result<()> {
     let inside = written.iter().filter(|w| w.kind != Kind::Checkpoint).find(|w| w.folder.starts_with(&checkpoint));
     let Some(written) = inside else { return Ok(()) };
     let message = format!("{} would go into the job's checkpoint", written.what);
-    let error: Error = match &written.at {
-        Some(at) => job.text.error(at.clone(), message),
-        None => Error::invalid(message),
-    };
-    Err(error.with_help("name a folder beside it"))
+    Err(match &written.at {
+        Some(at) => job.text.error(at.clone(), message).with_help("name a folder beside it"),
+        None => {
+            let error = job.text.error(job.checkpoint_at.clone(), message);
+            error.with_help("give the checkpoint a folder of its own, such as `checkpoint = \"state\"`")
+        }
+    })
 }
 
 /// What the job writes in one folder.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
-use millstream_plugin::{Bound, InputField, PluginKind};
+use millstream_plugin::{Bound, InputField, PluginError, PluginKind};
 
 use super::event_time::{self, WatermarkNodes};
 use super::node::{PlannedNode, Use};
@@ -323,7 +323,7 @@ impl Planner<'_> {
     }
 
     fn plugin(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
-        let Logic::Plugin { input, plugin: plugin_name, config, group_by } = &operator.logic else {
+        let Logic::Plugin { input, plugin: plugin_name, config, config_at, group_by } = &operator.logic else {
             return Err(Error::internal("not a plugin operator"));
         };
         let name: Arc<str> = operator.name.value.as_str().into();
@@ -334,8 +334,13 @@ impl Planner<'_> {
         let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
         let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
-        let failed = |e: millstream_plugin::PluginError| {
+        let failed = |e: PluginError| {
+            let of_key = match &e {
+                PluginError::Refused { key: Some(key), .. } => Some(self.job.text.at(config_at.of(key))),
+                _ => None,
+            };
             let e = Error::from(e);
+            let e = of_key.into_iter().fold(e, Error::at);
             let e = if e.kind() == ErrorKind::Plugin { Error::invalid(e.message()) } else { e };
             at_plugin(e.context(format!("operator `{name}`, plugin `{}`", plugin_name.value)))
         };

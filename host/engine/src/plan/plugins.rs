@@ -1,13 +1,17 @@
 //! The job's plugins, loaded.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use millstream_plugin::{Limits, Plugin, Runtime};
+use millstream_plugin::{Limits, Plugin, PluginError, Runtime};
 
 use crate::job::{Job, PluginSpec};
 use crate::sql::PluginFunction;
 use crate::{Error, Result};
+
+const PATH_HELP: &str =
+    "name a .wasm file, or the folder of a plugin's project; a relative path counts from the folder of the job file";
 
 /// The job's plugins by name.
 #[derive(Default)]
@@ -27,7 +31,9 @@ impl Plugins {
         let mut loaded = BTreeMap::new();
         for (name, spec) in &job.plugins {
             let plugin = runtime.load(&spec.path.value).map_err(|e| {
-                Error::from(e).context(format!("plugin `{name}`")).at(job.text.at(spec.path.span.clone()))
+                let missing = matches!(&e, PluginError::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+                let e = Error::from(e).context(format!("plugin `{name}`")).at(job.text.at(spec.path.span.clone()));
+                if missing { e.with_help(PATH_HELP) } else { e }
             })?;
             loaded.insert(name.clone(), Loaded { plugin, limits: limits(spec), config: spec.config.clone() });
         }

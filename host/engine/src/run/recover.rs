@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::report::Observer;
-use crate::checkpoint::{Checkpoint, Forget, Options, Recovered};
+use crate::checkpoint::{Checkpoint, CheckpointError, Forget, Options, Recovered};
 use crate::connector::sink::Folders;
 use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
@@ -69,7 +69,10 @@ pub(super) fn open(
         forget,
         ..Options::default()
     };
-    let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options)?;
+    let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options).map_err(|e| match e {
+        CheckpointError::NotACheckpoint { .. } => Error::from(e).at(job.text.at(job.checkpoint_at.clone())),
+        e => e.into(),
+    })?;
     for damage in &recovered.damaged {
         observer.message(damage);
     }

@@ -37,6 +37,14 @@ pub enum SourceError {
         /// The operating system's error.
         error: io::Error,
     },
+    /// A link below a folder leads back to it.
+    #[error("{link} is a link back to {folder}, which it is in: what is below would be found without end")]
+    Loop {
+        /// The link.
+        link: String,
+        /// Where it leads.
+        folder: String,
+    },
     /// A file's name is no UTF-8.
     #[error("{path}: the name is not UTF-8")]
     NameNotUtf8 {
@@ -116,6 +124,9 @@ impl From<SourceError> for Error {
                 let help = remedy(&error, "see that it can be read, or let the source's path leave it out");
                 Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(error)
             }
+            SourceError::Loop { .. } => Error::invalid(message).with_help(
+                "remove the link, begin its name with `_` or `.`, or let the source's path name folders in place of `**`",
+            ),
             SourceError::NameNotUtf8 { .. } => {
                 Error::new(ErrorKind::Data, message).with_help("rename it, or begin its name with `_` to have it ignored")
             }

@@ -35,6 +35,7 @@ pub(super) fn of_query(text: JobText, base: &Path, sources: Vec<SourceSpec>) -> 
         name: "query".to_owned(),
         base: base.to_path_buf(),
         checkpoint: None,
+        checkpoint_at: 0..0,
         trigger: Trigger::AvailableNow,
         on_error: OnError::DeadLetter,
         final_watermark: true,

@@ -61,6 +61,9 @@ struct Limits {
     parts: (u64, u64),
 }
 
+/// What the rows' way out is called within.
+const ANSWER: &str = "sink `answer`";
+
 const LIMITS: Limits = Limits { few: 64 << 20, files: 32, held: 64 << 20, parts: (8 << 20, 256 << 20) };
 
 /// What a query came to, beside its rows.
@@ -228,7 +231,7 @@ impl Asked<'_> {
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
         {
             Err(e) if halt_of(&e).is_some() => return Ok(None),
-            driven => driven?,
+            driven => driven.map_err(|e| e.without_context(ANSWER))?,
         };
         self.out.release(&schema)?;
         self.answered(driven).map(Some)

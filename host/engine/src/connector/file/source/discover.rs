@@ -151,17 +151,44 @@ fn in_folder(
 fn in_tree(pattern: &str, folder: &Path, names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
     let paths = glob::glob_with(pattern, MATCHING)
         .map_err(|e| SourceError::BadPattern { path: pattern.into(), reason: e.msg.into() })?;
+    let mut last: Option<PathBuf> = None;
     for path in paths {
-        let path =
-            path.map_err(|e| SourceError::Unreadable { path: e.path().display().to_string(), error: e.into() })?;
+        let path = path.map_err(|e| {
+            let round = e.path().strip_prefix(folder).ok().and_then(|below| link_back(folder, below));
+            round.unwrap_or_else(|| SourceError::Unreadable { path: e.path().display().to_string(), error: e.into() })
+        })?;
         let below = path.strip_prefix(folder).unwrap_or(&path);
         if below.iter().any(|part| is_hidden(&part.to_string_lossy())) {
             continue;
+        }
+        // Files of one folder come one after the other.
+        if below.parent() != last.as_deref() {
+            last = below.parent().map(Path::to_owned);
+            if let Some(error) = last.as_deref().and_then(|below| link_back(folder, below)) {
+                return Err(error);
+            }
         }
         let name = names.of(&path)?;
         each(&path, name)?;
     }
     Ok(())
+}
+
+/// The first link on the way `below` a folder that leads to a folder it is in.
+fn link_back(folder: &Path, below: &Path) -> Option<SourceError> {
+    let mut at = folder.to_owned();
+    for part in below {
+        let inside = at.clone();
+        at.push(part);
+        if fs::symlink_metadata(&at).ok()?.is_symlink()
+            && let (Ok(leads_to), Ok(inside)) = (fs::canonicalize(&at), fs::canonicalize(inside))
+            && inside.starts_with(&leads_to)
+        {
+            let (link, folder) = (at.display().to_string(), leads_to.display().to_string());
+            return Some(SourceError::Loop { link, folder });
+        }
+    }
+    None
 }
 
 fn is_hidden(name: &str) -> bool {

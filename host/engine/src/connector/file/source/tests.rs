@@ -407,6 +407,20 @@ fn an_epoch_is_bounded_unless_the_job_says_otherwise() {
     assert_eq!((planned(&spec, false), planned(&spec, true)), (1, 1), "a limit that is named holds");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_is_named_once() {
+    let folder = Folder::new();
+    folder.write("in/deep/a.log", "a\n");
+    std::os::unix::fs::symlink("..", folder.path().join("in/deep/again")).unwrap();
+    let mut source = open(&folder.spec("in/**/*.log", FileFormat::Text, &[])).unwrap();
+    let error = source.plan(0, NEW).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let message = error.message();
+    assert!(message.contains("in/deep/again is a link back to ") && message.matches("again").count() == 1, "{message}");
+    assert!(error.help().unwrap().contains("remove the link"));
+}
+
 #[test]
 fn what_is_packed_otherwise_is_refused_by_name() {
     let folder = Folder::new();
