@@ -15,7 +15,7 @@ use arrow::record_batch::RecordBatch;
 use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
 use super::words::{InWords, Kept, Until};
-use super::{Effects, Partial, Rows, Sort, Stateful, Transform};
+use super::{Closed, Effects, EpochEnd, Rows, Sort, Stateful, Transform};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -86,27 +86,23 @@ fn refuse_too_much(held: &[RecordBatch]) -> Result<()> {
 }
 
 impl Stateful for Collect {
-    fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
-        Ok(Some(Partial::Rows(self.first(rows, effects)?.batch)))
+    type Partial = RecordBatch;
+
+    fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<RecordBatch>> {
+        Ok(Some(self.first(rows, effects)?.batch))
     }
 
-    fn close(
-        &self,
-        partials: Vec<Partial>,
-        _: &mut [&mut Table],
-        at: WatermarkPair,
-        _: &mut Effects,
-    ) -> Result<Vec<RecordBatch>> {
+    fn close(&self, end: &EpochEnd, partials: Vec<RecordBatch>, _: &mut [&mut Table]) -> Result<Closed> {
         let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
         for partial in partials {
-            held.push(partial.rows()?);
+            held.push(partial);
             self.cut(&mut held)?;
         }
-        if at.close.is_none() {
-            return Ok(Vec::new());
+        if end.watermarks.close.is_none() {
+            return Ok(Closed::default());
         }
         refuse_too_much(&held)?;
-        Ok(std::mem::take(&mut *held))
+        Ok(Closed::rows(std::mem::take(&mut *held)))
     }
 
     fn schema(&self) -> SchemaRef {

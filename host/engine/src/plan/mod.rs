@@ -31,7 +31,7 @@ pub use sinks::PlannedSink;
 
 use crate::connector::Connectors;
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
-use crate::operator::Stateful;
+use crate::operator::AnyStateful;
 use crate::operator::fingerprint::Fingerprint;
 use crate::operator::static_join::StaticTable;
 use crate::record::WatermarkPair;
@@ -90,7 +90,7 @@ pub struct PlannedStateful {
     /// name has a point in it.
     pub tables: Vec<String>,
     /// The operator.
-    pub operator: Arc<dyn Stateful>,
+    pub operator: Arc<dyn AnyStateful>,
     /// What its watermark is made of.
     pub watermark: Derived,
     /// Per input, whether all of its rows come out of other stateful operators.
@@ -121,7 +121,7 @@ impl PlannedStateful {
     }
 }
 
-fn table_names(state: &str, operator: &dyn Stateful) -> Vec<String> {
+fn table_names(state: &str, operator: &dyn AnyStateful) -> Vec<String> {
     let table = |of: &&str| if of.is_empty() { state.to_owned() } else { format!("{state}.{of}") };
     operator.tables().iter().map(table).collect()
 }

@@ -11,7 +11,7 @@ use super::decode::decode;
 use super::gather::Origin;
 use super::parts::Parts;
 use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
-use crate::operator::{AheadRows, Effects, LateRows, Partial, Room, Rows};
+use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
 use crate::plan::{Flow, Next, Plan, PlannedStateful};
 use crate::record::WatermarkPair;
 use crate::{Error, ErrorKind, Result};
@@ -52,15 +52,19 @@ pub(super) struct Passed {
 }
 
 impl Passed {
-    /// No rows.
-    pub fn nothing_but(effects: Effects) -> Self {
-        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), ahead: Vec::new(), effects }
+    /// What stateful operator number `operator` has left at the end of an epoch beside its rows.
+    pub fn beside(operator: usize, rejects: Vec<Reject>, late: Vec<LateRows>) -> Self {
+        let mut effects = Effects::new(0);
+        effects.rejects = rejects;
+        let late = late.into_iter().map(|late| (operator, late)).collect();
+        Self { sinks: Vec::new(), partials: Vec::new(), late, ahead: Vec::new(), effects }
     }
 }
 
 /// What stays the same for all chunks of an epoch.
 #[derive(Clone, Copy)]
 pub(super) struct EpochContext<'a> {
+    pub epoch: u64,
     pub stateful: &'a [PlannedStateful],
     /// The watermarks of each stateful operator.
     pub pairs: &'a [WatermarkPair],

@@ -15,7 +15,7 @@ use crate::connector::sink::{Prepared, Sink};
 use crate::connector::source::{Chunks, Source};
 use crate::fault::point;
 use crate::format::{Decode, RawChunk, RawContent};
-use crate::operator::{Effects, Rows, Seen, arrow_failed};
+use crate::operator::{Closed, EpochEnd, Rows, Seen, arrow_failed};
 use crate::panics::{self, Panic};
 use crate::plan::{Flow, Next, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
@@ -64,6 +64,7 @@ pub(super) fn compute(
     let faults = &environment.faults;
     let began = Instant::now();
     let context = EpochContext {
+        epoch: epoch.epoch,
         stateful: &plan.stateful,
         pairs: &epoch.pairs,
         watermark_nodes: plan.watermarks.len(),
@@ -142,11 +143,12 @@ fn close(
     let stateful = &context.stateful[number];
     let partials = std::mem::take(&mut gather.partials[number]);
     let mut tables = state.tables_named(&stateful.tables);
-    let mut effects = Effects::new(0);
-    let closed = panics::catch(|| stateful.operator.close(partials, &mut tables, at, &mut effects));
-    let emitted = closed.unwrap_or_else(|panic| Err(closing_panicked(&panic, &stateful.name)))?;
-    gather.take_emitted(Passed::nothing_but(effects))?;
-    Ok(emitted)
+    let end = EpochEnd { epoch: context.epoch, now: context.started, watermarks: at };
+    let closed = panics::catch(|| stateful.operator.close(&end, partials, &mut tables));
+    let closed = closed.unwrap_or_else(|panic| Err(closing_panicked(&panic, &stateful.name)))?;
+    let Closed { batches, rejects, late } = closed;
+    gather.take_emitted(Passed::beside(number, rejects, late))?;
+    Ok(batches)
 }
 
 /// A panic over state, where no row can be blamed: as a rule there is more of it than a column holds.

@@ -126,7 +126,7 @@ mod tests {
         let flow: Flow = vec![Next::Through(Arc::new(making), vec![Next::Sink(0)])];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n as i64));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
-        let context = EpochContext { stateful: &[], pairs: &[], watermark_nodes: 0, started: 0 };
+        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0 };
         let mut parts = Parts::of(&flow, "node".into(), rows);
         let (mut through, mut letters, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(passed) = parts.next(context).unwrap() {

@@ -81,7 +81,7 @@ pub use table_function::{MadeBy, TableCall};
 use crate::Result;
 use crate::job::OutputMode;
 use crate::operator::static_join::StaticTable;
-use crate::operator::{Stateful, Transform};
+use crate::operator::{AnyStateful, Transform};
 
 /// The key of the field metadata that marks a column as event time; its value is `watermark`, or empty where there is
 /// event time without one. It says no node: what several inputs have in common stays when they are put together.
@@ -154,7 +154,7 @@ pub enum Relation {
         /// What it is applied to: its inputs, by number.
         inputs: Vec<Relation>,
         /// The operator.
-        operator: Arc<dyn Stateful>,
+        operator: Arc<dyn AnyStateful>,
         /// What is emitted.
         mode: OutputMode,
         /// Per key, the output columns that carry it.

@@ -10,15 +10,15 @@ use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
 use super::apart::{self, Apart};
-use super::emit::{Emitted, NOWHERE, Of};
+use super::emit::{NOWHERE, Of};
 use super::function::Unmerged;
 use super::partial::{GroupPartial, rows_that_stay};
 use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
-use crate::operator::Reject;
 use crate::operator::grouping::Grouper;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
+use crate::operator::{Closed, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::{Partition, Table, hash_key, partition_of};
@@ -108,7 +108,7 @@ impl GroupAggregate {
         partials: &[GroupPartial],
         tables: &mut [&mut Table],
         at: WatermarkPair,
-    ) -> Result<Vec<Emitted>> {
+    ) -> Result<Vec<Closed>> {
         let mut tables: Vec<_> = tables.iter_mut().map(|t| t.partitions_mut().iter_mut()).collect();
         let mut tables = tables.drain(..);
         let groups = tables.next().ok_or_else(|| Error::internal("an aggregation has a table"))?;
@@ -122,14 +122,14 @@ impl GroupAggregate {
         let kept: Vec<Kept<'_>> = groups.map(&mut next).collect();
         let close = |(p, mut kept): (usize, Kept<'_>)| {
             let mut touched = self.merge(p, partials, &mut kept)?;
-            let mut emitted = Emitted { rejects: std::mem::take(&mut touched.rejects), batches: Vec::new() };
+            let mut closed = Closed { rejects: std::mem::take(&mut touched.rejects), ..Closed::default() };
             if self.waits(at) {
-                return Ok(emitted);
+                return Ok(closed);
             }
             let touched = Touched { all: self.at_end, ..touched };
-            emitted.append(self.emit(&mut kept, &touched, at)?);
+            closed.append(self.emit(&mut kept, &touched, at)?);
             self.drop_closed(kept, at);
-            Ok(emitted)
+            Ok(closed)
         };
         kept.into_par_iter().enumerate().map(close).collect()
     }
@@ -308,7 +308,7 @@ impl GroupAggregate {
         Ok(states)
     }
 
-    fn emit(&self, kept: &mut Kept<'_>, touched: &Touched<'_>, at: WatermarkPair) -> Result<Emitted> {
+    fn emit(&self, kept: &mut Kept<'_>, touched: &Touched<'_>, at: WatermarkPair) -> Result<Closed> {
         // Where windows are stored, a bucket bears the start of its window.
         let length = match &self.time {
             TimeKey::Window { spec, .. } => spec.size(),
@@ -322,7 +322,7 @@ impl GroupAggregate {
             }
             (OutputMode::Complete, _) => self.emit_buckets(kept.groups, None, touched),
             (OutputMode::Append, TimeKey::Window { .. } | TimeKey::EventTime { .. }) => {
-                let Some(close) = at.close else { return Ok(Emitted::default()) };
+                let Some(close) = at.close else { return Ok(Closed::default()) };
                 match &self.time {
                     TimeKey::Window { spec, .. } if !self.stores_windows() => {
                         self.emit_slices(kept, spec, at.late, Some(close), touched)

@@ -14,25 +14,9 @@ use super::{AggregateFunction, GroupAggregate, OutputColumn, TimeKey, window_typ
 use crate::Result;
 use crate::format::UTC;
 use crate::operator::rows::arrow_failed;
-use crate::operator::{Reject, cut_reason, row_as_json};
+use crate::operator::{Closed, Reject, cut_reason, row_as_json};
 use crate::state::Partition;
 use crate::state::row::decode;
-
-/// What a partition emits.
-#[derive(Default)]
-pub(super) struct Emitted {
-    pub batches: Vec<RecordBatch>,
-    /// Groups that have no result, each with why.
-    pub rejects: Vec<Reject>,
-}
-
-impl Emitted {
-    /// Adds what comes after it.
-    pub fn append(&mut self, more: Self) {
-        self.batches.extend(more.batches);
-        self.rejects.extend(more.rejects);
-    }
-}
 
 /// What comes of states that cannot be merged: their group stays what it was.
 pub(super) const NOWHERE: &str = "the group's rows of this epoch count nowhere";
@@ -57,7 +41,7 @@ pub(super) struct Results<'a> {
 
 impl GroupAggregate {
     /// Update mode: the groups that the epoch touched, by time and key.
-    pub(super) fn emit_touched(&self, touched: &Touched<'_>) -> Result<Emitted> {
+    pub(super) fn emit_touched(&self, touched: &Touched<'_>) -> Result<Closed> {
         let n = touched.keys.len();
         let mut order: Vec<u32> = (0..n as u32).collect();
         let place = |g: u32| (touched.buckets[g as usize], touched.keys[g as usize]);
@@ -78,7 +62,7 @@ impl GroupAggregate {
         partition: &Partition,
         until: Option<i64>,
         touched: &Touched<'_>,
-    ) -> Result<Emitted> {
+    ) -> Result<Closed> {
         let (mut times, mut keys, mut states) = (Vec::new(), Vec::new(), Vec::new());
         for (time, bucket) in partition.buckets().take_while(|(b, _)| until.is_none_or(|u| *b <= u)) {
             let mut entries: Vec<(&[u8], &[u8])> = bucket.iter().collect();
@@ -90,7 +74,7 @@ impl GroupAggregate {
             }
         }
         if keys.is_empty() {
-            return Ok(Emitted::default());
+            return Ok(Closed::default());
         }
         let states = decode(&states, &self.state_types)?;
         let has_news = touched.news(|time| time..time + 1);
@@ -102,10 +86,10 @@ impl GroupAggregate {
     /// Result rows of groups. Of a group whose result an aggregate refuses there is no row; if `is_news`, because the
     /// group was touched or comes out for the only time, there is a reject, so that one that comes out in every epoch is
     /// not rejected in every epoch.
-    pub(super) fn result(&self, groups: Results<'_>, is_news: impl Fn(i64, &[u8]) -> bool) -> Result<Emitted> {
+    pub(super) fn result(&self, groups: Results<'_>, is_news: impl Fn(i64, &[u8]) -> bool) -> Result<Closed> {
         let Results { times, ends, keys, states } = groups;
         if keys.is_empty() {
-            return Ok(Emitted::default());
+            return Ok(Closed::default());
         }
         let mut columns = self.group_columns(times, ends, keys)?;
         let mut refused: BTreeMap<usize, String> = BTreeMap::new();
@@ -131,7 +115,7 @@ impl GroupAggregate {
             }
         }
         let batch = batch(self.schema.clone(), columns, rows)?;
-        Ok(Emitted { batches: if rows > 0 { vec![batch] } else { Vec::new() }, rejects })
+        Ok(Closed { batches: if rows > 0 { vec![batch] } else { Vec::new() }, rejects, late: Vec::new() })
     }
 
     /// The columns of what is grouped by.

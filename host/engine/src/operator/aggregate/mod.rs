@@ -30,21 +30,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
-use arrow::record_batch::RecordBatch;
 
 pub use built_in::BuiltIn;
 pub use distinct::Distinct;
 pub use exact::{Exact, ExactSum, IntervalSum};
 pub use extreme::Extreme;
 pub use function::{AggregateFunction, Finished, FunctionError};
-pub use partial::GroupPartial;
 pub use plugin::PluginAggregate;
 
-use emit::Emitted;
+use partial::GroupPartial;
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Effects, InWords, Partial, Rows, Stateful};
+use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
@@ -269,8 +267,10 @@ impl GroupAggregate {
 }
 
 impl Stateful for GroupAggregate {
-    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
-        Ok(self.condense(rows, at, effects)?.map(Partial::Groups))
+    type Partial = GroupPartial;
+
+    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<GroupPartial>> {
+        self.condense(rows, at, effects)
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -284,24 +284,12 @@ impl Stateful for GroupAggregate {
         }
     }
 
-    fn close(
-        &self,
-        partials: Vec<Partial>,
-        tables: &mut [&mut Table],
-        at: WatermarkPair,
-        effects: &mut Effects,
-    ) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<GroupPartial> = partials.into_iter().map(Partial::groups).collect::<Result<_>>()?;
-        let emitted = match &self.time {
-            TimeKey::Session { spec, .. } => self.close_sessions(*spec, &partials, tables, at)?,
-            _ => self.merge_and_emit(&partials, tables, at)?,
+    fn close(&self, end: &EpochEnd, partials: Vec<GroupPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
+        let closed = match &self.time {
+            TimeKey::Session { spec, .. } => self.close_sessions(*spec, &partials, tables, end.watermarks)?,
+            _ => self.merge_and_emit(&partials, tables, end.watermarks)?,
         };
-        let mut batches = Vec::with_capacity(emitted.len());
-        for Emitted { batches: some, rejects } in emitted {
-            batches.extend(some);
-            effects.rejects.extend(rejects);
-        }
-        Ok(batches)
+        Ok(closed.into_iter().collect())
     }
 
     fn takes_in_early(&self) -> bool {

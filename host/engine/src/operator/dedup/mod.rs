@@ -22,11 +22,11 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
-pub use partial::DedupPartial;
+use partial::DedupPartial;
 
 use super::fingerprint::{Fingerprint, Former, column_told, type_told};
 use super::rows::arrow_failed;
-use super::{Effects, Expressions, InWords, Partial, Rows, Stateful};
+use super::{Closed, Effects, EpochEnd, Expressions, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
@@ -84,28 +84,23 @@ impl Dedup {
 }
 
 impl Stateful for Dedup {
-    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
-        Ok(self.firsts(rows, at, effects)?.map(Partial::Firsts))
+    type Partial = DedupPartial;
+
+    fn partial(&self, _: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<DedupPartial>> {
+        self.firsts(rows, at, effects)
     }
 
     fn tables(&self) -> &'static [&'static str] {
         if matches!(self.expiry, Expiry::After { .. }) { &["", "timers"] } else { &[""] }
     }
 
-    fn close(
-        &self,
-        partials: Vec<Partial>,
-        tables: &mut [&mut Table],
-        at: WatermarkPair,
-        _: &mut Effects,
-    ) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<DedupPartial> = partials.into_iter().map(Partial::firsts).collect::<Result<_>>()?;
-        let new = self.remember(&partials, tables, at)?;
+    fn close(&self, end: &EpochEnd, partials: Vec<DedupPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
+        let new = self.remember(&partials, tables, end.watermarks)?;
         let pass = |(partial, new): (&DedupPartial, Vec<bool>)| {
             filter_record_batch(&partial.rows, &BooleanArray::from(new)).map_err(arrow_failed)
         };
         let passed: Vec<RecordBatch> = partials.iter().zip(new).map(pass).collect::<Result<_>>()?;
-        Ok(passed.into_iter().filter(|batch| batch.num_rows() > 0).collect())
+        Ok(Closed::rows(passed.into_iter().filter(|batch| batch.num_rows() > 0).collect()))
     }
 
     fn schema(&self) -> SchemaRef {

@@ -24,19 +24,18 @@ mod words;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
-use super::{Effects, InWords, Partial, Rows, Stateful};
+use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
 use crate::time::reach::{Reach, Side};
 use crate::{Error, Result};
 
-pub use partial::JoinPartial;
+use partial::JoinPartial;
 
 /// Which rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,24 +214,25 @@ fn reach_told(reach: &Reach) -> Value {
 }
 
 impl Stateful for StreamJoin {
-    fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
+    type Partial = JoinPartial;
+
+    fn partial(
+        &self,
+        input: usize,
+        rows: Rows,
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Option<JoinPartial>> {
         let side = if input == 0 { Side::Left } else { Side::Right };
-        Ok(self.encode(side, rows, at, effects)?.map(Partial::Join))
+        self.encode(side, rows, at, effects)
     }
 
     fn tables(&self) -> &'static [&'static str] {
         if self.has_timers() { &["", "timers"] } else { &[""] }
     }
 
-    fn close(
-        &self,
-        partials: Vec<Partial>,
-        tables: &mut [&mut Table],
-        at: WatermarkPair,
-        _: &mut Effects,
-    ) -> Result<Vec<RecordBatch>> {
-        let partials: Vec<JoinPartial> = partials.into_iter().map(Partial::join).collect::<Result<_>>()?;
-        self.match_and_store(&partials, tables, at)
+    fn close(&self, end: &EpochEnd, partials: Vec<JoinPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
+        Ok(Closed::rows(self.match_and_store(&partials, tables, end.watermarks)?))
     }
 
     fn schema(&self) -> SchemaRef {

@@ -33,7 +33,7 @@ use super::expression::{Expressions, RejectedRow};
 use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
 use super::words::{InWords, Kept, Until};
-use super::{Effects, Partial, Reject, Rows, Stateful, cut_reason, row_as_json};
+use super::{Closed, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -210,10 +210,10 @@ impl Over {
     }
 
     /// The rows that are held, with their results.
-    fn emitted(&self, held: &[RecordBatch], effects: &mut Effects) -> Result<Vec<RecordBatch>> {
+    fn emitted(&self, held: &[RecordBatch]) -> Result<Closed> {
         let (results, refused) = self.results(held)?;
         let inputs: Vec<usize> = (0..self.input.fields().len()).collect();
-        let (mut out, mut from) = (Vec::with_capacity(held.len()), 0);
+        let (mut closed, mut from) = (Closed::default(), 0);
         for piece in held {
             let input = piece.project(&inputs).map_err(arrow_failed)?;
             let rows = input.num_rows();
@@ -227,7 +227,7 @@ impl Over {
                 for (row, why) in failed {
                     keep[row] = false;
                     let (node, reason) = (self.node.clone(), cut_reason(why.clone()));
-                    effects.rejects.push(Reject { node, origin: 0, reason, row: row_as_json(&input, row) });
+                    closed.rejects.push(Reject { node, origin: 0, reason, row: row_as_json(&input, row) });
                 }
                 let keep = BooleanArray::from(keep);
                 for column in &mut columns {
@@ -235,11 +235,11 @@ impl Over {
                 }
             }
             if kept > 0 {
-                out.push(batch(self.schema.clone(), columns, kept)?);
+                closed.batches.push(batch(self.schema.clone(), columns, kept)?);
             }
             from += rows;
         }
-        Ok(out)
+        Ok(closed)
     }
 }
 
@@ -254,26 +254,19 @@ fn numbers(of: impl IntoIterator<Item = Option<u32>>) -> UInt32Array {
 }
 
 impl Stateful for Over {
-    fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
-        Ok(Some(Partial::Rows(self.computed(&rows, effects)?)))
+    type Partial = RecordBatch;
+
+    fn partial(&self, _: usize, rows: Rows, _: WatermarkPair, effects: &mut Effects) -> Result<Option<RecordBatch>> {
+        self.computed(&rows, effects).map(Some)
     }
 
-    fn close(
-        &self,
-        partials: Vec<Partial>,
-        _: &mut [&mut Table],
-        at: WatermarkPair,
-        effects: &mut Effects,
-    ) -> Result<Vec<RecordBatch>> {
+    fn close(&self, end: &EpochEnd, partials: Vec<RecordBatch>, _: &mut [&mut Table]) -> Result<Closed> {
         let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
-        for partial in partials {
-            held.push(partial.rows()?);
+        held.extend(partials);
+        if end.watermarks.close.is_none() || held.is_empty() {
+            return Ok(Closed::default());
         }
-        if at.close.is_none() || held.is_empty() {
-            return Ok(Vec::new());
-        }
-        let held = std::mem::take(&mut *held);
-        self.emitted(&held, effects)
+        self.emitted(&std::mem::take(&mut *held))
     }
 
     fn schema(&self) -> SchemaRef {

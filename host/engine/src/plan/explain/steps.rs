@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::words::watermark;
 use super::{Branch, Explainer, Fact};
-use crate::operator::{Kept, Stateful, Until};
+use crate::operator::{AnyStateful, Kept, Until};
 use crate::plan::PlannedNode;
 use crate::sql::{Relation, Step, readable};
 
@@ -62,7 +62,7 @@ impl<'a> Explainer<'a> {
         Branch { title, facts, inputs, is_again: false }
     }
 
-    fn state(&self, node: &PlannedNode, operator: &Arc<dyn Stateful>, facts: &mut Vec<Fact>) {
+    fn state(&self, node: &PlannedNode, operator: &Arc<dyn AnyStateful>, facts: &mut Vec<Fact>) {
         let Some(planned) = self.plan.stateful.iter().find(|s| Arc::ptr_eq(&s.operator, operator)) else { return };
         let words = operator.in_words();
         let by = watermark(self.plan, &node.name, &planned.watermark);

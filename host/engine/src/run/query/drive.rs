@@ -42,7 +42,8 @@ pub(super) fn drive(
     let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
     let epoch = EpochPlan { epoch: 0, started: 0, ranges: Vec::new(), pairs: pairs(None) };
     let watermark_nodes = plan.watermarks.len();
-    let context = |pairs| EpochContext { stateful: &plan.stateful, pairs, watermark_nodes, started: epoch.started };
+    let context =
+        |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: epoch.started };
     let open = context(&epoch.pairs);
     let mut state = State::new(DEFAULT_PARTITIONS);
     let mut gather = Gather::new(&epoch, plan, sinks);

@@ -9,14 +9,14 @@ use super::sets::{NO_SET, Sets};
 use super::stored::{Stored, read};
 use super::{slot_length, slot_of};
 use crate::job::OutputMode;
-use crate::operator::Reject;
 use crate::operator::aggregate::GroupAggregate;
 use crate::operator::aggregate::apart::Apart;
 use crate::operator::aggregate::close::Touched;
-use crate::operator::aggregate::emit::{Emitted, NOWHERE, Of, Results};
+use crate::operator::aggregate::emit::{NOWHERE, Of, Results};
 use crate::operator::aggregate::function::{FunctionError, Unmerged};
 use crate::operator::aggregate::partial::{GroupPartial, rows_that_stay};
 use crate::operator::grouping::Grouper;
+use crate::operator::{Closed, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::{Partition, Table, hash_key};
@@ -82,7 +82,7 @@ impl GroupAggregate {
         partials: &[GroupPartial],
         tables: &mut [&mut Table],
         at: WatermarkPair,
-    ) -> Result<Vec<Emitted>> {
+    ) -> Result<Vec<Closed>> {
         let (sessions, timers, sets) = match tables {
             [sessions, timers] => (sessions, timers, None),
             [sessions, timers, sets] => (sessions, timers, Some(sets)),
@@ -95,9 +95,9 @@ impl GroupAggregate {
         let open: Vec<Open<'_>> = open.collect();
         let emitted = open.into_par_iter().enumerate().map(|(p, mut open)| {
             let mut touched = self.merge_sessions(p, spec, partials, &mut open)?;
-            let mut emitted = Emitted { rejects: std::mem::take(&mut touched.rejects), batches: Vec::new() };
+            let mut emitted = Closed { rejects: std::mem::take(&mut touched.rejects), ..Closed::default() };
             emitted.append(match self.mode {
-                _ if self.waits(at) => Emitted::default(),
+                _ if self.waits(at) => Closed::default(),
                 OutputMode::Complete => self.all_sessions(open.sessions, &Touched { all: self.at_end, ..touched })?,
                 _ => self.end_sessions(spec, open, at)?,
             });
@@ -267,9 +267,9 @@ impl GroupAggregate {
     }
 
     /// The sessions that end at or before the watermark, by start and key; they are stored no longer.
-    fn end_sessions(&self, spec: SessionSpec, open: Open<'_>, at: WatermarkPair) -> Result<Emitted> {
+    fn end_sessions(&self, spec: SessionSpec, open: Open<'_>, at: WatermarkPair) -> Result<Closed> {
         let Open { sessions, timers, sets } = open;
-        let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Emitted::default()) };
+        let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Closed::default()) };
         let length = slot_length(spec);
         let reached = timers.buckets().take_while(|(slot, _)| slot - length < close);
         let mut keys: Vec<&[u8]> = reached.flat_map(|(_, keys)| keys.iter().map(|(key, _)| key)).collect();
@@ -318,7 +318,7 @@ impl GroupAggregate {
     }
 
     /// Complete mode: all sessions that there ever were.
-    fn all_sessions(&self, sessions: &Partition, touched: &Touched<'_>) -> Result<Emitted> {
+    fn all_sessions(&self, sessions: &Partition, touched: &Touched<'_>) -> Result<Closed> {
         let mut all = Vec::new();
         for (key, value) in sessions.buckets().flat_map(|(_, bucket)| bucket.iter()) {
             for session in read(value, self.keeps_combinations()) {
@@ -332,9 +332,9 @@ impl GroupAggregate {
         &self,
         mut sessions: Vec<(Stored<'_>, &[u8])>,
         is_news: impl Fn(i64, &[u8]) -> bool,
-    ) -> Result<Emitted> {
+    ) -> Result<Closed> {
         if sessions.is_empty() {
-            return Ok(Emitted::default());
+            return Ok(Closed::default());
         }
         sessions.sort_unstable_by_key(|(session, key)| (session.start, *key));
         let starts: Vec<i64> = sessions.iter().map(|(session, _)| session.start).collect();

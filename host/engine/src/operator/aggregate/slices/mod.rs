@@ -26,9 +26,10 @@ use arrow::compute::{concat, filter, take};
 use super::GroupAggregate;
 use super::apart::Combination;
 use super::close::{Kept, Touched};
-use super::emit::{Emitted, Of, Results};
+use super::emit::{Of, Results};
 use super::function::{FunctionError, Unmerged};
 use crate::Result;
+use crate::operator::Closed;
 use crate::operator::grouping::Grouper;
 use crate::operator::rows::arrow_failed;
 use crate::state::row::decode;
@@ -139,15 +140,15 @@ impl GroupAggregate {
         late: Option<i64>,
         close: Option<i64>,
         touched: &Touched<'_>,
-    ) -> Result<Emitted> {
+    ) -> Result<Closed> {
         let starts = due(kept.groups, spec, late, close);
-        let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Emitted::default()) };
+        let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Closed::default()) };
         // In complete mode all windows come out, with pieces of their own for the most part.
         let middle = if close.is_some() { self.store_middle(kept, spec, *first, *last)? } else { 0..0 };
         let pieces = self.pieces(kept, spec, *first..last + spec.size(), middle)?;
         let has_news = touched.news(|start| start..start + spec.size());
         let is_news = |start: i64, key: &[u8]| close.is_some() || has_news(start, key);
-        let (mut emitted, mut block) = (Emitted::default(), Block::default());
+        let (mut emitted, mut block) = (Closed::default(), Block::default());
         let mut row_of: Vec<u32> = vec![u32::MAX; pieces.keys.len()];
         for start in starts {
             pieces.add(spec, start, &mut row_of, &mut block);
@@ -264,10 +265,10 @@ impl GroupAggregate {
         pieces: &Pieces<'_>,
         block: Block<'_>,
         is_news: &dyn Fn(i64, &[u8]) -> bool,
-    ) -> Result<Emitted> {
+    ) -> Result<Closed> {
         let n = block.keys.len();
         if n == 0 {
-            return Ok(Emitted::default());
+            return Ok(Closed::default());
         }
         let mut refused = Refused::new();
         if !pieces.refused.is_empty() {
@@ -317,7 +318,7 @@ impl GroupAggregate {
             .collect();
         let rejects =
             self.unmerged(Of { times: &block.starts, ends: None, keys: &keys }, &told, "the window has no result")?;
-        let mut emitted = Emitted { batches: Vec::new(), rejects };
+        let mut emitted = Closed { rejects, ..Closed::default() };
         let stays: BooleanArray = (0..n).map(|row| Some(!refused.contains_key(&row))).collect();
         for column in &mut columns {
             *column = filter(column, &stays).map_err(arrow_failed)?;

@@ -1,0 +1,119 @@
+//! What a stateful operator is: the two steps over its rows, and what must be known of its state.
+
+use std::fmt::Debug;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::fingerprint::{Fingerprint, Former, Old};
+use super::{Effects, InWords, LateRows, Reject, Rows};
+use crate::record::WatermarkPair;
+use crate::state::Table;
+use crate::{Error, Result};
+
+/// The end of an epoch, as an operator sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochEnd {
+    /// The epoch's number.
+    pub epoch: u64,
+    /// When the epoch began: processing time, microseconds since 1970.
+    pub now: i64,
+    /// `late` was that by which rows were judged, by `close` state is closed; without a `close` nothing is.
+    pub watermarks: WatermarkPair,
+}
+
+/// What a stateful operator gives at the end of an epoch.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// The rows that come out, in an order that depends on nothing but them.
+    pub batches: Vec<RecordBatch>,
+    /// What has no result, each with why.
+    pub rejects: Vec<Reject>,
+    /// Rows that turned out to be late only now.
+    pub late: Vec<LateRows>,
+}
+
+impl Closed {
+    /// Nothing but these rows.
+    pub fn rows(batches: Vec<RecordBatch>) -> Self {
+        Self { batches, ..Self::default() }
+    }
+
+    /// Adds what comes after it.
+    pub fn append(&mut self, more: Self) {
+        let Self { batches, rejects, late } = more;
+        self.batches.extend(batches);
+        self.rejects.extend(rejects);
+        self.late.extend(late);
+    }
+}
+
+impl FromIterator<Closed> for Closed {
+    fn from_iter<T: IntoIterator<Item = Closed>>(parts: T) -> Self {
+        let mut all = Self::default();
+        parts.into_iter().for_each(|part| all.append(part));
+        all
+    }
+}
+
+/// A stateful operator.
+pub trait Stateful: Send + Sync + Debug {
+    /// What a chunk leaves for [`Stateful::close`].
+    type Partial: Send + Debug + 'static;
+
+    /// Condenses one chunk's rows of input number `input`. `at` is the epoch's pair of watermarks: lateness goes by
+    /// `late`.
+    fn partial(
+        &self,
+        input: usize,
+        rows: Rows,
+        at: WatermarkPair,
+        effects: &mut Effects,
+    ) -> Result<Option<Self::Partial>>;
+
+    /// What its tables are called. The first one holds what a person would count as its state; operators that find
+    /// entries by several ways (by key, by time) have one for each way.
+    fn tables(&self) -> &'static [&'static str] {
+        &[""]
+    }
+
+    /// Merges the epoch's partials, in the order of their chunks, into `tables`, which are those of
+    /// [`Stateful::tables`]; closes state by `end`; says what comes out.
+    fn close(&self, end: &EpochEnd, partials: Vec<Self::Partial>, tables: &mut [&mut Table]) -> Result<Closed>;
+
+    /// Whether [`Stateful::close`] may be given some of an epoch's partials before the others, with no watermark to close
+    /// by: nothing comes out then, and the end of the epoch is as if all had come together.
+    fn takes_in_early(&self) -> bool {
+        false
+    }
+
+    /// The schema of the rows that come out.
+    fn schema(&self) -> SchemaRef;
+
+    /// What must stay the same for stored state to be usable: keys, time, output mode, aggregates and their states.
+    fn fingerprint(&self) -> Fingerprint;
+
+    /// How versions before `docs/decisions/0007` told that; not at all of an operator that they did not have.
+    fn former_fingerprint(&self) -> Former {
+        Former { text: String::new(), is_enough: false }
+    }
+
+    /// Brings over what older versions, of its plugins for example, have stored in another form.
+    ///
+    /// # Errors
+    /// A plugin cannot do it. The tables are then half changed and of no use.
+    fn bring_over(&self, old: &Old, _tables: &mut [&mut Table]) -> Result<()> {
+        Err(Error::internal(format!("an operator without older forms was given {old:?}")))
+    }
+
+    /// When rows come out, what is kept and until when, what is late.
+    fn in_words(&self) -> InWords;
+
+    /// Whether an epoch without input can do something because a watermark has moved.
+    fn waits_for_watermark(&self) -> bool;
+
+    /// Whether no further row can change what comes out at the end: then nothing more need be read for it.
+    fn has_enough(&self) -> bool {
+        false
+    }
+}
