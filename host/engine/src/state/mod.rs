@@ -4,6 +4,7 @@
 //! * [`row`]: columns to bytes and back; equal keys are equal bytes.
 //! * [`Bucket`]: one hash table over one arena; [`Partition`]: buckets in order of a number (a window's start);
 //!   [`Table`]: the partitions of one node; [`State`]: the tables of a job.
+//! * [`Timers`]: time cut into slots, so that what is due is found without looking at what is not.
 //! * [`StateChange`]: what an epoch changed, in bytes that [`crate::checkpoint`] makes durable.
 //!
 //! What always holds: replaying all changes over nothing gives the same rows as the table that wrote them, and an
@@ -15,6 +16,7 @@ mod change;
 mod partition;
 pub mod row;
 mod table;
+mod timers;
 pub(crate) mod varint;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub use bucket::{Bucket, MAX_BYTES};
 pub use change::{Piece, StateChange};
 pub use partition::Partition;
 pub use table::{DEFAULT_PARTITIONS, State, Table, hash_key, partition_of};
+pub use timers::Timers;
 
 use crate::error::{Error, ErrorKind};
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{Dedup, DedupPartial, Expiry};
 use crate::record::WatermarkPair;
-use crate::state::{Partition, Table, hash_key};
+use crate::state::{Partition, Table, Timers, hash_key};
 use crate::time::watermark::is_late;
 use crate::{Error, ErrorKind, Result};
 
@@ -15,11 +15,6 @@ const SLOT: i64 = 10_000_000;
 
 /// Slots in the time that a key is remembered for otherwise.
 const SLOTS: i64 = 1024;
-
-/// The slot of a time, named by its own end: the first multiple at or after the time.
-fn slot_of(time: i64, length: i64) -> i64 {
-    time + (-time).rem_euclid(length)
-}
 
 impl Dedup {
     /// Per partial, which of its rows are new; they are remembered from now on.
@@ -77,10 +72,9 @@ fn remember_in(
 }
 
 fn remember_until(p: usize, partials: &[DedupPartial], keys: &mut Partition, at: WatermarkPair) -> Vec<(u32, u32)> {
-    let new = remember_in(p, partials, keys, |time| slot_of(time, SLOT));
-    for slot in passed(keys, at) {
-        keys.drop_bucket(slot);
-    }
+    let timers = Timers::by_last_instant(SLOT);
+    let new = remember_in(p, partials, keys, |time| timers.slot(time));
+    timers.drop_passed(keys, at.close);
     new
 }
 
@@ -92,7 +86,7 @@ fn remember_after(
     timers: &mut Partition,
     at: WatermarkPair,
 ) -> Result<Vec<(u32, u32)>> {
-    let length = (wait / SLOTS).max(1000);
+    let slots = Timers::by_last_instant((wait / SLOTS).max(1000));
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
         let range = partial.of_partition(p);
@@ -107,12 +101,12 @@ fn remember_after(
             }
             let until = partial.times[i] + wait;
             keys.put_hashed(0, hash, key, &until.to_le_bytes());
-            timers.put_hashed(slot_of(until, length), hash, key, &[]);
+            timers.put_hashed(slots.slot(until), hash, key, &[]);
             new.push((number as u32, partial.row[i]));
             Ok::<(), Error>(())
         })?;
     }
-    for slot in passed(timers, at) {
+    for slot in slots.passed(timers, at.close) {
         let due = timers.bucket(slot).into_iter().flat_map(|bucket| bucket.sorted());
         for (key, _) in due {
             let hash = hash_key(key);
@@ -125,12 +119,6 @@ fn remember_after(
         timers.drop_bucket(slot);
     }
     Ok(new)
-}
-
-/// The slots that the watermark has passed.
-fn passed(partition: &Partition, at: WatermarkPair) -> Vec<i64> {
-    let slots = partition.buckets().map(|(slot, _)| slot);
-    slots.take_while(|slot| is_late(*slot, at.close)).collect()
 }
 
 fn stored_time(value: &[u8]) -> Result<i64> {

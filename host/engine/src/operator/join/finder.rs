@@ -5,9 +5,9 @@ use std::ops::{ControlFlow, Range};
 use super::entry;
 use super::output::{Mark, Output, RowRef};
 use super::partial::JoinPartial;
-use super::{StreamJoin, of_bucket};
+use super::{StreamJoin, of_lane};
 use crate::operator::grouping::Grouper;
-use crate::state::{Bucket, Partition};
+use crate::state::{Bucket, Partition, Timers};
 use crate::time::reach::Side;
 use crate::{Error, Result};
 
@@ -118,11 +118,11 @@ struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    fn of(partition: &'a Partition) -> Self {
+    fn of(partition: &'a Partition, timers: &Timers) -> Self {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for (number, bucket) in partition.buckets() {
-            let (slot, side) = of_bucket(number);
-            if side == Side::Left { &mut left } else { &mut right }.push((slot, bucket));
+            let (slot, lane) = timers.of_bucket(number);
+            if of_lane(lane) == Side::Left { &mut left } else { &mut right }.push((slot, bucket));
         }
         Self { left, right }
     }
@@ -139,7 +139,7 @@ impl<'a> Slots<'a> {
 impl StreamJoin {
     /// Finds every pair in which one row at least is new.
     pub(super) fn find<'a>(&self, fresh: &Fresh<'a>, stored: &'a Partition, output: &mut Output<'a, '_>) -> Result<()> {
-        let slots = Slots::of(stored);
+        let slots = Slots::of(stored, &self.grid.slots);
         for from in (0..fresh.keys.len()).step_by(WARM) {
             let block = from..(from + WARM).min(fresh.keys.len());
             // New rows of the one side look for stored ones of the other.
@@ -165,7 +165,8 @@ impl StreamJoin {
         let (first, last) = (*rows.first()?, *rows.last()?);
         let expiry = |row: u32| self.parts.reach.partners_expire(side, new.times[row as usize]);
         let (from, to) = (expiry(first), expiry(last));
-        Some((self.grid.slot_of(*from.start().min(to.start())), self.grid.slot_of(*from.end().max(to.end()))))
+        let slots = &self.grid.slots;
+        Some((slots.slot(*from.start().min(to.start())), slots.slot(*from.end().max(to.end()))))
     }
 
     /// Fetches the places of a block of keys, so that waiting for memory overlaps. Each key's own slots only: those of

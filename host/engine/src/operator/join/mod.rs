@@ -30,8 +30,8 @@ use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
 use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
-use crate::state::Table;
 use crate::state::row::check_type;
+use crate::state::{Table, Timers};
 use crate::time::reach::{Reach, Side};
 use crate::{Error, Result};
 
@@ -128,43 +128,32 @@ pub struct StreamJoin {
 /// How time is cut into slots and timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Grid {
-    /// Width of a slot.
-    slot: i64,
-    /// Width of a timer's bucket; a slot is a multiple of it.
-    timer: i64,
+    /// Slots of rows.
+    slots: Timers,
+    /// Finer ones of timers; a slot is a multiple of them.
+    timers: Timers,
 }
 
 /// Timers per slot.
 const TIMERS: i64 = 128;
 /// The narrowest slot: many slots with few rows each are slow.
 const NARROWEST: i64 = 1_000_000;
-/// What lies here does not expire.
-const NEVER: i64 = i64::MAX / 4;
-
 impl Grid {
     /// For rows that wait for partners over `span`.
     fn new(span: Option<i64>) -> Self {
         let timer = (span.unwrap_or(0) / 8).clamp(NARROWEST, 1 << 60) / TIMERS;
-        Self { slot: timer * TIMERS, timer }
-    }
-
-    fn slot_of(&self, expiry: i64) -> i64 {
-        if expiry == i64::MAX { NEVER } else { expiry.div_euclid(self.slot) }
-    }
-
-    fn timer_of(&self, expiry: i64) -> i64 {
-        if expiry == i64::MAX { NEVER } else { expiry.div_euclid(self.timer) }
+        Self { slots: Timers::counted(timer * TIMERS, 2), timers: Timers::counted(timer, 2) }
     }
 }
 
-/// The bucket of a slot or a timer: both sides' lie in one table.
-fn bucket(number: i64, side: Side) -> i64 {
-    number * 2 + i64::from(side == Side::Right)
+/// Both sides' slots and timers lie in one table, each in its lane.
+fn lane(side: Side) -> i64 {
+    i64::from(side == Side::Right)
 }
 
-/// The slot or timer of a bucket, and the side.
-fn of_bucket(bucket: i64) -> (i64, Side) {
-    (bucket.div_euclid(2), if bucket.rem_euclid(2) == 0 { Side::Left } else { Side::Right })
+/// The side of a lane.
+fn of_lane(lane: i64) -> Side {
+    if lane == 0 { Side::Left } else { Side::Right }
 }
 
 impl StreamJoin {

@@ -4,7 +4,7 @@
 use super::entry::{self, Appender};
 use super::finder::Fresh;
 use super::output::{Mark, Matched, Output};
-use super::{JoinKind, StreamJoin, bucket, of_bucket};
+use super::{Grid, JoinKind, StreamJoin, lane, of_lane};
 use crate::Result;
 use crate::record::WatermarkPair;
 use crate::state::{Partition, hash_key};
@@ -21,7 +21,7 @@ impl StreamJoin {
         for marks in marks.chunk_by(|a, b| (a.group, a.slot, a.chunk) == (b.group, b.slot, b.chunk)) {
             let Mark { group, slot, chunk, .. } = marks[0];
             let (key, hash) = (fresh.keys[group as usize], fresh.hashes[group as usize]);
-            let bucket = stored.bucket_mut(bucket(slot, side));
+            let bucket = stored.bucket_mut(self.grid.slots.bucket(slot, lane(side)));
             let marked = appender.mark(bucket, hash, key, chunk, marks.iter().map(|m| m.at));
             marked.map_err(|e| self.named(e))?;
         }
@@ -41,6 +41,7 @@ impl StreamJoin {
     ) -> Result<Vec<&'a [u8]>> {
         let kind = self.parts.kind;
         let (is_outer, is_semi) = (kind.is_outer(side), kind == JoinKind::LeftSemi && side == Side::Left);
+        let Grid { slots, timers: fine } = &self.grid;
         let new = fresh.of_side(side);
         let expiry = |row: u32| self.parts.reach.expiry(side, new.times[row as usize]);
         let mut alone = Vec::new();
@@ -55,13 +56,13 @@ impl StreamJoin {
                 let unmatched = expired.iter().filter(|row| !matched[**row as usize]);
                 alone.extend(unmatched.map(|row| new.columns[*row as usize]));
             }
-            for rows in kept.chunk_by(|a, b| self.grid.slot_of(expiry(*a)) == self.grid.slot_of(expiry(*b))) {
+            for rows in kept.chunk_by(|a, b| slots.slot(expiry(*a)) == slots.slot(expiry(*b))) {
                 // Of a semi-join's left side only rows wait that have not come out yet.
                 let mut waiting = rows.iter().filter(|row| !(is_semi && matched[**row as usize])).peekable();
                 if waiting.peek().is_none() {
                     continue;
                 }
-                let bucket_number = bucket(self.grid.slot_of(expiry(rows[0])), side);
+                let bucket_number = slots.bucket(slots.slot(expiry(rows[0])), lane(side));
                 let waiting = waiting.map(|row| {
                     let row = *row as usize;
                     (matched[row], new.times[row], new.columns[row])
@@ -72,9 +73,9 @@ impl StreamJoin {
             if let (true, Some(timers)) = (is_outer, timers.as_deref_mut()) {
                 let mut last = None;
                 for row in kept.iter().filter(|row| !matched[**row as usize]) {
-                    let timer = self.grid.timer_of(expiry(*row));
+                    let timer = fine.slot(expiry(*row));
                     if last.replace(timer) != Some(timer) {
-                        timers.put_hashed(bucket(timer, side), hash, key, &[]);
+                        timers.put_hashed(fine.bucket(timer, lane(side)), hash, key, &[]);
                     }
                 }
             }
@@ -90,18 +91,18 @@ impl StreamJoin {
         at: WatermarkPair,
         output: &mut Output<'a, '_>,
     ) -> Result<()> {
-        let Some(close) = at.close else { return Ok(()) };
-        let begins = |timer: i64| timer.saturating_mul(self.grid.timer);
-        for (number, due) in timers.buckets().take_while(|(number, _)| begins(of_bucket(*number).0) <= close) {
-            let (timer, side) = of_bucket(number);
-            let slot = self.grid.slot_of(begins(timer));
-            let Some(rows) = stored.bucket(bucket(slot, side)) else { continue };
+        let Grid { slots, timers: fine } = &self.grid;
+        for (number, due) in fine.reached(timers, at.close) {
+            let (timer, lane) = fine.of_bucket(number);
+            let side = of_lane(lane);
+            let slot = slots.slot(fine.first_instant(timer));
+            let Some(rows) = stored.bucket(slots.bucket(slot, lane)) else { continue };
             let mut alone: Vec<&'a [u8]> = Vec::new();
             for (key, _) in due.sorted() {
                 let read = entry::rows(rows, hash_key(key), key, |row| {
                     let expiry = self.parts.reach.expiry(side, row.time);
                     let is_due = is_late(expiry, at.close) && !is_late(expiry, at.late);
-                    if is_due && !row.matched && self.grid.timer_of(expiry) == timer {
+                    if is_due && !row.matched && fine.slot(expiry) == timer {
                         alone.push(row.columns);
                     }
                     ControlFlow::Continue(())
@@ -115,15 +116,9 @@ impl StreamJoin {
 
     /// Drops slots and timers that the watermark has passed.
     pub(super) fn drop_expired(&self, stored: &mut Partition, timers: Option<&mut Partition>, at: WatermarkPair) {
-        let drop = |partition: &mut Partition, width: i64| {
-            let ends = |number: i64| (of_bucket(number).0 + 1).saturating_mul(width) - 1;
-            let numbers = partition.buckets().map(|(number, _)| number);
-            let passed: Vec<i64> = numbers.take_while(|number| is_late(ends(*number), at.close)).collect();
-            passed.into_iter().for_each(|number| partition.drop_bucket(number));
-        };
-        drop(stored, self.grid.slot);
+        self.grid.slots.drop_passed(stored, at.close);
         if let Some(timers) = timers {
-            drop(timers, self.grid.timer);
+            self.grid.timers.drop_passed(timers, at.close);
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::sets::{NO_SET, Sets};
 use super::stored::{Stored, read};
-use super::{slot_length, slot_of};
+use super::timers_of;
 use crate::job::OutputMode;
 use crate::operator::aggregate::GroupAggregate;
 use crate::operator::aggregate::apart::Apart;
@@ -19,7 +19,7 @@ use crate::operator::grouping::Grouper;
 use crate::operator::{Closed, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
-use crate::state::{Partition, Table, hash_key};
+use crate::state::{Partition, Table, Timers, hash_key};
 use crate::time::window::SessionSpec;
 use crate::{Error, Result};
 
@@ -216,7 +216,7 @@ impl GroupAggregate {
         let mut encoded = RowBuffer::new();
         encode(&states, merged.len(), Form::Value, &mut encoded)?;
 
-        let slots = (self.mode != OutputMode::Complete).then(|| slot_length(spec));
+        let slots = (self.mode != OutputMode::Complete).then(|| timers_of(spec));
         let mut changes = Changes::default();
         let (mut next, mut at) = (merged.iter().enumerate().peekable(), 0);
         while at < items.len() {
@@ -224,8 +224,8 @@ impl GroupAggregate {
             if let Some((g, session)) = next.next_if(|(_, m)| m.items.start == at) {
                 let (start, end, set) = (session.start, session.end, sets_now.as_ref().map(|sets| sets.of[g]));
                 Stored { start, end, set, state: encoded.row(g) }.write(&mut changes.values);
-                if let Some(length) = slots {
-                    changes.set_timer(&items[session.items.clone()], slot_of(session.end, length), length);
+                if let Some(slots) = &slots {
+                    changes.set_timer(&items[session.items.clone()], session.end, slots);
                 }
                 at = session.items.end;
             } else {
@@ -270,8 +270,8 @@ impl GroupAggregate {
     fn end_sessions(&self, spec: SessionSpec, open: Open<'_>, at: WatermarkPair) -> Result<Closed> {
         let Open { sessions, timers, sets } = open;
         let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Closed::default()) };
-        let length = slot_length(spec);
-        let reached = timers.buckets().take_while(|(slot, _)| slot - length < close);
+        let slots = timers_of(spec);
+        let reached = slots.reached(timers, Some(close));
         let mut keys: Vec<&[u8]> = reached.flat_map(|(_, keys)| keys.iter().map(|(key, _)| key)).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -312,8 +312,7 @@ impl GroupAggregate {
             }
             from = end;
         }
-        let passed: Vec<i64> = timers.buckets().map(|(slot, _)| slot).take_while(|slot| *slot <= close).collect();
-        passed.into_iter().for_each(|slot| timers.drop_bucket(slot));
+        slots.drop_passed(timers, Some(close));
         Ok(emitted)
     }
 
@@ -366,11 +365,11 @@ fn merge_touching(items: &[Item]) -> Vec<Merged> {
 }
 
 impl Changes {
-    /// The session of these items has its one timer at `slot`.
-    fn set_timer(&mut self, items: &[Item], slot: i64, length: i64) {
-        let mut is_there = false;
+    /// The session of these items, which ends at `end`, has its one timer there.
+    fn set_timer(&mut self, items: &[Item], end: i64, slots: &Timers) {
+        let (slot, mut is_there) = (slots.slot(end), false);
         for before in items.iter().filter(|item| !item.is_new) {
-            let was = slot_of(before.end, length);
+            let was = slots.slot(before.end);
             if was == slot {
                 is_there = true;
             } else {

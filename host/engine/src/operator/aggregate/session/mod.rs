@@ -19,17 +19,14 @@ pub(super) use group::group_sessions;
 pub(super) use sets::Sets;
 pub(super) use stored::{Stored, read};
 
+use crate::state::Timers;
 use crate::time::window::SessionSpec;
 
 /// Slots in a gap: in an epoch in which a slot is not over yet, its keys are looked at in vain.
 const SLOTS: i64 = 1024;
 
-/// Length of a slot: at least a millisecond. Never more than the gap, so that no two sessions of a key end in one slot.
-fn slot_length(spec: SessionSpec) -> i64 {
-    (spec.gap() / SLOTS).max(1000).min(spec.gap())
-}
-
-/// The slot in which a session ends: named by the slot's own end, which is the first multiple at or after it.
-fn slot_of(end: i64, length: i64) -> i64 {
-    end + (-end).rem_euclid(length)
+/// The slots in which sessions end: at least a millisecond each, and never more than the gap, so that no two sessions of
+/// a key end in one slot.
+fn timers_of(spec: SessionSpec) -> Timers {
+    Timers::by_last_instant((spec.gap() / SLOTS).max(1000).min(spec.gap()))
 }
