@@ -1,14 +1,16 @@
 //! Event times in rows. Where a node names its event time, the greatest one is noted for the node's watermark, and rows
-//! too far ahead of their epoch are told from the others; where one groups by it, rows that have none are found.
+//! too far ahead of their epoch are told from the others; where an operator goes by it, rows that have none, and
+//! rows that are late, are told from the others.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, PrimitiveArray};
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::{max, not};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::rows::arrow_failed;
-use super::{Effects, Expressions, Rows};
+use super::{Effects, Expressions, LateRows, Rows};
 use crate::time::in_range;
 use crate::{Error, Result};
 
@@ -70,7 +72,7 @@ pub(super) fn usable_times(
     time: &Expressions,
     without_time: &str,
     effects: &mut Effects,
-) -> Result<(Rows, PrimitiveArray<TimestampMicrosecondType>)> {
+) -> Result<(Rows, ScalarBuffer<i64>)> {
     let (values, rejected) = time.evaluate(&rows.batch).map_err(|e| e.context(format!("operator `{}`", node)))?;
     let values = &values[0];
     let times = values
@@ -93,11 +95,29 @@ pub(super) fn usable_times(
         }
     }
     if unusable.is_empty() {
-        return Ok((rows, times.clone()));
+        return Ok((rows, times.values().clone()));
     }
     let rows = rows.without(&unusable)?;
     let mut gone = unusable.iter().peekable();
     let times = times.values().iter().enumerate();
     let kept = times.filter(|(i, _)| gone.next_if(|g| **g as usize == *i).is_none()).map(|(_, t)| *t);
-    Ok((rows, PrimitiveArray::from_iter_values(kept)))
+    Ok((rows, kept.collect()))
+}
+
+/// The rows that are not late, and their times; the others are set aside for `node`.
+pub(super) fn on_time(
+    node: &Arc<str>,
+    rows: Rows,
+    times: ScalarBuffer<i64>,
+    is_late: impl Fn(i64) -> bool,
+    effects: &mut Effects,
+) -> Result<(Rows, ScalarBuffer<i64>)> {
+    let late: Vec<bool> = times.iter().map(|t| is_late(*t)).collect();
+    if !late.contains(&true) {
+        return Ok((rows, times));
+    }
+    let kept = times.iter().zip(&late).filter(|(_, late)| !**late).map(|(t, _)| *t).collect();
+    let late = BooleanArray::from(late);
+    effects.late.push(LateRows { node: node.clone(), rows: rows.clone().filter(&late)? });
+    Ok((rows.filter(&not(&late).map_err(arrow_failed)?)?, kept))
 }

@@ -127,29 +127,57 @@ impl GroupKeys {
     }
 }
 
+/// Numbers `0..n` in order of their bins, of which there are `bins`, those of a bin in their own order: bin `b` has
+/// `order[offsets[b]..offsets[b + 1]]`. `bin_of`: of each number its bin.
+pub(in crate::operator) fn in_bins(
+    bins: usize,
+    bin_of: impl ExactSizeIterator<Item = usize> + Clone,
+) -> (Vec<u32>, Vec<u32>) {
+    let mut offsets = vec![0u32; bins + 1];
+    let mut order = vec![0u32; bin_of.len()];
+    bin_of.clone().for_each(|bin| offsets[bin + 1] += 1);
+    for bin in 0..bins {
+        offsets[bin + 1] += offsets[bin];
+    }
+    let mut next = offsets.clone();
+    for (number, bin) in bin_of.enumerate() {
+        order[next[bin] as usize] = number as u32;
+        next[bin] += 1;
+    }
+    (offsets, order)
+}
+
 /// Renumbers groups so that those of a partition stand together, in the order in which they were founded. Returns the
 /// partitions' offsets and, per new id, the old one.
 pub(in crate::operator) fn by_partition(grouped: &mut ChunkGroups, partitions: u32) -> (Vec<u32>, Vec<u32>) {
-    let hashes = &grouped.hashes;
     let partitions = partitions as usize;
-    let mut offsets = vec![0u32; partitions + 1];
-    for hash in hashes {
-        offsets[partition_of(*hash, partitions) + 1] += 1;
-    }
-    for p in 0..partitions {
-        offsets[p + 1] += offsets[p];
-    }
-    let mut next = offsets.clone();
-    let mut order = vec![0u32; hashes.len()];
-    let mut new_ids = vec![0u32; hashes.len()];
-    for (old, hash) in hashes.iter().enumerate() {
-        let place = &mut next[partition_of(*hash, partitions)];
-        order[*place as usize] = old as u32;
-        new_ids[old] = *place;
-        *place += 1;
-    }
+    let (offsets, order) = in_bins(partitions, grouped.hashes.iter().map(|hash| partition_of(*hash, partitions)));
+    let mut new_ids = vec![0u32; order.len()];
+    order.iter().zip(0..).for_each(|(old, new)| new_ids[*old as usize] = new);
     for id in &mut grouped.ids {
         *id = new_ids[*id as usize];
     }
     (offsets, order)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bins_have_their_numbers_in_order(bin_of in prop::collection::vec(0usize..7, 0..60)) {
+            let (offsets, order) = in_bins(7, bin_of.iter().copied());
+            let mut sorted: Vec<u32> = (0..bin_of.len() as u32).collect();
+            sorted.sort_by_key(|number| bin_of[*number as usize]);
+            prop_assert_eq!(&order, &sorted);
+            for bin in 0..7 {
+                let numbers = &order[offsets[bin] as usize..offsets[bin + 1] as usize];
+                prop_assert!(numbers.iter().all(|number| bin_of[*number as usize] == bin));
+            }
+            prop_assert_eq!(offsets[7] as usize, bin_of.len());
+        }
+    }
 }

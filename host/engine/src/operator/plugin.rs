@@ -10,14 +10,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 use millstream_plugin::{
     BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection, TrapKind,
 };
 
 use super::isolate::{Attempt, Blame, Fault, isolate};
 use super::room::Sizes;
-use super::rows::arrow_failed;
+use super::rows::{arrow_failed, batch_of};
 use super::{Effects, Room, Rows, Transform};
 use crate::{Error, ErrorKind, Result};
 
@@ -296,8 +296,7 @@ fn assemble(
         ColumnFrom::Input(i) => input[*i].clone(),
         ColumnFrom::Plugin(i) => returned[*i].clone(),
     });
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns.collect(), &options).map_err(arrow_failed)
+    batch_of(schema, columns.collect(), rows)
 }
 
 fn concat_columns(parts: &[Vec<ArrayRef>], column: usize, empty: &arrow::datatypes::DataType) -> Result<ArrayRef> {

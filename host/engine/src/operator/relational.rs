@@ -5,19 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::{SortColumn, SortOptions, filter, lexsort_to_indices};
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::expression::{Expressions, RejectedRow};
-use super::rows::arrow_failed;
+use super::rows::{arrow_failed, batch_of};
 use super::{Effects, Rows, Transform};
 use crate::format::{cast, shown_type, shown_value};
 use crate::{Error, Result};
-
-/// A batch of `columns`, which may be none.
-fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow_failed)
-}
 
 /// Sends rejected rows to the dead letters and returns which rows they are.
 fn note_rejected(node: &Arc<str>, rows: &Rows, rejected: Vec<RejectedRow>, effects: &mut Effects) -> Vec<u32> {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -98,6 +99,12 @@ impl Rows {
         }
         self.filter(&BooleanArray::from(keep))
     }
+}
+
+/// A batch of `columns`, which may be none.
+pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow_failed)
 }
 
 /// An arrow kernel that refuses what the plan has checked is a defect of ours, unless there is too much of it: columns

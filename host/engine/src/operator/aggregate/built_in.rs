@@ -12,9 +12,8 @@ use datafusion_functions_aggregate_common::order::AggregateOrderSensitivity;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, Finished, FunctionError};
+use super::function::{AggregateFunction, Finished, FunctionError, told_by};
 use crate::operator::expression::unplaced;
-use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
@@ -93,20 +92,12 @@ fn wide(groups: &[u32]) -> Vec<usize> {
 }
 
 impl AggregateFunction for BuiltIn {
-    fn reads(&self) -> &[usize] {
-        &[]
-    }
-
     fn state_fields(&self) -> &Fields {
         &self.state_fields
     }
 
     fn identity(&self) -> Map<String, Value> {
-        let mut identity = Map::new();
-        identity.insert("fn".to_owned(), self.expr.fun().name().into());
-        identity.insert("version".to_owned(), STATE_VERSION.into());
-        let types = self.state_fields.iter().map(|f| type_told(f.data_type()));
-        identity.insert("state".to_owned(), types.collect());
+        let mut identity = told_by(self.expr.fun().name(), STATE_VERSION, &self.state_fields);
         for (what, said) in [("distinct", self.expr.is_distinct()), ("ignores nulls", self.expr.ignore_nulls())] {
             if said {
                 identity.insert(what.to_owned(), true.into());

@@ -218,10 +218,6 @@ mod tests {
     }
 
     impl AggregateFunction for SumAndCount {
-        fn reads(&self) -> &[usize] {
-            &[]
-        }
-
         fn state_fields(&self) -> &Fields {
             &self.0
         }

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, StructArray, TimestampMicrosecondArray};
 use arrow::compute::filter;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::close::Touched;
 use super::{AggregateFunction, GroupAggregate, OutputColumn, TimeKey, window_type};
 use crate::Result;
 use crate::format::UTC;
-use crate::operator::rows::arrow_failed;
+use crate::operator::rows::{arrow_failed, batch_of};
 use crate::operator::{Closed, Reject, cut_reason, row_as_json};
 use crate::state::Partition;
 use crate::state::row::decode;
@@ -114,7 +113,7 @@ impl GroupAggregate {
                 *column = arrow::compute::cast(column, field.data_type()).map_err(arrow_failed)?;
             }
         }
-        let batch = batch(self.schema.clone(), columns, rows)?;
+        let batch = batch_of(&self.schema, columns, rows)?;
         Ok(Closed { batches: if rows > 0 { vec![batch] } else { Vec::new() }, rejects, late: Vec::new() })
     }
 
@@ -155,7 +154,7 @@ impl GroupAggregate {
         let fields = self.shown.iter().zip(columns).map(|(name, c)| Field::new(name, c.data_type().clone(), true));
         let fields: Vec<Field> = fields.collect();
         let columns = columns[..fields.len()].iter().map(|column| column.slice(group, 1)).collect();
-        let keys = batch(Arc::new(Schema::new(fields)), columns, 1)?;
+        let keys = batch_of(&Arc::new(Schema::new(fields)), columns, 1)?;
         Ok(Reject { node: self.name.clone(), origin: 0, reason: why.to_owned(), row: row_as_json(&keys, 0) })
     }
 
@@ -168,11 +167,6 @@ impl GroupAggregate {
         let DataType::Struct(fields) = window_type() else { unreachable!("a window is a struct") };
         Ok(Arc::new(StructArray::try_new(fields, vec![stamps(times, 0), ends], None).map_err(arrow_failed)?))
     }
-}
-
-fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(arrow_failed)
 }
 
 fn stamps(times: &[i64], shift: i64) -> ArrayRef {

@@ -93,10 +93,6 @@ fn found<T: ArrowPrimitiveType>(
 }
 
 impl AggregateFunction for Extreme {
-    fn reads(&self) -> &[usize] {
-        &[]
-    }
-
     fn state_fields(&self) -> &Fields {
         self.of.state_fields()
     }

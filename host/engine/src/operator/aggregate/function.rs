@@ -8,6 +8,7 @@ use arrow::datatypes::Fields;
 use serde_json::{Map, Value};
 
 use super::distinct::Distinct;
+use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
 use crate::{Error, ErrorKind};
@@ -103,7 +104,9 @@ pub trait AggregateFunction: Send + Sync + Debug {
     }
 
     /// Which of its arguments are handed to a plugin, by their places; none if it calls none.
-    fn reads(&self) -> &[usize];
+    fn reads(&self) -> &[usize] {
+        &[]
+    }
 
     /// Whether rows can make `partial` fail, so that they have to be found.
     fn may_reject(&self) -> bool {
@@ -131,6 +134,13 @@ pub trait AggregateFunction: Send + Sync + Debug {
 
     /// States to results.
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError>;
+}
+
+/// How an aggregate of the engine's own is told: its name, its version, the types of a state's columns.
+pub(super) fn told_by(name: &str, version: u32, state: &Fields) -> Map<String, Value> {
+    let types = state.iter().map(|f| type_told(f.data_type()));
+    let parts: [(&str, Value); 3] = [("fn", name.into()), ("version", version.into()), ("state", types.collect())];
+    parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
 }
 
 /// The states that several calls of `partial` gave, older ones first, as one of each of `n` groups. `groups`: given the

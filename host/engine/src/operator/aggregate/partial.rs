@@ -5,19 +5,18 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::TimestampMicrosecondType;
 
 use super::function::{AggregateFunction, FunctionError, Unmerged, merge_parts};
 use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
-use crate::operator::event_time::usable_times;
+use crate::operator::event_time::{on_time, usable_times};
 use crate::operator::expression::Expressions;
 use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
 use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::plugin::BYTES_PER_CALL;
 use crate::operator::room::Sizes;
 use crate::operator::rows::arrow_failed;
-use crate::operator::{Effects, LateRows, Rows, cut_reason};
+use crate::operator::{Effects, Rows, cut_reason};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
@@ -105,17 +104,7 @@ impl GroupAggregate {
             TimeKey::Session { spec, .. } => t + spec.gap(),
             TimeKey::EventTime { .. } | TimeKey::None => t,
         };
-        let late: Vec<bool> = times.values().iter().map(|t| is_late(late_at(*t), late_by)).collect();
-        let (rows, times) = if late.contains(&true) {
-            let late = BooleanArray::from(late);
-            effects.late.push(LateRows { node: self.name.clone(), rows: rows.clone().filter(&late)? });
-            let kept = arrow::compute::not(&late).map_err(arrow_failed)?;
-            let times = arrow::compute::filter(&times, &kept).map_err(arrow_failed)?;
-            (rows.filter(&kept)?, times.as_primitive::<TimestampMicrosecondType>().clone())
-        } else {
-            (rows, times)
-        };
-        let times = times.values();
+        let (rows, times) = on_time(&self.name, rows, times, |t| is_late(late_at(t), late_by), effects)?;
         let TimeKey::Window { spec, .. } = &self.time else {
             return Ok(Timed { rows, buckets: times.to_vec(), rows_of: None });
         };

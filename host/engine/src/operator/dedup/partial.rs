@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{ArrayRef, UInt32Array};
 use arrow::record_batch::RecordBatch;
 
 use super::{Dedup, Expiry};
 use crate::Result;
-use crate::operator::event_time::usable_times;
+use crate::operator::event_time::{on_time, usable_times};
 use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
-use crate::operator::{Effects, LateRows, Rows};
+use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
@@ -42,20 +42,10 @@ impl Dedup {
             Expiry::AtEventTime { time } | Expiry::After { time, .. } => {
                 let without = "it would have to be remembered for ever";
                 let (rows, times) = usable_times(&self.name, rows, time, without, effects)?;
-                let late: Vec<bool> = times.values().iter().map(|t| is_late(*t, at.late)).collect();
-                if late.contains(&true) {
-                    let on_time: Vec<i64> =
-                        times.values().iter().zip(&late).filter(|(_, late)| !**late).map(|(t, _)| *t).collect();
-                    let late = BooleanArray::from(late);
-                    effects.late.push(LateRows { node: self.name.clone(), rows: rows.clone().filter(&late)? });
-                    let kept = arrow::compute::not(&late).map_err(crate::operator::rows::arrow_failed)?;
-                    (rows.filter(&kept)?, on_time)
-                } else {
-                    (rows, times.values().to_vec())
-                }
+                on_time(&self.name, rows, times, |t| is_late(t, at.late), effects)?
             }
             Expiry::Never => {
-                let times = vec![0; rows.len()];
+                let times = vec![0; rows.len()].into();
                 (rows, times)
             }
         };

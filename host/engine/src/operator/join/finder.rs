@@ -6,7 +6,7 @@ use super::entry;
 use super::output::{Mark, Output, RowRef};
 use super::partial::JoinPartial;
 use super::{StreamJoin, of_lane};
-use crate::operator::grouping::Grouper;
+use crate::operator::grouping::{Grouper, in_bins};
 use crate::state::{Bucket, Partition, Timers};
 use crate::time::reach::Side;
 use crate::{Error, Result};
@@ -33,19 +33,7 @@ impl NewRows<'_> {
 
     /// Puts rows in order of `groups` groups.
     fn arrange(&mut self, groups: usize) {
-        self.starts = vec![0; groups + 1];
-        for g in &self.group_of {
-            self.starts[*g as usize + 1] += 1;
-        }
-        for g in 0..groups {
-            self.starts[g + 1] += self.starts[g];
-        }
-        let mut next = self.starts.clone();
-        self.rows = vec![0; self.group_of.len()];
-        for (row, g) in self.group_of.iter().enumerate() {
-            self.rows[next[*g as usize] as usize] = row as u32;
-            next[*g as usize] += 1;
-        }
+        (self.starts, self.rows) = in_bins(groups, self.group_of.iter().map(|g| *g as usize));
         for g in 0..groups {
             let rows = &mut self.rows[self.starts[g] as usize..self.starts[g + 1] as usize];
             if rows.len() > 1 {

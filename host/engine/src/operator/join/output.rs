@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatchOptions, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_null_array};
 use arrow::compute::filter;
 use arrow::record_batch::RecordBatch;
 
 use super::finder::Fresh;
 use super::{JoinKind, StreamJoin};
-use crate::operator::rows::arrow_failed;
+use crate::operator::rows::{arrow_failed, batch_of};
 use crate::state::row::decode;
 use crate::time::reach::Side;
 use crate::{Error, ErrorKind, Result};
@@ -209,11 +209,6 @@ impl<'a, 'j> Output<'a, 'j> {
              same key and time are made all",
         )))
     }
-}
-
-fn batch_of(schema: &arrow::datatypes::SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow_failed)
 }
 
 impl StreamJoin {

@@ -1,21 +1,20 @@
 //! A chunk's rows of one side, encoded and in order of partitions: late rows and rows without a time are sent away.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::filter;
-use arrow::datatypes::TimestampMicrosecondType;
 
 use super::StreamJoin;
-use crate::operator::expression::Expressions;
+use crate::Result;
+use crate::operator::event_time::{on_time, usable_times};
+use crate::operator::grouping::in_bins;
 use crate::operator::rows::arrow_failed;
-use crate::operator::{Effects, LateRows, Rows};
+use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{hash_key, partition_of};
-use crate::time::in_range;
 use crate::time::reach::Side;
 use crate::time::watermark::is_late;
-use crate::{Error, Result};
 
 /// The rows of one side of a chunk.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub struct JoinPartial {
     pub(super) keys: RowBuffer,
     /// Rows whose key has a null: they match nothing.
     pub(super) has_null: Option<Vec<bool>>,
-    pub(super) times: Vec<i64>,
+    pub(super) times: ScalarBuffer<i64>,
     pub(super) columns: RowBuffer,
 }
 
@@ -50,11 +49,12 @@ impl StreamJoin {
         let input = self.input(side);
         let (rows, times) = match &input.time {
             Some(time) => {
-                let (rows, times) = self.usable_times(rows, time, effects)?;
-                self.in_time(rows, times, at, effects)?
+                let (node, without) = (&self.parts.name, "no row of the other side can be near it");
+                let (rows, times) = usable_times(node, rows, time, without, effects)?;
+                on_time(node, rows, times, |t| is_late(t, at.late), effects)?
             }
             None => {
-                let times = vec![0; rows.len()];
+                let times = vec![0; rows.len()].into();
                 (rows, times)
             }
         };
@@ -94,7 +94,7 @@ impl StreamJoin {
         &self,
         side: Side,
         rows: &Rows,
-        times: Vec<i64>,
+        times: ScalarBuffer<i64>,
         key_columns: &[ArrayRef],
         has_null: Option<NullBuffer>,
     ) -> Result<JoinPartial> {
@@ -104,64 +104,8 @@ impl StreamJoin {
         encode(rows.batch.columns(), n, Form::Value, &mut columns).map_err(|e| self.named(e))?;
         let hashes: Vec<u64> = keys.iter().map(hash_key).collect();
         let partitions = self.parts.partitions as usize;
-        let mut offsets = vec![0u32; partitions + 1];
-        for hash in &hashes {
-            offsets[partition_of(*hash, partitions) + 1] += 1;
-        }
-        for p in 0..partitions {
-            offsets[p + 1] += offsets[p];
-        }
-        let mut next = offsets.clone();
-        let mut order = vec![0u32; n];
-        for (row, hash) in hashes.iter().enumerate() {
-            let place = &mut next[partition_of(*hash, partitions)];
-            order[*place as usize] = row as u32;
-            *place += 1;
-        }
+        let (offsets, order) = in_bins(partitions, hashes.iter().map(|hash| partition_of(*hash, partitions)));
         let has_null = has_null.filter(|n| n.null_count() > 0).map(|n| n.iter().map(|valid| !valid).collect());
         Ok(JoinPartial { side, offsets, order, hashes, keys, has_null, times, columns })
-    }
-
-    /// The rows that have an event time, and their times; the others become dead letters.
-    fn usable_times(&self, rows: Rows, time: &Expressions, effects: &mut Effects) -> Result<(Rows, Vec<i64>)> {
-        let (values, rejected) = time.evaluate(&rows.batch).map_err(|e| self.named(e))?;
-        let times: &PrimitiveArray<TimestampMicrosecondType> = values[0]
-            .as_primitive_opt()
-            .ok_or_else(|| Error::internal(format!("event time is {}, not a timestamp", values[0].data_type())))?;
-        let mut rejected = rejected.into_iter().peekable();
-        let (mut unusable, mut usable) = (Vec::new(), Vec::with_capacity(times.len()));
-        for (row, time) in times.iter().enumerate() {
-            let why = match (rejected.next_if(|r| r.row as usize == row), time) {
-                (Some(failed), _) => failed.reason,
-                (None, Some(time)) if in_range(time) => {
-                    usable.push(time);
-                    continue;
-                }
-                (None, Some(_)) => "its event time is out of range".to_owned(),
-                (None, None) => "its event time is null: no row of the other side can be near it".to_owned(),
-            };
-            effects.reject(&self.parts.name, &rows, row, why);
-            unusable.push(row as u32);
-        }
-        Ok((rows.without(&unusable)?, usable))
-    }
-
-    /// The rows that are not late, and their times.
-    fn in_time(
-        &self,
-        rows: Rows,
-        times: Vec<i64>,
-        at: WatermarkPair,
-        effects: &mut Effects,
-    ) -> Result<(Rows, Vec<i64>)> {
-        let late: Vec<bool> = times.iter().map(|t| is_late(*t, at.late)).collect();
-        if !late.contains(&true) {
-            return Ok((rows, times));
-        }
-        let times = times.iter().zip(&late).filter(|(_, late)| !**late).map(|(t, _)| *t).collect();
-        let late = BooleanArray::from(late);
-        let gone = rows.clone().filter(&late)?;
-        effects.late.push(LateRows { node: self.parts.name.clone(), rows: gone });
-        Ok((rows.filter(&arrow::compute::not(&late).map_err(arrow_failed)?)?, times))
     }
 }

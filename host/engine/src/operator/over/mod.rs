@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{SortOptions, cast, concat, filter, take};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 
 pub use distance::Distance;
 pub use frame::{Bound, Frame, Unit};
@@ -31,7 +31,7 @@ use self::sorted::Sorted;
 use super::aggregate::AggregateFunction;
 use super::expression::{Expressions, RejectedRow};
 use super::fingerprint::Fingerprint;
-use super::rows::arrow_failed;
+use super::rows::{arrow_failed, batch_of};
 use super::words::{InWords, Kept, Until};
 use super::{Closed, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
 use crate::record::WatermarkPair;
@@ -147,7 +147,7 @@ impl Over {
         let beside = columns.iter().enumerate().skip(self.input.fields().len());
         let beside = beside.map(|(at, c)| Arc::new(Field::new(at.to_string(), c.data_type().clone(), true)));
         let schema = Schema::new(self.input.fields().iter().cloned().chain(beside).collect::<Vec<_>>());
-        batch(Arc::new(schema), columns, kept)
+        batch_of(&Arc::new(schema), columns, kept)
     }
 
     /// The column of each call for all rows, as they came, and the rows that have no result, with why.
@@ -235,17 +235,12 @@ impl Over {
                 }
             }
             if kept > 0 {
-                closed.batches.push(batch(self.schema.clone(), columns, kept)?);
+                closed.batches.push(batch_of(&self.schema, columns, kept)?);
             }
             from += rows;
         }
         Ok(closed)
     }
-}
-
-fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(arrow_failed)
 }
 
 /// Numbers of rows, or of none.

@@ -9,14 +9,14 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow::record_batch::RecordBatch;
 
 pub use table::StaticTable;
 
 use self::table::{Index, Lookup, locked};
 use super::expression::Expressions;
 use super::room::Sizes;
-use super::rows::arrow_failed;
+use super::rows::{arrow_failed, batch_of};
 use super::{Effects, Origin, Rows, Transform};
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::reach::Side;
@@ -174,9 +174,4 @@ impl Transform for StaticJoin {
         let batch = batch_of(&self.parts.schema, columns, ours.len())?;
         Ok(Rows { batch, origin: Origin::At(origins) })
     }
-}
-
-fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(arrow_failed)
 }

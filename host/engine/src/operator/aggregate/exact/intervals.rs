@@ -13,8 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::format::shown_type;
-use crate::operator::aggregate::function::{AggregateFunction, Finished, FunctionError};
-use crate::operator::fingerprint::type_told;
+use crate::operator::aggregate::function::{AggregateFunction, Finished, FunctionError, told_by};
 use crate::operator::isolate::Attempt;
 
 /// To be raised when what the columns of a state mean changes.
@@ -165,19 +164,12 @@ impl Sums {
 }
 
 impl AggregateFunction for IntervalSum {
-    fn reads(&self) -> &[usize] {
-        &[]
-    }
-
     fn state_fields(&self) -> &Fields {
         &self.fields
     }
 
     fn identity(&self) -> Map<String, Value> {
-        let types = self.fields.iter().map(|f| type_told(f.data_type()));
-        let parts: [(&str, Value); 3] =
-            [("fn", "sum of intervals".into()), ("version", STATE_VERSION.into()), ("state", types.collect())];
-        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+        told_by("sum of intervals", STATE_VERSION, &self.fields)
     }
 
     fn describe(&self) -> String {

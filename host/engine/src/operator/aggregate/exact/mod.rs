@@ -20,10 +20,9 @@ use arrow::datatypes::{
 
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, Finished, FunctionError};
+use super::function::{AggregateFunction, Finished, FunctionError, told_by};
 use crate::Error;
 use crate::format::type_name;
-use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::Attempt;
 pub use intervals::IntervalSum;
 use sums::{State, Sums};
@@ -201,20 +200,13 @@ fn scale(data_type: &DataType) -> Option<i8> {
 }
 
 impl AggregateFunction for ExactSum {
-    fn reads(&self) -> &[usize] {
-        &[]
-    }
-
     fn state_fields(&self) -> &Fields {
         &self.fields
     }
 
     fn identity(&self) -> Map<String, Value> {
-        let types = self.fields.iter().map(|f| type_told(f.data_type()));
-        let what = if self.what == Exact::Sum { "sum" } else { "avg" };
-        let parts: [(&str, Value); 3] =
-            [("fn", what.into()), ("version", STATE_VERSION.into()), ("state", types.collect())];
-        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+        let name = if self.what == Exact::Sum { "sum" } else { "avg" };
+        told_by(name, STATE_VERSION, &self.fields)
     }
 
     fn describe(&self) -> String {
