@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use arrow::datatypes::SchemaRef;
 
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, Result};
@@ -50,8 +50,8 @@ pub trait AnyStateful: Send + Sync + Debug {
     /// [`Stateful::in_words`].
     fn in_words(&self) -> InWords;
 
-    /// [`Stateful::waits_for_watermark`].
-    fn waits_for_watermark(&self) -> bool;
+    /// [`Stateful::next_due`].
+    fn next_due(&self, tables: &[&Table]) -> Option<Due>;
 
     /// [`Stateful::has_enough`].
     fn has_enough(&self) -> bool;
@@ -98,8 +98,8 @@ impl<O: Stateful> AnyStateful for O {
         Stateful::in_words(self)
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        Stateful::waits_for_watermark(self)
+    fn next_due(&self, tables: &[&Table]) -> Option<Due> {
+        Stateful::next_due(self, tables)
     }
 
     fn has_enough(&self) -> bool {

@@ -15,7 +15,7 @@ use arrow::record_batch::RecordBatch;
 use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
 use super::words::{InWords, Kept, Until};
-use super::{Closed, Effects, EpochEnd, Rows, Sort, Stateful, Transform};
+use super::{Closed, Due, Effects, EpochEnd, Rows, Sort, Stateful, Transform};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -126,8 +126,8 @@ impl Stateful for Collect {
         }
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        false
+    fn next_due(&self, _: &[&Table]) -> Option<Due> {
+        None
     }
 
     fn has_enough(&self) -> bool {

@@ -50,7 +50,7 @@ pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use room::Room;
 pub(crate) use rows::arrow_failed;
 pub use rows::{Origin, Rows};
-pub use stateful::{Closed, EpochEnd, Stateful};
+pub use stateful::{Closed, Due, EpochEnd, Stateful};
 pub use unnest::{Unnest, UnnestColumn};
 pub use words::{InWords, Kept, Until};
 

@@ -9,6 +9,7 @@ use super::fingerprint::{Fingerprint, Former, Old};
 use super::{Effects, InWords, LateRows, Reject, Rows};
 use crate::record::WatermarkPair;
 use crate::state::Table;
+use crate::time::watermark::moved;
 use crate::{Error, Result};
 
 /// The end of an epoch, as an operator sees it.
@@ -53,6 +54,23 @@ impl FromIterator<Closed> for Closed {
         let mut all = Self::default();
         parts.into_iter().for_each(|part| all.append(part));
         all
+    }
+}
+
+/// What an epoch without input waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// That the operator's watermark moves, wherever to: also where nothing stored is due by it, the epoch after judges
+    /// lateness by it.
+    Watermark,
+    /// This processing time, microseconds since 1970, or that the watermark moves.
+    At(i64),
+}
+
+impl Due {
+    /// Whether an epoch at `now` that goes by these watermarks does something.
+    pub fn is_due(self, watermarks: WatermarkPair, now: i64) -> bool {
+        moved(watermarks) || matches!(self, Self::At(due) if due <= now)
     }
 }
 
@@ -109,11 +127,25 @@ pub trait Stateful: Send + Sync + Debug {
     /// When rows come out, what is kept and until when, what is late.
     fn in_words(&self) -> InWords;
 
-    /// Whether an epoch without input can do something because a watermark has moved.
-    fn waits_for_watermark(&self) -> bool;
+    /// What an epoch without input has to wait for to do something, given the tables of [`Stateful::tables`]; none = it
+    /// never does anything.
+    fn next_due(&self, tables: &[&Table]) -> Option<Due>;
 
     /// Whether no further row can change what comes out at the end: then nothing more need be read for it.
     fn has_enough(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_without_input_is_due_when_a_watermark_has_moved_or_a_time_has_come() {
+        let (still, moved) =
+            (WatermarkPair { late: Some(5), close: Some(5) }, WatermarkPair { late: Some(5), close: Some(6) });
+        assert!(!Due::Watermark.is_due(still, i64::MAX) && Due::Watermark.is_due(moved, 0));
+        assert!(!Due::At(10).is_due(still, 9) && Due::At(10).is_due(still, 10) && Due::At(10).is_due(moved, 9));
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::operator::Seen;
 use crate::plan::{Plan, WatermarkNode};
 use crate::record::{EpochRecord, EventTime, SourceRange, WatermarkPair};
-use crate::time::watermark::{Policy, advance, combine, moved};
+use crate::state::{State, Table};
+use crate::time::watermark::{Policy, advance, combine};
 
 /// Event times and watermarks between two epochs.
 #[derive(Debug, Clone, Default)]
@@ -112,9 +113,12 @@ impl Progress {
 }
 
 impl Decided {
-    /// Whether an epoch without input would do something.
-    pub fn closes_something(&self, plan: &Plan) -> bool {
-        plan.stateful.iter().zip(&self.pairs).any(|(s, pair)| s.operator.waits_for_watermark() && moved(*pair))
+    /// Whether an epoch without input that begins at `now` would do something.
+    pub fn closes_something(&self, plan: &Plan, state: &mut State, now: i64) -> bool {
+        plan.stateful.iter().zip(&self.pairs).any(|(stateful, pair)| {
+            let tables: Vec<&Table> = state.tables_named(&stateful.tables).into_iter().map(|table| &*table).collect();
+            stateful.operator.next_due(&tables).is_some_and(|due| due.is_due(*pair, now))
+        })
     }
 
     /// The pairs by operator, for the record.

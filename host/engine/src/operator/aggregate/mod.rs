@@ -42,7 +42,7 @@ use partial::GroupPartial;
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
@@ -324,7 +324,8 @@ impl Stateful for GroupAggregate {
         GroupAggregate::in_words(self)
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        self.mode != OutputMode::Complete && !matches!(self.time, TimeKey::None)
+    fn next_due(&self, _: &[&Table]) -> Option<Due> {
+        let waits = self.mode != OutputMode::Complete && !matches!(self.time, TimeKey::None);
+        waits.then_some(Due::Watermark)
     }
 }

@@ -26,7 +26,7 @@ use partial::DedupPartial;
 
 use super::fingerprint::{Fingerprint, Former, column_told, type_told};
 use super::rows::arrow_failed;
-use super::{Closed, Effects, EpochEnd, Expressions, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Expressions, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
@@ -135,7 +135,7 @@ impl Stateful for Dedup {
         Dedup::in_words(self)
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        !matches!(self.expiry, Expiry::Never)
+    fn next_due(&self, _: &[&Table]) -> Option<Due> {
+        (!matches!(self.expiry, Expiry::Never)).then_some(Due::Watermark)
     }
 }

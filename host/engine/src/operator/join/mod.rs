@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
-use super::{Closed, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::row::check_type;
 use crate::state::{Table, Timers};
@@ -266,7 +266,7 @@ impl Stateful for StreamJoin {
         StreamJoin::in_words(self)
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        true
+    fn next_due(&self, _: &[&Table]) -> Option<Due> {
+        Some(Due::Watermark)
     }
 }

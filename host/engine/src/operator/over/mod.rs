@@ -33,7 +33,7 @@ use super::expression::{Expressions, RejectedRow};
 use super::fingerprint::Fingerprint;
 use super::rows::{arrow_failed, batch_of};
 use super::words::{InWords, Kept, Until};
-use super::{Closed, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
+use super::{Closed, Due, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -281,7 +281,7 @@ impl Stateful for Over {
         }
     }
 
-    fn waits_for_watermark(&self) -> bool {
-        false
+    fn next_due(&self, _: &[&Table]) -> Option<Due> {
+        None
     }
 }

@@ -68,7 +68,7 @@ impl Engine {
         let decided = self.progress.decide(&self.plan, &ranges, now);
         let has_input = ranges.iter().any(Option::is_some);
         let once = self.trigger == Trigger::Once;
-        if has_input || (!once && decided.closes_something(&self.plan)) {
+        if has_input || (!once && decided.closes_something(&self.plan, &mut self.state, now)) {
             self.epoch(ranges, decided, now, false)?;
             return Ok(if once { Step::Done(StopReason::InputEnded) } else { Step::Ready });
         }
