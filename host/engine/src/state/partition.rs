@@ -1,11 +1,12 @@
-//! One partition of a table: its buckets in order of their numbers, and what the epoch did to them.
+//! One partition of a table: its buckets in order of their numbers, what the epoch did to them, and what they come to.
 //!
 //! What always holds: a change is a list of operations that, applied in order to what the last change left, give
 //! what is there now: `1`, bucket (i64) = drop it; `2`, bucket (i64), deletes, puts ([`Bucket`] says how) = change
 //! it. A snapshot has the same form, so that it is the change from nothing to everything.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 use super::StateError;
 use super::bucket::{Bucket, WARM};
@@ -24,8 +25,57 @@ pub struct Partition {
     touched: Vec<i64>,
     /// Buckets dropped in this epoch, before whatever was put into them afterwards.
     dropped: BTreeSet<i64>,
-    /// Bytes of all buckets, of those changed in this epoch as they were before it: buckets may be many.
-    counted: usize,
+    /// What all buckets come to: they may be many, and are not gone through to count.
+    total: Size,
+}
+
+/// What buckets come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Size {
+    keys: usize,
+    bytes: usize,
+    memory: usize,
+}
+
+impl Size {
+    fn of(bucket: &Bucket) -> Self {
+        Self { keys: bucket.len(), bytes: bucket.bytes(), memory: size_of::<Bucket>() + bucket.memory() }
+    }
+
+    /// What counted as `before` counts as `now`.
+    fn replace(&mut self, before: Self, now: Self) {
+        self.keys = self.keys + now.keys - before.keys;
+        self.bytes = self.bytes + now.bytes - before.bytes;
+        self.memory = self.memory + now.memory - before.memory;
+    }
+}
+
+/// A bucket to be changed: what it comes to is counted anew when it is let go.
+#[derive(Debug)]
+pub struct BucketMut<'a> {
+    bucket: &'a mut Bucket,
+    total: &'a mut Size,
+    before: Size,
+}
+
+impl Deref for BucketMut<'_> {
+    type Target = Bucket;
+
+    fn deref(&self) -> &Bucket {
+        self.bucket
+    }
+}
+
+impl DerefMut for BucketMut<'_> {
+    fn deref_mut(&mut self) -> &mut Bucket {
+        self.bucket
+    }
+}
+
+impl Drop for BucketMut<'_> {
+    fn drop(&mut self) {
+        self.total.replace(self.before, Size::of(self.bucket));
+    }
 }
 
 impl Partition {
@@ -60,13 +110,31 @@ impl Partition {
     }
 
     /// The bucket to change, made if it is not there: for callers with many keys of one bucket.
-    pub fn bucket_mut(&mut self, number: i64) -> &mut Bucket {
-        let bucket = self.buckets.entry(number).or_default();
+    pub fn bucket_mut(&mut self, number: i64) -> BucketMut<'_> {
+        let bucket = Self::counted(&mut self.buckets, &mut self.total, number);
         if !bucket.touched {
-            bucket.touched = true;
+            bucket.bucket.touched = true;
             self.touched.push(number);
         }
         bucket
+    }
+
+    /// The bucket with this number, made if it is not there.
+    fn counted<'a>(buckets: &'a mut BTreeMap<i64, Bucket>, total: &'a mut Size, number: i64) -> BucketMut<'a> {
+        let (bucket, before) = match buckets.entry(number) {
+            Entry::Occupied(there) => {
+                let bucket = there.into_mut();
+                let before = Size::of(bucket);
+                (bucket, before)
+            }
+            Entry::Vacant(place) => (place.insert(Bucket::default()), Size::default()),
+        };
+        BucketMut { bucket, total, before }
+    }
+
+    /// What is no bucket of this partition any more is not counted any more.
+    fn gone(&mut self, bucket: &Bucket) {
+        self.total.replace(Size::of(bucket), Size::default());
     }
 
     /// Calls `each` with the numbers of these keys, which are given by bucket and hash, in order; what a lookup of them
@@ -110,7 +178,7 @@ impl Partition {
     /// Drops one bucket with all its keys, in time that does not depend on what was in it.
     pub fn drop_bucket(&mut self, number: i64) {
         if let Some(gone) = self.buckets.remove(&number) {
-            self.counted -= gone.counted;
+            self.gone(&gone);
             self.dropped.insert(number);
         }
     }
@@ -119,39 +187,34 @@ impl Partition {
     pub fn drop_buckets(&mut self, before: i64) {
         let kept = self.buckets.split_off(&before);
         let gone = std::mem::replace(&mut self.buckets, kept);
-        self.counted -= gone.values().map(|bucket| bucket.counted).sum::<usize>();
+        gone.values().for_each(|bucket| self.gone(bucket));
         self.dropped.extend(gone.into_keys());
     }
 
     /// Drops all buckets.
     pub fn clear(&mut self) {
-        self.counted = 0;
+        self.total = Size::default();
         self.dropped.extend(std::mem::take(&mut self.buckets).into_keys());
     }
 
     /// How many keys there are in all buckets.
     pub fn len(&self) -> usize {
-        self.buckets.values().map(Bucket::len).sum()
+        self.total.keys
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.buckets.values().all(Bucket::is_empty)
+        self.total.keys == 0
     }
 
     /// Bytes of all entries, a function of the content alone.
     pub fn bytes(&self) -> usize {
-        if self.touched.is_empty() { self.counted } else { self.buckets.values().map(Bucket::bytes).sum() }
-    }
-
-    fn count(counted: &mut usize, bucket: &mut Bucket) {
-        *counted = *counted - bucket.counted + bucket.bytes();
-        bucket.counted = bucket.bytes();
+        self.total.bytes
     }
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        self.buckets.values().map(|b| size_of::<Bucket>() + b.memory()).sum()
+        self.total.memory
     }
 
     /// Whether nothing was changed since the last change was taken.
@@ -169,15 +232,16 @@ impl Partition {
         touched.dedup();
         for number in touched {
             let Some(bucket) = self.buckets.get_mut(&number) else { continue };
+            let before = Size::of(bucket);
             if bucket.is_empty() {
-                self.counted -= bucket.counted;
                 self.buckets.remove(&number);
+                self.total.replace(before, Size::default());
                 push_head(out, DROP, number);
                 continue;
             }
             bucket.touched = false;
             bucket.take_changes(|out| push_head(out, CHANGE, number), out);
-            Self::count(&mut self.counted, bucket);
+            self.total.replace(before, Size::of(bucket));
         }
     }
 
@@ -192,12 +256,12 @@ impl Partition {
             let kind = from.byte("an operation")?;
             let number = from.i64("a bucket's number")?;
             match kind {
-                DROP => self.counted -= self.buckets.remove(&number).map_or(0, |gone| gone.counted),
-                CHANGE => {
-                    let bucket = self.buckets.entry(number).or_default();
-                    bucket.apply(&mut from)?;
-                    Self::count(&mut self.counted, bucket);
+                DROP => {
+                    if let Some(gone) = self.buckets.remove(&number) {
+                        self.gone(&gone);
+                    }
                 }
+                CHANGE => Self::counted(&mut self.buckets, &mut self.total, number).apply(&mut from)?,
                 _ => return Err(from.damaged("a known operation")),
             }
         }

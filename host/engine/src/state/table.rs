@@ -10,7 +10,8 @@ use super::StateError;
 use super::change::{self, Piece, StateChange};
 use super::partition::Partition;
 
-/// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task.
+/// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task. One that is there
+/// has its own, which a job's plan is made for.
 pub const DEFAULT_PARTITIONS: u32 = 16;
 
 /// The hash of an encoded key: XXH3, 64 bits, seed 0. Part of the checkpoint's format.
@@ -166,6 +167,11 @@ impl State {
     /// All tables, each to be changed by another thread.
     pub fn tables_mut(&mut self) -> impl Iterator<Item = (&str, &mut Table)> {
         self.tables.iter_mut().map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// Bytes of memory held by all tables.
+    pub fn memory(&self) -> usize {
+        self.tables.values().map(Table::memory).sum()
     }
 
     /// Bytes of all entries in one partition, over all tables.

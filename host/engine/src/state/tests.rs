@@ -77,6 +77,12 @@ fn step(rng: &mut Rng, table: &mut Table, model: &mut Model) {
     }
 }
 
+/// The memory of all buckets, each asked.
+fn counted_memory(state: &State) -> usize {
+    let partitions = state.tables().flat_map(|(_, table)| table.partitions());
+    partitions.flat_map(|p| p.buckets()).map(|(_, bucket)| size_of::<Bucket>() + bucket.memory()).sum()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
 
@@ -105,6 +111,8 @@ proptest! {
             prop_assert_eq!(&content(copy.table_mut("t")), &model);
             prop_assert_eq!(copy.take_changes().bytes, State::new(partitions).take_changes().bytes);
             prop_assert_eq!(copy.table_mut("t").bytes(), state.table_mut("t").bytes());
+            prop_assert_eq!(state.memory(), counted_memory(&state));
+            prop_assert_eq!(copy.memory(), counted_memory(&copy));
             let snapshots: Vec<_> = (0..partitions).map(|p| state.snapshot(p)).collect();
             let pieces: Vec<_> = snapshots.iter().map(|s| StateChange::pieces(s).unwrap()).collect();
             restored = State::restore(partitions, &pieces).unwrap();

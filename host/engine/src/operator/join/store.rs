@@ -21,8 +21,8 @@ impl StreamJoin {
         for marks in marks.chunk_by(|a, b| (a.group, a.slot, a.chunk) == (b.group, b.slot, b.chunk)) {
             let Mark { group, slot, chunk, .. } = marks[0];
             let (key, hash) = (fresh.keys[group as usize], fresh.hashes[group as usize]);
-            let bucket = stored.bucket_mut(self.grid.slots.bucket(slot, lane(side)));
-            let marked = appender.mark(bucket, hash, key, chunk, marks.iter().map(|m| m.at));
+            let mut bucket = stored.bucket_mut(self.grid.slots.bucket(slot, lane(side)));
+            let marked = appender.mark(&mut bucket, hash, key, chunk, marks.iter().map(|m| m.at));
             marked.map_err(|e| self.named(e))?;
         }
         Ok(())
@@ -67,7 +67,7 @@ impl StreamJoin {
                     let row = *row as usize;
                     (matched[row], new.times[row], new.columns[row])
                 });
-                let appended = appender.append(stored.bucket_mut(bucket_number), hash, key, waiting);
+                let appended = appender.append(&mut stored.bucket_mut(bucket_number), hash, key, waiting);
                 appended.map_err(|e| self.named(e))?;
             }
             if let (true, Some(timers)) = (is_outer, timers.as_deref_mut()) {

@@ -2,13 +2,16 @@
 //! an array of eight-byte slots, open addressing with linear probing. That is 16 bytes and some slack beside the
 //! bytes of an entry, and no allocation of its own.
 //!
+//! What an epoch did to it is in `changes`.
+//!
 //! What always holds: `slots` has a power of two of places of which at most ¾ are used or tombstones; a live entry
 //! is in exactly one slot; an entry with the dirty flag is in `dirty`. The order of entries depends on the history,
 //! so whoever emits rows takes [`Bucket::sorted`].
 
-use super::StateError;
+mod changes;
+
 use super::table::hash_key;
-use super::varint::{self, Cursor};
+use super::varint;
 
 /// The greatest length of a key or a value.
 pub const MAX_BYTES: usize = (1 << 30) - 1;
@@ -50,8 +53,6 @@ pub struct Bucket {
     deleted_keys: usize,
     /// Whether the partition has this bucket among those to be asked for changes.
     pub(super) touched: bool,
-    /// What the partition has counted it as, in bytes.
-    pub(super) counted: usize,
 }
 
 /// The parts of the entry at one place.
@@ -124,7 +125,7 @@ impl Bucket {
     /// Sets the value of `key`; whether the key is new. Putting the value that is there already changes nothing.
     ///
     /// # Panics
-    /// When the key or the value is longer than [`MAX_BYTES`], which [`super::row::encode`] refuses to make.
+    /// When the key or the value is longer than [`MAX_BYTES`], which [`crate::state::row::encode`] refuses to make.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> bool {
         self.put_hashed(hash_key(key), key, value)
     }
@@ -160,70 +161,6 @@ impl Bucket {
         let mut all: Vec<_> = self.iter().collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
-    }
-
-    /// Keys and values put since the last change was taken, in the order in which they were first put.
-    pub fn changed(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.dirty.iter().filter(|at| self.entry(**at).flags & DEAD == 0).map(|at| (self.key(*at), self.value(*at)))
-    }
-
-    /// Appends this epoch's deletes and puts and forgets them; nothing if there are none.
-    pub(super) fn take_changes(&mut self, head: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
-        let puts = self.changed().count();
-        if puts > 0 || self.deleted_keys > 0 {
-            head(out);
-            varint::push(out, self.deleted_keys as u64);
-            out.extend_from_slice(&self.deleted);
-            varint::push(out, puts as u64);
-            self.changed().for_each(|(key, value)| push_put(out, key, value));
-        }
-        for at in std::mem::take(&mut self.dirty) {
-            let entry = self.entry(at);
-            self.set_header(at, entry.key as u32 | (entry.flags & DEAD), entry.value as u32);
-        }
-        self.deleted = Vec::new();
-        self.deleted_keys = 0;
-    }
-
-    /// Appends everything, in the form of a change.
-    pub(super) fn snapshot(&self, out: &mut Vec<u8>) {
-        varint::push(out, 0);
-        varint::push(out, self.len as u64);
-        out.reserve(self.bytes());
-        self.iter().for_each(|(key, value)| push_put(out, key, value));
-    }
-
-    /// Makes the changes read from `from`; they count as no change of this epoch.
-    pub(super) fn apply(&mut self, from: &mut Cursor<'_>) -> Result<(), StateError> {
-        for _ in 0..from.number("the number of deletes")? {
-            let len = from.number("a deleted key's length")?;
-            let key = from.take(len, "a deleted key")?;
-            self.remove(hash_key(key), key);
-        }
-        let puts = from.number("the number of puts")?;
-        if puts > from.remaining() / 2 {
-            return Err(from.damaged("as many puts as are said to follow"));
-        }
-        self.reserve(puts);
-        let (mut hashes, mut batch) = (Vec::with_capacity(WARM), Vec::with_capacity(WARM));
-        for i in 0..puts {
-            let key_len = from.number("a key's length")?;
-            let value_len = from.number("a value's length")?;
-            if key_len > MAX_BYTES || value_len > MAX_BYTES {
-                return Err(from.damaged("a key and a value of allowed length"));
-            }
-            let key = from.take(key_len, "a key")?;
-            hashes.push(hash_key(key));
-            batch.push((key, from.take(value_len, "a value")?));
-            if batch.len() == WARM || i + 1 == puts {
-                self.warm(&hashes);
-                let puts = hashes.drain(..).zip(batch.drain(..));
-                puts.for_each(|(hash, (key, value))| {
-                    self.insert(hash, key, value, false);
-                });
-            }
-        }
-        Ok(())
     }
 
     fn insert(&mut self, hash: u64, key: &[u8], value: &[u8], log: bool) -> bool {
@@ -430,11 +367,4 @@ fn place(slot: u64) -> usize {
 
 fn slot_of(tag: u64, at: usize) -> u64 {
     tag << TAG_SHIFT | (at / UNIT + 1) as u64
-}
-
-fn push_put(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    varint::push(out, key.len() as u64);
-    varint::push(out, value.len() as u64);
-    out.extend_from_slice(key);
-    out.extend_from_slice(value);
 }
