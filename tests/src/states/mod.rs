@@ -6,13 +6,17 @@
 //! * `modes`: every output mode changed to every other, for every way to group by time
 //! * `plugins`: configurations, columns, versions and builds of plugins
 //! * `older`: checkpoints of earlier versions
+//! * `partitions`: checkpoints with another number of partitions
+//! * `memory`: what state takes, and may take
 //! * `queries`: which edits of a query mean the same, and the form of a fingerprint
 //! * `walk`: random edits, restarts and input beside a model
 
 mod branches;
+mod memory;
 mod modes;
 mod names;
 mod older;
+mod partitions;
 mod plugins;
 mod queries;
 mod walk;

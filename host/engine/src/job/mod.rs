@@ -37,12 +37,13 @@ pub use source::{SOURCE_KEYS, STATIC_KEYS};
 use tree::{Entry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "checkpoint",
     "trigger",
     "on_error",
     "final_watermark",
+    "max_state_memory",
     "source",
     "plugin",
     "operator",
@@ -113,6 +114,7 @@ impl Job {
                 .choice("on_error", &[("dead-letter", OnError::DeadLetter), ("fail", OnError::Fail)])?
                 .map_or(OnError::DeadLetter, |on_error| on_error.value),
             final_watermark: root.boolean("final_watermark")?.unwrap_or(false),
+            max_state_memory: root.bytes("max_state_memory")?,
             base: base_folder.to_path_buf(),
             checkpoint: checkpoint(&root, base_folder)?,
             checkpoint_at: root.get("checkpoint").map_or(0..0, |entry| entry.node.span.clone()),

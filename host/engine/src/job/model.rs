@@ -29,6 +29,8 @@ pub struct Job {
     pub on_error: OnError,
     /// Send the watermark to the end of time when bounded input is used up.
     pub final_watermark: bool,
+    /// Bytes of memory that its state may take; none = as much as there is.
+    pub max_state_memory: Option<u64>,
     /// Sources by name, in file order.
     pub sources: Vec<SourceSpec>,
     /// Plugins by name.

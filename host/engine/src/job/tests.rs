@@ -38,6 +38,7 @@ checkpoint = "state/everything"
 trigger = { every = "1s" }
 on_error = "fail"
 final_watermark = true
+max_state_memory = "2 GiB"
 
 [source.logs]
 path = "data/*.json"
@@ -119,6 +120,7 @@ fn a_job_with_everything() {
     assert_eq!(job.trigger, Trigger::Every(Duration::from_secs(1)));
     assert_eq!(job.on_error, OnError::Fail);
     assert!(job.final_watermark);
+    assert_eq!(job.max_state_memory, Some(2 << 30));
 
     let names: Vec<_> = job.sources.iter().map(|source| source.name.value.as_str()).collect();
     assert_eq!(names, ["logs", "lines", "made"], "sources keep the order of the file");
@@ -177,7 +179,7 @@ fn defaults() {
     let job = parse(SMALL).unwrap();
     assert_eq!(job.trigger, Trigger::Continuous);
     assert_eq!(job.on_error, OnError::DeadLetter);
-    assert!(job.checkpoint.is_none() && !job.final_watermark);
+    assert!(job.checkpoint.is_none() && !job.final_watermark && job.max_state_memory.is_none());
     let console = &job.sinks[0].options;
     assert_eq!((console.connector, console.count("max_rows")), ("console", Some(20)));
     let letters = &job.dead_letters.options;

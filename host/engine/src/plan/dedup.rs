@@ -11,7 +11,6 @@ use super::operators::{Planner, refuse_fixed};
 use crate::job::{OperatorSpec, OutputMode, Spanned, suggest};
 use crate::operator::{Dedup, Expiry, Expressions};
 use crate::sql::{EVENT_TIME, Emits, Relation, Step, last_time_of};
-use crate::state::DEFAULT_PARTITIONS;
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -89,7 +88,7 @@ impl Planner<'_> {
         let mut reads: BTreeSet<String> = keys.iter().map(|key| key.value.clone()).collect();
         reads.extend(time.map(|at| schema.field(at).name().clone()));
         let leaf = Relation::Input { table: input.value.clone(), columns: None, schema: schema.clone(), emits };
-        let dedup = Dedup::new(name.as_str().into(), places.clone(), expiry, schema.clone(), DEFAULT_PARTITIONS)?;
+        let dedup = Dedup::new(name.as_str().into(), places.clone(), expiry, schema.clone(), self.partitions)?;
         let relation = Relation::Stateful {
             inputs: vec![leaf],
             operator: Arc::new(dedup),

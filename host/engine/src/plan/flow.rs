@@ -46,6 +46,7 @@ pub(super) fn connect(
     schemas: BTreeMap<String, SchemaRef>,
     nodes: PlannedNodes,
     sinks: Vec<PlannedSink>,
+    partitions: u32,
 ) -> Result<Plan> {
     let watermarks = nodes.nodes.iter().map(|n| (n.name.clone(), n.watermark.clone())).collect();
     let mut connector = Connector {
@@ -88,7 +89,8 @@ pub(super) fn connect(
         sources.push(PlannedSource { spec: spec.clone(), columns, flow });
     }
     let PlannedNodes { nodes, watermarks } = nodes;
-    Ok(Plan { job, connectors, plugins, sources, statics, stateful, sinks, watermarks: watermarks.nodes, nodes })
+    let watermarks = watermarks.nodes;
+    Ok(Plan { job, connectors, plugins, sources, statics, stateful, sinks, watermarks, partitions, nodes })
 }
 
 fn renumber(flow: &mut Flow, last: usize) {

@@ -57,6 +57,8 @@ pub struct Plan {
     pub sinks: Vec<PlannedSink>,
     /// The watermark nodes, by number.
     pub watermarks: Vec<WatermarkNode>,
+    /// Partitions of the state: those of the checkpoint.
+    pub partitions: u32,
     nodes: Vec<PlannedNode>,
 }
 
@@ -159,8 +161,14 @@ impl Plan {
 /// Finds out what a source's columns are: reading the job file is not enough where the files say it.
 pub type SourceSchema<'a> = &'a dyn Fn(&SourceSpec, &JobText) -> Result<SchemaRef>;
 
-/// Checks `job` and makes the graph that runs it.
-pub fn plan(mut job: Job, plugins: Plugins, connectors: &Connectors, source_schema: SourceSchema<'_>) -> Result<Plan> {
+/// Checks `job` and makes the graph that runs it, over state of so many partitions.
+pub fn plan(
+    mut job: Job,
+    plugins: Plugins,
+    connectors: &Connectors,
+    source_schema: SourceSchema<'_>,
+    partitions: u32,
+) -> Result<Plan> {
     let queries = parse_queries(&job)?;
     job.order(|operator| inputs(operator, &queries))?;
     let mut schemas = BTreeMap::new();
@@ -170,12 +178,13 @@ pub fn plan(mut job: Job, plugins: Plugins, connectors: &Connectors, source_sche
     }
 
     let mut use_of_columns = BTreeMap::new();
-    let mut nodes = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns, None)?;
+    let mut nodes = operators::plan_nodes(&job, &plugins, &queries, &schemas, partitions, &use_of_columns, None)?;
     let mut keep_all = BTreeSet::new();
     // A plugin that reads something else when it is shown fewer columns is shown all of them: at most once per node.
     loop {
         use_of_columns = prune::columns_in_use(&job, &nodes, &keep_all);
-        let pruned = operators::plan_nodes(&job, &plugins, &queries, &schemas, &use_of_columns, Some(&nodes))?;
+        let pruned =
+            operators::plan_nodes(&job, &plugins, &queries, &schemas, partitions, &use_of_columns, Some(&nodes))?;
         let changed = prune::changed_their_mind(&nodes, &pruned);
         if changed.is_empty() {
             nodes = pruned;
@@ -184,7 +193,7 @@ pub fn plan(mut job: Job, plugins: Plugins, connectors: &Connectors, source_sche
         keep_all.extend(changed);
     }
     let sinks = sinks::plan_sinks(&job, connectors, &nodes)?;
-    flow::connect(job, connectors.clone(), plugins, schemas, nodes, sinks)
+    flow::connect(job, connectors.clone(), plugins, schemas, nodes, sinks, partitions)
 }
 
 /// The queries of the SQL operators, parsed, by the operator's name.

@@ -20,7 +20,6 @@ use crate::operator::{
     Expressions, Normalise, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended,
 };
 use crate::sql::{self, Emits, InputTable, PlanContext, Relation, Step, by_plugin};
-use crate::state::DEFAULT_PARTITIONS;
 use crate::time::watermark::Derived;
 use crate::{Error, ErrorKind, Result};
 
@@ -57,6 +56,7 @@ pub(super) fn plan_nodes(
     plugins: &Plugins,
     queries: &Queries,
     sources: &BTreeMap<String, SchemaRef>,
+    partitions: u32,
     in_use: &ColumnsInUse,
     whole: Option<&PlannedNodes>,
 ) -> Result<PlannedNodes> {
@@ -64,6 +64,7 @@ pub(super) fn plan_nodes(
         job,
         plugins,
         queries,
+        partitions,
         in_use,
         whole,
         done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() },
@@ -102,6 +103,7 @@ pub(super) struct Planner<'a> {
     pub(super) job: &'a Job,
     plugins: &'a Plugins,
     queries: &'a Queries,
+    pub(super) partitions: u32,
     in_use: &'a ColumnsInUse,
     whole: Option<&'a PlannedNodes>,
     pub(super) done: PlannedNodes,
@@ -210,7 +212,7 @@ impl Planner<'_> {
                     tables,
                     plugins: &functions,
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
-                    partitions: DEFAULT_PARTITIONS,
+                    partitions: self.partitions,
                     keep_columns: operator.late.is_some(),
                     unbounded_state: operator.unbounded_state,
                     asked_once: operator.asked_once,
@@ -475,7 +477,7 @@ impl Planner<'_> {
             schema,
             mode,
             at_end: false,
-            partitions: DEFAULT_PARTITIONS,
+            partitions: self.partitions,
             input: input.clone(),
         })?;
         let keys = (0..group_by.len()).map(|k| vec![k]).collect();

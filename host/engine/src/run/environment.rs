@@ -12,6 +12,7 @@ use crate::connector::sink::{Folders, INLINE_LIMIT, local_folders};
 use crate::connector::source::Source;
 use crate::fault::Faults;
 use crate::job::{JobText, SourceSpec};
+use crate::state::DEFAULT_PARTITIONS;
 
 /// Chunks of about two megabytes each: enough that the step costs nothing beside them.
 const EARLY: usize = 64;
@@ -36,6 +37,8 @@ pub struct Environment {
     /// Chunks after which an operator that can takes in what they left, so that an epoch's memory does not grow with its
     /// input.
     pub early: usize,
+    /// Partitions of the state of a checkpoint that is made; one that is there has its own.
+    pub partitions: u32,
     /// The id of a checkpoint that is made; none = a random one.
     pub checkpoint_id: Option<u64>,
     /// Fault points.
@@ -52,6 +55,7 @@ impl Default for Environment {
             snapshots: SnapshotSizes::default(),
             inline_limit: INLINE_LIMIT,
             early: EARLY,
+            partitions: DEFAULT_PARTITIONS,
             checkpoint_id: None,
             faults: Faults::default(),
         }

@@ -10,6 +10,7 @@ use super::chunk::{EpochContext, Passed, process};
 use super::environment::Environment;
 use super::gather::{Gather, Origin};
 use super::parts::{Parts, whole};
+use super::state_memory::refuse_too_much;
 use super::workers::in_order;
 use crate::connector::sink::{Prepared, Sink};
 use crate::connector::source::{Chunks, Source};
@@ -93,10 +94,12 @@ pub(super) fn compute(
             gather.take_chunk(&origin, output, context)?;
         }
         faults.hit(point::CHUNK);
-        take_in_early(context, environment.early, &mut gather, state)
+        take_in_early(context, environment.early, &mut gather, state)?;
+        refuse_too_much(plan, state)
     })?;
 
     close_all(context, &mut gather, state)?;
+    refuse_too_much(plan, state)?;
     gather.send_letters()?;
     let Gather { seen, counters, .. } = gather;
     let prepared = sinks.iter_mut().zip(&plan.sinks).map(|(sink, planned)| {

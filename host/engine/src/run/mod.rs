@@ -18,6 +18,7 @@ mod read_again;
 mod recover;
 pub mod report;
 mod sources;
+mod state_memory;
 mod statics;
 mod take_up;
 mod unseen;
@@ -90,24 +91,30 @@ pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
 /// Checks `job` as [`run`] does in `environment`, without running it.
 pub fn check_in(job: Job, environment: &Environment, runtime: Option<&Runtime>) -> Result<Plan> {
     let sources = environment.sources();
-    let plan = check_with(job, runtime, &environment.connectors, &sources)?;
+    let plan = check_with(job, runtime, &environment.connectors, &sources, environment.partitions)?;
     read_all(&plan, &sources, environment.clock.now(), &Silent)?;
     Ok(plan)
 }
 
-fn check_with(job: Job, runtime: Option<&Runtime>, connectors: &Connectors, sources: &OpenSource) -> Result<Plan> {
+fn check_with(
+    job: Job,
+    runtime: Option<&Runtime>,
+    connectors: &Connectors,
+    sources: &OpenSource,
+    partitions: u32,
+) -> Result<Plan> {
     let source_schema = |spec: &SourceSpec, job: &JobText| Ok(sources(spec, job)?.schema());
     let made;
     let runtime = match runtime {
         Some(runtime) => runtime,
-        None if job.plugins.is_empty() => return plan(job, Plugins::default(), connectors, &source_schema),
+        None if job.plugins.is_empty() => return plan(job, Plugins::default(), connectors, &source_schema, partitions),
         None => {
             made = Runtime::new(RuntimeOptions::default())?;
             &made
         }
     };
     let plugins = Plugins::load(&job, runtime)?;
-    plan(job, plugins, connectors, &source_schema)
+    plan(job, plugins, connectors, &source_schema, partitions)
 }
 
 /// Runs `job` until its input ends (where the trigger says so) or it is told to stop, on this thread.

@@ -64,6 +64,7 @@ pub(super) fn open(
         fresh,
         now: environment.clock.now(),
         id: environment.checkpoint_id,
+        partitions: environment.partitions,
         faults: faults.clone(),
         snapshots: environment.snapshots,
         forget,

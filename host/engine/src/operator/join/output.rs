@@ -203,7 +203,10 @@ impl<'a, 'j> Output<'a, 'j> {
         if self.given <= GIVEN_BYTES {
             return Ok(());
         }
-        let message = "the pairs of one epoch are more than fit into memory: over 1 GiB for a sixteenth of the keys";
+        let message = format!(
+            "the pairs of one epoch are more than fit into memory: over 1 GiB for one of {} parts of the keys",
+            self.join.parts.partitions
+        );
         Err(self.join.named(Error::new(ErrorKind::Quota, message).with_help(
             "join by more keys or a narrower range of time, or read less at once (max_files_per_epoch): pairs of the \
              same key and time are made all",

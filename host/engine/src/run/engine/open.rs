@@ -17,7 +17,7 @@ use crate::run::recover::{self, CheckpointFolder};
 use crate::run::report::Started;
 use crate::run::sources::live_sources;
 use crate::run::statics::read_all;
-use crate::run::{RunOptions, branches, check_with, read_again, take_up, workers};
+use crate::run::{Environment, RunOptions, branches, check_with, read_again, take_up, workers};
 
 impl Engine {
     /// Opens `job`: publishes again what was committed, checks the job, takes its state up and opens its sources and
@@ -39,7 +39,9 @@ impl Engine {
         };
         let early = if existing { Some(open(&job, None)?) } else { None };
         let open_source = options.environment.sources();
-        let mut plan = check_with(job, options.runtime.as_ref(), &options.environment.connectors, &open_source)?;
+        let Environment { connectors, partitions, .. } = &options.environment;
+        let partitions = early.as_ref().map_or(*partitions, |(checkpoint, _)| checkpoint.partitions());
+        let mut plan = check_with(job, options.runtime.as_ref(), connectors, &open_source, partitions)?;
         let (checkpoint, mut recovered) = match early {
             Some(opened) => opened,
             None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,

@@ -15,7 +15,7 @@ use crate::run::chunk::{EpochContext, process};
 use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
 use crate::run::gather::Gather;
 use crate::run::workers::{in_order, prepare_pool};
-use crate::state::{DEFAULT_PARTITIONS, State};
+use crate::state::State;
 
 use super::rows::Halt;
 
@@ -45,7 +45,7 @@ pub(super) fn drive(
     let context =
         |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: epoch.started };
     let open = context(&epoch.pairs);
-    let mut state = State::new(DEFAULT_PARTITIONS);
+    let mut state = State::new(plan.partitions);
     let mut gather = Gather::new(&epoch, plan, sinks);
     let (mut part, largest) = parts;
     let mut left = part;

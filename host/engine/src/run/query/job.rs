@@ -39,6 +39,7 @@ pub(super) fn of_query(text: JobText, base: &Path, sources: Vec<SourceSpec>) -> 
         trigger: Trigger::AvailableNow,
         on_error: OnError::DeadLetter,
         final_watermark: true,
+        max_state_memory: None,
         sources,
         plugins: BTreeMap::new(),
         operators: vec![query],

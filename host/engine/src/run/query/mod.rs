@@ -212,7 +212,7 @@ impl Asked<'_> {
     fn attempt(&self, columns: &BTreeMap<String, Columns>, certain: bool) -> Result<Option<Answered>> {
         let open = self.sources(columns);
         let job = of_query(self.text.clone(), self.base, self.tables.iter().map(Table::source).collect());
-        let plan = match check_with(job, None, &Connectors::built_in(), &open) {
+        let plan = match check_with(job, None, &Connectors::built_in(), &open, DEFAULT_PARTITIONS) {
             Ok(plan) => plan,
             Err(_) if !certain => return Ok(None),
             Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(e))),
@@ -227,7 +227,7 @@ impl Asked<'_> {
             return Ok(None);
         }
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
-        let mut sources = live_sources(&plan, &State::new(DEFAULT_PARTITIONS), Trigger::AvailableNow, &open, 0)?;
+        let mut sources = live_sources(&plan, &State::new(plan.partitions), Trigger::AvailableNow, &open, 0)?;
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
         {
             Err(e) if halt_of(&e).is_some() => return Ok(None),
