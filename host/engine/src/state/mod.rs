@@ -13,6 +13,7 @@
 
 mod bucket;
 mod change;
+mod many;
 mod partition;
 pub mod row;
 mod table;
@@ -24,7 +25,8 @@ pub(crate) mod tests;
 
 pub use bucket::{Bucket, MAX_BYTES};
 pub use change::{Piece, StateChange};
-pub use partition::Partition;
+pub use many::Key;
+pub use partition::{BucketMut, Partition};
 pub use table::{DEFAULT_PARTITIONS, State, Table, hash_key, partition_of};
 pub use timers::Timers;
 

@@ -6,10 +6,10 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, DerefMut};
 
 use super::StateError;
-use super::bucket::{Bucket, WARM};
+use super::bucket::Bucket;
 use super::table::hash_key;
 use super::varint::Cursor;
 
@@ -137,28 +137,6 @@ impl Partition {
         self.total.replace(Size::of(bucket), Size::default());
     }
 
-    /// Calls `each` with the numbers of these keys, which are given by bucket and hash, in order; what a lookup of them
-    /// needs was brought into the processor's caches shortly before.
-    ///
-    /// # Errors
-    /// The first one of `each`.
-    pub fn try_for_each_warm<E>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = (i64, u64)> + Clone,
-        mut each: impl FnMut(&mut Self, usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (len, mut keys) = (keys.len(), keys);
-        for from in (0..len).step_by(WARM) {
-            for (bucket, hash) in keys.by_ref().take(WARM) {
-                if let Some(bucket) = self.buckets.get(&bucket) {
-                    bucket.warm(&[hash]);
-                }
-            }
-            (from..len.min(from + WARM)).try_for_each(|i| each(self, i))?;
-        }
-        Ok(())
-    }
-
     /// The bucket with this number, if it has keys.
     pub fn bucket(&self, number: i64) -> Option<&Bucket> {
         self.buckets.get(&number).filter(|b| !b.is_empty())
@@ -169,10 +147,9 @@ impl Partition {
         self.buckets.iter().filter(|(_, b)| !b.is_empty()).map(|(n, b)| (*n, b))
     }
 
-    /// The buckets in `range` that have keys, in order; none if it is empty.
-    pub fn range(&self, range: Range<i64>) -> impl DoubleEndedIterator<Item = (i64, &Bucket)> {
-        let range = range.start..range.end.max(range.start);
-        self.buckets.range(range).filter(|(_, b)| !b.is_empty()).map(|(n, b)| (*n, b))
+    /// All buckets, also those without keys.
+    pub(super) fn all(&self) -> &BTreeMap<i64, Bucket> {
+        &self.buckets
     }
 
     /// Drops one bucket with all its keys, in time that does not depend on what was in it.

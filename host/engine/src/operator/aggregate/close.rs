@@ -21,7 +21,7 @@ use crate::operator::rows::arrow_failed;
 use crate::operator::{Closed, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
-use crate::state::{Partition, Table, hash_key, partition_of};
+use crate::state::{Key, Partition, Table, hash_key, partition_of};
 use crate::time::watermark::is_late;
 use crate::{Error, Result};
 
@@ -166,8 +166,9 @@ impl GroupAggregate {
             // Stored states come first: they are older.
             let mut all_ids: Vec<u32> = Vec::with_capacity(ids.len());
             let mut stored: Vec<&[u8]> = Vec::new();
-            for (id, key) in keys.iter().enumerate() {
-                if let Some(state) = partition.get_hashed(buckets[id], hashes[id], key) {
+            let asked = (0..keys.len()).map(|id| Key { bucket: buckets[id], hash: hashes[id], bytes: keys[id] });
+            for (id, state) in partition.get_many(asked).into_iter().enumerate() {
+                if let Some(state) = state {
                     all_ids.push(id as u32);
                     stored.push(state);
                 }
@@ -200,9 +201,9 @@ impl GroupAggregate {
         let New { buckets, hashes, keys, .. } = new;
         let mut encoded = RowBuffer::new();
         encode(&states, keys.len(), Form::Value, &mut encoded)?;
-        for (id, key) in keys.iter().enumerate() {
-            partition.put_hashed(buckets[id], hashes[id], key, encoded.row(id));
-        }
+        let entries =
+            (0..keys.len()).map(|id| (Key { bucket: buckets[id], hash: hashes[id], bytes: keys[id] }, encoded.row(id)));
+        partition.put_many(entries, |_, _| {});
         Ok(Touched { buckets, keys, states, by_rows: true, all: false, rejects })
     }
 

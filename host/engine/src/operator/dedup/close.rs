@@ -1,7 +1,5 @@
 //! Which of an epoch's rows are new, and what is forgotten after it.
 
-use std::convert::Infallible;
-
 use rayon::prelude::*;
 
 use super::{Dedup, DedupPartial, Expiry};
@@ -59,13 +57,11 @@ fn remember_in(
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
         let range = partial.of_partition(p);
-        let places = range.clone().map(|i| (bucket(partial.times[i]), partial.hashes[i]));
-        let Ok(()) = keys.try_for_each_warm(places, |keys, nth| {
-            let i = range.start + nth;
-            if keys.put_hashed(bucket(partial.times[i]), partial.hashes[i], partial.keys.row(i), &[]) {
-                new.push((number as u32, partial.row[i]));
+        let entries = range.clone().map(|i| (partial.key(bucket(partial.times[i]), i), &[][..]));
+        keys.put_many(entries, |nth, is_new| {
+            if is_new {
+                new.push((number as u32, partial.row[range.start + nth]));
             }
-            Ok::<(), Infallible>(())
         });
     }
     new
@@ -89,22 +85,20 @@ fn remember_after(
     let slots = Timers::by_last_instant((wait / SLOTS).max(1000));
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
+        // The keys of one partial differ from each other.
         let range = partial.of_partition(p);
-        let places = range.clone().map(|i| (0, partial.hashes[i]));
-        keys.try_for_each_warm(places, |keys, nth| {
-            let i = range.start + nth;
-            let (hash, key) = (partial.hashes[i], partial.keys.row(i));
-            let until = keys.get_hashed(0, hash, key).map(stored_time).transpose()?;
+        let mut remembered: Vec<(usize, [u8; 8])> = Vec::new();
+        for (i, stored) in range.clone().zip(keys.get_many(range.map(|i| partial.key(0, i)))) {
+            let until = stored.map(stored_time).transpose()?;
             // What the last epoch's watermark has passed is forgotten, whether or not it is there still.
-            if until.is_some_and(|until| !is_late(until, at.late)) {
-                return Ok(());
+            if until.is_none_or(|until| is_late(until, at.late)) {
+                remembered.push((i, (partial.times[i] + wait).to_le_bytes()));
+                new.push((number as u32, partial.row[i]));
             }
-            let until = partial.times[i] + wait;
-            keys.put_hashed(0, hash, key, &until.to_le_bytes());
-            timers.put_hashed(slots.slot(until), hash, key, &[]);
-            new.push((number as u32, partial.row[i]));
-            Ok::<(), Error>(())
-        })?;
+        }
+        keys.put_many(remembered.iter().map(|(i, until)| (partial.key(0, *i), &until[..])), |_, _| {});
+        let due = remembered.iter().map(|(i, until)| partial.key(slots.slot(i64::from_le_bytes(*until)), *i));
+        timers.put_many(due.map(|key| (key, &[][..])), |_, _| {});
     }
     for slot in slots.passed(timers, at.close) {
         let due = timers.bucket(slot).into_iter().flat_map(|bucket| bucket.sorted());

@@ -11,6 +11,7 @@ use crate::operator::event_time::{on_time, usable_times};
 use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
 use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
+use crate::state::Key;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
 
@@ -25,14 +26,19 @@ pub struct DedupPartial {
     pub(super) row: Vec<u32>,
     /// Per key: its row's event time; 0 where no time plays a part.
     pub(super) times: Vec<i64>,
-    pub(super) hashes: Vec<u64>,
-    pub(super) keys: GroupKeys,
+    hashes: Vec<u64>,
+    keys: GroupKeys,
 }
 
 impl DedupPartial {
     /// The keys of partition `p`.
     pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
         self.offsets[p] as usize..self.offsets[p + 1] as usize
+    }
+
+    /// Key number `i`, in this bucket.
+    pub(super) fn key(&self, bucket: i64, i: usize) -> Key<'_> {
+        Key { bucket, hash: self.hashes[i], bytes: self.keys.row(i) }
     }
 }
 

@@ -19,12 +19,9 @@ use crate::operator::grouping::Grouper;
 use crate::operator::{Closed, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
-use crate::state::{Partition, Table, Timers, hash_key};
+use crate::state::{Key, Partition, Table, Timers, hash_key};
 use crate::time::window::SessionSpec;
 use crate::{Error, Result};
-
-/// Keys looked up together.
-const WARM: usize = 32;
 
 /// A session of a touched key, before what touches is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,11 +152,8 @@ impl GroupAggregate {
         }
         let new = items.len();
         let mut stored: Vec<Stored<'_>> = Vec::new();
-        for (key, bytes) in keys.iter().enumerate() {
-            if let (0, Some(open)) = (key % WARM, sessions.bucket(0)) {
-                open.warm(&groups.hashes[key..keys.len().min(key + WARM)]);
-            }
-            let of_key = sessions.get_hashed(0, groups.hashes[key], bytes);
+        let asked = (0..keys.len()).map(|key| Key { bucket: 0, hash: groups.hashes[key], bytes: keys[key] });
+        for (key, of_key) in sessions.get_many(asked).into_iter().enumerate() {
             for session in of_key.into_iter().flat_map(|value| read(value, with_sets)) {
                 let session = session?;
                 let (key, number) = (key as u32, stored.len() as u32);
@@ -236,17 +230,14 @@ impl GroupAggregate {
                 changes.ends.push(changes.values.len());
             }
         }
-        let mut from = 0;
-        for ((hash, key), end) in groups.hashes.iter().zip(&keys).zip(&changes.ends) {
-            sessions.put_hashed(0, *hash, key, &changes.values[from..*end]);
-            from = *end;
+        let key = |bucket: i64, key: usize| Key { bucket, hash: groups.hashes[key], bytes: keys[key] };
+        let from = |i: usize| i.checked_sub(1).map_or(0, |before| changes.ends[before]);
+        let values = (0..keys.len()).map(|i| (key(0, i), &changes.values[from(i)..changes.ends[i]]));
+        sessions.put_many(values, |_, _| {});
+        for (of, slot) in &changes.cleared {
+            timers.delete_hashed(*slot, groups.hashes[*of as usize], keys[*of as usize]);
         }
-        for (key, slot) in changes.cleared {
-            timers.delete_hashed(slot, groups.hashes[key as usize], keys[key as usize]);
-        }
-        for (key, slot) in changes.set {
-            timers.put_hashed(slot, groups.hashes[key as usize], keys[key as usize], &[]);
-        }
+        timers.put_many(changes.set.iter().map(|(of, slot)| (key(*slot, *of as usize), &[][..])), |_, _| {});
         let keys = merged.iter().map(|m| keys[items[m.items.start].key as usize]).collect();
         let buckets = merged.iter().map(|m| m.start).collect();
         Ok(Tried::Merged(Touched { buckets, keys, states, by_rows: true, all: false, rejects: Vec::new() }))

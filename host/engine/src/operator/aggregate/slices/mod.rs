@@ -170,12 +170,12 @@ impl GroupAggregate {
     ) -> Result<Pieces<'a>> {
         let mut loading = Loading::default();
         let index = |slice: i64| spec.slice_index(slice);
-        let slices = kept.groups.range(range.clone()).map(|(slice, bucket)| (index(slice), bucket));
+        let slices = kept.groups.scan(range.clone()).map(|(slice, bucket)| (index(slice), bucket));
         let slices = loading.load(slices.filter(|(at, _)| !middle.contains(&(at >> WHOLE))));
-        let whole = kept.pieces.as_deref().into_iter().flat_map(|p| p.range(middle.clone()));
+        let whole = kept.pieces.as_deref().into_iter().flat_map(|p| p.scan(middle.clone()));
         let mut whole = loading.load(whole);
         let mut sets = Vec::new();
-        for (slice, bucket) in kept.combinations.as_deref().into_iter().flat_map(|c| c.range(range.clone())) {
+        for (slice, bucket) in kept.combinations.as_deref().into_iter().flat_map(|c| c.scan(range.clone())) {
             let mut set = Vec::with_capacity(bucket.len());
             for (entry, _) in bucket.iter() {
                 let Combination { call, key, args } = Combination::read(entry)?;

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::operator::aggregate::close::Kept;
 use crate::operator::aggregate::{GroupAggregate, TimeKey};
 use crate::state::row::{Form, RowBuffer, encode};
-use crate::state::{Partition, hash_key};
+use crate::state::{Key, Partition, hash_key};
 use crate::time::window::WindowSpec;
 
 /// The name of the table.
@@ -69,7 +69,7 @@ impl GroupAggregate {
             let piece = spec.slice_index(slice) >> WHOLE;
             (from..to).contains(&piece) && pieces.bucket(piece).is_none()
         };
-        let slices = groups.range(first..last + spec.size()).filter(|(slice, _)| missing(*slice));
+        let slices = groups.scan(first..last + spec.size()).filter(|(slice, _)| missing(*slice));
         let loaded = loading.load(slices.map(|(slice, bucket)| (spec.slice_index(slice), bucket)));
         if loaded.nodes.is_empty() {
             return Ok(from..to);
@@ -89,10 +89,11 @@ impl GroupAggregate {
         let mut encoded = RowBuffer::new();
         encode(&states, level.keys.len(), Form::Value, &mut encoded)?;
         for node in &level.nodes {
-            for entry in node.from as usize..node.to as usize {
-                let key = keys[level.keys[entry] as usize];
-                pieces.put_hashed(node.at, hash_key(key), key, encoded.row(entry));
-            }
+            let entries = (node.from as usize..node.to as usize).map(|entry| {
+                let bytes = keys[level.keys[entry] as usize];
+                (Key { bucket: node.at, hash: hash_key(bytes), bytes }, encoded.row(entry))
+            });
+            pieces.put_many(entries, |_, _| {});
         }
         Ok(from..to)
     }
