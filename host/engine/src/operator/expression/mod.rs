@@ -4,6 +4,8 @@
 //! a call gets a hidden last argument, the row's number in the batch, and rejects by that number into a list that is
 //! open on this thread while the expressions are evaluated.
 
+mod failed;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -20,12 +22,15 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::{BinaryExpr, Column};
 use serde_json::Value;
 
+pub(crate) use failed::evaluation_failed;
+
+use self::failed::panicked;
 use super::comparing::comparing;
 use super::float_text::writing;
 use super::floats::NormalFloats;
 use super::{Room, cut_reason};
 use crate::format::with_our_types;
-use crate::panics::{self, Panic, says_too_large};
+use crate::panics;
 use crate::{Error, ErrorKind, Result};
 
 /// The hidden column with a row's number; its name can't be written in SQL without quotes.
@@ -278,18 +283,6 @@ fn rows_may_be_to_blame(e: &Error) -> bool {
     matches!(e.kind(), ErrorKind::Data | ErrorKind::Quota)
 }
 
-/// A library's panic over an expression: as a rule the result does not fit into a column.
-fn panicked(panic: &Panic, expr: &str) -> Error {
-    Error::new(
-        ErrorKind::Data,
-        if panic.is_too_large() {
-            format!("the result of `{expr}` is too large")
-        } else {
-            format!("the engine failed on this row, at `{expr}`: {panic}")
-        },
-    )
-}
-
 fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     let mut fields: Vec<FieldRef> = schema.fields().iter().cloned().collect();
@@ -301,168 +294,5 @@ fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {
         .map_err(super::rows::arrow_failed)
 }
 
-/// What an expression could not compute is the data's fault (a division by zero, a cast that does not fit), unless
-/// an error of ours travels inside.
-pub(crate) fn evaluation_failed(error: DataFusionError, words: &str) -> Error {
-    let error = match error {
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(ours) if ours.kind() == ErrorKind::Quota => {
-                return ours.context(format!("the result of `{words}` is too large"));
-            }
-            Ok(ours) => return *ours,
-            Err(other) => DataFusionError::External(other),
-        },
-        other => other,
-    };
-    let why = why(&error);
-    let message = if says_too_large(&why) && why.contains("offset") {
-        format!("the result of `{words}` is too large")
-    } else {
-        format!("`{words}` failed: {why}")
-    };
-    Error::new(ErrorKind::Data, message).caused_by(error)
-}
-
-/// Why an expression has no value, in one line. Which library speaks, and what it calls types, is nothing to a user.
-fn why(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    // Which library speaks is nothing to a user, nor whose issue tracker there is.
-    let mut text = text.split("\nThis issue was likely caused by a bug in DataFusion").next().unwrap_or_default();
-    let speakers = [
-        "Arrow error: ",
-        "Cast error: ",
-        "Execution error: ",
-        "Compute error: ",
-        "External error: ",
-        "Internal error: ",
-        "Error during planning: ",
-        "Parser error: ",
-    ];
-    while let Some(rest) = speakers.iter().find_map(|s| text.strip_prefix(s)) {
-        text = rest;
-    }
-    // A pattern's error draws a picture of several lines; its last one says what is wrong.
-    if text.contains("regex parse error")
-        && let Some(what) = text.split("\nerror: ").nth(1).and_then(|what| what.lines().next())
-    {
-        return format!("the pattern is none: {}", what.trim().trim_end_matches(['"', ')']));
-    }
-    let too_far = ["Cannot cast timezone to different timezone", "date arithmetic overflow", "to temporal for "];
-    if too_far.iter().any(|said| text.contains(said)) {
-        return "the time lies too far from today".to_owned();
-    }
-    if text.contains("converting from i64 to i32") {
-        return "it is no date".to_owned();
-    }
-    let text = text.split("\nThis issue was likely").next().unwrap_or(text);
-    let line = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
-    with_our_types(&line)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::fmt;
-
-    use arrow::array::{AsArray, Int64Array, StringArray};
-    use arrow::datatypes::Int64Type;
-    use datafusion_common::Result as PlanResult;
-    use datafusion_expr::ColumnarValue;
-
-    use super::*;
-
-    /// What goes wrong.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    enum Wrong {
-        /// A panic over more than so many rows, as of a library whose offsets do not fit.
-        MoreThan(usize),
-        /// A panic over each row with this number.
-        Over(i64),
-        /// As many bytes for each row.
-        Makes(usize),
-    }
-
-    /// Column 0 as text, but what is wrong with it.
-    #[derive(Debug, PartialEq, Eq, Hash)]
-    struct Touchy(Wrong);
-
-    impl fmt::Display for Touchy {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("touchy(n)")
-        }
-    }
-
-    impl PhysicalExpr for Touchy {
-        fn data_type(&self, _: &Schema) -> PlanResult<DataType> {
-            Ok(DataType::Utf8)
-        }
-
-        fn nullable(&self, _: &Schema) -> PlanResult<bool> {
-            Ok(false)
-        }
-
-        fn evaluate(&self, batch: &RecordBatch) -> PlanResult<ColumnarValue> {
-            let numbers = batch.column(0).as_primitive::<Int64Type>().values();
-            let mut bytes = 0;
-            match self.0 {
-                Wrong::MoreThan(rows) => assert!(numbers.len() <= rows, "byte array offset overflow"),
-                Wrong::Over(bad) => assert!(!numbers.contains(&bad), "no number for it"),
-                Wrong::Makes(more) => bytes = more,
-            }
-            let texts = numbers.iter().map(|n| format!("{n}{}", " ".repeat(bytes)));
-            Ok(ColumnarValue::Array(Arc::new(StringArray::from_iter_values(texts))))
-        }
-
-        fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-            Vec::new()
-        }
-
-        fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn PhysicalExpr>>) -> PlanResult<Arc<dyn PhysicalExpr>> {
-            Ok(self)
-        }
-
-        fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            fmt::Display::fmt(self, f)
-        }
-    }
-
-    /// Texts, and the rows without one, each with why.
-    type Evaluated = (Vec<String>, Vec<(u32, String)>);
-
-    fn evaluate(wrong: Wrong, rows: i64) -> Result<Evaluated> {
-        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
-        let (arrays, rejected) = Expressions::new(vec![Arc::new(Touchy(wrong))], false).evaluate(&batch)?;
-        let texts = arrays[0].as_string::<i32>().iter().map(|t| t.unwrap_or("(null)").to_owned()).collect();
-        Ok((texts, rejected.into_iter().map(|r| (r.row, r.reason)).collect()))
-    }
-
-    #[test]
-    fn a_library_that_panics_is_given_fewer_rows_and_what_still_fails_is_told_in_our_words() {
-        let all = || (0..100).map(|n| n.to_string());
-        assert_eq!(evaluate(Wrong::MoreThan(7), 100).unwrap(), (all().collect(), vec![]));
-        let (texts, rejected) = evaluate(Wrong::Over(42), 100).unwrap();
-        assert_eq!(texts, all().map(|n| if n == "42" { "(null)".to_owned() } else { n }).collect::<Vec<_>>());
-        assert_eq!(rejected.len(), 1);
-        assert_eq!(rejected[0].0, 42);
-        assert!(
-            rejected[0].1.starts_with("the engine failed on this row, at `touchy(n)`: no number for it"),
-            "{rejected:?}"
-        );
-        let (_, rejected) = evaluate(Wrong::MoreThan(0), 3).unwrap();
-        let too_large = |row| (row, "the result of `touchy(n)` is too large".to_owned());
-        assert_eq!(rejected, [too_large(0), too_large(1), too_large(2)]);
-    }
-
-    #[test]
-    fn rows_that_make_too_much_together_go_through_in_smaller_numbers() {
-        // 100 rows of 3 MB are more than may be made at once; where it is not all at once that fails, nobody counts.
-        assert_eq!(evaluate(Wrong::Makes(3 << 20), 20).unwrap().0.len(), 20);
-        let expr: Arc<dyn PhysicalExpr> = Arc::new(Touchy(Wrong::Makes(3 << 20)));
-        let failing: Arc<dyn PhysicalExpr> = Arc::new(Touchy(Wrong::Over(0)));
-        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
-        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
-        let many = Expressions::new(vec![failing, expr], false);
-        assert_eq!(many.evaluate(&batch).unwrap_err().kind(), ErrorKind::Quota);
-        assert_eq!(many.evaluate(&batch.slice(0, 10)).unwrap().1.len(), 1);
-    }
-}
+mod tests;

@@ -3,21 +3,25 @@
 //! A plugin is called with at most [`ROWS_PER_CALL`] rows and, unless one row is longer, [`BYTES_PER_CALL`]. Rows that it rejects, and rows that make it fail alone (see
 //! [`super::isolate()`]), go to the dead letters; the rest of the batch goes on.
 
-use std::collections::BTreeSet;
+mod columns;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Array};
-use arrow::compute::{concat, take};
-use arrow::datatypes::{Fields, Schema, SchemaRef};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use millstream_plugin::{
     BoundFilter, BoundFlatMap, BoundMap, CallOptions, Expanded, Mapped, PluginError, Reject, Selection, TrapKind,
 };
 
+pub use columns::{ColumnFrom, extended};
+
+use self::columns::{assemble, concat_columns};
 use super::isolate::{Attempt, Blame, Fault, isolate};
 use super::room::Sizes;
-use super::rows::{arrow_failed, batch_of};
+use super::rows::arrow_failed;
 use super::{Effects, Room, Rows, Transform};
 use crate::{Error, ErrorKind, Result};
 
@@ -241,69 +245,6 @@ impl Transform for PluginFilter {
             keep.set_bit(row as usize, false);
         }
         rows.filter(&BooleanArray::new(keep.finish(), None))
-    }
-}
-
-/// Where a column of the output comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnFrom {
-    /// Column of the input.
-    Input(usize),
-    /// Column that the plugin returned.
-    Plugin(usize),
-}
-
-/// Puts a batch together from input columns and returned ones.
-/// What a plugin that adds columns gives: input columns that are `wanted` (none = all) and not replaced, then its own.
-pub fn extended(
-    input: &SchemaRef,
-    returned: &Fields,
-    wanted: Option<&BTreeSet<String>>,
-) -> (Vec<ColumnFrom>, SchemaRef) {
-    let (mut layout, mut fields) = (Vec::new(), Vec::new());
-    let find = |name: &str| returned.iter().position(|f| f.name() == name);
-    for (i, field) in input.fields().iter().enumerate() {
-        match find(field.name()) {
-            // In the place of the column that it replaces.
-            Some(r) => {
-                layout.push(ColumnFrom::Plugin(r));
-                fields.push(returned[r].clone());
-            }
-            None if wanted.is_none_or(|w| w.contains(field.name())) => {
-                layout.push(ColumnFrom::Input(i));
-                fields.push(field.clone());
-            }
-            None => {}
-        }
-    }
-    for (r, field) in returned.iter().enumerate() {
-        if input.column_with_name(field.name()).is_none() {
-            layout.push(ColumnFrom::Plugin(r));
-            fields.push(field.clone());
-        }
-    }
-    (layout, Arc::new(Schema::new(fields)))
-}
-
-fn assemble(
-    schema: &SchemaRef,
-    layout: &[ColumnFrom],
-    input: &[ArrayRef],
-    returned: &[ArrayRef],
-    rows: usize,
-) -> Result<RecordBatch> {
-    let columns = layout.iter().map(|from| match from {
-        ColumnFrom::Input(i) => input[*i].clone(),
-        ColumnFrom::Plugin(i) => returned[*i].clone(),
-    });
-    batch_of(schema, columns.collect(), rows)
-}
-
-fn concat_columns(parts: &[Vec<ArrayRef>], column: usize, empty: &arrow::datatypes::DataType) -> Result<ArrayRef> {
-    match parts {
-        [] => Ok(arrow::array::new_empty_array(empty)),
-        [one] => Ok(one[column].clone()),
-        many => concat(&many.iter().map(|p| p[column].as_ref()).collect::<Vec<&dyn Array>>()).map_err(arrow_failed),
     }
 }
 
