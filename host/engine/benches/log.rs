@@ -109,6 +109,7 @@ fn record(epoch: u64) -> EpochRecord {
         job: "job".into(),
         plugins: BTreeMap::new(),
         stateful: BTreeMap::new(),
+        dropped: Vec::new(),
         statics: Default::default(),
         finished: false,
     }

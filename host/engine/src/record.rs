@@ -35,6 +35,9 @@ pub struct EpochRecord {
     pub stateful: BTreeMap<String, serde_json::Value>,
     /// The watermark was sent to the end of time: later input would be late, and is refused.
     pub finished: bool,
+    /// Tables of the state that were dropped, because they belong to no operator of the job any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<String>,
     /// What the epoch joined with, per static source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statics: BTreeMap<String, StaticVersion>,

@@ -1,9 +1,11 @@
 //! Operators that go, come back, and are called as others were.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use millstream_engine::checkpoint::{Checkpoint, Options};
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::run::{Environment, RunOptions};
+use millstream_engine::storage::LocalStorage;
 use serde_json::{Value, json};
 
 use super::{COMPLETE, job, refused, run, run_with, sql, write};
@@ -27,6 +29,24 @@ fn groups(ran: &Ran, name: &str) -> Vec<(String, i64, i64)> {
 fn expect(ran: &Ran, name: &str, want: &[(&str, i64, i64)]) {
     let want: Vec<_> = want.iter().map(|(g, n, v)| ((*g).to_owned(), *n, *v)).collect();
     assert_eq!(groups(ran, name), want);
+}
+
+#[test]
+fn the_record_of_the_epoch_that_dropped_a_table_names_it() {
+    let scratch = Scratch::new();
+    let dropped = || {
+        let storage = Arc::new(LocalStorage::new(scratch.path().join("state")));
+        let (_, found) = Checkpoint::open(storage, &Options::default()).unwrap();
+        let tables: Vec<String> = found.state.tables().filter(|(_, t)| !t.is_empty()).map(|t| t.0.to_owned()).collect();
+        (found.last.unwrap().dropped, tables)
+    };
+    let kept = totals("kept", "j");
+    run_with(&scratch, 0, &format!("{}{kept}", totals("gone", "k")));
+    assert_eq!(dropped().0, [""; 0]);
+    run_with(&scratch, 1, &kept);
+    assert_eq!(dropped(), (vec!["gone".to_owned()], vec!["kept".to_owned(), "source:rows".to_owned()]));
+    run_with(&scratch, 2, &kept);
+    assert_eq!(dropped().0, [""; 0]);
 }
 
 #[test]

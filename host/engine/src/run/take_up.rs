@@ -13,7 +13,7 @@ use super::sources::{SOURCE, source_table};
 use crate::operator::fingerprint::{Fit, Misfit, Old, OldStates};
 use crate::plan::{Plan, PlannedStateful};
 use crate::record::EpochRecord;
-use crate::state::State;
+use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
 
 /// Makes `state`, which is that after `last`, the state that `plan` begins with, and says what the difference means.
@@ -89,11 +89,11 @@ fn tell_of_sources(plan: &Plan, state: &State, observer: &dyn Observer) {
 fn drop_the_rest(fitting: &[(&PlannedStateful, Old)], last: &EpochRecord, state: &mut State, observer: &dyn Observer) {
     let kept: BTreeSet<&str> = fitting.iter().flat_map(|(s, _)| s.tables.iter().map(String::as_str)).collect();
     let mut orphans: BTreeSet<String> = BTreeSet::new();
-    for (name, table) in state.tables_mut() {
-        if !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty() {
-            table.clear();
-            orphans.insert(node_of(name).to_owned());
-        }
+    let is_orphan = |name: &str, table: &Table| !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty();
+    let dropped = state.tables().filter(|(name, table)| is_orphan(name, table)).map(|(name, _)| name.to_owned());
+    for name in dropped.collect::<Vec<_>>() {
+        state.drop_table(&name);
+        orphans.insert(node_of(&name).to_owned());
     }
     let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();
     for name in last.stateful.keys().filter(|name| !used.contains(name.as_str()) && !name.contains('/')) {

@@ -15,6 +15,8 @@ pub struct StateChange {
     pub bytes: Vec<u8>,
     /// Bytes of all entries per partition afterwards: by these the checkpoint decides when to write snapshots.
     pub sizes: Vec<u64>,
+    /// The tables that were dropped, by name: for the record. The bytes have what it takes to drop them.
+    pub dropped: Vec<String>,
 }
 
 /// One block of a change.

@@ -1,7 +1,7 @@
 //! The tables of a job, each cut into the same fixed number of partitions. Partitions are units of parallel work
 //! and of snapshots; their number is stored with the checkpoint and does not depend on the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
@@ -119,12 +119,14 @@ impl Table {
 pub struct State {
     partitions: u32,
     tables: BTreeMap<String, Table>,
+    /// Tables dropped in this epoch.
+    dropped: BTreeSet<String>,
 }
 
 impl State {
     /// No tables; each will have this many partitions (at least one).
     pub fn new(partitions: u32) -> Self {
-        Self { partitions: partitions.max(1), tables: BTreeMap::new() }
+        Self { partitions: partitions.max(1), tables: BTreeMap::new(), dropped: BTreeSet::new() }
     }
 
     /// Partitions of every table.
@@ -164,9 +166,12 @@ impl State {
         self.tables.iter().map(|(name, table)| (name.as_str(), table))
     }
 
-    /// All tables, each to be changed by another thread.
-    pub fn tables_mut(&mut self) -> impl Iterator<Item = (&str, &mut Table)> {
-        self.tables.iter_mut().map(|(name, table)| (name.as_str(), table))
+    /// Drops a table with everything in it, which the next change says.
+    pub fn drop_table(&mut self, name: &str) {
+        if let Some(table) = self.tables.get_mut(name) {
+            table.clear();
+            self.dropped.insert(name.to_owned());
+        }
     }
 
     /// Bytes of memory held by all tables.
@@ -196,7 +201,14 @@ impl State {
         blocks.retain(|(_, _, block)| !block.is_empty());
         let bytes = change::write(&blocks);
         let sizes = (0..self.partitions as usize).map(|p| self.partition_bytes(p) as u64).collect();
-        StateChange { bytes, sizes }
+        // One that was made anew since has keys again.
+        let dropped: Vec<String> = std::mem::take(&mut self.dropped).into_iter().collect();
+        for name in &dropped {
+            if self.tables.get(name).is_some_and(Table::is_empty) {
+                self.tables.remove(name);
+            }
+        }
+        StateChange { bytes, sizes, dropped }
     }
 
     /// Everything in one partition of all tables, as the bytes of a change from nothing. To be called between

@@ -36,6 +36,7 @@ pub(super) fn content(state: &State) -> Content {
 
 pub(super) fn record(epoch: u64) -> EpochRecord {
     EpochRecord {
+        dropped: Vec::new(),
         statics: std::collections::BTreeMap::new(),
         epoch,
         started: 1_000_000 * epoch as i64,

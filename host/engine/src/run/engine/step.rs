@@ -143,6 +143,7 @@ impl Engine {
         self.progress.advance(&self.plan, &decided, &result.seen, now);
         result.counters.not_refreshed = not_refreshed;
         self.noticed.give(&mut result.counters);
+        let change = self.state.take_changes();
         let names = self.plan.sources.iter().map(|s| s.spec.name.value.clone());
         let record = EpochRecord {
             epoch,
@@ -157,10 +158,10 @@ impl Engine {
             plugins: self.plugins.clone(),
             stateful: self.fingerprints.clone(),
             finished,
+            dropped: change.dropped.clone(),
             statics: self.statics.versions.clone(),
         };
         let report = self.report(&record, result.took);
-        let change = self.state.take_changes();
         let wanted = std::mem::take(&mut *locked(&self.wanted)?);
         let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
         self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })
