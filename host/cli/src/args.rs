@@ -114,7 +114,7 @@ pub(crate) struct SqlArgs {
     pub(crate) query: String,
 
     /// A table of the query: its name and where its files are. Can be given several times.
-    #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = name_path, required = true)]
+    #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = name_path)]
     pub(crate) sources: Vec<(String, String)>,
 
     /// What a table's files hold, whatever their names: csv, tsv, json, text or parquet. Can be given several times.

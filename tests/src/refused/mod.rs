@@ -1,6 +1,7 @@
 //! Jobs that cannot be run, and what their users are told: that it is theirs to mend, what is wrong in words they know,
 //! at which bytes of the job file, and how to mend it.
 
+mod alone;
 mod clauses;
 mod joins;
 mod keyed;

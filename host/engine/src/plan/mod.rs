@@ -206,7 +206,10 @@ fn parse_queries(job: &Job) -> Result<Queries> {
     let plugins: BTreeSet<String> = job.plugins.keys().cloned().collect();
     for operator in &job.operators {
         if let Logic::Sql(sql) = &operator.logic {
-            let text = SqlText::new(job.text.clone(), sql.clone());
+            let text = match operator.asked_once {
+                true => SqlText::asked_once(job.text.clone()),
+                false => SqlText::new(job.text.clone(), sql.clone()),
+            };
             let parsed = sql::parse(&text, &nodes, &plugins)?;
             queries.insert(operator.name.value.clone(), (text, parsed));
         }

@@ -18,12 +18,29 @@ use crate::{Error, ErrorKind};
 pub struct SqlText {
     job: JobText,
     sql: Spanned<String>,
+    asked_once: bool,
 }
 
 impl SqlText {
     /// The query `sql` of `job`.
     pub fn new(job: JobText, sql: Spanned<String>) -> Self {
-        Self { job, sql }
+        Self { job, sql, asked_once: false }
+    }
+
+    /// The query `sql` that is asked once, of input that ends: it is in no job, and no message about it speaks of one.
+    pub fn asked_once(text: JobText) -> Self {
+        let sql = Spanned { value: text.text.to_string(), span: 0..text.text.len() };
+        Self { job: text, sql, asked_once: true }
+    }
+
+    /// Whether it is asked once.
+    pub(super) fn is_asked_once(&self) -> bool {
+        self.asked_once
+    }
+
+    /// What is said of it: `in_a_job`, or `alone` where it is asked once.
+    pub(super) fn said<'w>(&self, in_a_job: &'w str, alone: &'w str) -> &'w str {
+        if self.asked_once { alone } else { in_a_job }
     }
 
     /// The query.
@@ -133,7 +150,7 @@ impl SqlText {
             }
             Err(theirs) => theirs,
         };
-        let said = reword(&error, plugins);
+        let said = reword(&error, plugins, self.asked_once);
         let about = said.about.as_ref().map(|about| match about {
             About::Call(name) => self.find_call(name),
             About::Words(words) => self.find(words),

@@ -11,6 +11,7 @@ use datafusion_sql::sqlparser::ast::{
 
 use super::dialect::statements;
 use super::error::SqlText;
+use super::made_rows::respell_made_rows;
 use super::relations::resolve_relations;
 use super::syntax::no_query;
 use super::table_function::{TableCall, rewrite_calls};
@@ -33,13 +34,15 @@ pub struct Parsed {
 
 /// Parses `text`, which must be one query over nodes of the job.
 pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String>) -> Result<Parsed> {
+    refuse_command(text)?;
     let mut statements = statements(text.sql()).map_err(|e| text.error(DataFusionError::SQL(Box::new(e), None)))?;
     match statements.len() {
         1 => {}
         0 => return Err(text.refuse_all("there is no query").with_help("write SELECT … FROM …")),
         n => {
             let message = format!("one query is needed, and these are {n} statements");
-            return Err(text.refuse_all(message).with_help("write one, or make an operator of each"));
+            let help = text.said("write one, or make an operator of each", "write one; parts of it have names by WITH");
+            return Err(text.refuse_all(message).with_help(help));
         }
     }
     let mut statement = statements.swap_remove(0);
@@ -47,14 +50,17 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
         Statement::Query(query) => query,
         other => return Err(no_query(text, other)),
     };
+    if text.is_asked_once() {
+        respell_made_rows(text, query)?;
+    }
     resolve_relations(text, query, nodes, plugins)?;
     let calls = rewrite_calls(text, query)?;
     let mut names = Names::default();
     let _ = query.visit(&mut names);
     if names.recursive {
-        return Err(text
-            .refuse_clause("RECURSIVE", "WITH RECURSIVE has no end on a stream")
-            .with_help("compute it in a plugin"));
+        let message = text.said("WITH RECURSIVE has no end on a stream", "WITH RECURSIVE is not supported");
+        let help = text.said("compute it in a plugin", "numbers come FROM range(10); of levels, write a join for each");
+        return Err(text.refuse_clause("RECURSIVE", message).with_help(help));
     }
     if let Some(clause) = names.unknown {
         let refused = text.refuse_clause(clause, format!("{clause} is not supported"));
@@ -73,6 +79,19 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
     let read = read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
     Ok(Parsed { statement, tables, calls, all_columns: names.all_columns, sets: names.set_operator })
+}
+
+/// Commands of the programs in which queries are typed elsewhere: `.tables`, `\\d`.
+fn refuse_command(text: &SqlText) -> Result<()> {
+    let typed = text.sql().trim_start();
+    if !text.is_asked_once() || !typed.starts_with(['.', '\\']) {
+        return Ok(());
+    }
+    let word = typed.split_whitespace().next().unwrap_or(typed);
+    let start = text.sql().len() - typed.len();
+    let message = format!("`{word}` is a command of another program, and no query");
+    let help = "tables are those that --source names; SELECT * FROM a_table LIMIT 5 shows the columns of one";
+    Err(text.refuse(start..start + word.len(), message).with_help(help))
 }
 
 /// Names of relations read, and of those that `WITH` makes.

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, SelectFlavor, SelectItem, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
-    VisitMut, VisitorMut, WildcardAdditionalOptions,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, JoinOperator,
+    LimitClause, ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Query, SelectFlavor, SelectItem, Statement,
+    Subscript, TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use datafusion_sql::sqlparser::tokenizer::Span;
 
@@ -246,6 +246,39 @@ fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Opti
                 else_result: Some(Box::new(otherwise)),
             })
         }
+        ("mod", 2) => {
+            let (of, number) = (args.pop()?, args.pop()?);
+            Some(nested(binary(nested(number), BinaryOperator::Modulo, nested(of))))
+        }
+        // Of days, as in Spark and MySQL. What of other units means differs from program to program.
+        ("datediff" | "date_diff", 2) => {
+            let day = |time| cast(cast(time, DataType::Date), DataType::BigInt(None));
+            let (earlier, later) = (args.pop()?, args.pop()?);
+            Some(nested(binary(day(later), BinaryOperator::Minus, day(earlier))))
+        }
+        ("regexp_extract", 2 | 3) => {
+            let group = if args.len() == 3 { args.pop()? } else { one() };
+            let (pattern, text) = (args.pop()?, args.pop()?);
+            extracted(text, pattern, group)
+        }
+        ("max_by" | "min_by" | "arg_max" | "arg_min", 2) if function.over.is_none() => {
+            let (by, value) = (args.pop()?, args.pop()?);
+            // DuckDB's pass over values that are null, Spark's do not.
+            let passed_over = name.starts_with("arg").then(|| value.clone());
+            let which = if name.contains("max") { "last_value" } else { "first_value" };
+            let mut found = call(which, vec![value]);
+            if let Ast::Function(f) = &mut found {
+                let conditions = std::iter::once(by.clone()).chain(passed_over).map(|e| Ast::IsNotNull(Box::new(e)));
+                let conditions = function.filter.take().map(|also| nested(*also)).into_iter().chain(conditions);
+                f.filter = conditions.reduce(|a, b| binary(a, BinaryOperator::And, b)).map(Box::new);
+                if let FunctionArguments::List(list) = &mut f.args {
+                    let options = OrderByOptions { asc: None, nulls_first: None };
+                    let order = vec![OrderByExpr { expr: by, options, with_fill: None }];
+                    list.clauses.push(FunctionArgumentClause::OrderBy(order));
+                }
+            }
+            Some(found)
+        }
         ("date", 1) => Some(cast(args.pop()?, DataType::Date)),
         ("epoch", 1) => Some(part("epoch", args.pop()?)),
         ("isnull", 1) => Some(Ast::IsNull(Box::new(args.pop()?))),
@@ -255,14 +288,10 @@ fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Opti
             let mut count = call("count", vec![one()]);
             if let Ast::Function(f) = &mut count {
                 let also = function.filter.take();
-                f.filter = Some(match also {
-                    None => Box::new(condition),
-                    Some(also) => Box::new(Ast::BinaryOp {
-                        left: Box::new(Ast::Nested(Box::new(condition))),
-                        op: BinaryOperator::And,
-                        right: Box::new(Ast::Nested(also)),
-                    }),
-                });
+                f.filter = Some(Box::new(match also {
+                    None => condition,
+                    Some(also) => binary(nested(condition), BinaryOperator::And, nested(*also)),
+                }));
             }
             Some(count)
         }
@@ -272,6 +301,41 @@ fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Opti
         }
         _ => None,
     }
+}
+
+/// What a group of `pattern` matches in `text`, empty where it does not; group 0 is the whole match.
+fn extracted(text: Ast, pattern: Ast, group: Ast) -> Option<Ast> {
+    let Ast::Value(number) = &group else { return None };
+    let Value::Number(number, _) = &number.value else { return None };
+    let whole = number == "0";
+    let pattern = match pattern {
+        Ast::Value(mut literal) if whole => {
+            let Value::SingleQuotedString(text) = &mut literal.value else { return None };
+            *text = format!("({text})");
+            Ast::Value(literal)
+        }
+        _ if whole => return None,
+        other => other,
+    };
+    let found = call("regexp_match", vec![text.clone(), pattern]);
+    let at = AccessExpr::Subscript(Subscript::Index { index: if whole { one() } else { group } });
+    let found = Ast::CompoundFieldAccess { root: Box::new(found), access_chain: vec![at] };
+    let found = call("coalesce", vec![found, Ast::value(Value::SingleQuotedString(String::new()))]);
+    Some(Ast::Case {
+        case_token: ident_token(),
+        end_token: ident_token(),
+        operand: None,
+        conditions: vec![CaseWhen { condition: Ast::IsNotNull(Box::new(text)), result: found }],
+        else_result: None,
+    })
+}
+
+fn binary(left: Ast, op: BinaryOperator, right: Ast) -> Ast {
+    Ast::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
+}
+
+fn nested(expr: Ast) -> Ast {
+    Ast::Nested(Box::new(expr))
 }
 
 /// The arguments, if they are plain expressions.

@@ -31,15 +31,23 @@ pub(super) fn no_query(text: &SqlText, statement: &Statement) -> Error {
     let said = statement.to_string();
     let verb = said.split_whitespace().next().unwrap_or_default().to_uppercase();
     let help = match verb.as_str() {
-        "INSERT" | "CREATE" | "COPY" | "MERGE" => {
-            "write its query alone: where the rows go is said by a [sink.…] of the job file"
+        "CREATE" if text.is_asked_once() => {
+            "name its query within another one: WITH name AS (SELECT …) SELECT … FROM name"
         }
-        "DELETE" | "UPDATE" | "TRUNCATE" => {
-            "rows of a stream are not changed: leave them out with WHERE, or change them in SELECT"
-        }
-        "EXPLAIN" => "`millstream check --explain` shows what a job does",
-        "DESCRIBE" | "DESC" | "SHOW" | "PRAGMA" => "SELECT * FROM a_table LIMIT 5 shows its columns",
-        "SET" | "USE" => "options stand in the job file",
+        "INSERT" | "CREATE" | "COPY" | "MERGE" => text.said(
+            "write its query alone: where the rows go is said by a [sink.…] of the job file",
+            "write its query alone: its rows are printed, and --format csv > FILE keeps them",
+        ),
+        "DELETE" | "UPDATE" | "TRUNCATE" => text.said(
+            "rows of a stream are not changed: leave them out with WHERE, or change them in SELECT",
+            "rows of files are not changed: leave them out with WHERE, or change them in SELECT",
+        ),
+        "EXPLAIN" => text.said(
+            "`millstream check --explain` shows what a job does",
+            "write its query alone: it is answered, and how is not shown",
+        ),
+        "DESCRIBE" | "DESC" | "SHOW" | "PRAGMA" | "SUMMARIZE" => "SELECT * FROM a_table LIMIT 5 shows its columns",
+        "SET" | "USE" => text.said("options stand in the job file", "options are those of `millstream sql --help`"),
         _ => "write SELECT … FROM …",
     };
     text.refuse(text.find(&verb), "this is no query: it begins with SELECT or WITH").with_help(help)
@@ -167,12 +175,8 @@ impl Visitor for Syntax<'_> {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         if let SetExpr::Values(_) = query.body.as_ref() {
             let at = self.text.find("VALUES");
-            let message = "a query must read FROM a source or an operator";
-            return self.at(
-                at,
-                message,
-                "put fixed rows into a file, and read it with a source that has static = true",
-            );
+            let help = "put fixed rows into a file, and read it with a source that has static = true";
+            return self.at(at, "a query must read FROM a source or an operator", help);
         }
         if query.fetch.is_some() {
             return self.clause("FETCH", "write LIMIT n");
@@ -180,10 +184,11 @@ impl Visitor for Syntax<'_> {
         if let Some(LimitClause::LimitOffset { limit_by, .. }) = &query.limit_clause
             && !limit_by.is_empty()
         {
-            return self.clause(
-                "LIMIT",
+            let help = self.text.said(
                 "keep the first row of each key with an operator that has dedup = { keys = [\"…\"] }",
+                "SELECT DISTINCT ON (key) … keeps the first row of each key; of more, QUALIFY row_number() OVER (PARTITION BY key ORDER BY …) <= n",
             );
+            return self.clause("LIMIT", help);
         }
         let piped = |p: &&PipeOperator| {
             let can = matches!(
@@ -231,7 +236,11 @@ impl Visitor for Syntax<'_> {
                 "DISTRIBUTE BY",
                 "leave it out: how rows are distributed does not change the result",
             ),
-            (!select.sort_by.is_empty(), "SORT BY", "leave it out: rows of a stream are in no order"),
+            (
+                !select.sort_by.is_empty(),
+                "SORT BY",
+                self.text.said("leave it out: rows of a stream are in no order", "write ORDER BY"),
+            ),
             (
                 !select.named_window.is_empty() && !self.asked_once,
                 "WINDOW",
@@ -248,20 +257,18 @@ impl Visitor for Syntax<'_> {
             return self.at(at, "SELECT names no columns", "write SELECT * for all of them");
         }
         if select.from.is_empty() {
-            let at = self.text.find("SELECT");
-            return match self.asked_once {
-                true => self.at(at, "a query must read FROM a table", "name one of those that --source gives"),
-                false => {
-                    let message = "a query must read FROM a source or an operator";
-                    self.at(at, message, "name one of the job's nodes in FROM")
-                }
-            };
+            let message = "a query must read FROM a source or an operator";
+            return self.at(self.text.find("SELECT"), message, "name one of the job's nodes in FROM");
         }
         let (GroupByExpr::Expressions(_, modifiers) | GroupByExpr::All(modifiers)) = &select.group_by;
         if let Some(modifier) = modifiers.first() {
             let said = modifier.to_string();
-            let message = "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream";
-            return self.at(self.text.find(&said), message, "use one operator per grouping");
+            let message = self.text.said(
+                "ROLLUP, CUBE and GROUPING SETS cannot be done on a stream",
+                "this kind of grouping is not supported",
+            );
+            let help = self.text.said("use one operator per grouping", "write GROUP BY ROLLUP (a, b)");
+            return self.at(self.text.find(&said), message, help);
         }
         if let GroupByExpr::Expressions(by, _) = &select.group_by
             && let Some(name) = aggregate_in(by)
@@ -327,7 +334,13 @@ impl Visitor for Syntax<'_> {
                 ("PIVOT", "write a column each: max(v) FILTER (WHERE k = 'a') AS a, … GROUP BY …")
             }
             TableFactor::Unpivot { .. } => ("UNPIVOT", "write a SELECT for each column, and UNION ALL between them"),
-            TableFactor::MatchRecognize { .. } => ("MATCH_RECOGNIZE", "keep what was seen in a keyed plugin"),
+            TableFactor::MatchRecognize { .. } => {
+                let help = self.text.said(
+                    "keep what was seen in a keyed plugin",
+                    "lag(…) and lead(…) OVER (PARTITION BY … ORDER BY …) look at the rows beside a row",
+                );
+                ("MATCH_RECOGNIZE", help)
+            }
             TableFactor::JsonTable { .. } => ("JSON_TABLE", "read JSON in a text with json_get_str(column, 'key')"),
             TableFactor::OpenJsonTable { .. } => ("OPENJSON", "read JSON in a text with json_get_str(column, 'key')"),
             TableFactor::XmlTable { .. } => ("XMLTABLE", ""),
@@ -335,7 +348,16 @@ impl Visitor for Syntax<'_> {
             TableFactor::Function { lateral: true, .. } | TableFactor::Derived { lateral: true, .. } => {
                 ("LATERAL", "write the sub-query without it, or unnest(…) in SELECT")
             }
-            TableFactor::TableFunction { .. } => ("TABLE", "write FROM plugin(node)"),
+            TableFactor::TableFunction { .. } => {
+                ("TABLE", self.text.said("write FROM plugin(node)", "write FROM range(10), without TABLE"))
+            }
+            TableFactor::Table { name, .. } if name.0.len() > 1 && self.asked_once => {
+                let at = self.text.range_of(name.span());
+                let spelled = self.text.sql().get(at.clone()).unwrap_or_default();
+                let last = spelled.rsplit('.').next().unwrap_or(spelled);
+                let message = format!("there is no table `{spelled}`: names of tables have no dots");
+                return self.at(at, message, &format!("write FROM {last}"));
+            }
             TableFactor::Table { name, .. } if name.0.len() > 1 => {
                 let message = format!("there is no source or operator `{name}`: names of nodes have no dots");
                 return self.span(

@@ -56,12 +56,20 @@ impl VisitorMut for Rewriter<'_> {
         let plugin = normalised(&called);
         let given = args.take().map(|a| a.args).unwrap_or_default();
         let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(input)))] = given.as_slice() else {
+            if self.text.is_asked_once() {
+                self.error = Some(refuse_call(self.text, &called.value));
+                return ControlFlow::Break(());
+            }
             let message = format!("`{plugin}` in FROM takes the rows of one node, by its name");
             let refused = self.text.refuse_clause(&called.value, message);
             self.error =
                 Some(refused.with_help(format!("write FROM {plugin}(node); a query goes into a node of its own")));
             return ControlFlow::Break(());
         };
+        if self.text.is_asked_once() {
+            self.error = Some(refuse_call(self.text, &called.value));
+            return ControlFlow::Break(());
+        }
         let input = normalised(input);
         let table = format!("{plugin}({input})");
         *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', table.clone()))]);
@@ -72,6 +80,20 @@ impl VisitorMut for Rewriter<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The refusal of a call in `FROM` of a query that is asked once, which has no plugins.
+fn refuse_call(text: &SqlText, called: &str) -> Error {
+    let name = called.to_lowercase();
+    let reads = ["read_", "scan_", "glob", "parquet_", "csv_", "json_"].iter().any(|start| name.starts_with(start));
+    let (message, help) = if reads {
+        let message = format!("`{called}` is not there: which files a table has is said beside the query");
+        (message, "name them: --source t=PATH, and write FROM t")
+    } else {
+        let help = "FROM takes tables, and of functions range(…), generate_series(…) and unnest(…)";
+        (format!("there is no function `{called}` that makes rows"), help)
+    };
+    text.refuse(text.find_call(called), message).with_help(help)
 }
 
 /// What a table that stands for a call is made of.

@@ -67,7 +67,7 @@ impl ScalarUDFImpl for WindowFunction {
         let time = &args.arg_fields[0];
         if !matches!(time.data_type(), DataType::Timestamp(..)) && !is_window_type(time.data_type()) {
             return plan_err!(
-                "`{}` groups by a timestamp; `{}` is {}: CAST it AS TIMESTAMP, or declare its type on the source",
+                "`{}` groups by a timestamp; `{}` is {}: CAST it AS TIMESTAMP",
                 self.name,
                 time.name(),
                 shown_type(time.data_type())

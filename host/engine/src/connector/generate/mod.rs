@@ -19,10 +19,16 @@ pub use source::GenerateSource;
 use super::source::Source;
 use super::{Connector, SourceConnector};
 use crate::error::{Error, Result};
-use crate::job::{JobText, KeyTable, Options, SourceSpec};
+use crate::job::{JobText, KeyTable, OptionValue, Options, SourceSpec, Spanned};
 
 /// The connector.
 pub(super) struct Generate;
+
+/// The options of a source of so many rows that no job file asks for.
+pub(crate) fn options(base: &Path, rows: u64) -> Options {
+    let rows = Spanned { value: OptionValue::Count(rows), span: 0..0 };
+    Options::given("generate", &options::SOURCE, base, [("rows", rows)])
+}
 
 impl Connector for Generate {
     fn name(&self) -> &'static str {

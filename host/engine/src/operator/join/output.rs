@@ -204,12 +204,12 @@ impl<'a, 'j> Output<'a, 'j> {
             return Ok(());
         }
         let message = format!(
-            "the pairs of one epoch are more than fit into memory: over 1 GiB for one of {} parts of the keys",
+            "the pairs that come at once are more than fit into memory: over 1 GiB for one of {} parts of the keys",
             self.join.parts.partitions
         );
         Err(self.join.named(Error::new(ErrorKind::Quota, message).with_help(
-            "join by more keys or a narrower range of time, or read less at once (max_files_per_epoch): pairs of the \
-             same key and time are made all",
+            "join by more keys or a narrower range of time, or read less at once: pairs of the same key and time are \
+             made all",
         )))
     }
 }

@@ -11,6 +11,7 @@
 
 mod drive;
 mod job;
+mod one_row;
 mod rows;
 mod table;
 mod tell;
@@ -30,6 +31,7 @@ pub use table::QueryTable;
 
 use self::drive::{Driven, drive};
 use self::job::{QUERY, of_query};
+use self::one_row::OneRow;
 use self::rows::{Out, halt_of};
 use self::table::{Table, as_written};
 use self::tell::{Columns, no_columns, tell};
@@ -42,9 +44,9 @@ use crate::connector::file::FileSourceSpec;
 use crate::connector::file::source::FileSource;
 use crate::connector::source::Source;
 use crate::format::FileFormat;
-use crate::job::{JobText, SourceSpec, Spanned, Trigger, suggest};
+use crate::job::{JobText, SourceSpec, Trigger, suggest};
 use crate::plan::Plan;
-use crate::sql::{self, Parsed, SqlText};
+use crate::sql::{self, ONE_ROW, Parsed, SqlText};
 use crate::state::{DEFAULT_PARTITIONS, State};
 use crate::{Error, Result};
 
@@ -134,12 +136,13 @@ fn ask_within(
     to: Box<dyn TakeRows>,
 ) -> Result<Answered> {
     let text = JobText { file: "query".into(), text: sql.into() };
-    let query = SqlText::new(text.clone(), Spanned { value: sql.to_owned(), span: 0..sql.len() });
+    let query = SqlText::asked_once(text.clone());
     let names = tables.iter().map(|table| table.name.clone()).collect();
     let parsed = sql::parse(&query, &names, &std::collections::BTreeSet::new())?;
     let tables = find_tables(&text, &parsed, tables, base)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let asked = Asked { text, base, tables, all_columns: parsed.all_columns, limits, threads, out: Out::new(to) };
+    let (all_columns, one_row) = (parsed.all_columns, parsed.tables.iter().any(|(name, _)| name == ONE_ROW));
+    let asked = Asked { text, base, tables, one_row, all_columns, limits, threads, out: Out::new(to) };
     let mut columns = asked.tell(false)?;
     loop {
         let certain = columns.values().all(|of_table| of_table.certain);
@@ -158,15 +161,10 @@ fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Pat
             return Err(refused(format!("the name `{}` is given to two tables", table.name))
                 .with_help("name the files of one table by a folder or a pattern, or give the second another name"));
         }
-        if table.name == QUERY {
-            return Err(refused(format!("`{QUERY}` cannot be the name of a table")).with_help("choose another name"));
+        if [QUERY, ONE_ROW].contains(&table.name.as_str()) {
+            let message = format!("`{}` cannot be the name of a table", table.name);
+            return Err(refused(message).with_help("choose another name"));
         }
-    }
-    if let Some(call) = parsed.calls.first() {
-        let message =
-            format!("`{}` in FROM is called as a function: that is for plugins, which a job has", call.plugin);
-        let error = text.error(call.at.clone(), message);
-        return Err(error.with_help("write a job file with the plugin, and run it: millstream run job.toml"));
     }
     let find = |(name, range): &(String, std::ops::Range<usize>)| {
         // A name without quotes is whatever table it fits but for the case.
@@ -180,14 +178,19 @@ fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Pat
             None => {
                 let names = given.iter().map(|table| table.name.as_str());
                 let choices = suggest::choices(name, names);
-                let or = if choices.ends_with('?') { " Or" } else { "; or" };
-                Err(text
-                    .error(range.clone(), format!("there is no table `{name}`"))
-                    .with_help(format!("{choices}{or} say where it is: --source {name}=PATH")))
+                let help = match choices.as_str() {
+                    _ if name.contains(['.', '/', '*']) => {
+                        format!("give it a name: --source t={name}, and write FROM t")
+                    }
+                    _ if given.is_empty() => format!("say where it is: --source {name}=PATH"),
+                    near if near.ends_with('?') => format!("{near} Or say where it is: --source {name}=PATH"),
+                    all => format!("{all}; or say where it is: --source {name}=PATH"),
+                };
+                Err(text.error(range.clone(), format!("there is no table `{name}`")).with_help(help))
             }
         }
     };
-    parsed.tables.iter().map(find).collect()
+    parsed.tables.iter().filter(|(name, _)| name != ONE_ROW).map(find).collect()
 }
 
 /// A query and what it is asked of.
@@ -195,6 +198,8 @@ struct Asked<'a> {
     text: JobText,
     base: &'a Path,
     tables: Vec<Table>,
+    /// It makes rows of its own.
+    one_row: bool,
     all_columns: bool,
     limits: Limits,
     threads: usize,
@@ -211,11 +216,13 @@ impl Asked<'_> {
     /// Asks with these columns. None: they do not do, as far as they were told.
     fn attempt(&self, columns: &BTreeMap<String, Columns>, certain: bool) -> Result<Option<Answered>> {
         let open = self.sources(columns);
-        let job = of_query(self.text.clone(), self.base, self.tables.iter().map(Table::source).collect());
+        let mut sources: Vec<SourceSpec> = self.tables.iter().map(Table::source).collect();
+        sources.extend(self.one_row.then(|| one_row::source(self.base)));
+        let job = of_query(self.text.clone(), self.base, sources);
         let plan = match check_with(job, None, &Connectors::built_in(), &open, DEFAULT_PARTITIONS) {
             Ok(plan) => plan,
             Err(_) if !certain => return Ok(None),
-            Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(e))),
+            Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(alone(e)))),
         };
         let schema = plan.sinks[0].schema.clone();
         if schema.fields().is_empty()
@@ -231,7 +238,7 @@ impl Asked<'_> {
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
         {
             Err(e) if halt_of(&e).is_some() => return Ok(None),
-            driven => driven.map_err(|e| e.without_context(ANSWER))?,
+            driven => driven.map_err(alone)?,
         };
         self.out.release(&schema)?;
         self.answered(driven).map(Some)
@@ -245,6 +252,9 @@ impl Asked<'_> {
         };
         let known: BTreeMap<String, _> = self.tables.iter().map(opened).collect();
         Arc::new(move |spec: &SourceSpec, _: &JobText| {
+            if spec.name.value == ONE_ROW {
+                return Ok(Box::new(OneRow::default()));
+            }
             let Some((file, text, place, schema)) = known.get(&spec.name.value) else {
                 return Err(Error::internal("a table that nobody gave"));
             };
@@ -285,6 +295,11 @@ impl Asked<'_> {
             notes: left_out.map(|(_, why)| format!("{why}: such a column is left out")).collect(),
         })
     }
+}
+
+/// `error` without the names of the operator that the query is, and of where its rows go: there are no others.
+fn alone(error: Error) -> Error {
+    error.without_context(ANSWER).without_context(&format!("operator `{QUERY}`"))
 }
 
 /// Whether the plan reads a column that may hold more than a sample has shown: one that was empty there, an object, or

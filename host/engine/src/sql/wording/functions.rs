@@ -12,20 +12,20 @@ use crate::sql::plugin::PluginFunction;
 const OVER: [&str; 8] = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"];
 
 /// What to write for functions of Spark, DuckDB and PostgreSQL that are not here.
-const INSTEAD: [(&str, &str); 48] = [
+const INSTEAD: [(&str, &str); 49] = [
     ("add_months", "write ts + INTERVAL '1 month'"),
     ("array_sort", "write array_sort of a list, or ORDER BY inside array_agg"),
     ("current_user", "a query knows no users"),
     ("date_add", "write ts + INTERVAL '3 days'"),
-    ("date_diff", "subtract the times, or their date_part('epoch', …)"),
+    ("date_diff", DIFFERENCE),
     ("date_sub", "write ts - INTERVAL '3 days'"),
     ("dateadd", "write ts + INTERVAL '3 days'"),
-    ("datediff", "subtract the times, or their date_part('epoch', …)"),
+    ("datediff", DIFFERENCE),
+    ("dayname", "write to_char(ts, '%A') for Monday, to_char(ts, '%a') for Mon"),
     ("dayofweek", "write date_part('dow', ts), which is 0 on Sundays"),
     ("epoch_ms", "write date_part('epoch', ts) * 1000"),
     ("first", "write first_value(x ORDER BY ts)"),
     ("from_json", "declare the column as struct<…> on the source, or read fields with json_get_str(column, 'key')"),
-    ("generate_series", "put the rows into a file, and read it with a source that has static = true"),
     ("get_json_object", "write json_get_str(column, 'key', 'inner key')"),
     ("getdate", "take times from the rows themselves"),
     ("hash", "group by the columns themselves"),
@@ -40,6 +40,7 @@ const INSTEAD: [(&str, &str); 48] = [
     ("md5", "hashes are not built in: write a map plugin"),
     ("min_by", "write first_value(x ORDER BY y)"),
     ("arg_min", "write first_value(x ORDER BY y)"),
+    ("monthname", "write to_char(ts, '%B') for January, to_char(ts, '%b') for Jan"),
     ("mode", "group by the value too, and take the greatest count behind it"),
     ("monotonically_increasing_id", "rows of a stream have no numbers"),
     ("named_struct", "write struct(a, b) AS s"),
@@ -47,7 +48,7 @@ const INSTEAD: [(&str, &str); 48] = [
     ("posexplode", "write unnest(list); places of elements are not kept"),
     ("quantile", "write approx_percentile_cont(x, 0.5)"),
     ("rand", "an epoch that is run again after a crash must give the same rows: take what is random from the rows"),
-    ("regexp_extract", "write regexp_match(text, 'a(b)')[1]"),
+    ("regexp_extract", "it is called as regexp_extract(text, 'a(b)', 1); 1 is the first group, 0 the whole match"),
     ("session", "group by session_window(ts, '10 minutes')"),
     ("sha1", "hashes are not built in: write a map plugin"),
     ("sha2", "hashes are not built in: write a map plugin"),
@@ -63,10 +64,28 @@ const INSTEAD: [(&str, &str); 48] = [
     ("user", "a query knows no users"),
 ];
 
-/// Says what `text` says of a call, if it does.
-pub(super) fn reword(text: &str, plugins: &BTreeMap<String, PluginFunction>) -> Option<Reworded> {
+const DIFFERENCE: &str = "datediff(later, earlier) counts days; hours are \
+                          (date_part('epoch', later) - date_part('epoch', earlier)) / 3600";
+
+/// What is said otherwise of a query that is in no job.
+const INSTEAD_ONCE: [(&str, &str); 9] = [
+    ("from_json", "read fields with json_get_str(column, 'key')"),
+    ("md5", NO_HASHES),
+    ("mode", "write SELECT x FROM … GROUP BY x ORDER BY count(*) DESC LIMIT 1"),
+    ("monotonically_increasing_id", "write row_number() OVER ()"),
+    ("rand", "write random()"),
+    ("sha1", NO_HASHES),
+    ("sha2", NO_HASHES),
+    ("timestamp_seconds", "write CAST(x AS TIMESTAMP)"),
+    ("to_json", "--format json prints structs and lists as they are"),
+];
+
+const NO_HASHES: &str = "there are no hashes: compare and group the values themselves";
+
+/// Says what `text` says of a call, if it does; `asked_once`: of a query that is in no job.
+pub(super) fn reword(text: &str, plugins: &BTreeMap<String, PluginFunction>, asked_once: bool) -> Option<Reworded> {
     if let Some(name) = between(text, "Invalid function '", "'") {
-        return Some(unknown(name, plugins));
+        return Some(unknown(name, plugins, asked_once));
     }
     // What a function says itself, ours above all, is more than that it says no.
     let text = match text.split_once("user-defined coercion failed with: ") {
@@ -168,7 +187,7 @@ fn given(text: &str) -> Option<String> {
     (!types.is_empty()).then(|| with_our_types(types))
 }
 
-fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>) -> Reworded {
+fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>, asked_once: bool) -> Reworded {
     if OVER.contains(&name) {
         let message = "OVER needs all rows of its partition, and a stream's rows never end";
         return Reworded::new(message, "group by window(…) instead").about(About::Words("OVER".into()));
@@ -178,7 +197,8 @@ fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>) -> Reworded {
         return Reworded::new(message, "make it an operator of its own, which reads the same input");
     }
     let message = format!("there is no function `{name}`");
-    if let Some((_, help)) = INSTEAD.iter().find(|(theirs, _)| *theirs == name) {
+    let instead = INSTEAD_ONCE.iter().filter(|_| asked_once).chain(&INSTEAD);
+    if let Some((_, help)) = instead.into_iter().find(|(theirs, _)| *theirs == name) {
         return Reworded::new(message, *help);
     }
     let mut names: Vec<&str> = BUILT_IN.names().chain(plugins.keys().map(String::as_str)).collect();
@@ -186,6 +206,7 @@ fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>) -> Reworded {
     names.sort_unstable();
     match suggest::nearest(name, names) {
         Some(near) => Reworded::new(message, format!("did you mean `{near}`?")),
+        None if asked_once => Reworded::new(message, "docs/sql.md names functions"),
         None => Reworded::new(message, "docs/sql.md names functions; what SQL does not have can be a plugin"),
     }
 }

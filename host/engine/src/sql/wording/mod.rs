@@ -52,17 +52,21 @@ impl Reworded {
 
 pub(super) const NAME_IT: &str = "give one of them another name: … AS other_name";
 
-/// Says `error` in our words.
-pub(super) fn reword(error: &DataFusionError, plugins: &BTreeMap<String, PluginFunction>) -> Reworded {
+/// Says `error` in our words; `asked_once`: of a query that is in no job.
+pub(super) fn reword(
+    error: &DataFusionError,
+    plugins: &BTreeMap<String, PluginFunction>,
+    asked_once: bool,
+) -> Reworded {
     let error = innermost(error);
     let said = match error {
         DataFusionError::SchemaError(schema, _) => reword_schema(schema),
-        DataFusionError::SQL(parser, _) => syntax::reword(parser),
+        DataFusionError::SQL(parser, _) => syntax::reword(parser, asked_once),
         other => {
             let text = other.strip_backtrace();
             let text = without_speaker(&text);
-            functions::reword(text, plugins)
-                .or_else(|| rules::reword(text))
+            functions::reword(text, plugins, asked_once)
+                .or_else(|| rules::reword(text, asked_once))
                 .unwrap_or_else(|| Reworded::new(plain(text), ""))
         }
     };

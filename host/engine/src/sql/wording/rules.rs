@@ -162,11 +162,7 @@ const RULES: [Rule; 62] = [
         "SUBSTRING takes a text, where to begin and how many letters",
         "write substr(text, 1, 3)",
     ),
-    rule(
-        "Field {} not found in struct",
-        "there is no field `{0}`",
-        "name a field that the source declares for the struct",
-    ),
+    rule("Field {} not found in struct", "there is no field `{0}`", "name a field that the struct has"),
     rule(
         "Cannot access field at argument 1: type {} is not a ",
         "{0} has no fields",
@@ -243,8 +239,8 @@ const SUM_OF: &str = "name a column of numbers; rows are counted with count(*)";
 const UNLIKE: &str = "the queries of a UNION must give as many columns as each other";
 const LIKE_IT: &str = "write the same columns in the same order, NULL AS name where one is missing";
 
-/// What a rule says of `text`, if one fits.
-pub(super) fn reword(text: &str) -> Option<Reworded> {
+/// What a rule says of `text`, if one fits; `asked_once`: of a query that is in no job.
+pub(super) fn reword(text: &str, asked_once: bool) -> Option<Reworded> {
     if text.starts_with("Projections require unique expression names") {
         let name = between(text, "expression \"", "\" at position");
         let name = name.map_or_else(|| text.to_owned(), |name| unqualified(&readable(name)));
@@ -261,7 +257,9 @@ pub(super) fn reword(text: &str) -> Option<Reworded> {
     }
     if let Some(what) = text.strip_prefix("Unsupported SQL type ") {
         let name = what.trim_start_matches("(precision/scale not supported) ");
-        let help = "types are BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(p, s), VARCHAR, BINARY, DATE, TIMESTAMP, and those of the job file";
+        let and = if asked_once { "and lists of them: BIGINT[]" } else { "and those of the job file" };
+        let help =
+            format!("types are BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(p, s), VARCHAR, BINARY, DATE, TIMESTAMP, {and}");
         return Some(Reworded::new(format!("there is no type `{name}`"), help).about(About::Clause(name.to_owned())));
     }
     let (rule, parts) = RULES.iter().find_map(|rule| Some((rule, captured(text, rule.says)?)))?;
@@ -312,10 +310,10 @@ mod tests {
         assert_eq!(captured("x: a {1} and b in c", "a {} and {} in {}"), Some(vec!["{1}", "b", "c"]));
         assert_eq!(captured("nothing", "a {}"), None);
         let said =
-            reword("Cannot infer common argument type for comparison operation Timestamp(ns) > Boolean").unwrap();
+            reword("Cannot infer common argument type for comparison operation Timestamp(ns) > Boolean", true).unwrap();
         assert_eq!(said.message, "there is no `timestamp > boolean`: these types cannot be compared");
-        let said =
-            reword("Cannot access field at argument 1: type List(Int64) is not a Struct, a Map, or Null").unwrap();
+        let said = reword("Cannot access field at argument 1: type List(Int64) is not a Struct, a Map, or Null", true)
+            .unwrap();
         assert_eq!(said.message, "list<int64> has no fields");
     }
 }

@@ -5,12 +5,12 @@ use datafusion_sql::sqlparser::parser::ParserError;
 use super::{About, Reworded};
 use crate::sql::depth::{TOO_DEEP, TOO_MANY, TOO_MANY_CASTS};
 
-/// Says a parser's error in our words.
-pub(super) fn reword(error: &ParserError) -> Reworded {
+/// Says a parser's error in our words; `asked_once`: of a query that is in no job.
+pub(super) fn reword(error: &ParserError, asked_once: bool) -> Reworded {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
         ParserError::RecursionLimitExceeded => {
-            return Reworded::new("the query is nested too deep", NAME_PARTS);
+            return Reworded::new("the query is nested too deep", name_parts(asked_once));
         }
     };
     let (said, place) = placed(text);
@@ -23,7 +23,7 @@ pub(super) fn reword(error: &ParserError) -> Reworded {
         Some((expected, found)) => {
             Reworded::new(format!("expected {}, found {found}", spelled(expected)), missing(expected))
         }
-        None => other(said),
+        None => other(said, asked_once),
     };
     match place {
         Some((line, column)) => reworded.about(About::Line(line, column)),
@@ -31,17 +31,25 @@ pub(super) fn reword(error: &ParserError) -> Reworded {
     }
 }
 
-const NAME_PARTS: &str = "give inner parts a name: WITH name AS (SELECT …), or make them operators of their own";
+fn name_parts(asked_once: bool) -> &'static str {
+    match asked_once {
+        true => "give inner parts a name: WITH name AS (SELECT …)",
+        false => "give inner parts a name: WITH name AS (SELECT …), or make them operators of their own",
+    }
+}
 
-fn other(said: &str) -> Reworded {
+fn other(said: &str, asked_once: bool) -> Reworded {
     if said == TOO_DEEP {
         return Reworded::new(
             "brackets, calls, CASE or sub-queries are nested more than 50 deep from here on",
-            NAME_PARTS,
+            name_parts(asked_once),
         );
     }
     if said == TOO_MANY_CASTS {
-        return Reworded::new("CAST, or a call like it, is nested more than 16 deep from here on", NAME_PARTS);
+        return Reworded::new(
+            "CAST, or a call like it, is nested more than 16 deep from here on",
+            name_parts(asked_once),
+        );
     }
     if said == TOO_MANY {
         return Reworded::new(
