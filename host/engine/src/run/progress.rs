@@ -74,6 +74,12 @@ impl Progress {
         Decided { event_times: self.event_times.clone(), pairs: self.pairs.iter().map(to_the_end).collect() }
     }
 
+    /// The next time after `now` at which [`Progress::decide`] would decide otherwise though nothing came.
+    pub fn next_idle(&self, plan: &Plan, now: i64) -> Option<i64> {
+        let nodes = plan.watermarks.iter().zip(&self.event_times);
+        nodes.filter_map(|(node, seen)| node.rule?.idle_at(seen)).filter(|at| *at > now).min()
+    }
+
     /// After an epoch that began at `now` and saw `seen`.
     pub fn advance(&mut self, plan: &Plan, decided: &Decided, seen: &[Seen], now: i64) {
         self.next_epoch += 1;

@@ -2,9 +2,6 @@
 
 use crate::job::Trigger;
 
-/// How long to rest between two looks at sources that have nothing.
-pub const POLL: i64 = 20_000;
-
 /// What the epoch loop does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -24,13 +21,7 @@ pub fn next(trigger: Trigger, last: Option<i64>, now: i64) -> Next {
     if now >= due || now < last { Next::Now } else { Next::WaitUntil(due) }
 }
 
-/// What happens when a look found no input and no watermark has moved.
-pub fn without_input(trigger: Trigger, exhausted: bool, now: i64) -> Option<Next> {
-    match trigger {
-        Trigger::AvailableNow | Trigger::Once => None,
-        _ if exhausted => None,
-        Trigger::Continuous => Some(Next::WaitUntil(now.saturating_add(POLL))),
-        // The next look is on the grid, as after an epoch.
-        Trigger::Every(_) => Some(next(trigger, Some(now), now)),
-    }
+/// Whether the job ends when a look found no input and no watermark has moved.
+pub fn ends_without_input(trigger: Trigger, exhausted: bool) -> bool {
+    exhausted || matches!(trigger, Trigger::AvailableNow | Trigger::Once)
 }

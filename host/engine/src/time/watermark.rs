@@ -44,13 +44,14 @@ impl WatermarkRule {
         }
     }
 
+    /// When a node that has no row from now on becomes idle; none = never, or nobody has counted yet.
+    pub fn idle_at(&self, seen: &EventTime) -> Option<i64> {
+        Some(seen.last_seen?.saturating_add(self.idle_after?))
+    }
+
     /// Decides, at the start of an epoch at `now`, whether the node is idle.
     pub fn decide_idle(&self, seen: EventTime, now: i64) -> EventTime {
-        let idle = match (self.idle_after, seen.last_seen) {
-            (Some(after), Some(last)) => now.saturating_sub(last) >= after,
-            _ => false,
-        };
-        EventTime { idle, ..seen }
+        EventTime { idle: self.idle_at(&seen).is_some_and(|at| now >= at), ..seen }
     }
 }
 

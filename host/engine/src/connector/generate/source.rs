@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::access_logs::AccessLogs;
 use super::options::GenerateSpec;
-use crate::connector::source::{Chunks, Known, Source, SourceError};
+use crate::connector::source::{Chunks, Known, NextLook, REST, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, Rows};
 use crate::record::SourceRange;
@@ -75,6 +75,16 @@ impl Source for GenerateSource {
         }
         self.next = to;
         Ok(Some(SourceRange::Rows { from, to }))
+    }
+
+    fn next_look(&self, now: i64) -> NextLook {
+        let soonest = now.saturating_add(REST);
+        let (Some(rate), Some((then, first))) = (self.rows_per_second, self.began) else {
+            return NextLook::At(soonest);
+        };
+        let wanted = u128::from((self.next - first).saturating_add(1));
+        let after = i64::try_from((wanted * 1_000_000).div_ceil(u128::from(rate))).unwrap_or(i64::MAX);
+        NextLook::At(soonest.max(then.saturating_add(after)))
     }
 
     /// Rows that have a time to come are not there yet; all others are, however many.

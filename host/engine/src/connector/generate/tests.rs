@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::math::{exp, ln};
 use super::{AccessLogs, GenerateSource, GenerateSpec, LogForm};
 use crate::connector::source::conformance::conforms;
-use crate::connector::source::{Known, Source};
+use crate::connector::source::{Known, NextLook, Source};
 use crate::format::FileFormat;
 use crate::format::{Check, RawChunk, RawContent, decoder};
 use crate::record::SourceRange;
@@ -25,6 +25,19 @@ fn spec() -> GenerateSpec {
         mean_delay: 5_000_000,
         max_delay: 50_000_000,
     }
+}
+
+#[test]
+fn the_next_look_is_when_a_row_is_due() {
+    let spec = GenerateSpec { rows: None, rows_per_second: Some(2), ..spec() };
+    let mut source = GenerateSource::open(&spec).unwrap();
+    assert_eq!(source.plan(7_000_000, Known::default()).unwrap(), None);
+    for (now, due) in [(7_000_000, 7_500_000), (7_500_000, 8_000_000), (9_400_000, 9_500_000)] {
+        let _ = source.plan(now, Known::default()).unwrap();
+        assert_eq!(source.next_look(now), NextLook::At(due));
+        assert_eq!(source.plan(due - 1, Known::default()).unwrap(), None);
+    }
+    assert_eq!(source.next_look(9_499_999), NextLook::At(9_519_999), "not more often than others");
 }
 
 #[test]

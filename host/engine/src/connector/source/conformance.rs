@@ -5,7 +5,7 @@
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 
-use super::{Known, Source};
+use super::{Known, NextLook, Source};
 use crate::ErrorKind;
 use crate::record::SourceRange;
 use crate::state::Table;
@@ -92,6 +92,9 @@ pub fn conforms(open: impl Fn() -> Box<dyn Source>) {
     let per_range: Vec<Vec<String>> = ranges.iter().map(|range| rows(&*source, range, &every)).collect();
     assert_eq!(plan_all(&mut *open(), &mut Table::new(4)), ranges, "planning depends on the input only");
     assert_eq!(source.plan(i64::MAX, Known::of(Some(&state))).unwrap(), None, "nothing comes twice");
+    if let NextLook::At(time) = source.next_look(5) {
+        assert!(time > 5, "the next look is later than this one");
+    }
 
     // Any range can be read again, in any order, by any instance.
     let other = open();

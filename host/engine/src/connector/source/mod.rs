@@ -15,6 +15,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use error::SourceError;
 
+use crate::clock::Wake;
 use crate::error::Result;
 use crate::format::{Decode, RawChunk};
 use crate::record::SourceRange;
@@ -56,6 +57,18 @@ pub struct Notices {
     pub empty: u64,
 }
 
+/// Shortest rest between two looks that found nothing, microseconds: what a source waits that knows nothing better.
+pub const REST: i64 = 20_000;
+
+/// When a source that had nothing is to be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextLook {
+    /// At this processing time, or sooner if it wakes the job.
+    At(i64),
+    /// When it wakes the job ([`Source::wake_with`]); nobody looks before.
+    WhenWoken,
+}
+
 /// A change of an entry; none = it is forgotten.
 pub type EntryChange = (Vec<u8>, Option<Vec<u8>>);
 
@@ -83,6 +96,18 @@ pub trait Source: Send {
     /// No limit holds any more that the job does not name: for the trigger `once`, which has one epoch. Called before
     /// anything is planned.
     fn admit_all(&mut self) {}
+
+    /// When to look again, after a [`Source::plan`] at `now` that gave nothing. Counts with the trigger `continuous`,
+    /// which looks again at once after each epoch; others have a grid of their own.
+    fn next_look(&self, now: i64) -> NextLook {
+        NextLook::At(now.saturating_add(REST))
+    }
+
+    /// A source that is told of what comes keeps `wake`, and notifies it, from any thread, when a look would find
+    /// something. Called before anything is planned, if at all.
+    fn wake_with(&mut self, wake: &Wake) {
+        let _ = wake;
+    }
 
     /// What the job's state must hold once `range` is committed, as keys and values; a later value replaces an earlier
     /// one of the same key.

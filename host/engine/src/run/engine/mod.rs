@@ -4,12 +4,14 @@
 
 mod close;
 mod open;
+mod rest;
 mod step;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use self::rest::{Bell, Rest};
 use super::RunOptions;
 use super::commit::{Committer, Wanted};
 use super::epoch::LiveSource;
@@ -51,6 +53,9 @@ pub struct Engine {
     began: Instant,
     /// A look that finds nothing keeps to the trigger's grid as an epoch does.
     looked: Option<i64>,
+    /// The last look found nothing.
+    rest: Option<Rest>,
+    bell: Bell,
     /// The final watermark is committed: nothing may come any more.
     finished: bool,
     done: Option<StopReason>,
@@ -89,8 +94,8 @@ impl Engine {
         &self.plan
     }
 
-    /// Notified when the job is to be stepped though it waits: it was told something, or an epoch's commit is done or
-    /// has failed.
+    /// Notified when the job is to be stepped though it waits: it was told something, a source has something
+    /// new, or an epoch's commit is done or has failed.
     pub fn wake(&self) -> &Wake {
         self.options.control.wake()
     }

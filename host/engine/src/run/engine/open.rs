@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::rest::Bell;
 use super::{Engine, Totals};
 use crate::Result;
 use crate::checkpoint::Forget;
 use crate::connector::SinkInput;
 use crate::connector::sink::{Sink, SinkContext};
-use crate::job::Job;
+use crate::job::{Job, Trigger};
 use crate::plan::{Plan, PlannedSink};
 use crate::run::commit::{Committer, Wanted};
 use crate::run::noticed::Noticed;
@@ -64,7 +65,12 @@ impl Engine {
         let statics = read_all(&plan, &open_source, options.environment.clock.now(), &*observer)?;
         let state = recovered.state;
         let trigger = options.trigger.unwrap_or(plan.job.trigger);
-        let sources = live_sources(&plan, &state, trigger, &open_source, options.environment.clock.now())?;
+        let mut sources = live_sources(&plan, &state, trigger, &open_source, options.environment.clock.now())?;
+        let bell = Bell::default();
+        if trigger == Trigger::Continuous {
+            let wake = bell.waking(options.control.wake());
+            sources.iter_mut().for_each(|live| live.source.wake_with(&wake));
+        }
         let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
         let context = SinkContext {
             job: plan.job.name.clone(),
@@ -103,6 +109,8 @@ impl Engine {
             state,
             statics,
             looked: progress.last_started,
+            rest: None,
+            bell,
             progress,
             committer,
             wanted,

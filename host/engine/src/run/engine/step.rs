@@ -50,6 +50,8 @@ impl Engine {
         }
         if control.is_paused() {
             self.committer.settle()?;
+            // Going on begins with a look.
+            self.rest = None;
             return Ok(Step::WaitFor(self.wake().clone()));
         }
         if !self.committer.has_room() {
@@ -62,6 +64,9 @@ impl Engine {
         if let Next::WaitUntil(due) = trigger::next(self.trigger, self.looked, now) {
             return Ok(Step::WaitUntil(due));
         }
+        if let Some(rests) = self.rests_still(now) {
+            return Ok(rests);
+        }
         self.looked = Some(now);
         self.options.environment.faults.hit(point::PLAN_BEFORE);
         let ranges = self.plan_ranges(now)?;
@@ -73,17 +78,17 @@ impl Engine {
             return Ok(if once { Step::Done(StopReason::InputEnded) } else { Step::Ready });
         }
         let exhausted = self.sources.iter().all(|s| s.source.exhausted());
-        match trigger::without_input(self.trigger, exhausted, now) {
-            Some(Next::WaitUntil(due)) => Ok(Step::WaitUntil(due)),
-            Some(Next::Now) => Ok(Step::Ready),
-            None => {
-                if self.plan.job.final_watermark && !once {
-                    let decided = self.progress.decide_final();
-                    self.epoch(vec![None; self.sources.len()], decided, now, true)?;
-                }
-                Ok(Step::Done(StopReason::InputEnded))
-            }
+        if !trigger::ends_without_input(self.trigger, exhausted) {
+            return Ok(match trigger::next(self.trigger, Some(now), now) {
+                Next::WaitUntil(due) => Step::WaitUntil(due),
+                Next::Now => self.rest(now),
+            });
         }
+        if self.plan.job.final_watermark && !once {
+            let decided = self.progress.decide_final();
+            self.epoch(vec![None; self.sources.len()], decided, now, true)?;
+        }
+        Ok(Step::Done(StopReason::InputEnded))
     }
 
     /// Later input of a job whose watermark was sent to the end of time would be late, and so lost.

@@ -24,7 +24,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use self::discover::{Place, stat};
 use self::seen::{Entry, Watch};
 use super::options::FileSourceSpec;
-use crate::connector::source::{Chunks, EntryChange, Known, Notices, Source, SourceError};
+use crate::connector::source::{Chunks, EntryChange, Known, NextLook, Notices, REST, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::format::{self, Check, CsvDialect, Decode, FileFormat, FormatError, ParquetFile};
 use crate::job::{JobText, Limit};
@@ -36,6 +36,9 @@ const BYTES: u64 = 512 << 20;
 
 /// Files that an epoch reads where the job does not say: the epoch's record names them all.
 const FILES: u64 = 10_000;
+
+/// Longest rest between two looks at a folder that nothing comes to, microseconds (`docs/decisions/0016`).
+const LONGEST_REST: i64 = 1_000_000;
 
 /// The source of `connector = "file"`.
 pub struct FileSource {
@@ -57,6 +60,8 @@ pub struct FileSource {
     watch: Watch,
     /// Files that were found and not planned yet, in order. The folder is looked at again when it is empty.
     waiting: VecDeque<FileRange>,
+    /// The last look that found something, or else the first one: processing time.
+    quiet_since: Option<i64>,
     /// The folder is not looked at any more.
     stopped: bool,
 }
@@ -143,6 +148,7 @@ impl FileSource {
             json_over_lines: spec.json_over_lines,
             watch: Watch::default(),
             waiting: VecDeque::new(),
+            quiet_since: None,
             stopped: false,
         }
     }
@@ -217,6 +223,9 @@ impl Source for FileSource {
             files.extend(self.waiting.pop_front());
         }
         files.iter().for_each(|file| self.note_empty(file));
+        if !files.is_empty() || self.quiet_since.is_none() {
+            self.quiet_since = Some(now);
+        }
         Ok((!files.is_empty()).then_some(SourceRange::Files(files)))
     }
 
@@ -226,6 +235,12 @@ impl Source for FileSource {
         }
         self.stopped = true;
         Ok(())
+    }
+
+    /// A file that comes is found after another hundredth of the time for which nothing came.
+    fn next_look(&self, now: i64) -> NextLook {
+        let quiet = now.saturating_sub(self.quiet_since.unwrap_or(now));
+        NextLook::At(now.saturating_add((quiet / 100).clamp(REST, LONGEST_REST)))
     }
 
     fn admit_all(&mut self) {

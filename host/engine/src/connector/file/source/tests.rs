@@ -15,7 +15,7 @@ use super::FileSource;
 use crate::ErrorKind;
 use crate::connector::file::FileSourceSpec;
 use crate::connector::source::conformance::{conforms, keep, rows};
-use crate::connector::source::{Known, Notices, Source};
+use crate::connector::source::{Known, NextLook, Notices, REST, Source};
 use crate::error::{Error, Result};
 use crate::format::{CsvReading, FileFormat, MAX_RECORD};
 use crate::format::{RawChunk, RawContent, SHOWN_BYTES};
@@ -175,6 +175,24 @@ fn lines_count_from_the_start_of_the_file_whatever_the_chunks() {
     assert_eq!(seen[1], seen[2]);
     assert!(seen[0].contains(&"a.csv:3 | 0 |".to_string()), "{:?}", &seen[0][..3]);
     assert!(seen[0].contains(&"a.csv:6 3 fields, 2 expected".to_string()));
+}
+
+#[test]
+fn a_folder_is_looked_at_more_seldom_the_longer_nothing_comes() {
+    const SECOND: i64 = 1_000_000;
+    let folder = Folder::new();
+    folder.write("in/a.txt", "a");
+    let mut source = open(&folder.spec("in", FileFormat::Text, &[])).unwrap();
+    assert_eq!(names(source.plan(0, NEW).unwrap()), ["in/a.txt"]);
+    let rest = |source: &FileSource, now| match source.next_look(now) {
+        NextLook::At(time) => time - now,
+        NextLook::WhenWoken => panic!("nobody tells of files"),
+    };
+    let quiet = [(0, REST), (2 * SECOND, REST), (10 * SECOND, SECOND / 10), (500 * SECOND, SECOND)];
+    assert_eq!(quiet.map(|(now, _)| rest(&source, now)), quiet.map(|(_, rest)| rest));
+    folder.write("in/b.txt", "b");
+    assert!(source.plan(600 * SECOND, NEW).unwrap().is_some());
+    assert_eq!(rest(&source, 600 * SECOND), REST);
 }
 
 #[test]
