@@ -48,6 +48,7 @@
 //!
 //! The keyed operator (state and timers per key) is drafted in the contract and not yet part of this crate.
 
+mod batch;
 pub mod bitmap;
 pub mod builder;
 pub mod config;

@@ -11,10 +11,7 @@ use std::process::ExitCode;
 
 use millstream_engine::panics;
 
-use crate::failure;
-
-/// Where a defect is to be reported.
-pub(crate) const REPORT: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
+use crate::failure::{self, REPORT};
 
 /// The stack of the thread that the command runs on: how deep a query may be nested is a matter of stack. It is address
 /// space; memory is taken as far as it is used.

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use millstream_engine::{Error, ErrorKind};
 
-use crate::defect::REPORT;
 use crate::excerpt::{CONTEXT, Excerpt};
 use crate::progress::terminal;
+
+/// Where a defect is to be reported.
+pub(crate) const REPORT: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
 
 /// Prints `error`; gives the exit code.
 pub(crate) fn report(error: &Error) -> ExitCode {

@@ -15,6 +15,7 @@ mod random;
 mod scenario;
 mod source;
 mod time;
+mod trouble;
 mod watermark;
 mod world;
 
@@ -27,7 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millstream_engine::storage::faulty::{Fault, Survives};
-use world::{Trouble, World};
+use trouble::Trouble;
+use world::World;
 
 /// What became of one seed.
 struct Told {

@@ -2,6 +2,10 @@
 
 use crate::error::{Error, ErrorKind};
 
+/// The types, as a job file has them.
+const TYPES: &str = "utf8, boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, \
+     float64, date, timestamp, decimal(precision, scale), binary, list<type>, struct<name: type, …>";
+
 /// A type that is not known, or a file that is not what it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -79,16 +83,11 @@ impl From<FormatError> for Error {
     fn from(e: FormatError) -> Self {
         let message = e.to_string();
         match e {
-            FormatError::UnknownType { nearest, .. } => {
-                let known = super::types::KNOWN;
-                Error::invalid(message).with_help(match nearest {
-                    Some(name) => format!("did you mean `{name}`? Types are {known}"),
-                    None => format!("types are {known}"),
-                })
-            }
-            FormatError::MalformedType { .. } => {
-                Error::invalid(message).with_help(format!("types are {}", super::types::KNOWN))
-            }
+            FormatError::UnknownType { nearest, .. } => Error::invalid(message).with_help(match nearest {
+                Some(name) => format!("did you mean `{name}`? Types are {TYPES}"),
+                None => format!("types are {TYPES}"),
+            }),
+            FormatError::MalformedType { .. } => Error::invalid(message).with_help(format!("types are {TYPES}")),
             FormatError::DuplicateColumn(_) | FormatError::UnsupportedType { .. } => Error::invalid(message),
             FormatError::SchemaNeeded(_) => Error::invalid(message)
                 .with_help("for example: schema = { url = \"utf8\", timestamp = \"timestamp\", bytes = \"int64\" }"),

@@ -12,10 +12,6 @@ use crate::job::Spanned;
 /// parsers all know the name.
 pub const UTC: &str = "UTC";
 
-/// For error messages.
-pub(super) const KNOWN: &str = "utf8, boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, \
-     float64, date, timestamp, decimal(precision, scale), binary, list<type>, struct<name: type, …>";
-
 const NAMES: [&str; 21] = [
     "utf8",
     "string",

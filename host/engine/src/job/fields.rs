@@ -4,7 +4,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::model::{EventTimeSpec, JobText, Limit, Spanned};
+use super::limit::Limit;
+use super::text::{JobText, Spanned};
 use super::tree::{Entry, Node, Value};
 use super::{suggest, value};
 use crate::error::{Error, Result};
@@ -246,35 +247,6 @@ impl<'a> Fields<'a> {
             Some((_, value)) => Ok(Some(Spanned { value: *value, span: word.span })),
             None => Err(unknown_word(self.job, key, &word, choices.iter().map(|(name, _)| *name))),
         }
-    }
-
-    /// `event_time`, `watermark`, `idle_after`, `max_ahead`.
-    pub(super) fn event_time(&self) -> Result<Option<EventTimeSpec>> {
-        let column = self.text("event_time")?;
-        let delay = self.micros("watermark")?;
-        let idle_after = self.micros("idle_after")?;
-        let max_ahead = self.micros("max_ahead")?;
-        for (key, needs, missing) in [
-            ("watermark", "event_time", column.is_none()),
-            ("idle_after", "watermark", delay.is_none()),
-            ("max_ahead", "event_time", column.is_none()),
-        ] {
-            if let (Some(entry), true) = (self.get(key), missing) {
-                return Err(self
-                    .job
-                    .error(entry.key_span.clone(), format!("`{key}` needs `{needs}` beside it"))
-                    .with_help("`event_time` names the column, `watermark` how far it may lie behind"));
-            }
-        }
-        if let (Some(entry), Some(..=0)) = (self.get("max_ahead"), max_ahead) {
-            let message =
-                "`max_ahead` must be greater than zero: rows come a little after their time, by another clock";
-            return Err(self
-                .job
-                .error(entry.node.span.clone(), message)
-                .with_help("for example `max_ahead = \"1 hour\"`"));
-        }
-        Ok(column.map(|column| EventTimeSpec { column, delay, idle_after, max_ahead }))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The keys of a connector's table as data: from this table the job file is read, what is wrong in it is told, and the
 //! reference page is written.
 
+use super::options::Options;
+
 /// What a connector has in a job file.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectorKeys {
@@ -24,7 +26,7 @@ pub struct KeyTable {
     /// Whether a source may be `static = true`.
     pub may_be_static: bool,
     /// What else must hold between the values.
-    pub check: fn(&super::Options) -> Result<(), Refusal>,
+    pub check: fn(&Options) -> Result<(), Refusal>,
 }
 
 /// One key.

@@ -8,15 +8,19 @@
 //! Every error is [`crate::ErrorKind::Invalid`], points at the bytes it is about and says how to mend it.
 
 mod connectors;
+mod event_time;
 mod fields;
 mod keys;
+mod limit;
 mod model;
 mod operator;
 mod options;
 mod order;
+mod read;
 mod sink;
 mod source;
 pub(crate) mod suggest;
+mod text;
 mod tree;
 mod value;
 
@@ -28,12 +32,15 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use event_time::EventTimeSpec;
 use fields::Fields;
 pub use keys::{Absent, ConnectorKeys, Key, KeyKind, KeyTable, Refusal, With};
+pub use limit::Limit;
 pub use model::*;
 pub use options::{OptionValue, Options};
 pub use sink::SINK_KEYS;
 pub use source::{SOURCE_KEYS, STATIC_KEYS};
+pub use text::{JobText, Spanned};
 use tree::{Entry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::event_time::EventTimeSpec;
 use super::options::Options;
-use crate::error::{Error, Location};
+use super::text::{JobText, Spanned};
 
 /// A checked job file: every name outside SQL points somewhere, no plugin operators read each other in a circle.
 /// Columns and SQL are checked later, by [`crate::plan`].
@@ -45,48 +45,6 @@ pub struct Job {
     pub(crate) content_digest: String,
 }
 
-/// The text of a job file, to point into.
-#[derive(Debug, Clone)]
-pub struct JobText {
-    /// Path as the user gave it.
-    pub file: PathBuf,
-    /// The whole text, and after it a comment line for each override, so that errors can point at them too.
-    pub text: Arc<str>,
-}
-
-impl JobText {
-    /// The place of `span` in this file.
-    pub fn at(&self, span: Range<usize>) -> Location {
-        Location { file: self.file.clone(), text: self.text.clone(), span }
-    }
-
-    /// An [`crate::ErrorKind::Invalid`] error that points at `span`.
-    pub fn error(&self, span: Range<usize>, message: impl Into<String>) -> Error {
-        Error::invalid(message).at(self.at(span))
-    }
-}
-
-/// A value and the bytes of the job file that it stands in.
-#[derive(Debug, Clone)]
-pub struct Spanned<T> {
-    /// The value.
-    pub value: T,
-    /// Where it stands; of a string, the bytes inside the quotes.
-    pub span: Range<usize>,
-}
-
-impl Spanned<String> {
-    /// Where the bytes `part` of the text stand in the job file. All of the text's place where that cannot be said:
-    /// escapes or environment variables were replaced in it.
-    pub fn locate(&self, part: Range<usize>) -> Range<usize> {
-        let verbatim = self.span.len() == self.value.len();
-        if !verbatim || part.start > part.end || part.end > self.value.len() {
-            return self.span.clone();
-        }
-        self.span.start + part.start..self.span.start + part.end
-    }
-}
-
 /// When epochs run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
@@ -107,19 +65,6 @@ pub enum OnError {
     DeadLetter,
     /// The job stops at the last committed epoch.
     Fail,
-}
-
-/// Event time and its watermark, on a source or an operator.
-#[derive(Debug, Clone)]
-pub struct EventTimeSpec {
-    /// The column.
-    pub column: Spanned<String>,
-    /// The delay, microseconds; none = event time without a watermark.
-    pub delay: Option<i64>,
-    /// After how long without rows it holds nobody back, microseconds.
-    pub idle_after: Option<i64>,
-    /// How far ahead of the epoch's processing time event times may be, microseconds; none = as far as they like.
-    pub max_ahead: Option<i64>,
 }
 
 /// A `[source.NAME]` table.
@@ -147,19 +92,6 @@ pub struct StaticSpec {
 impl StaticSpec {
     /// What is allowed where the job says nothing.
     pub const MAX_MEMORY: u64 = 2 << 30;
-}
-
-/// How much an epoch admits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Limit {
-    /// What is sensible for the source, so that a backlog of any size is worked off in epochs; under
-    /// [`Trigger::Once`], all there is.
-    #[default]
-    Sensible,
-    /// So much.
-    At(u64),
-    /// All there is.
-    Unlimited,
 }
 
 /// A `[plugin.NAME]` table.

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::absolute;
+use super::event_time::event_time;
 use super::fields::{Fields, string};
-use super::model::{ConfigPlaces, Logic, OperatorSpec, OutputMode, PluginSpec, Spanned, WatermarkPolicy};
+use super::model::{ConfigPlaces, Logic, OperatorSpec, OutputMode, PluginSpec, WatermarkPolicy};
+use super::text::Spanned;
 use super::tree::{Entry, Value, table_json};
 use crate::error::Result;
 
@@ -121,7 +123,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
         name,
         logic,
         output_mode: fields.choice("output_mode", &output_modes)?,
-        event_time: fields.event_time()?,
+        event_time: event_time(fields)?,
         late: fields.text("late")?,
         watermark_policy: fields.choice("watermark_policy", &policies)?.map(|policy| policy.value).unwrap_or_default(),
         unbounded_state: fields.boolean("unbounded_state")?.unwrap_or(false),

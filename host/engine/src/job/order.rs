@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::model::{Job, JobText, OperatorSpec};
+use super::model::{Job, OperatorSpec};
 use super::suggest;
+use super::text::JobText;
 use crate::error::{Error, Result};
 
 impl Job {

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::connectors::{self, Place};
 use super::fields::Fields;
 use super::keys::{ConnectorKeys, Key, KeyKind, KeyTable};
-use super::model::{SinkSpec, Spanned};
+use super::model::SinkSpec;
 use super::options::Options;
+use super::text::Spanned;
 use crate::error::Result;
 
 /// Keys that every sink has.

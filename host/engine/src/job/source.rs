@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::connectors::{self, Place};
+use super::event_time::event_time;
 use super::fields::Fields;
 use super::keys::{ConnectorKeys, Key, KeyKind, KeyTable};
-use super::model::{SourceSpec, Spanned, StaticSpec};
+use super::model::{SourceSpec, StaticSpec};
+use super::text::Spanned;
 use crate::error::Result;
 
 /// The connector of a source that names none.
@@ -70,7 +72,7 @@ pub(super) fn read(
     let place = Place { table: |keys| keys.source, default: DEFAULT, common };
     let (keys, table) = connectors::choose(fields, &place, known)?;
     let options = super::Options::read(keys.name, table, fields, base, "", 0..0)?;
-    Ok(SourceSpec { name, options, event_time: fields.event_time()?, fixed: fixed(fields, table)? })
+    Ok(SourceSpec { name, options, event_time: event_time(fields)?, fixed: fixed(fields, table)? })
 }
 
 /// The keys beside the connector's own.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::model::JobText;
 use super::suggest;
+use super::text::JobText;
 use crate::error::Result;
 
 /// A value and where it stands.

@@ -16,6 +16,7 @@ mod operators;
 mod plugins;
 mod prune;
 mod sinks;
+mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -193,7 +194,7 @@ pub fn plan(
         keep_all.extend(changed);
     }
     let sinks = sinks::plan_sinks(&job, connectors, &nodes)?;
-    flow::connect(job, connectors.clone(), plugins, schemas, nodes, sinks, partitions)
+    wiring::connect(job, connectors.clone(), plugins, schemas, nodes, sinks, partitions)
 }
 
 /// The queries of the SQL operators, parsed, by the operator's name.

@@ -13,6 +13,7 @@
 
 mod bucket;
 mod change;
+mod hash;
 mod many;
 mod partition;
 pub mod row;
@@ -25,9 +26,10 @@ pub(crate) mod tests;
 
 pub use bucket::{Bucket, MAX_BYTES};
 pub use change::{Piece, StateChange};
+pub use hash::{hash_key, partition_of};
 pub use many::Key;
 pub use partition::{BucketMut, Partition};
-pub use table::{DEFAULT_PARTITIONS, State, Table, hash_key, partition_of};
+pub use table::{DEFAULT_PARTITIONS, State, Table};
 pub use timers::Timers;
 
 use crate::error::{Error, ErrorKind};

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 use super::StateError;
 use super::bucket::Bucket;
-use super::table::hash_key;
+use super::hash::hash_key;
 use super::varint::Cursor;
 
 const DROP: u8 = 1;

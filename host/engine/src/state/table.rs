@@ -4,27 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::StateError;
 use super::change::{self, Piece, StateChange};
+use super::hash::{hash_key, partition_of};
 use super::partition::Partition;
 
 /// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task. One that is there
 /// has its own, which a job's plan is made for.
 pub const DEFAULT_PARTITIONS: u32 = 16;
-
-/// The hash of an encoded key: XXH3, 64 bits, seed 0. Part of the checkpoint's format.
-#[inline]
-pub fn hash_key(key: &[u8]) -> u64 {
-    xxh3_64(key)
-}
-
-/// The partition of a key: the upper half of its hash scaled to `0..partitions`. Part of the checkpoint's format.
-#[inline]
-pub fn partition_of(hash: u64, partitions: usize) -> usize {
-    (((hash >> 32) * partitions as u64) >> 32) as usize
-}
 
 /// The keyed rows of one stateful node, or of one source (the files it has seen).
 #[derive(Debug)]

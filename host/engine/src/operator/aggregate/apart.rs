@@ -13,8 +13,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
-use super::distinct::{Distinct, combinations};
-use super::function::FunctionError;
+use super::distinct::combinations;
+use super::function::{FunctionError, OverDistinct};
 use super::session::Sets;
 use crate::operator::rows::arrow_failed;
 use crate::state::row::{Form, RowBuffer, decode, encode};
@@ -91,7 +91,7 @@ impl Apart<'_> {
     }
 
     /// What is moved from one set to another for call number `call`, one list per group; none if nothing is.
-    pub fn moved(&self, call: usize, distinct: &Distinct, n: usize) -> Result<Option<ArrayRef>, FunctionError> {
+    pub fn moved(&self, call: usize, distinct: &dyn OverDistinct, n: usize) -> Result<Option<ArrayRef>, FunctionError> {
         let (mut groups, mut args): (Vec<u32>, Vec<&[u8]>) = (Vec::new(), Vec::new());
         for (group, entry) in self.sets.into_iter().flat_map(|sets| &sets.moved) {
             let combination = Combination::read(entry)?;

@@ -9,8 +9,7 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 
 use super::apart::{Apart, New};
-use super::distinct::Distinct;
-use super::function::{AggregateFunction, FunctionError};
+use super::function::{AggregateFunction, FunctionError, OverDistinct};
 use super::session::{Sets, Stored, read};
 use super::{GroupAggregate, TimeKey};
 use crate::operator::fingerprint::{Old, OldStates};
@@ -36,7 +35,7 @@ enum Was<'a> {
     TheSame,
     Older(&'a OldStates),
     /// Lists of combinations.
-    Lists(&'a Distinct),
+    Lists(&'a dyn OverDistinct),
 }
 
 /// Where sets that were lists go.

@@ -13,7 +13,7 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use serde_json::{Map, Value};
 
-use super::function::{AggregateFunction, Finished, FunctionError, Unmerged, merge_parts};
+use super::function::{AggregateFunction, Finished, FunctionError, OverDistinct, Unmerged, merge_parts};
 use crate::Error;
 use crate::operator::fingerprint::fields_told;
 use crate::operator::grouping::group_rows;
@@ -42,24 +42,27 @@ impl Distinct {
         let state = Field::new("distinct", DataType::List(item.clone()), false);
         Self { of, item, arguments, state_fields: vec![state].into() }
     }
+}
 
-    /// The aggregate that is given each combination once.
-    pub(super) fn of(&self) -> &dyn AggregateFunction {
+/// The combinations in `states`, and the group of each, where state `i` belongs to group `group(i)`.
+pub(super) fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>, Vec<ArrayRef>) {
+    let lists = states[0].as_list::<i32>();
+    let (from, to) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
+    let groups = (0..lists.len()).flat_map(|i| std::iter::repeat_n(group(i), lists.value_length(i) as usize));
+    let columns = lists.values().as_struct().slice(from as usize, (to - from) as usize).columns().to_vec();
+    (groups.collect(), columns)
+}
+
+impl OverDistinct for Distinct {
+    fn of(&self) -> &dyn AggregateFunction {
         &*self.of
     }
 
-    /// The types of a combination.
-    pub(super) fn arguments(&self) -> Vec<DataType> {
+    fn arguments(&self) -> Vec<DataType> {
         self.arguments.iter().map(|f| f.data_type().clone()).collect()
     }
 
-    /// One state of the aggregate per group of these combinations, each of which is another; `groups` goes up.
-    pub(super) fn states_of(
-        &self,
-        groups: &[u32],
-        n: usize,
-        args: &[ArrayRef],
-    ) -> Result<Vec<ArrayRef>, FunctionError> {
+    fn states_of(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
         let n = n as u32;
         let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
         let mut part_of: Vec<u32> = Vec::new();
@@ -82,8 +85,7 @@ impl Distinct {
         merge_parts(&*self.of, parts, n as usize, |_| part_of)
     }
 
-    /// One state per group of the first of equal combinations among `rows`; `groups` has the group of each.
-    pub(super) fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError> {
+    fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError> {
         let mut keys = RowBuffer::new();
         encode(args, groups.len(), Form::Key, &mut keys).map_err(Error::from)?;
         let of_group: Vec<i64> = groups.iter().map(|g| i64::from(*g)).collect();
@@ -104,15 +106,6 @@ impl Distinct {
         let offsets = OffsetBuffer::from_lengths(lengths);
         Ok(ListArray::try_new(self.item.clone(), offsets, combinations, None).map_err(arrow_failed)?)
     }
-}
-
-/// The combinations in `states`, and the group of each, where state `i` belongs to group `group(i)`.
-pub(super) fn combinations(states: &[ArrayRef], group: impl Fn(usize) -> u32) -> (Vec<u32>, Vec<ArrayRef>) {
-    let lists = states[0].as_list::<i32>();
-    let (from, to) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
-    let groups = (0..lists.len()).flat_map(|i| std::iter::repeat_n(group(i), lists.value_length(i) as usize));
-    let columns = lists.values().as_struct().slice(from as usize, (to - from) as usize).columns().to_vec();
-    (groups.collect(), columns)
 }
 
 impl AggregateFunction for Distinct {
@@ -140,7 +133,7 @@ impl AggregateFunction for Distinct {
         self.of.may_reject()
     }
 
-    fn distinct(&self) -> Option<&Distinct> {
+    fn distinct(&self) -> Option<&dyn OverDistinct> {
         Some(self)
     }
 

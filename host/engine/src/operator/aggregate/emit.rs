@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, BooleanArray, StructArray, TimestampMicrosecondArra
 use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::close::Touched;
+use super::touched::Touched;
 use super::{AggregateFunction, GroupAggregate, OutputColumn, TimeKey, window_type};
 use crate::Result;
 use crate::format::UTC;

@@ -2,12 +2,11 @@
 
 use std::fmt::Debug;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, ListArray};
 use arrow::compute::concat;
-use arrow::datatypes::Fields;
+use arrow::datatypes::{DataType, Fields};
 use serde_json::{Map, Value};
 
-use super::distinct::Distinct;
 use crate::operator::fingerprint::type_told;
 use crate::operator::isolate::{Attempt, Blame, Fault};
 use crate::operator::rows::arrow_failed;
@@ -114,7 +113,7 @@ pub trait AggregateFunction: Send + Sync + Debug {
     }
 
     /// Whether it is over distinct arguments, whose combinations can be kept apart from its state.
-    fn distinct(&self) -> Option<&Distinct> {
+    fn distinct(&self) -> Option<&dyn OverDistinct> {
         None
     }
 
@@ -134,6 +133,21 @@ pub trait AggregateFunction: Send + Sync + Debug {
 
     /// States to results.
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError>;
+}
+
+/// An aggregate over distinct arguments: what is asked of it by whoever keeps their combinations apart.
+pub trait OverDistinct: AggregateFunction {
+    /// The aggregate that is given each combination once.
+    fn of(&self) -> &dyn AggregateFunction;
+
+    /// The types of a combination.
+    fn arguments(&self) -> Vec<DataType>;
+
+    /// One state of [`OverDistinct::of`] per group of these combinations, each of which is another; `groups` goes up.
+    fn states_of(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError>;
+
+    /// One state per group of the first of equal combinations among the rows; `groups` has the group of each.
+    fn states(&self, groups: &[u32], n: usize, args: &[ArrayRef]) -> Result<ListArray, FunctionError>;
 }
 
 /// How an aggregate of the engine's own is told: its name, its version, the types of a state's columns.

@@ -24,6 +24,7 @@ mod partial;
 mod plugin;
 mod session;
 mod slices;
+mod touched;
 mod words;
 
 use std::ops::Range;
@@ -38,6 +39,7 @@ pub use extreme::Extreme;
 pub use function::{AggregateFunction, Finished, FunctionError};
 pub use plugin::PluginAggregate;
 
+use function::OverDistinct;
 use partial::GroupPartial;
 
 use super::expression::Expressions;
@@ -196,7 +198,7 @@ impl GroupAggregate {
         let stored = node.aggregates.iter().filter_map(|call| node.stored(call));
         node.state_fields = stored.flat_map(|function| function.state_fields().iter().cloned()).collect();
         node.state_types = types(&node.state_fields);
-        let arguments = node.aggregates.iter().filter_map(|call| node.apart(call)).flat_map(Distinct::arguments);
+        let arguments = node.aggregates.iter().filter_map(|call| node.apart(call)).flat_map(OverDistinct::arguments);
         for data_type in node.key_types.iter().chain(&node.state_types).chain(&arguments.collect::<Vec<_>>()) {
             check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{}`", node.name)))?;
         }
@@ -222,7 +224,7 @@ impl GroupAggregate {
     }
 
     /// What a call is given each of only once: these combinations are kept apart from the groups' states.
-    fn apart<'a>(&self, call: &'a AggregateCall) -> Option<&'a Distinct> {
+    fn apart<'a>(&self, call: &'a AggregateCall) -> Option<&'a dyn OverDistinct> {
         call.function.distinct()
     }
 

@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use rayon::prelude::*;
 
 use super::StreamJoin;
-use super::finder::Fresh;
+use super::fresh::Fresh;
 use super::output::Output;
 use super::partial::JoinPartial;
 use crate::record::WatermarkPair;

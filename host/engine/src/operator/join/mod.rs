@@ -16,6 +16,7 @@
 mod close;
 mod entry;
 mod finder;
+mod fresh;
 mod output;
 mod partial;
 mod store;

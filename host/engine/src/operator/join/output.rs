@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_null_array};
 use arrow::compute::filter;
 use arrow::record_batch::RecordBatch;
 
-use super::finder::Fresh;
+use super::fresh::Fresh;
 use super::{JoinKind, StreamJoin};
 use crate::operator::rows::{arrow_failed, batch_of};
 use crate::state::row::decode;

@@ -2,7 +2,7 @@
 //! more go.
 
 use super::entry::{self, Appender};
-use super::finder::Fresh;
+use super::fresh::Fresh;
 use super::output::{Mark, Matched, Output};
 use super::{Grid, JoinKind, StreamJoin, lane, of_lane};
 use crate::Result;

@@ -2,7 +2,7 @@
 
 use super::{Bucket, DEAD, MAX_BYTES, WARM};
 use crate::state::StateError;
-use crate::state::table::hash_key;
+use crate::state::hash::hash_key;
 use crate::state::varint::{self, Cursor};
 
 impl Bucket {

@@ -10,7 +10,7 @@
 
 mod changes;
 
-use super::table::hash_key;
+use super::hash::hash_key;
 use super::varint;
 
 /// The greatest length of a key or a value.

@@ -8,10 +8,10 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::{extend, name};
+use super::name;
 use crate::connector::sink::SinkError;
 use crate::fault::{Faults, point};
-use crate::record::{Held, OutputAction, OutputRecord};
+use crate::record::{Held, OutputRecord};
 use crate::storage::Storage;
 
 /// The publishing of one output.
@@ -34,21 +34,7 @@ struct Published {
 }
 
 impl Placing<'_> {
-    /// Publishes. The folder still has to be synced.
-    pub(super) fn run(&self) -> Result<(), SinkError> {
-        if let Held::Inline { .. } = self.output.held
-            && self.inline.len() as u64 != self.output.len
-        {
-            return Err(self.damaged("the epoch's record", "its length is another"));
-        }
-        match self.output.action {
-            OutputAction::Add => self.add(),
-            OutputAction::Replace => self.replace(),
-            OutputAction::Extend { from } => extend::run(self, from),
-        }
-    }
-
-    fn add(&self) -> Result<(), SinkError> {
+    pub(super) fn add(&self) -> Result<(), SinkError> {
         let target = &self.output.target;
         if self.exists(target)? {
             // Whole, by the rename: it is ours, or somebody else's.
@@ -61,7 +47,7 @@ impl Placing<'_> {
         self.move_in()
     }
 
-    fn replace(&self) -> Result<(), SinkError> {
+    pub(super) fn replace(&self) -> Result<(), SinkError> {
         let published = self.published()?;
         if published.is_some_and(|epoch| epoch > self.epoch) {
             return self.drop_aside();

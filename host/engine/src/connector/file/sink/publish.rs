@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::place::Placing;
-use super::{Outlet, claim};
+use super::{Outlet, claim, extend};
 use crate::connector::Committed;
 use crate::connector::sink::{Payload, Prepared, Publish, SinkError};
 use crate::error::{Error, Result};
 use crate::fault::point;
-use crate::record::{Held, OutputRecord};
+use crate::record::{Held, OutputAction, OutputRecord};
 
 pub(super) struct FilePublisher {
     outlet: Arc<Outlet>,
@@ -48,7 +48,7 @@ impl Publish for FilePublisher {
         let Outlet { storage, faults, .. } = &*self.outlet;
         for output in outputs {
             self.dirty.store(true, Ordering::Relaxed);
-            Placing { storage: &**storage, faults, epoch, output, inline, again: false }.run()?;
+            place(&Placing { storage: &**storage, faults, epoch, output, inline, again: false })?;
         }
         Ok(())
     }
@@ -61,6 +61,20 @@ impl Publish for FilePublisher {
             faults.hit(point::PUBLISH_FOLDER_SYNCED);
         }
         Ok(())
+    }
+}
+
+/// Publishes an output. The folder still has to be synced.
+fn place(placing: &Placing<'_>) -> Result<(), SinkError> {
+    if let Held::Inline { .. } = placing.output.held
+        && placing.inline.len() as u64 != placing.output.len
+    {
+        return Err(placing.damaged("the epoch's record", "its length is another"));
+    }
+    match placing.output.action {
+        OutputAction::Add => placing.add(),
+        OutputAction::Replace => placing.replace(),
+        OutputAction::Extend { from } => extend::run(placing, from),
     }
 }
 
@@ -82,7 +96,7 @@ pub(in crate::connector::file) fn republish(output: &OutputRecord, committed: &C
     if matches!(output.held, Held::Inline { .. }) && !placing.is_output(bytes) {
         return Err(own(placing.damaged(&format!("the record of epoch {epoch}"), "its digest is another")));
     }
-    placing.run().map_err(own)?;
+    place(&placing).map_err(own)?;
     faults.hit(point::PUBLISH_FOLDER_BEFORE);
     storage.sync_folder("").map_err(|e| own(SinkError::sync(storage.describe())(e)))?;
     faults.hit(point::PUBLISH_FOLDER_SYNCED);

@@ -25,9 +25,9 @@ use arrow::compute::{concat, filter, take};
 
 use super::GroupAggregate;
 use super::apart::Combination;
-use super::close::{Kept, Touched};
 use super::emit::{Of, Results};
 use super::function::{FunctionError, Unmerged};
+use super::touched::{Kept, Touched};
 use crate::Result;
 use crate::operator::Closed;
 use crate::operator::grouping::Grouper;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Loading, MANY, WHOLE};
 use crate::Result;
-use crate::operator::aggregate::close::Kept;
+use crate::operator::aggregate::touched::Kept;
 use crate::operator::aggregate::{GroupAggregate, TimeKey};
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Key, Partition, hash_key};

@@ -1,6 +1,8 @@
 //! The engine's modules use only modules of lower layers. The layers stand in the table at the top of its `lib.rs`;
 //! here the `use crate::…` edges of its sources are held against them.
 
+mod circles;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +22,7 @@ fn layers(lib: &str) -> BTreeMap<String, usize> {
     layers
 }
 
+/// All sources below `folder`.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in folder.read_dir().unwrap().map(|e| e.unwrap().path()) {
         if entry.is_dir() {
