@@ -149,7 +149,9 @@ fn in_folder(
 }
 
 fn in_tree(pattern: &str, folder: &Path, names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
-    let paths = glob::glob_with(pattern, MATCHING)
+    // At its end `**` are all files below, as in a shell; to the library it is folders alone.
+    let files = if pattern.ends_with("/**") { format!("{pattern}/*") } else { pattern.to_owned() };
+    let paths = glob::glob_with(&files, MATCHING)
         .map_err(|e| SourceError::BadPattern { path: pattern.into(), reason: e.msg.into() })?;
     let mut last: Option<PathBuf> = None;
     for path in paths {
