@@ -1,8 +1,6 @@
 //! The engine's modules use only modules of lower layers. The layers stand in the table at the top of its `lib.rs`;
 //! here the `use crate::…` edges of its sources are held against them.
 
-mod circles;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -254,3 +254,45 @@ fn the_sides_of_a_join_are_not_taken_for_each_other() {
         assert_eq!(pairs, expected);
     }
 }
+
+/// An operator of a name, by a column.
+type Operator<'a> = &'a dyn Fn(&str, &str) -> String;
+
+#[test]
+fn operators_of_every_kind_begin_anew_under_a_name_that_another_had() {
+    let grouped = |aggregate: &'static str, time: &'static str, mode: &'static str| {
+        move |name: &str, by: &str| {
+            sql(name, &format!("SELECT {by} AS g, {aggregate} AS n FROM rows GROUP BY {time}{by}"), mode)
+        }
+    };
+    let dedup = |name: &str, by: &str| {
+        format!("[operator.{name}]\ninput = \"rows\"\ndedup = {{ keys = [\"{by}\"], within = \"1 hour\" }}\n")
+    };
+    let join = |name: &str, by: &str| {
+        let side = |name: &str, j: &str| sql(name, &format!("SELECT k, j, v, ts FROM rows WHERE j <> '{j}'"), "");
+        let near = format!("p.{by} = q.{by} AND date_trunc('hour', p.ts) = date_trunc('hour', q.ts)");
+        let pairs = sql(name, &format!("SELECT p.v AS x, q.v AS y FROM l p JOIN r q ON {near}"), "");
+        format!("{}{}{pairs}", side("l", "x"), side("r", "none"))
+    };
+    let kinds: [(&str, Operator<'_>); 6] = [
+        ("aggregate", &grouped("sum(v)", "", COMPLETE)),
+        ("distinct", &grouped("count(DISTINCT v % 2)", "", COMPLETE)),
+        ("windows", &grouped("sum(v)", "window(ts, '1 hour'), ", "output_mode = \"update\"")),
+        ("sessions", &grouped("sum(v)", "session_window(ts, '1 hour'), ", COMPLETE)),
+        ("dedup", &dedup),
+        ("join", &join),
+    ];
+    let rows = |ran: &Ran| {
+        let mut rows: Vec<String> = ran.rows("one").iter().map(Value::to_string).collect();
+        rows.sort();
+        rows
+    };
+    for (kind, operator) in kinds {
+        let (edited, new) = (Scratch::new(), Scratch::new());
+        run_with(&edited, 0, &operator("one", "k"));
+        run_with(&edited, 1, &operator("other", "k"));
+        let again = rows(&run_with(&edited, 2, &operator("one", "j")).0);
+        assert!(!again.is_empty(), "{kind}");
+        assert_eq!(again, rows(&run_with(&new, 2, &operator("one", "j")).0), "{kind}");
+    }
+}
