@@ -1,4 +1,4 @@
-//! What a file's name says of how its bytes are packed. A name's ending counts whatever its case.
+//! What a file's name and its first bytes say of how it is to be read. A name's ending counts whatever its case.
 
 /// Endings of files that hold other bytes than text, and what they are called. Reading one as text would give rows of
 /// rubbish.
@@ -57,6 +57,32 @@ pub fn packing_of(bytes: &[u8]) -> Option<&'static str> {
     sign.or(bzip2.then_some("bzip2"))
 }
 
+/// What these first bytes of a file are encoded in, if that is no UTF-8 but has two or four bytes a letter: a byte order mark
+/// says so, or zeros stand where the text of no other file has any.
+pub fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
+    const MARKS: [(&[u8], &str); 4] = [
+        // UTF-16 begins with the same two bytes.
+        (b"\xFF\xFE\0\0", "UTF-32"),
+        (b"\0\0\xFE\xFF", "UTF-32"),
+        (b"\xFF\xFE", "UTF-16"),
+        (b"\xFE\xFF", "UTF-16"),
+    ];
+    if let Some((_, encoding)) = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Some(encoding);
+    }
+    let bytes = &bytes[..bytes.len().min(256)];
+    // Of each letter of `n` bytes only the one at `place` says something.
+    let letters = |n: usize, place: usize| {
+        let mut letters = bytes.chunks_exact(n);
+        letters.len() >= 2
+            && letters.all(|letter| letter.iter().enumerate().all(|(at, byte)| (*byte != 0) == (at == place)))
+    };
+    if letters(4, 0) || letters(4, 3) {
+        return Some("UTF-32");
+    }
+    (letters(2, 0) || letters(2, 1)).then_some("UTF-16")
+}
+
 fn ending(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once('.').filter(|(before, ending)| !before.is_empty() && !ending.contains('/'))
 }
@@ -76,6 +102,32 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(packing_of(bytes), packing);
+        }
+    }
+
+    #[test]
+    fn wide_letters_are_told_by_marks_and_zeros() {
+        let wide = |text: &str, n: usize, big: bool| -> Vec<u8> {
+            let letter = |c: char| {
+                let bytes = (c as u32).to_be_bytes();
+                let mut bytes = bytes[4 - n..].to_vec();
+                if !big {
+                    bytes.reverse();
+                }
+                bytes
+            };
+            text.chars().flat_map(letter).collect()
+        };
+        for (n, encoding) in [(2, "UTF-16"), (4, "UTF-32")] {
+            for big in [false, true] {
+                for text in ["\u{FEFF}id\n", "\u{FEFF}é", "\u{FEFF}", "id,name\n1,x\n"] {
+                    assert_eq!(wide_encoding(&wide(text, n, big)), Some(encoding), "{text:?} {n} {big}");
+                }
+            }
+        }
+        for none in [&b"id\n"[..], b"", b"\0", b"a\0", b"\xEF\xBB\xBFid", b"a\0b", b"\0\0\0\0\0\0\0\0", b"abcd\0\0\0\0"]
+        {
+            assert_eq!(wide_encoding(none), None, "{none:?}");
         }
     }
 

@@ -14,6 +14,7 @@ mod decode;
 pub mod encode;
 mod error;
 mod file_format;
+mod gzip;
 mod infer;
 mod normalise;
 mod types;
@@ -21,10 +22,14 @@ mod words;
 
 pub use cast::{cast, rounded_down};
 pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
-pub use compression::{is_gzip, packing_of, unread_packing};
-pub use decode::{CsvDialect, CsvLayout, ParquetFile, RowGroup, csv_decoder, csv_names, decoder};
+pub use compression::{is_gzip, packing_of, unread_packing, wide_encoding};
+pub use decode::{
+    CsvDialect, CsvLayout, InstantUnit, ParquetFile, RowGroup, csv_decoder, csv_names, decoder, is_in_range,
+    time_of_number, time_of_text, time_of_text_in,
+};
 pub use error::FormatError;
 pub use file_format::{CsvReading, FileFormat, MAX_RECORD};
+pub use gzip::{Gunzip, is_behind_its_end};
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

@@ -72,6 +72,7 @@ impl Job {
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let help = match error.as_bytes() {
+                [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => "it begins as UTF-32 does: save it as UTF-8",
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it begins as UTF-16 does: save it as UTF-8",
                 _ => "a job file is a text: save it as UTF-8, or name another file",
             };

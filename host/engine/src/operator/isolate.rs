@@ -8,7 +8,8 @@
 //! less than the limit says is called once more with all of it: a row that is only slow is not taken for one that loops.
 //!
 //! Only a failure of the plugin's own code is looked for in the rows. Where the host has no room for an instance, or
-//! cannot start one, the same call is made again after a while; if that does not help, the job stops.
+//! cannot start one, the same call is made again after a while; if that does not help, whoever takes rows through their
+//! flow takes fewer of them (`run/parts.rs`), and the job stops where there is no room even for one.
 
 use std::ops::Range;
 use std::thread::sleep;

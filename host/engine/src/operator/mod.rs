@@ -27,6 +27,7 @@ mod room;
 mod rows;
 mod stateful;
 pub mod static_join;
+mod time_text;
 mod unnest;
 mod words;
 
@@ -45,12 +46,13 @@ pub use float_text::{is_text, text_value, with_texts, writes_texts};
 pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
 pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Returned, extended};
-pub use readable::readable;
+pub use readable::{readable, readable_expression};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use room::Room;
 pub(crate) use rows::arrow_failed;
 pub use rows::{Origin, Rows};
 pub use stateful::{Closed, Due, EpochEnd, Stateful};
+pub use time_text::{is_time, no_time, time_constant};
 pub use unnest::{Unnest, UnnestColumn};
 pub use words::{InWords, Kept, Until};
 

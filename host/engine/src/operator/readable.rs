@@ -23,11 +23,21 @@ pub fn readable(name: &str) -> String {
     without_tables(&plain_literals(name))
 }
 
+/// The name of any expression that the planner has named; one that a user gave may look the same.
+pub fn readable_expression(name: &str) -> String {
+    if name.contains('(') && !name.contains(' ') {
+        return readable(name);
+    }
+    without_tables(&plain_literals(name))
+}
+
 /// `Utf8("a")` is 'a' and `Int64(1)` is 1 to who wrote them.
 fn plain_literals(text: &str) -> String {
     let mut text = text.replace("count(Int64(1))", "count(*)");
     let interval = ("IntervalMonthDayNano(\"IntervalMonthDayNano { ", " }\")", "");
-    for (open, close, quote) in [interval, ("Utf8(\"", "\")", "'"), ("Int64(", ")", ""), ("Float64(", ")", "")] {
+    for (open, close, quote) in
+        [interval, ("Utf8(\"", "\")", "'"), ("Int64(", ")", ""), ("Float64(", ")", ""), ("Boolean(", ")", "")]
+    {
         while let Some(start) = text.find(open) {
             let from = start + open.len();
             let Some(len) = text[from..].find(close) else { break };
@@ -101,6 +111,19 @@ mod tests {
             ("dotted.name", "dotted.name"),
         ] {
             assert_eq!(readable(name), said);
+        }
+        for (name, said) in [
+            ("t.x + Int64(1)", "x + 1"),
+            ("t.x", "x"),
+            ("Utf8(\"lit\")", "'lit'"),
+            ("t.x IS NULL", "x IS NULL"),
+            (
+                "CASE WHEN t.x > Int64(1) THEN Utf8(\"a.b\") ELSE Boolean(true) END",
+                "CASE WHEN x > 1 THEN 'a.b' ELSE true END",
+            ),
+            ("count(*) FILTER (WHERE t.x > Int64(1))", "count(*) FILTER (WHERE x > 1)"),
+        ] {
+            assert_eq!(readable_expression(name), said);
         }
     }
 }

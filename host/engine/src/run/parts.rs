@@ -2,7 +2,8 @@
 //!
 //! As a rule all rows of a chunk are taken at once. Where that makes more than there is room for, or a library panics (its
 //! columns hold 2 GiB), the attempt is thrown away and half of the rows are taken, down to a single one; a row that
-//! fails alone is a dead letter. The next part is larger again where there is room. Which parts are made depends on the
+//! fails alone is a dead letter. So it is done too where the host has no room (no memory, no instance of a plugin), but
+//! that is no row's fault: where there is none even for one, the job stops. The next part is larger again where there is room. Which parts are made depends on the
 //! rows alone, so that an epoch that is run again gives the same.
 
 use std::sync::Arc;
@@ -28,8 +29,10 @@ pub(super) struct Parts<'a> {
 /// How rows fared that were taken together.
 enum Outcome {
     Passed(Box<Passed>),
-    /// Fewer of them might go through.
+    /// Fewer of them might go through; one that does not is to blame.
     TooMuch(String),
+    /// The host has no room for so many; none of them is to blame.
+    NoRoom(Error),
 }
 
 impl<'a> Parts<'a> {
@@ -56,7 +59,8 @@ impl<'a> Parts<'a> {
                     }
                     return Ok(Some(*passed));
                 }
-                Outcome::TooMuch(_) if size > 1 => self.size = size / 2,
+                Outcome::TooMuch(_) | Outcome::NoRoom(_) if size > 1 => self.size = size / 2,
+                Outcome::NoRoom(error) => return Err(error),
                 Outcome::TooMuch(reason) => {
                     let mut passed = Passed::new(context);
                     passed.effects.reject(&self.node, &self.rows, self.from, reason);
@@ -72,6 +76,7 @@ fn attempt(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Outcome
     match panics::catch(|| pass(flow, rows, context)) {
         Ok(Ok(passed)) => Ok(Outcome::Passed(Box::new(passed))),
         Ok(Err(e)) if e.kind() == ErrorKind::Quota => Ok(Outcome::TooMuch(e.message().to_owned())),
+        Ok(Err(e)) if e.kind() == ErrorKind::Unavailable => Ok(Outcome::NoRoom(e)),
         Ok(Err(e)) => Err(e),
         Err(panic) if panic.is_too_large() => {
             Ok(Outcome::TooMuch(format!("what is made of it is too large: {}", panic.message())))
@@ -85,6 +90,7 @@ pub(super) fn whole(flow: &Flow, node: &str, rows: Rows, context: EpochContext<'
     let many = rows.len();
     match attempt(flow, rows, context)? {
         Outcome::Passed(passed) => Ok(*passed),
+        Outcome::NoRoom(error) => Err(error),
         Outcome::TooMuch(reason) => Err(Error::new(
             ErrorKind::Quota,
             format!("the result of `{node}`, {many} rows, cannot be put in order or cut: {reason}"),
@@ -108,10 +114,15 @@ mod tests {
     struct Making {
         panics_over: Vec<i64>,
         mib: Vec<u64>,
+        /// The most rows at once that the host has room for.
+        room_for: usize,
     }
 
     impl Transform for Making {
         fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows> {
+            if rows.len() > self.room_for {
+                return Err(Error::new(ErrorKind::Unavailable, "no room"));
+            }
             let numbers = rows.batch.column(0).as_primitive::<Int64Type>();
             for number in numbers.values() {
                 assert!(!self.panics_over.contains(number), "nobody thought of {number}");
@@ -119,6 +130,19 @@ mod tests {
             }
             Ok(rows)
         }
+    }
+
+    #[test]
+    fn a_host_without_room_for_a_single_row_stops_the_job_and_blames_none() {
+        let flow: Flow = vec![Next::Through(
+            Arc::new(Making { panics_over: vec![], mib: vec![0; 8], room_for: 0 }),
+            vec![Next::Sink(0)],
+        )];
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
+        let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
+        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0 };
+        let error = Parts::of(&flow, "node".into(), rows).next(context).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "no room"));
     }
 
     /// The numbers that came through, those that did not, and how many rows each part had.
@@ -145,9 +169,10 @@ mod tests {
             panics_over in prop::collection::vec(0i64..200, 0..6),
             mib in prop::collection::vec(prop_oneof![8 => 0u64..3, 1 => 50u64..400, 1 => 600u64..2000], 200),
             n in 1usize..200,
+            room_for in prop_oneof![Just(usize::MAX), 1usize..50],
         ) {
             let sets_aside = |i: &i64| panics_over.contains(i) || mib[*i as usize] > 512;
-            let making = Making { panics_over: panics_over.clone(), mib: mib.clone() };
+            let making = Making { panics_over: panics_over.clone(), mib: mib.clone(), room_for };
             let (through, letters, _) = taken(making, n);
             let (bad, good): (Vec<i64>, Vec<i64>) = (0..n as i64).partition(sets_aside);
             prop_assert_eq!(through, good);
@@ -157,14 +182,14 @@ mod tests {
 
     #[test]
     fn parts_are_as_large_as_there_is_room_for() {
-        let whole = Making { panics_over: vec![], mib: vec![0; 1000] };
+        let whole = Making { panics_over: vec![], mib: vec![0; 1000], room_for: usize::MAX };
         assert_eq!(taken(whole, 1000).2, [1000]);
         // One row in the middle panics: the parts become small, and large again behind it.
-        let one = Making { panics_over: vec![300], mib: vec![0; 1000] };
+        let one = Making { panics_over: vec![300], mib: vec![0; 1000], room_for: usize::MAX };
         let (_, letters, sizes) = taken(one, 1000);
         assert!(letters[0].1.contains("nobody thought of 300") && sizes.len() < 20, "{letters:?}, {sizes:?}");
         // 1 MiB each: at most 128 in one part, and not far fewer.
-        let each = Making { panics_over: vec![], mib: vec![1; 1000] };
+        let each = Making { panics_over: vec![], mib: vec![1; 1000], room_for: usize::MAX };
         let sizes = taken(each, 1000).2;
         assert!(sizes.iter().all(|size| *size <= 129) && sizes.len() <= 17, "{sizes:?}");
     }

@@ -25,6 +25,7 @@ use super::over_functions;
 use super::plugin::PluginFunction;
 use super::plugin_constants::{AggregateConstants, Constants};
 use super::sub_queries::in_other_words;
+use super::time_constants::times_of_texts;
 use crate::format::{parse_type, timestamp};
 
 /// Tables, functions and types.
@@ -158,6 +159,7 @@ impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
         Ok(match sql_type {
             SqlType::Timestamp(None, _) => Some(unnamed(timestamp())),
+            SqlType::Datetime(None) => Some(unnamed(timestamp())),
             // Types of the job file, and of Spark, that SQL has by other names.
             SqlType::Int16
             | SqlType::Int32
@@ -198,10 +200,10 @@ pub(super) fn logical_plan(catalog: &Catalog, statement: Statement) -> Result<Lo
     SqlToRel::new_with_options(catalog, parser_options()).sql_statement_to_plan(statement)
 }
 
-/// Types coerced.
+/// Types coerced, and texts that are times made times.
 pub(super) fn analyze(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = dates_beside_times(plan)?;
-    Analyzer::new().execute_and_check(plan, &analysis(), |_, _| {})
+    times_of_texts(Analyzer::new().execute_and_check(plan, &analysis(), |_, _| {})?)
 }
 
 fn analysis() -> ConfigOptions {

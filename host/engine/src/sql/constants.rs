@@ -27,6 +27,8 @@ use datafusion_expr::{
 };
 use datafusion_physical_expr::create_physical_expr;
 
+use super::constant_help;
+use super::date_bin::wrong_length;
 use super::formats;
 use super::plugin::PluginScalar;
 use super::shown::{shown, shown_of};
@@ -148,7 +150,7 @@ impl Walk<'_> {
             None => Ok((expr, None)),
             Some(_) if guarded => Ok((self.keep(expr)?, None)),
             Some(message) => {
-                let help = Some(formats::help(&expr).unwrap_or_else(|| help(&expr)));
+                let help = Some(formats::help(&expr).unwrap_or_else(|| constant_help::help(&expr)));
                 let literal = suspect(&expr, &values, &message);
                 self.mistake = Some(Mistake { message, help, literal });
                 Ok((expr, None))
@@ -193,6 +195,12 @@ impl Walk<'_> {
         };
         if let Some(wrong) = formats::wrong(expr) {
             return Some(wrong);
+        }
+        if let (Expr::ScalarFunction(f), Some(Some(length))) = (expr, parts.first())
+            && f.func.name() == "date_bin"
+            && let Some(wrong) = wrong_length(length)
+        {
+            return Some(wrong.to_owned());
         }
         if !named {
             return None;
@@ -245,26 +253,6 @@ impl Walk<'_> {
         if over_rows { Ok(expr) } else { Ok(expr.map_children(hide)?.data) }
     }
 }
-
-/// How to mend a constant in `expr`, in general.
-fn help(expr: &Expr) -> String {
-    let name = if let Expr::ScalarFunction(f) = expr { f.func.name() } else { "" };
-    match name {
-        "date_trunc" => {
-            "units are year, quarter, month, week, day, hour, minute, second, millisecond, microsecond".to_owned()
-        }
-        "date_part" => {
-            "parts are year, quarter, month, week, day, doy, dow, hour, minute, second, millisecond, microsecond, epoch"
-                .to_owned()
-        }
-        name if name.starts_with("regexp") => PATTERNS.to_owned(),
-        _ if matches!(expr, Expr::SimilarTo(_)) => PATTERNS.to_owned(),
-        _ if matches!(expr, Expr::BinaryExpr(b) if is_pattern(b.op)) => PATTERNS.to_owned(),
-        _ => "it would fail for every row: write another constant".to_owned(),
-    }
-}
-
-const PATTERNS: &str = "brackets and other signs that are meant as they are have a backslash before them: '\\('";
 
 /// The text among constant parts that is to blame: the one that the message speaks of, a pattern, or the only one.
 fn suspect(expr: &Expr, parts: &[Option<ScalarValue>], message: &str) -> Option<String> {
@@ -320,7 +308,7 @@ fn computable(expr: &Expr) -> bool {
     }
 }
 
-fn is_pattern(op: Operator) -> bool {
+pub(super) fn is_pattern(op: Operator) -> bool {
     use Operator as O;
     matches!(op, O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch)
 }

@@ -8,9 +8,10 @@ use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::tokenizer::Span;
 
 use super::constants::Mistake;
+use super::meant;
 use super::plugin::PluginFunction;
 use super::wording::{About, reword};
-use crate::job::{JobText, Spanned, suggest};
+use crate::job::{JobText, Spanned};
 use crate::{Error, ErrorKind};
 
 /// A query's text and its place in the job file.
@@ -160,7 +161,7 @@ impl SqlText {
         });
         let about = about.filter(|at| *at != whole);
         let strong = about.clone().filter(|_| matches!(said.about, Some(About::Clause(_))));
-        let range = strong.or(named).or(place).or(about).or_else(|| self.quoted_place(&said.message)).unwrap_or(whole);
+        let range = strong.or(place).or(named).or(about).or_else(|| self.quoted_place(&said.message)).unwrap_or(whole);
         let range = self.whole_brackets(range);
         let help = self.meant_otherwise(&range).or(said.help);
         let refused = Error::new(ErrorKind::Invalid, said.message).at(self.job.at(self.in_job(range)));
@@ -254,37 +255,13 @@ impl SqlText {
         at..at + word.max(first.len_utf8())
     }
 
-    /// A mistake of spelling that explains what stands at `place`: a text in double quotes, a keyword before it that is
-    /// none.
+    /// A mistake of spelling that explains what stands at `place`.
     fn meant_otherwise(&self, place: &Range<usize>) -> Option<String> {
         let there = self.sql().get(place.clone())?;
         if there.len() == self.sql().len() {
             return None;
         }
-        if let Some(keyword) = self.misspelt_before(place.start) {
-            return Some(format!("did you mean {keyword}?"));
-        }
-        if there.len() > 2 && there.starts_with('"') && there.ends_with('"') {
-            let inner = &there[1..there.len() - 1];
-            return Some(format!("a name stands in double quotes, a text in single ones: '{inner}'"));
-        }
-        None
-    }
-
-    /// The keyword that the word before `at` may have been meant to be.
-    fn misspelt_before(&self, at: usize) -> Option<&'static str> {
-        const KEYWORDS: [&str; 14] = [
-            "SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "OFFSET", "UNION", "JOIN", "INNER", "LEFT",
-            "DISTINCT", "BETWEEN",
-        ];
-        let is_word = |c: &char| c.is_alphanumeric() || *c == '_';
-        let before = self.sql()[..at].trim_end();
-        let len: usize = before.chars().rev().take_while(is_word).map(char::len_utf8).sum();
-        let word = before[before.len() - len..].to_uppercase();
-        if len < 3 || KEYWORDS.contains(&word.as_str()) {
-            return None;
-        }
-        suggest::nearest(&word, KEYWORDS).and_then(|near| KEYWORDS.into_iter().find(|k| *k == near))
+        meant::otherwise(&self.sql()[..place.start], there, &self.sql()[place.end..])
     }
 
     /// The first name in backticks that a message speaks of and the query has.

@@ -20,7 +20,8 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
     let mut scalars = HashMap::new();
     let built_in = datafusion_functions::all_default_functions();
     for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
-        let f = counted(f);
+        let ours = super::to_timestamp::in_place_of(&f).or_else(|| super::rounding::in_place_of(&f));
+        let f = ours.map_or_else(|| counted(f), Arc::new);
         for alias in f.aliases() {
             scalars.insert(alias.clone(), f.clone());
         }
@@ -30,6 +31,7 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
         scalars.insert(name.to_owned(), WindowFunction::udf(name));
     }
     scalars.insert(WINDOW_TIME.to_owned(), WindowTime::udf());
+    scalars.insert("date_bin".to_owned(), Arc::new(super::date_bin::date_bin()));
     scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
     let higher_order = datafusion_functions_nested::all_default_higher_order_functions();
     let higher_order = higher_order.into_iter().map(|f| (f.name().to_owned(), f)).collect();

@@ -421,6 +421,19 @@ impl Visitor for Syntax<'_> {
             Ast::AnyOp { right, .. } | Ast::AllOp { right, .. } if matches!(right.as_ref(), Ast::Subquery(_)) => {
                 self.sub_query()
             }
+            Ast::Like { any: true, expr, .. } | Ast::ILike { any: true, expr, .. } => self.span(
+                expr.span(),
+                "LIKE takes one pattern",
+                "write s LIKE 'a%' OR s LIKE 'b%', or regexp_like(s, '^(a|b)')",
+            ),
+            Ast::Interval(interval) if interval.last_field.is_some() => {
+                self.span(interval.value.span(), "INTERVAL takes one unit", "write INTERVAL '1 year 2 months'")
+            }
+            Ast::Interval(interval) if !is_constant(&interval.value) => self.span(
+                interval.value.span(),
+                "INTERVAL takes a constant",
+                "n hours behind ts are to_timestamp(date_part('epoch', ts) + n * 3600)",
+            ),
             known if is_planned(known) => ControlFlow::Continue(()),
             other => {
                 let said = other.to_string();
@@ -467,6 +480,16 @@ fn aggregate_in(exprs: &[Ast]) -> Option<Ident> {
         ControlFlow::Break(name) => Some(name),
         ControlFlow::Continue(()) => None,
     })
+}
+
+/// Whether a value, or a sum of such, stands there.
+fn is_constant(expr: &Ast) -> bool {
+    match expr {
+        Ast::Value(_) => true,
+        Ast::UnaryOp { expr, .. } | Ast::Nested(expr) => is_constant(expr),
+        Ast::BinaryOp { left, right, .. } => is_constant(left) && is_constant(right),
+        _ => false,
+    }
 }
 
 /// Expressions that the planner has a meaning for.

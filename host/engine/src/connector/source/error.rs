@@ -81,9 +81,17 @@ pub enum SourceError {
         /// What it is packed with.
         packing: &'static str,
     },
-    /// A file's text is UTF-16.
-    #[error("{path}: its text is UTF-16, and UTF-8 is read")]
-    Utf16 {
+    /// A file's text has two or four bytes a letter.
+    #[error("{path}: its text is {encoding}, and UTF-8 is read")]
+    Wide {
+        /// Its path.
+        path: String,
+        /// What it is.
+        encoding: &'static str,
+    },
+    /// Bytes that are none of its stand behind the end of a compressed file.
+    #[error("{path}: behind the end of the gzip file stand bytes that are neither zeros nor gzip")]
+    BehindItsEnd {
         /// Its path.
         path: String,
     },
@@ -142,8 +150,10 @@ impl From<SourceError> for Error {
                 "gzip" => "let its name end with .gz (with .gz.gz it would be packed twice: unpack it once)",
                 _ => "unpack it, or pack it with gzip (.gz)",
             }),
-            SourceError::Utf16 { path } => Error::new(ErrorKind::Data, message)
-                .with_help(format!("convert it: iconv -f UTF-16 -t UTF-8 {path} > new")),
+            SourceError::Wide { path, encoding } => Error::new(ErrorKind::Data, message)
+                .with_help(format!("convert it: iconv -f {encoding} -t UTF-8 {path} > new")),
+            SourceError::BehindItsEnd { path } => Error::new(ErrorKind::Data, message)
+                .with_help(format!("it was damaged, or not written in one go: fetch it again, or keep what is whole: gzip -dc {path} > new")),
             SourceError::Gzip { error, .. } => Error::new(ErrorKind::Data, message)
                 .caused_by(error)
                 .with_help("write compressed files under another name and rename them when they are complete"),

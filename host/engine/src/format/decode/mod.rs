@@ -22,10 +22,12 @@ mod tests;
 
 use std::sync::Arc;
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::SchemaRef;
 
 pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
+pub use self::no_time::InstantUnit;
 pub use self::parquet::{ParquetFile, RowGroup};
 use super::{Check, Decode, FormatError};
 use crate::format::{CsvReading, FileFormat, MAX_RECORD};
@@ -40,9 +42,25 @@ pub(super) fn reads_as_date(text: &str) -> bool {
     values::date(text).is_some()
 }
 
-/// Whether a text is read as a time.
-pub(super) fn reads_as_timestamp(text: &str) -> bool {
-    values::timestamp(text).is_some()
+/// The time that a text is, wherever one is read: in files, in what is told of their columns, in SQL. Microseconds since
+/// 1970; `docs/sql.md` has the forms.
+pub fn time_of_text(text: &str) -> Option<i64> {
+    values::timestamp(text)
+}
+
+/// The same of a text that, where it has no zone, is a time in this one.
+pub fn time_of_text_in(zone: &Tz, text: &str) -> Option<i64> {
+    values::timestamp_in(zone, text).filter(|micros| is_in_range(*micros))
+}
+
+/// The time of a number of `unit`s since 1970, as it is written; what is finer than microseconds is rounded down.
+pub fn time_of_number(text: &str, unit: InstantUnit) -> Option<i64> {
+    values::instant(text, unit)
+}
+
+/// Whether the time lies in the years that times have, 1 to 9999; microseconds since 1970.
+pub fn is_in_range(micros: i64) -> bool {
+    values::YEARS.contains(&micros)
 }
 
 /// The decoder of files of `format` whose declared columns are `schema`, for the columns `wanted` (indices into

@@ -32,13 +32,63 @@ fn far_off_text(text: &str) -> Option<String> {
 /// A number that is no text: it is in seconds.
 fn far_off(text: &str) -> Option<String> {
     let seconds = finite(text)?;
-    if YEARS.contains(&((seconds * 1e6) as i64)) {
-        return None;
+    (!YEARS.contains(&((seconds * 1e6) as i64))).then(|| said_of(seconds, "seconds"))
+}
+
+/// What is said of a number of so many `units` that lies outside the years that times have.
+fn said_of(number: f64, units: &str) -> String {
+    match unit_of(number) {
+        Some((unit, ..)) if unit != units => {
+            let of_a_second = UNITS.iter().find(|(unit, ..)| *unit == units).map_or(1.0, |(_, n, _)| *n);
+            format!(" {units} since 1970 are in the year {}: are these {unit}?", year(number / of_a_second))
+        }
+        _ => FAR.to_owned(),
     }
-    Some(match unit_of(seconds) {
-        Some((unit, ..)) => format!(" seconds since 1970 are in the year {}: are these {unit}?", year(seconds)),
-        None => FAR.to_owned(),
-    })
+}
+
+/// What a number that stands for a time counts, from 1970 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InstantUnit {
+    /// Seconds.
+    Seconds,
+    /// Thousandths of them.
+    Milliseconds,
+    /// Millionths.
+    Microseconds,
+    /// Billionths.
+    Nanoseconds,
+}
+
+impl InstantUnit {
+    /// The time of a whole number, microseconds since 1970 rounded down; none outside the years 1 to 9999.
+    pub fn micros(self, number: i64) -> Option<i64> {
+        let micros = match self {
+            Self::Seconds => number.checked_mul(1_000_000)?,
+            Self::Milliseconds => number.checked_mul(1000)?,
+            Self::Microseconds => number,
+            Self::Nanoseconds => number.div_euclid(1000),
+        };
+        YEARS.contains(&micros).then_some(micros)
+    }
+
+    /// Digits behind the point of a number of them that are microseconds; fewer than none: the last ones before it are not.
+    pub(super) fn digits(self) -> i8 {
+        match self {
+            Self::Seconds => 6,
+            Self::Milliseconds => 3,
+            Self::Microseconds => 0,
+            Self::Nanoseconds => -3,
+        }
+    }
+
+    /// What is said of a number that is no time.
+    pub fn far_off(self, number: &str) -> String {
+        let units = UNITS[self as usize].0;
+        match finite(number) {
+            Some(value) => format!("{number}{}", said_of(value, units)),
+            None => format!("{number} is no number of {units}"),
+        }
+    }
 }
 
 /// A text that is a number: in which unit, nobody has said.
@@ -49,11 +99,10 @@ fn number(text: &str, column: &str) -> Option<String> {
     let said = " is a number, and not the text of a timestamp such as 2026-03-01T09:00:00Z";
     Some(match unit_of(number) {
         Some((unit, _, function)) if is_whole => format!(
-            "{said}: if these are {unit} since 1970, declare `{column}` as int64 and write CAST({function}({column}) AS TIMESTAMP)"
+            "{said}: if these are {unit} since 1970, declare `{column}` as int64 and write {function}({column})"
         ),
-        Some((unit, of_a_second, _)) => format!(
-            "{said}: if these are {unit} since 1970, declare `{column}` as float64 and write CAST(to_timestamp_micros(CAST({column} * {} AS BIGINT)) AS TIMESTAMP)",
-            1e6 / of_a_second
+        Some((unit, _, function)) => format!(
+            "{said}: if these are {unit} since 1970, declare `{column}` as float64 and write {function}({column})"
         ),
         None => format!(
             "{said}: declare `{column}` as int64 and say its unit, such as to_timestamp_seconds({column}) or to_timestamp_millis({column}); or as utf8 and write to_timestamp({column}, '%Y%m%d')"
@@ -72,7 +121,7 @@ fn unit_of(number: f64) -> Option<(&'static str, f64, &'static str)> {
 
 /// The year of an instant: Howard Hinnant's `civil_from_days`, where years begin in March.
 fn year(seconds: f64) -> i64 {
-    let days = (seconds / 86_400.0).floor() as i64 + 719_468;
+    let days = ((seconds / 86_400.0).floor() as i64).saturating_add(719_468);
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let years = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * years + years / 4 - years / 100);

@@ -1,10 +1,12 @@
 //! Single values from text, without allocating: what the columns are made of. `None` = not such a value.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 
+use super::no_time::InstantUnit;
 use super::slots::Cell;
 use crate::format::UTC;
 
@@ -72,7 +74,7 @@ pub(super) fn date(text: &str) -> Option<i32> {
     i32::try_from(day(bytes)?).ok()
 }
 
-/// ISO 8601 with `T` or a space, with a zone or without one (UTC then), with or without fractions of a second
+/// ISO 8601 with `T` or a space, with a zone or without one (UTC then), with or without seconds and fractions of them
 /// (digits after the sixth are dropped), or only a date: microseconds since 1970. In the years 1 to 9999: what lies
 /// outside of them is a number in another unit far more often than a time, and other programs cannot read it.
 #[inline]
@@ -93,17 +95,19 @@ const DAY: i64 = 86_400_000_000;
 /// The forms that nearly all files have, without chrono: that is most of the time it takes to decode a row.
 #[inline]
 fn usual_timestamp(bytes: &[u8]) -> Option<i64> {
-    if bytes.len() < 19 || !matches!(bytes[10], b'T' | b' ' | b't') || bytes[13] != b':' || bytes[16] != b':' {
+    if bytes.len() < 16 || !matches!(bytes[10], b'T' | b' ' | b't') || bytes[13] != b':' {
         return None;
     }
     let day = day(bytes)?;
-    let (hour, minute, second) = (two(bytes, 11)?, two(bytes, 14)?, two(bytes, 17)?);
+    let has_seconds = bytes.len() >= 19 && bytes[16] == b':';
+    let (hour, minute) = (two(bytes, 11)?, two(bytes, 14)?);
+    let second = if has_seconds { two(bytes, 17)? } else { 0 };
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut rest = &bytes[19..];
+    let mut rest = if has_seconds { &bytes[19..] } else { &bytes[16..] };
     let mut micros = 0i64;
-    if let [b'.', fraction @ ..] = rest {
+    if let ([b'.', fraction @ ..], true) = (rest, has_seconds) {
         let mut scale = 100_000;
         let mut digits = 0;
         while let Some(digit) = fraction.get(digits).map(|b| b.wrapping_sub(b'0')).filter(|d| *d <= 9) {
@@ -141,7 +145,24 @@ fn usual_timestamp(bytes: &[u8]) -> Option<i64> {
 #[cold]
 fn rare_timestamp(text: &str) -> Option<i64> {
     static ZONE: LazyLock<Tz> = LazyLock::new(|| UTC.parse().expect("the zone of all timestamps is known to Arrow"));
-    string_to_datetime(&*ZONE, text).ok().map(|instant| instant.timestamp_micros())
+    timestamp_in(&ZONE, text)
+}
+
+/// A time that is one of this zone if its text names no other.
+pub(super) fn timestamp_in(zone: &Tz, text: &str) -> Option<i64> {
+    // Arrow knows no time without seconds.
+    let bytes = text.as_bytes();
+    let has_no_seconds = is_minute(bytes) || (bytes.len() == 16 && bytes.is_ascii() && bytes[13] == b':');
+    let text: Cow<'_, str> = match has_no_seconds {
+        true => format!("{}:00{}", &text[..16], &text[16..]).into(),
+        false => text.into(),
+    };
+    string_to_datetime(zone, &text).ok().map(|instant| instant.timestamp_micros())
+}
+
+/// Whether a zone stands where seconds might: `2026-03-01 09:00 Europe/Berlin`.
+fn is_minute(bytes: &[u8]) -> bool {
+    bytes.len() > 16 && bytes.is_ascii() && bytes[13] == b':' && matches!(bytes[16], b' ' | b'+' | b'-' | b'Z' | b'z')
 }
 
 #[inline]
@@ -194,14 +215,18 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
 /// formats. Microseconds.
 #[inline]
 pub(super) fn seconds(text: &str) -> Option<i64> {
-    let micros = match integer::<i64>(text) {
-        Some(whole) => whole.checked_mul(1_000_000)?,
-        None => {
-            let cut = Cut::of(text, 18, 6)?;
-            let value = i64::try_from(cut.value).ok()?;
-            if cut.negative { -value - i64::from(!cut.exact) } else { value }
-        }
-    };
+    instant(text, InstantUnit::Seconds)
+}
+
+/// The same of a number of other units.
+#[inline]
+pub(super) fn instant(text: &str, unit: InstantUnit) -> Option<i64> {
+    if let Some(whole) = integer::<i64>(text) {
+        return unit.micros(whole);
+    }
+    let cut = Cut::of(text, 18, unit.digits())?;
+    let value = i64::try_from(cut.value).ok()?;
+    let micros = if cut.negative { -value - i64::from(!cut.exact) } else { value };
     YEARS.contains(&micros).then_some(micros)
 }
 
@@ -304,6 +329,19 @@ mod tests {
         ] {
             assert_eq!(timestamp(text), Some(noon), "{text}");
         }
+        for text in [
+            "2025-01-01 12:00",
+            "2025-01-01T12:00",
+            "2025-01-01T12:00Z",
+            "2025-01-01t12:00z",
+            "2025-01-01 14:00+02:00",
+            "2025-01-01T10:30-0130",
+            "2025-01-01 13:00+01",
+            "2025-01-01 13:00 +01:00",
+            "2025-01-01 13:00 Europe/Berlin",
+        ] {
+            assert_eq!(timestamp(text), Some(noon), "{text}");
+        }
         assert_eq!(timestamp("2025-01-01"), Some(noon - DAY / 2));
         assert_eq!(timestamp("2025-01-01T12:00:00.1234567Z"), Some(noon + 123_456));
         assert_eq!(timestamp("1969-12-31T23:59:59.999999"), Some(-1));
@@ -320,6 +358,18 @@ mod tests {
             "2025-01-01é12:00:00",
             "2025-01-01T12:00:00é",
             "1735732800",
+            "2025-01-01T12",
+            "2025-01-01T12:0",
+            "2025-01-01T12:60",
+            "2025-01-01T24:00",
+            "2025-01-01T12:00:",
+            "2025-01-01T12:00:1",
+            "2025-01-01T12:00.5",
+            "2025-01-01T12:00X",
+            "2025-01-01T12:00+1",
+            "2025-01-01 12:00 nowhere",
+            "2025-01-01 12:00 ",
+            "2025-01-01 1200",
         ] {
             assert_eq!(timestamp(text), None, "{text}");
         }

@@ -4,10 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use crate::format::decode::CsvDialect;
-use crate::format::packing_of;
+use crate::format::{Gunzip, packing_of, wide_encoding};
 
 /// Bytes that are looked at; a header may be longer.
 const BYTES: usize = 64 << 10;
@@ -22,8 +20,8 @@ pub struct Head(Vec<u8>);
 /// Why a file is not read, though it may hold what was meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Its text is UTF-16.
-    Utf16,
+    /// Its text is in this encoding, and not in UTF-8.
+    Wide(&'static str),
     /// Its lines end with a carriage return alone.
     LoneReturns,
     /// It is packed, with this, which its name does not say or which is not read.
@@ -38,7 +36,7 @@ impl Head {
     pub fn read(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let gzip = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
-        let plain: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let plain: Box<dyn Read> = if gzip { Box::new(Gunzip::new(BufReader::new(file))) } else { Box::new(file) };
         let mut reader = BufReader::with_capacity(BYTES, plain.take(LONGEST));
         let mut bytes = Vec::new();
         reader.by_ref().take(BYTES as u64).read_to_end(&mut bytes)?;
@@ -84,14 +82,9 @@ impl Head {
         packing_of(&self.0)
     }
 
-    /// Whether it is UTF-16: its byte order mark says so, or every other byte is zero.
-    pub fn is_utf16(&self) -> bool {
-        if self.0.starts_with(b"\xFF\xFE") || self.0.starts_with(b"\xFE\xFF") {
-            return true;
-        }
-        let pairs = self.0[..self.0.len().min(256)].chunks_exact(2);
-        let zeros = |place: usize| pairs.clone().all(|pair| pair[place] == 0 && pair[1 - place] != 0);
-        pairs.len() >= 2 && (zeros(0) || zeros(1))
+    /// What its letters of several bytes each are, if it is not UTF-8.
+    pub fn wide_encoding(&self) -> Option<&'static str> {
+        wide_encoding(&self.0)
     }
 
     /// Whether its JSON begins as one that does not stand one object a line: as a list, or with an object on several lines.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use arrow::datatypes::{DataType, Field};
 
-use crate::format::decode::{reads_as_date, reads_as_timestamp};
+use crate::format::decode::{reads_as_date, time_of_text};
 use crate::format::types::timestamp;
 
 const BOOLEAN: u16 = 1;
@@ -225,7 +225,7 @@ fn time_of(text: &str) -> Option<u16> {
     if bytes.len() == 10 && reads_as_date(text) {
         return Some(DATE);
     }
-    (bytes.len() >= 19 && reads_as_timestamp(text)).then_some(TIME)
+    (bytes.len() >= 16 && time_of_text(text).is_some()).then_some(TIME)
 }
 
 /// Columns of a table or fields of an object, in the order in which they first came.

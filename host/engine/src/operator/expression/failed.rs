@@ -1,10 +1,37 @@
 //! What is told of a row for which an expression fails, in the words of whoever wrote the query.
 
+use arrow::error::ArrowError;
 use datafusion_common::DataFusionError;
 
 use crate::format::with_our_types;
 use crate::panics::{Panic, says_too_large};
 use crate::{Error, ErrorKind};
+
+const NO_ROOM: &str = "give it more, or let other programs have less; what was committed is kept";
+
+/// Whether it is the host that has no room: no row is to blame for that.
+fn no_room(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::ResourcesExhausted(_) => true,
+        DataFusionError::ArrowError(arrow, _) => matches!(arrow.as_ref(), ArrowError::MemoryError(_)),
+        DataFusionError::IoError(io) => io.kind() == std::io::ErrorKind::OutOfMemory,
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => no_room(inner),
+        _ => false,
+    }
+}
+
+/// What is said of units and lengths of time, in words that have the value in them.
+fn of_times(text: &str) -> Option<String> {
+    let value = |before: &str, after: &str| {
+        let (_, rest) = text.split_once(before)?;
+        rest.split_once(after).map(|(value, _)| value.to_owned())
+    };
+    let unit = value("Unsupported date_trunc granularity: '", "'").map(|unit| format!("'{unit}' is no unit of time"));
+    let unit = unit.or_else(|| text.starts_with("Granularity of `date_trunc`").then(|| "its unit is null".to_owned()));
+    let part = || value("date part '", "' not supported").map(|part| format!("'{part}' is no part of a time"));
+    let length = || value("syntax for type interval: \"", "\"").map(|text| format!("'{text}' is no length of time"));
+    unit.or_else(part).or_else(length)
+}
 
 /// A library's panic over an expression: as a rule the result does not fit into a column.
 pub(super) fn panicked(panic: &Panic, expr: &str) -> Error {
@@ -31,6 +58,10 @@ pub(crate) fn evaluation_failed(error: DataFusionError, words: &str) -> Error {
         },
         other => other,
     };
+    if no_room(&error) {
+        let message = format!("the machine has no memory for `{words}`");
+        return Error::new(ErrorKind::Unavailable, message).with_help(NO_ROOM).caused_by(error);
+    }
     let why = why(&error);
     let message = if says_too_large(&why) && why.contains("offset") {
         format!("the result of `{words}` is too large")
@@ -64,9 +95,19 @@ fn why(error: &DataFusionError) -> String {
     {
         return format!("the pattern is none: {}", what.trim().trim_end_matches(['"', ')']));
     }
-    let too_far = ["Cannot cast timezone to different timezone", "date arithmetic overflow", "to temporal for "];
-    if too_far.iter().any(|said| text.contains(said)) {
+    let too_far = [
+        "cannot cast timezone to different timezone",
+        "date arithmetic overflow",
+        "to temporal for ",
+        "timestamp out of range",
+        "exceeds the representable i64 range",
+    ];
+    let lower = text.to_lowercase();
+    if too_far.iter().any(|said| lower.contains(said)) {
         return "the time lies too far from today".to_owned();
+    }
+    if let Some(said) = of_times(text) {
+        return said;
     }
     if text.contains("converting from i64 to i32") {
         return "it is no date".to_owned();

@@ -28,6 +28,7 @@ use self::failed::panicked;
 use super::comparing::comparing;
 use super::float_text::writing;
 use super::floats::NormalFloats;
+use super::time_text::reading;
 use super::{Room, cut_reason};
 use crate::format::with_our_types;
 use crate::panics;
@@ -78,7 +79,7 @@ pub struct Expressions {
 }
 
 /// `expr` whose sums, differences and products fail where they do not fit their type, instead of wrapping around, and
-/// which compares floats, and writes them, by our rule.
+/// which compares floats, writes them, and reads times, by our rule.
 fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
     let checks = |e: Arc<dyn PhysicalExpr>| {
         if let Some(comparing) = comparing(&e)? {
@@ -86,6 +87,9 @@ fn checked(expr: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
         }
         if let Some(writing) = writing(&e)? {
             return Ok(Transformed::yes(writing));
+        }
+        if let Some(reading) = reading(&e)? {
+            return Ok(Transformed::yes(reading));
         }
         let binary = (e.as_ref() as &dyn Any).downcast_ref::<BinaryExpr>();
         let may_wrap = |b: &&BinaryExpr| matches!(b.op(), Operator::Plus | Operator::Minus | Operator::Multiply);
@@ -189,9 +193,10 @@ impl Expressions {
     ///
     /// # Errors
     /// [`ErrorKind::Quota`]: the rows make more than may be made at once. Fewer of them go through.
+    /// [`ErrorKind::Unavailable`]: the host has no room even for one row.
     pub fn evaluate(&self, batch: &RecordBatch) -> Result<(Vec<ArrayRef>, Vec<RejectedRow>)> {
         match self.evaluate_at_once(batch) {
-            Err(e) if rows_may_be_to_blame(&e) && batch.num_rows() > 0 => self.evaluate_in_parts(batch),
+            Err(e) if fewer_may_do(&e) && batch.num_rows() > 0 => self.evaluate_in_parts(batch),
             done => done,
         }
     }
@@ -243,7 +248,9 @@ impl Expressions {
                     let start = part.start as u32;
                     rejected.extend(more.into_iter().map(|r| RejectedRow { row: start + r.row, reason: r.reason }));
                 }
-                Err(e) if !rows_may_be_to_blame(&e) => return Err(e),
+                Err(e) if !fewer_may_do(&e) => return Err(e),
+                // The host's lack of room is no row's fault, however few they are.
+                Err(e) if part.len() == 1 && e.kind() == ErrorKind::Unavailable => return Err(e),
                 Err(e) if part.len() == 1 => {
                     rejected.push(RejectedRow { row: part.start as u32, reason: e.message().to_owned() });
                     pieces.push(nulls.clone());
@@ -279,8 +286,8 @@ impl Expressions {
 }
 
 /// Whether fewer rows may go through.
-fn rows_may_be_to_blame(e: &Error) -> bool {
-    matches!(e.kind(), ErrorKind::Data | ErrorKind::Quota)
+fn fewer_may_do(e: &Error) -> bool {
+    matches!(e.kind(), ErrorKind::Data | ErrorKind::Quota | ErrorKind::Unavailable)
 }
 
 fn with_row_numbers(batch: &RecordBatch) -> Result<RecordBatch> {

@@ -2,6 +2,7 @@ use std::fmt;
 
 use arrow::array::{AsArray, Int64Array, StringArray};
 use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
 use datafusion_common::Result as PlanResult;
 use datafusion_expr::ColumnarValue;
 
@@ -14,6 +15,8 @@ enum Wrong {
     MoreThan(usize),
     /// A panic over each row with this number.
     Over(i64),
+    /// The host has no room for more than so many rows.
+    NoRoomFor(usize),
     /// As many bytes for each row.
     Makes(usize),
 }
@@ -43,6 +46,10 @@ impl PhysicalExpr for Touchy {
         match self.0 {
             Wrong::MoreThan(rows) => assert!(numbers.len() <= rows, "byte array offset overflow"),
             Wrong::Over(bad) => assert!(!numbers.contains(&bad), "no number for it"),
+            Wrong::NoRoomFor(rows) if numbers.len() > rows => {
+                return Err(ArrowError::MemoryError("failed to allocate".to_owned()).into());
+            }
+            Wrong::NoRoomFor(_) => {}
             Wrong::Makes(more) => bytes = more,
         }
         let texts = numbers.iter().map(|n| format!("{n}{}", " ".repeat(bytes)));
@@ -88,6 +95,14 @@ fn a_library_that_panics_is_given_fewer_rows_and_what_still_fails_is_told_in_our
     let (_, rejected) = evaluate(Wrong::MoreThan(0), 3).unwrap();
     let too_large = |row| (row, "the result of `touchy(n)` is too large".to_owned());
     assert_eq!(rejected, [too_large(0), too_large(1), too_large(2)]);
+}
+
+#[test]
+fn a_host_without_room_is_asked_for_less_and_no_row_is_blamed() {
+    let (texts, rejected) = evaluate(Wrong::NoRoomFor(3), 100).unwrap();
+    assert_eq!((texts.len(), rejected), (100, vec![]));
+    let error = evaluate(Wrong::NoRoomFor(0), 100).unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "the machine has no memory for `touchy(n)`"));
 }
 
 #[test]

@@ -68,8 +68,8 @@ pub(super) fn parts(path: &Path) -> Vec<Part> {
 pub(super) fn matches(read: &[Part], written: &[Part]) -> bool {
     match (read, written) {
         ([], []) => true,
-        // At the end it stands for folders only, never for a file.
-        ([Part::Folders], _) => false,
+        // At the end it stands for all files below.
+        ([Part::Folders], _) => !written.is_empty(),
         ([Part::Folders, rest @ ..], _) => (0..=written.len()).any(|skipped| matches(rest, &written[skipped..])),
         ([Part::Name(a), read @ ..], [Part::Name(b), written @ ..]) => have_common_name(a, b) && matches(read, written),
         _ => false,
@@ -134,7 +134,9 @@ mod tests {
             ("**/x/*.log", "s/log/*.log", false),
             ("d/*/part*", "d/part-*.json", false),
             ("d/**/part*", "d/part-*.json", true),
-            ("d/**", "d/part-*.json", false),
+            ("d/**", "d/part-*.json", true),
+            ("d/**", "d/x/y/part-*.json", true),
+            ("d/**", "e/part-*.json", false),
             ("d/*x*", "d/part-*.json", true),
             ("d/*.json.gz", "d/part-*.json", false),
         ] {

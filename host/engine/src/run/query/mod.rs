@@ -11,6 +11,7 @@
 
 mod drive;
 mod job;
+mod names;
 mod one_row;
 mod rows;
 mod table;
@@ -224,7 +225,15 @@ impl Asked<'_> {
             Err(_) if !certain => return Ok(None),
             Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(alone(e)))),
         };
-        let schema = plan.sinks[0].schema.clone();
+        let of_files = |name: &str| {
+            columns.values().any(|columns| match &columns.schema {
+                Some(schema) => schema.fields().iter().any(|field| field.name() == name),
+                // What a Parquet file calls its columns is known to the file.
+                None => !names::is_the_planners(name),
+            })
+        };
+        let given = |name: &str| of_files(name) || names::quotes(&self.text.text, name);
+        let schema = names::for_people(&plan.sinks[0].schema, given);
         if schema.fields().is_empty()
             && let Some(error) = self.without_columns(columns)
         {

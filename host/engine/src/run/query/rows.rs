@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::connector::sink::{Payload, Prepared, Publish, Sink};
 use crate::{Error, Result};
@@ -71,6 +71,8 @@ pub(super) struct Out(Arc<Mutex<Held>>);
 
 struct Held {
     to: Box<dyn TakeRows>,
+    /// The columns as they are called.
+    schema: Option<SchemaRef>,
     begun: bool,
     rows: Vec<RecordBatch>,
     bytes: usize,
@@ -81,7 +83,7 @@ struct Held {
 
 impl Out {
     pub fn new(to: Box<dyn TakeRows>) -> Self {
-        let held = Held { to, begun: false, rows: Vec::new(), bytes: 0, most: None, first_refused: None };
+        let held = Held { to, schema: None, begun: false, rows: Vec::new(), bytes: 0, most: None, first_refused: None };
         Self(Arc::new(Mutex::new(held)))
     }
 
@@ -94,6 +96,7 @@ impl Out {
         let mut held = self.held()?;
         (held.most, held.bytes, held.first_refused) = (most, 0, None);
         held.rows.clear();
+        held.schema = Some(schema.clone());
         if most.is_none() { held.begin(schema) } else { Ok(()) }
     }
 
@@ -102,7 +105,7 @@ impl Out {
         let mut held = self.held()?;
         held.begin(schema)?;
         let rows = std::mem::take(&mut held.rows);
-        rows.iter().try_for_each(|batch| held.to.rows(batch))?;
+        rows.iter().try_for_each(|batch| held.hand_on(batch))?;
         held.to.end()
     }
 
@@ -122,8 +125,16 @@ impl Held {
         if std::mem::replace(&mut self.begun, true) { Ok(()) } else { self.to.begin(schema) }
     }
 
+    /// Rows under the names that their columns have in the answer.
+    fn hand_on(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Some(schema) = &self.schema else { return self.to.rows(batch) };
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let named = RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options);
+        self.to.rows(&named.map_err(crate::operator::arrow_failed)?)
+    }
+
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        let Some(most) = self.most else { return self.to.rows(batch) };
+        let Some(most) = self.most else { return self.hand_on(batch) };
         self.bytes += batch.get_array_memory_size();
         if self.bytes > most {
             self.rows.clear();

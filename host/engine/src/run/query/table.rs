@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::connector::file::FileSourceSpec;
 use crate::connector::file::source::files_of;
-use crate::format::{CsvDialect, CsvReading, FileFormat, Head, MAX_RECORD, Unreadable, csv_names, format_of};
+use crate::connector::source::SourceError;
+use crate::format::{
+    CsvDialect, CsvReading, FileFormat, Head, MAX_RECORD, Unreadable, csv_names, format_of, is_behind_its_end,
+};
 use crate::job::{JobText, Limit, SourceSpec, Spanned, absolute_pattern};
 use crate::{Error, ErrorKind, Result};
 
@@ -124,12 +127,15 @@ impl Table {
                 continue;
             }
             let head = Head::read(file).map_err(|error| {
+                if is_behind_its_end(&error) {
+                    return SourceError::BehindItsEnd { path: name.clone() }.into();
+                }
                 let kind = if error.raw_os_error().is_some() { ErrorKind::Unavailable } else { ErrorKind::Data };
                 let damaged = if kind == ErrorKind::Data { "not a complete gzip file: " } else { "" };
                 Error::new(kind, format!("{name}: {damaged}{error}"))
             })?;
-            if head.is_utf16() {
-                return Err(unreadable(&name, Unreadable::Utf16));
+            if let Some(encoding) = head.wide_encoding() {
+                return Err(unreadable(&name, Unreadable::Wide(encoding)));
             }
             if let Some(packing) = head.packing() {
                 return Err(unreadable(&name, Unreadable::Packed(packing)));
@@ -218,8 +224,10 @@ fn unpacked(file: &Path) -> u64 {
 
 fn unreadable(file: &str, why: Unreadable) -> Error {
     let (message, help) = match why {
-        Unreadable::Utf16 => {
-            ("its text is UTF-16, and UTF-8 is read", "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW_FILE")
+        Unreadable::Wide(encoding) => {
+            let message = format!("{file}: its text is {encoding}, and UTF-8 is read");
+            let help = format!("convert it: iconv -f {encoding} -t UTF-8 {file} > new");
+            return Error::new(ErrorKind::Data, message).with_help(help);
         }
         Unreadable::LoneReturns => (
             "its lines end with a carriage return alone, and a line feed is what ends a line",

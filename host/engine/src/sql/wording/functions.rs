@@ -12,7 +12,7 @@ use crate::sql::plugin::PluginFunction;
 const OVER: [&str; 8] = ["row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"];
 
 /// What to write for functions of Spark, DuckDB and PostgreSQL that are not here.
-const INSTEAD: [(&str, &str); 49] = [
+const INSTEAD: [(&str, &str); 54] = [
     ("add_months", "write ts + INTERVAL '1 month'"),
     ("array_sort", "write array_sort of a list, or ORDER BY inside array_agg"),
     ("current_user", "a query knows no users"),
@@ -23,13 +23,15 @@ const INSTEAD: [(&str, &str); 49] = [
     ("datediff", DIFFERENCE),
     ("dayname", "write to_char(ts, '%A') for Monday, to_char(ts, '%a') for Mon"),
     ("dayofweek", "write date_part('dow', ts), which is 0 on Sundays"),
-    ("epoch_ms", "write date_part('epoch', ts) * 1000"),
+    ("epoch_ms", "write to_timestamp_millis(x) of a number, date_part('epoch', ts) * 1000 of a time"),
     ("first", "write first_value(x ORDER BY ts)"),
     ("from_json", "declare the column as struct<…> on the source, or read fields with json_get_str(column, 'key')"),
     ("get_json_object", "write json_get_str(column, 'key', 'inner key')"),
     ("getdate", "take times from the rows themselves"),
     ("hash", "group by the columns themselves"),
     ("hop", "group by window(ts, '10 minutes', '5 minutes')"),
+    ("if", "it is called as if(condition, one, other)"),
+    ("iif", "it is called as iif(condition, one, other)"),
     ("json_extract", "write json_get_json(column, 'key'), or json_get_str(column, 'key') for its text"),
     ("json_extract_string", "write json_get_str(column, 'key')"),
     ("json_value", "write json_get_str(column, 'key')"),
@@ -52,13 +54,16 @@ const INSTEAD: [(&str, &str); 49] = [
     ("session", "group by session_window(ts, '10 minutes')"),
     ("sha1", "hashes are not built in: write a map plugin"),
     ("sha2", "hashes are not built in: write a map plugin"),
+    ("sha256", "hashes are not built in: write a map plugin"),
     ("sort_array", "write array_sort(list)"),
     ("split", "write string_to_array(text, ',')"),
     ("strptime", "write to_timestamp(text, '%Y-%m-%d')"),
     ("sysdate", "take times from the rows themselves"),
     ("time_bucket", "write date_bin('10 minutes', ts), or group by window(ts, '10 minutes')"),
-    ("timestamp_seconds", "write CAST(x AS TIMESTAMP), or declare the column as timestamp on the source"),
+    ("timestamp_seconds", "write to_timestamp_seconds(x), or declare the column as timestamp on the source"),
+    ("timestampdiff", DIFFERENCE),
     ("to_json", "a sink with format = \"json\" writes structs and lists as they are"),
+    ("to_seconds", "write INTERVAL '5 seconds'"),
     ("tumble", "group by window(ts, '10 minutes')"),
     ("unix_timestamp", "write date_part('epoch', ts)"),
     ("user", "a query knows no users"),
@@ -68,7 +73,7 @@ const DIFFERENCE: &str = "datediff(later, earlier) counts days; hours are \
                           (date_part('epoch', later) - date_part('epoch', earlier)) / 3600";
 
 /// What is said otherwise of a query that is in no job.
-const INSTEAD_ONCE: [(&str, &str); 9] = [
+const INSTEAD_ONCE: [(&str, &str); 10] = [
     ("from_json", "read fields with json_get_str(column, 'key')"),
     ("md5", NO_HASHES),
     ("mode", "write SELECT x FROM … GROUP BY x ORDER BY count(*) DESC LIMIT 1"),
@@ -76,7 +81,8 @@ const INSTEAD_ONCE: [(&str, &str); 9] = [
     ("rand", "write random()"),
     ("sha1", NO_HASHES),
     ("sha2", NO_HASHES),
-    ("timestamp_seconds", "write CAST(x AS TIMESTAMP)"),
+    ("sha256", NO_HASHES),
+    ("timestamp_seconds", "write to_timestamp_seconds(x)"),
     ("to_json", "--format json prints structs and lists as they are"),
 ];
 
@@ -122,6 +128,14 @@ pub(super) fn reword(text: &str, plugins: &BTreeMap<String, PluginFunction>, ask
             (
                 format!("`[…]` takes an element out of a list{of}"),
                 "substr(text, 1, 1) takes a letter out of a text, and struct['field'] a field".to_owned(),
+            )
+        }
+        "array_slice" => {
+            let of = given(text).and_then(|given| Some(given.split(", ").next()?.to_owned()));
+            let of = of.map_or(String::new(), |of| format!(", and this is {of}"));
+            (
+                format!("`[…:…]` takes a part out of a list{of}"),
+                "substr(text, 1, 2) takes letters out of a text".to_owned(),
             )
         }
         "btrim" => (said.replace("`btrim`", "`trim`"), help.replace("btrim(", "trim(")),

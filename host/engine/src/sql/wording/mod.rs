@@ -178,10 +178,12 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             }
             let mut seen = std::collections::BTreeSet::new();
             let names = valid_fields.iter().map(|f| f.name.as_str()).filter(|n| !n.contains('(') && seen.insert(*n));
-            Reworded::new(
-                format!("there is no column `{}`", readable(&field.name)),
-                suggest::choices(&field.name, names),
-            )
+            let choices = suggest::choices(&field.name, names);
+            let help = match super::meant::is_unit(&field.name) && !choices.starts_with("did you mean") {
+                true => format!("a unit is a text: '{}'; {choices}", field.name.to_lowercase()),
+                false => choices,
+            };
+            Reworded::new(format!("there is no column `{}`", readable(&field.name)), help)
         }
         SchemaError::AmbiguousReference { field } => {
             let help = format!(

@@ -18,7 +18,7 @@ const fn rule(says: &'static str, message: &'static str, help: &'static str) -> 
 const CAST_ONE: &str = "CAST one of them to the type of the other";
 
 /// Those that have more to say come first.
-const RULES: [Rule; 62] = [
+const RULES: [Rule; 66] = [
     rule(
         "Cannot infer common argument type for comparison operation {}",
         "there is no `{0}`: these types cannot be compared",
@@ -52,6 +52,22 @@ const RULES: [Rule; 62] = [
         "a time and a length of time go together: ts + INTERVAL '1 hour'",
     ),
     rule("Cannot get result type for {} operation {}: {}", "there is no `{1}`", CAST_ONE),
+    rule(
+        "Unable to represent {} as months in a signed 32-bit integer",
+        "`{0}` are longer than a length of time can be",
+        LONGEST,
+    ),
+    rule("Unable to represent {} in a signed 32-bit integer", "`{0}` are longer than a length of time can be", LONGEST),
+    rule(
+        "{} decimal_places {} is out of supported",
+        "`{0}` to {1} places: no number has so many",
+        "write a number of places such as 2",
+    ),
+    rule(
+        "Overflow happened on: {}",
+        "what is made of these constants does not fit its type: {0}",
+        "write smaller ones; of hours, minutes and seconds an INTERVAL has 292 years",
+    ),
     rule("Cannot coerce arithmetic expression {} to valid types", "there is no `{0}`", CAST_ONE),
     rule(
         "There isn't a common type to coerce {} and {} in {} expression",
@@ -65,7 +81,7 @@ const RULES: [Rule; 62] = [
         "the results of CASE are of types that do not go together: {0}, else {1}",
         "CAST them to one type",
     ),
-    rule("Failed to coerce case ({}) and when ({})", "CASE cannot compare {0} with {1}", CAST_ONE),
+    rule("Failed to coerce case ({}) and when ({}) to common", "CASE cannot compare {0} with {1}", CAST_ONE),
     rule(
         "WHEN expressions in CASE{} must be boolean type, but got {}",
         "WHEN takes a condition, and this is {1}",
@@ -235,6 +251,7 @@ const RULES: [Rule; 62] = [
     ),
 ];
 
+const LONGEST: &str = "an INTERVAL has 2147483647 months or days at the most; times lie in the years 0001 to 9999";
 const SUM_OF: &str = "name a column of numbers; rows are counted with count(*)";
 const UNLIKE: &str = "the queries of a UNION must give as many columns as each other";
 const LIKE_IT: &str = "write the same columns in the same order, NULL AS name where one is missing";
@@ -268,7 +285,8 @@ pub(super) fn reword(text: &str, asked_once: bool) -> Option<Reworded> {
         let part = with_our_types(&readable(part.trim().trim_end_matches('.')));
         message = message.replace(&format!("{{{at}}}"), &unqualified(&part));
     }
-    let said = Reworded::new(message, rule.help);
+    let help = if rule.help == CAST_ONE { by_types(&message).unwrap_or(CAST_ONE) } else { rule.help };
+    let said = Reworded::new(message, help);
     // These stand for a clause as a whole.
     let clauses = ["LIMIT", "OFFSET", "HAVING", "WHERE"];
     let clause = clauses.into_iter().find(|clause| said.message.starts_with(clause));
@@ -280,6 +298,40 @@ pub(super) fn reword(text: &str, asked_once: bool) -> Option<Reworded> {
     Some(match clause {
         Some(clause) => said.about(About::Clause(clause.to_owned())),
         None => said,
+    })
+}
+
+/// How to mend an operation by the types in what is said of it.
+fn by_types(message: &str) -> Option<&'static str> {
+    let operation = between(message, "there is no `", "`")?;
+    let (left, operator, right) = {
+        let mut words = operation.split(' ');
+        let left = words.next()?;
+        let right = operation.rsplit(' ').next()?;
+        (left, operation[left.len()..operation.len() - right.len()].trim(), right)
+    };
+    let one_is = |of: &[&str]| of.contains(&left) || of.contains(&right);
+    let both_are = |of: &[&str]| of.contains(&left) && of.contains(&right);
+    let is_sum = matches!(operator, "+" | "-");
+    let is_arithmetic = is_sum || matches!(operator, "*" | "/" | "%");
+    Some(match operator {
+        "+" if both_are(&["utf8"]) => "texts are put together with ||",
+        _ if is_sum && one_is(&["timestamp", "date"]) && one_is(&["utf8"]) => {
+            "a length of time is written INTERVAL '1 hour', a time TIMESTAMP '2026-03-01 09:00:00'"
+        }
+        _ if is_sum && one_is(&["timestamp"]) => "a time and a length of time go together: ts + INTERVAL '1 hour'",
+        _ if is_arithmetic && one_is(&["interval"]) => {
+            "lengths of time are added to times; n hours behind ts are to_timestamp(date_part('epoch', ts) + n * 3600)"
+        }
+        _ if is_arithmetic && one_is(&["timestamp", "date"]) => {
+            "the seconds of a time since 1970 are date_part('epoch', ts)"
+        }
+        _ if is_arithmetic && one_is(&["utf8"]) => "CAST(text AS BIGINT), or AS DOUBLE, makes a number of a text",
+        _ if is_arithmetic && one_is(&["boolean"]) => "a condition becomes a number by CASE WHEN … THEN 1 ELSE 0 END",
+        _ if one_is(&["timestamp"]) && !one_is(&["utf8", "boolean"]) => {
+            "to_timestamp(n) makes a time of seconds since 1970, to_timestamp_millis(n) of milliseconds"
+        }
+        _ => return None,
     })
 }
 

@@ -64,7 +64,8 @@ fn other(said: &str, asked_once: bool) -> Reworded {
             s if s.contains("delimiter") => ("a name in quotes", "the same quote"),
             _ => ("a text", "'"),
         };
-        return Reworded::new(format!("{what} that begins here does not end"), format!("close it with {close}"));
+        let more = if close == "'" { "; a quote inside of a text is doubled: 'it''s'" } else { "" };
+        return Reworded::new(format!("{what} that begins here does not end"), format!("close it with {close}{more}"));
     }
     if said.starts_with("No infix parser") {
         return Reworded::new("an operator stands here that is none between two values", "");
@@ -74,6 +75,9 @@ fn other(said: &str, asked_once: bool) -> Reworded {
     }
     if let Some(what) = said.strip_prefix("Unexpected character ") {
         return Reworded::new(format!("a `{}` means nothing here", what.trim_matches('\'')), "");
+    }
+    if said.contains("'FROM' or ','") {
+        return Reworded::new("EXTRACT takes a part of a time, FROM and the time", "write EXTRACT(hour FROM ts)");
     }
     let said = said.strip_prefix("Expected ").map_or_else(|| said.to_owned(), |rest| format!("expected {rest}"));
     Reworded::new(said.replace('\'', "`"), "")
@@ -96,6 +100,7 @@ fn spelled(expected: &str) -> String {
         "an expression" | "end of statement" => expected.to_owned(),
         "an SQL statement" => "SELECT or WITH".to_owned(),
         "identifier" => "a name".to_owned(),
+        other if other.contains("NORMALIZED FROM after IS") => "NULL, NOT NULL, TRUE or FALSE after IS".to_owned(),
         other => other.replace("identifier", "a name"),
     }
 }

@@ -20,14 +20,15 @@ const RELIST: Duration = Duration::from_secs(10);
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
+/// What begins a wildcard.
+const WILD: [char; 3] = ['*', '?', '['];
+
 /// What is done with what a listing finds.
 pub(super) type Each<'a> = dyn FnMut(&Path, String) -> Result<(), SourceError> + 'a;
 
 /// Where files are looked for.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// As the job file has it.
-    path: String,
     kind: Kind,
 }
 
@@ -42,8 +43,8 @@ enum Kind {
         /// The folder's modification time at a listing that nothing can have been missed by, and when that was.
         settled: Option<(SystemTime, Instant)>,
     },
-    /// A pattern with wildcards above its last part; `folder` is what stands before the first of them.
-    Tree { folder: PathBuf },
+    /// A pattern with wildcards above its last part, or with `**`; `folder` is what stands before the first of them.
+    Tree { folder: PathBuf, parts: Vec<String> },
 }
 
 impl Place {
@@ -57,19 +58,19 @@ impl Place {
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 return Err(SourceError::Unreadable { path: path.into(), error });
             }
-            Err(_) if path.contains(['*', '?', '[']) => Self::pattern(path, &whole)?,
+            Err(_) if path.contains(WILD) => Self::pattern(path, &whole)?,
             Err(_) => {
                 let parent = whole.parent().filter(|p| !p.exists()).map(|p| p.display().to_string());
                 return Err(SourceError::NotFound { path: path.into(), folder: parent });
             }
         };
-        Ok(Self { path: path.into(), kind })
+        Ok(Self { kind })
     }
 
     fn pattern(path: &str, whole: &Path) -> Result<Kind, SourceError> {
         let bad = |e: glob::PatternError| SourceError::BadPattern { path: path.into(), reason: e.msg.into() };
         Pattern::new(path).map_err(bad)?;
-        let is_wild = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
+        let is_wild = |part: &Path| part.to_string_lossy().contains(WILD);
         // The deepest folder above the first wildcard must exist.
         let folder = whole.ancestors().find(|above| !is_wild(above)).unwrap_or(Path::new("/")).to_path_buf();
         if !folder.is_dir() {
@@ -79,7 +80,16 @@ impl Place {
             Some(name) if name != "**" && !name.contains('/') => {
                 Ok(Kind::Folder { folder, names: Some(Pattern::new(name).map_err(bad)?), settled: None })
             }
-            _ => Ok(Kind::Tree { folder }),
+            Some(below) => {
+                let mut parts: Vec<String> =
+                    below.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+                // `data/**` is all below.
+                if parts.last().is_some_and(|last| last == "**") {
+                    parts.push("*".to_owned());
+                }
+                Ok(Kind::Tree { folder, parts })
+            }
+            None => Ok(Kind::Tree { folder, parts: Vec::new() }),
         }
     }
 
@@ -95,7 +105,7 @@ impl Place {
             Kind::Folder { folder, names: pattern, settled } => {
                 in_folder(folder, pattern.as_ref(), settled, names, each)
             }
-            Kind::Tree { folder } => in_tree(&self.path, folder, names, each).map(|()| true),
+            Kind::Tree { folder, parts } => in_tree(folder, parts, names, each).map(|()| true),
         }
     }
 
@@ -148,32 +158,105 @@ fn in_folder(
     Ok(true)
 }
 
-fn in_tree(pattern: &str, folder: &Path, names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
-    // At its end `**` are all files below, as in a shell; to the library it is folders alone.
-    let files = if pattern.ends_with("/**") { format!("{pattern}/*") } else { pattern.to_owned() };
-    let paths = glob::glob_with(&files, MATCHING)
-        .map_err(|e| SourceError::BadPattern { path: pattern.into(), reason: e.msg.into() })?;
-    let mut last: Option<PathBuf> = None;
-    for path in paths {
-        let path = path.map_err(|e| {
-            let round = e.path().strip_prefix(folder).ok().and_then(|below| link_back(folder, below));
-            round.unwrap_or_else(|| SourceError::Unreadable { path: e.path().display().to_string(), error: e.into() })
-        })?;
-        let below = path.strip_prefix(folder).unwrap_or(&path);
-        if below.iter().any(|part| is_hidden(&part.to_string_lossy())) {
-            continue;
+/// Calls `each` for the files below `folder` that fit `parts`, once for each.
+fn in_tree(folder: &Path, parts: &[String], names: &Names, each: &mut Each<'_>) -> Result<(), SourceError> {
+    Tree { folder, names, each, last: None }.level(folder, parts)
+}
+
+/// A walk through folders. (The library's own finds no file by a pattern that ends with `**`, and panics at a name that
+/// is no UTF-8.)
+struct Tree<'t, 'e> {
+    folder: &'t Path,
+    names: &'t Names,
+    each: &'t mut Each<'e>,
+    /// The folder of the file before.
+    last: Option<PathBuf>,
+}
+
+impl Tree<'_, '_> {
+    /// What is in the folder `at` and fits `parts`.
+    fn level(&mut self, at: &Path, parts: &[String]) -> Result<(), SourceError> {
+        let [first, rest @ ..] = parts else { return Ok(()) };
+        if first == "**" {
+            // All files below are looked at once, however many ways a pattern may fit them.
+            return self.below(at, "", &pattern_of(&parts.join("/"))?);
         }
+        if !first.contains(WILD) {
+            let path = at.join(first);
+            return match rest {
+                _ if is_hidden(first) => Ok(()),
+                [] => self.file(path),
+                _ if path.is_dir() => self.level(&path, rest),
+                _ => Ok(()),
+            };
+        }
+        let pattern = pattern_of(first)?;
+        for (path, name, is_folder) in entries(at)? {
+            if !pattern.matches_with(&name, MATCHING) {
+                continue;
+            }
+            match (rest, is_folder) {
+                ([], false) => self.file(path)?,
+                ([_, ..], true) => self.level(&path, rest)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The files in `at`, which is called `from`, and in all folders in it, that fit.
+    fn below(&mut self, at: &Path, from: &str, pattern: &Pattern) -> Result<(), SourceError> {
+        for (path, name, is_folder) in entries(at)? {
+            let called = if from.is_empty() { name } else { format!("{from}/{name}") };
+            if is_folder {
+                let below = path.strip_prefix(self.folder).unwrap_or(&path);
+                match link_back(self.folder, below) {
+                    Some(error) => return Err(error),
+                    None => self.below(&path, &called, pattern)?,
+                }
+            } else if pattern.matches_with(&called, MATCHING) {
+                self.file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf) -> Result<(), SourceError> {
         // Files of one folder come one after the other.
-        if below.parent() != last.as_deref() {
-            last = below.parent().map(Path::to_owned);
-            if let Some(error) = last.as_deref().and_then(|below| link_back(folder, below)) {
+        let below = path.strip_prefix(self.folder).unwrap_or(&path).parent();
+        if below != self.last.as_deref() {
+            self.last = below.map(Path::to_owned);
+            if let Some(error) = below.and_then(|below| link_back(self.folder, below)) {
                 return Err(error);
             }
         }
-        let name = names.of(&path)?;
-        each(&path, name)?;
+        let name = self.names.of(&path)?;
+        (self.each)(&path, name)
     }
-    Ok(())
+}
+
+fn pattern_of(text: &str) -> Result<Pattern, SourceError> {
+    Pattern::new(text).map_err(|e| SourceError::BadPattern { path: text.into(), reason: e.msg.into() })
+}
+
+/// What is in a folder and not hidden, each with its name and whether it is a folder, or a link to one.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, String, bool)>, SourceError> {
+    let unreadable = |error| SourceError::Unreadable { path: folder.display().to_string(), error };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if is_hidden(&name) {
+            continue;
+        }
+        let path = entry.path();
+        let is_folder = match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => path.is_dir(),
+            kind => kind.is_ok_and(|kind| kind.is_dir()),
+        };
+        found.push((path, name, is_folder));
+    }
+    Ok(found)
 }
 
 /// The first link on the way `below` a folder that leads to a folder it is in.

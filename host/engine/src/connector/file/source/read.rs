@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use flate2::read::MultiGzDecoder;
 
 use super::cut::{BYTE_ORDER_MARK, Cutter, Ends, Longest};
 use super::discover::modified;
@@ -17,8 +16,8 @@ use crate::connector::source::SourceError;
 use crate::error::{Error, Result};
 use crate::format::FileFormat;
 use crate::format::{
-    CsvDialect, CsvLayout, FormatError, Head, LongLine, ParquetFile, RawChunk, RawContent, RowGroup, is_gzip,
-    packing_of,
+    CsvDialect, CsvLayout, FormatError, Gunzip, Head, LongLine, ParquetFile, RawChunk, RawContent, RowGroup,
+    is_behind_its_end, is_gzip, packing_of, wide_encoding,
 };
 use crate::record::FileRange;
 
@@ -53,7 +52,7 @@ struct LineFile {
 enum Bytes {
     /// One byte more than planned is read at the most: enough to see that a file has grown.
     Plain(io::Take<File>),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    Gzip(Box<Gunzip<BufReader<File>>>),
     /// JSON that does not stand one object a line.
     Records(Box<JsonRecords<Bytes>>),
 }
@@ -69,10 +68,11 @@ impl Read for Bytes {
 }
 
 impl Bytes {
-    fn file(self) -> File {
+    /// The file that is read; none of a damaged one.
+    fn file(self) -> Option<File> {
         match self {
-            Self::Plain(file) => file.into_inner(),
-            Self::Gzip(file) => file.into_inner().into_inner(),
+            Self::Plain(file) => Some(file.into_inner()),
+            Self::Gzip(file) => file.into_inner().map(BufReader::into_inner),
             Self::Records(records) => records.into_inner().file(),
         }
     }
@@ -136,7 +136,7 @@ impl Reader {
         }
         let (bytes, ends) = if is_gzip(&range.path) {
             let buffered = BufReader::with_capacity(128 << 10, file);
-            (Bytes::Gzip(Box::new(MultiGzDecoder::new(buffered))), Ends::Steps { size: self.chunk })
+            (Bytes::Gzip(Box::new(Gunzip::new(buffered))), Ends::Steps { size: self.chunk })
         } else {
             (Bytes::Plain(file.take(range.len.saturating_add(1))), Ends::parts(range.len, self.chunk))
         };
@@ -184,8 +184,8 @@ impl LineFile {
             if let Some(packing) = packing_of(&bytes) {
                 return Err(SourceError::PackedInside { path: path(), packing }.into());
             }
-            if [&b"\xFF\xFE"[..], b"\xFE\xFF"].iter().any(|mark| bytes.starts_with(mark)) {
-                return Err(SourceError::Utf16 { path: path() }.into());
+            if let Some(encoding) = wide_encoding(&bytes) {
+                return Err(SourceError::Wide { path: path(), encoding }.into());
             }
             if bytes.starts_with(BYTE_ORDER_MARK) {
                 bytes = bytes.slice(BYTE_ORDER_MARK.len());
@@ -235,6 +235,9 @@ impl LineFile {
 
     fn failed(&self, error: io::Error) -> Error {
         let path = self.range.path.clone();
+        if is_behind_its_end(&error) {
+            return SourceError::BehindItsEnd { path }.into();
+        }
         if is_gzip(&path) && error.raw_os_error().is_none() {
             return SourceError::Gzip { path, error }.into();
         }
@@ -249,7 +252,7 @@ impl LineFile {
             let what = format!("{read} bytes, planned were {}", self.range.len);
             return Err(SourceError::Changed { path: self.range.path, what });
         }
-        unchanged(&bytes.file(), &self.range)
+        bytes.file().map_or(Ok(()), |file| unchanged(&file, &self.range))
     }
 }
 

@@ -206,6 +206,14 @@ fn files_are_found_in_order_and_hidden_ones_are_not() {
     assert_eq!(found("d/*.log"), ["d/a.log", "d/b.log"]);
     assert_eq!(found("d/**/*.log"), ["d/a.log", "d/b.log", "d/sub/x.log"]);
     assert_eq!(found("*/[bc]*"), ["d/b.log", "d/c.txt"]);
+    let all = ["d/a.log", "d/b.log", "d/c.txt", "d/sub/x.log"];
+    for pattern in ["d/**", "d/**/", "d/**/*", "**/*", "d/**/**", "**/d/**", "d*/**/*.*", "d/**/**/*"] {
+        assert_eq!(found(pattern), all, "{pattern}");
+    }
+    assert_eq!(found("*/sub/**/*.log"), ["d/sub/x.log"]);
+    assert_eq!(found("*/*/x.log"), ["d/sub/x.log"]);
+    assert_eq!(found("d/_sub/**"), ["d/_sub/x.log"]);
+    assert!(found("*/_sub/*").is_empty() && found("**/x.log/*").is_empty());
     assert_eq!(found("d/c.txt"), ["d/c.txt"]);
 
     let elsewhere = Folder::new();
@@ -306,6 +314,21 @@ fn a_file_that_grows_while_it_is_read_is_an_error() {
     fs::File::options().append(true).open(path).unwrap().write_all(b"four\n").unwrap();
     assert_eq!(chunks.find_map(Result::err).unwrap().kind(), ErrorKind::Data);
     assert!(chunks.next().is_none());
+}
+
+#[test]
+fn a_gzip_file_ends_where_zeros_begin_and_nothing_else_may_follow() {
+    let folder = Folder::new();
+    folder.write("a.gz", [gzip(b"one\n"), vec![0; 1000]].concat());
+    folder.write("b.gz", [gzip(b"one\n"), vec![0; 1000], b"two\n".to_vec()].concat());
+    let mut source = open(&folder.spec("a.gz", FileFormat::Text, &[])).unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
+    assert_eq!(rows(&source, &range, &[0]), ["a.gz:1 | one |"]);
+    let mut source = open(&folder.spec("b.gz", FileFormat::Text, &[])).unwrap();
+    let range = source.plan(0, NEW).unwrap().unwrap();
+    let error = read_error(&source, &range);
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.message().starts_with("b.gz: behind the end of the gzip file stand bytes"), "{error}");
 }
 
 #[test]
@@ -437,6 +460,30 @@ fn a_link_that_leads_back_is_named_once() {
     let message = error.message();
     assert!(message.contains("in/deep/again is a link back to ") && message.matches("again").count() == 1, "{message}");
     assert!(error.help().unwrap().contains("remove the link"));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_to_files_and_folders_beside_and_a_name_that_is_no_text_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new();
+    folder.write("in/a.log", "a\n");
+    folder.write("beside/b.log", "b\n");
+    symlink("../beside", folder.path().join("in/linked")).unwrap();
+    symlink("../beside/b.log", folder.path().join("in/l.log")).unwrap();
+    symlink("nowhere", folder.path().join("in/broken.log")).unwrap();
+    for pattern in ["in/**", "in/**/*.log"] {
+        let mut source = open(&folder.spec(pattern, FileFormat::Text, &[])).unwrap();
+        let range = source.plan(0, NEW).unwrap();
+        assert_eq!(names(range.clone()), ["in/a.log", "in/l.log", "in/linked/b.log"], "{pattern}");
+        let read = rows(&source, &range.unwrap(), &[0]);
+        assert_eq!(read, ["in/a.log:1 | a |", "in/l.log:1 | b |", "in/linked/b.log:1 | b |"]);
+    }
+    let name = std::ffi::OsStr::from_bytes(b"bad\xff.log");
+    fs::write(folder.path().join("in").join(name), "x\n").unwrap();
+    let error = open(&folder.spec("in/**", FileFormat::Text, &[])).unwrap().plan(0, NEW).unwrap_err();
+    assert!(error.message().contains("the name is not UTF-8"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! `round(x, n)` and `trunc(x, n)` of floats, whatever `n` is: where the library's shift the point beyond what a float can
+//! be, and so make NaN or infinity of a number, these give the number, or zero.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
+use datafusion_common::{Result, ScalarValue};
+use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion_expr::sort_properties::{ExprProperties, SortProperties};
+use datafusion_expr::{
+    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+};
+
+/// Ours in the place of `theirs`, if it is one of these.
+pub(super) fn in_place_of(theirs: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
+    let truncates = match theirs.name() {
+        "round" => false,
+        "trunc" => true,
+        _ => return None,
+    };
+    Some(ScalarUDF::new_from_impl(Rounding { theirs: theirs.clone(), truncates }))
+}
+
+/// One of DataFusion's functions. All but what it makes of floats is its own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Rounding {
+    theirs: Arc<ScalarUDF>,
+    truncates: bool,
+}
+
+/// From here on a float has no digits behind the point.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
+
+impl Rounding {
+    fn of(&self, x: f64, places: i64) -> f64 {
+        let cut = |x: f64| if self.truncates { x.trunc() } else { x.round() };
+        let scale = 10f64.powi(places.unsigned_abs().min(400) as i32);
+        if !x.is_finite() {
+            x
+        } else if places < 0 {
+            let cut = cut(x / scale);
+            if cut == 0.0 { cut } else { cut * scale }
+        } else if scale.is_finite() && (x * scale).abs() < WHOLE {
+            cut(x * scale) / scale
+        } else {
+            x
+        }
+    }
+}
+
+impl ScalarUDFImpl for Rounding {
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [x, places] = args.args.as_slice() else { return self.theirs.invoke_with_args(args) };
+        let data_type = x.data_type();
+        if !matches!(data_type, DataType::Float32 | DataType::Float64) {
+            return self.theirs.invoke_with_args(args);
+        }
+        let are_constant = [x, places].iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if are_constant { 1 } else { args.number_rows };
+        let x = cast(&x.to_array(rows)?, &DataType::Float64)?;
+        let places = cast(&places.to_array(rows)?, &DataType::Int64)?;
+        let pairs = x.as_primitive::<Float64Type>().iter().zip(places.as_primitive::<Int64Type>());
+        let rounded: Float64Array = pairs.map(|(x, places)| Some(self.of(x?, places?))).collect();
+        let rounded: ArrayRef = cast(&rounded, &data_type)?;
+        match are_constant {
+            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&rounded, 0)?)),
+            false => Ok(ColumnarValue::Array(rounded)),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.theirs.name()
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.theirs.aliases()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.theirs.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.theirs.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        self.theirs.return_field_from_args(args)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        self.theirs.coerce_types(types)
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        self.theirs.simplify(args, info)
+    }
+
+    fn output_ordering(&self, input: &[ExprProperties]) -> Result<SortProperties> {
+        self.theirs.output_ordering(input)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.theirs.documentation()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stays_one_however_many_places_are_asked_for() {
+        let theirs: Vec<Arc<ScalarUDF>> = datafusion_functions::all_default_functions();
+        let of = |name: &str| theirs.iter().find(|f| f.name() == name).unwrap().clone();
+        let round = Rounding { theirs: of("round"), truncates: false };
+        let trunc = Rounding { theirs: of("trunc"), truncates: true };
+        for (x, places, rounded, truncated) in [
+            (1.255, 1, 1.3, 1.2),
+            (-2.5, 0, -3.0, -2.0),
+            (1234.5, -2, 1200.0, 1200.0),
+            (1250.0, -2, 1300.0, 1200.0),
+            (1.5, 400, 1.5, 1.5),
+            (1.5, i64::MAX, 1.5, 1.5),
+            (1.5, -400, 0.0, 0.0),
+            (1.5, i64::MIN, 0.0, 0.0),
+            (1e308, 2, 1e308, 1e308),
+            (1e308, -310, 0.0, 0.0),
+            (0.1, 17, 0.1, 0.1),
+            (f64::INFINITY, 2, f64::INFINITY, f64::INFINITY),
+        ] {
+            assert_eq!((round.of(x, places), trunc.of(x, places)), (rounded, truncated), "{x} {places}");
+        }
+        assert!(round.of(f64::NAN, 2).is_nan());
+    }
+}
