@@ -87,6 +87,8 @@ mod sql;
 #[cfg(test)]
 mod sql_docs;
 #[cfg(test)]
+mod stateful;
+#[cfg(test)]
 mod states;
 #[cfg(test)]
 mod static_joins;

@@ -9,6 +9,8 @@ pub mod aggregate;
 mod any;
 mod collect;
 mod comparing;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod dedup;
 mod effects;
 mod event_time;
