@@ -18,6 +18,7 @@ use datafusion_expr::{
     Volatility,
 };
 
+use super::date_trunc::unit_of;
 use super::event_time::EventTimes;
 use super::shown::shown_of;
 use super::window::duration;
@@ -124,7 +125,7 @@ fn called(expr: &Expr) -> Option<(&str, &[Expr])> {
 /// The windows that `date_trunc` cuts time into; none where they differ in length.
 fn truncation(unit: &Expr) -> Option<WindowSpec> {
     let Expr::Literal(unit, _) = unit else { return None };
-    let (size, offset) = match unit.try_as_str()??.to_ascii_lowercase().as_str() {
+    let (size, offset) = match unit_of(unit.try_as_str()??)? {
         "microsecond" => (1, 0),
         "millisecond" => (1000, 0),
         "second" => (SECOND, 0),
@@ -173,7 +174,10 @@ pub(super) fn uneven_bin<'e>(expr: &'e Expr, times: &EventTimes<'_>) -> Option<(
     let (name, args) = called(expr)?;
     times.mark(in_its_own_unit(args.get(1)?))?;
     let Expr::Literal(length, _) = &args[0] else { return None };
-    let unit = length.try_as_str().flatten().map(str::to_ascii_lowercase);
+    let unit = length
+        .try_as_str()
+        .flatten()
+        .map(|text| unit_of(text).map_or_else(|| text.to_ascii_lowercase(), str::to_owned));
     let year = unit.as_deref() == Some("year");
     let months = match length {
         ScalarValue::IntervalMonthDayNano(Some(i)) => i.months != 0,

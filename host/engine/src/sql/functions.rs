@@ -21,6 +21,7 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
     let built_in = datafusion_functions::all_default_functions();
     for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
         let ours = super::to_timestamp::in_place_of(&f).or_else(|| super::rounding::in_place_of(&f));
+        let ours = ours.or_else(|| super::date_trunc::in_place_of(&f));
         let f = ours.map_or_else(|| counted(f), Arc::new);
         for alias in f.aliases() {
             scalars.insert(alias.clone(), f.clone());

@@ -53,7 +53,9 @@ pub(super) fn otherwise(before: &str, there: &str, behind: &str) -> Option<Strin
         _ if last == "IS" => "IS stands before NULL, TRUE and FALSE; values are compared with =".to_owned(),
         '\'' if last == "IN" => "IN takes a list in brackets: IN ('a', 'b')".to_owned(),
         _ if last == "IN" => "IN takes a list in brackets: IN (1, 2)".to_owned(),
-        _ if last == "GLOB" => "write LIKE 'a%', or regexp_like(text, '^a')".to_owned(),
+        _ if last == "GLOB" || there.eq_ignore_ascii_case("GLOB") => {
+            "write LIKE 'a%', or regexp_like(text, '^a')".to_owned()
+        }
         _ if last == "AND" || last == "OR" => format!("a condition is missing before {last}"),
         _ if last == "WHEN" || words.last(1).eq_ignore_ascii_case("CASE") || there.eq_ignore_ascii_case("THEN") => {
             "write CASE WHEN condition THEN one ELSE other END: END closes it".to_owned()

@@ -13,6 +13,7 @@ mod constant_help;
 mod constants;
 mod counted_sets;
 mod date_bin;
+mod date_trunc;
 mod dates;
 mod depth;
 mod dialect;

@@ -28,7 +28,7 @@ fn of_times(text: &str) -> Option<String> {
     };
     let unit = value("Unsupported date_trunc granularity: '", "'").map(|unit| format!("'{unit}' is no unit of time"));
     let unit = unit.or_else(|| text.starts_with("Granularity of `date_trunc`").then(|| "its unit is null".to_owned()));
-    let part = || value("date part '", "' not supported").map(|part| format!("'{part}' is no part of a time"));
+    let part = || value("ate part '", "' not supported").map(|part| format!("'{part}' is no part of a time"));
     let length = || value("syntax for type interval: \"", "\"").map(|text| format!("'{text}' is no length of time"));
     unit.or_else(part).or_else(length)
 }
