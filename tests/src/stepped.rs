@@ -333,8 +333,8 @@ impl Source for BellSource {
         self.inner.exhausted()
     }
 
-    fn file_name(&self, range: &SourceRange, file: u32) -> String {
-        self.inner.file_name(range, file)
+    fn part_name(&self, range: &SourceRange, file: u32) -> String {
+        self.inner.part_name(range, file)
     }
 }
 

@@ -45,7 +45,7 @@ fn decode(
     let text = lines(form);
     let bytes = text.len() as u64;
     let content = RawContent::Lines { bytes: text.into(), before: 0, layout: None, long: Vec::new() };
-    let chunk = RawChunk { file: 0, index: 0, content };
+    let chunk = RawChunk { part: 0, index: 0, content };
     for (unit, throughput) in [("rows", Throughput::Elements(ROWS)), ("bytes", Throughput::Bytes(bytes))] {
         let mut group = c.benchmark_group(format!("{name}, {unit}"));
         group.throughput(throughput);

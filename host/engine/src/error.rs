@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an error asks of the person who sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,7 @@ struct Inner {
     help: Option<String>,
     location: Option<Location>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    again_after: Option<Duration>,
 }
 
 /// The engine's result.
@@ -74,12 +76,27 @@ pub(crate) fn remedy(error: &std::io::Error, otherwise: &'static str) -> &'stati
 impl Error {
     /// An error of `kind`; `message` says what is wrong, in one line, with the names a user knows.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), help: None, location: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            help: None,
+            location: None,
+            source: None,
+            again_after: None,
+        }))
     }
 
     /// [`ErrorKind::Invalid`]: the job or a call must be mended.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// [`ErrorKind::Unavailable`] for a while: what failed is tried again after `again_after`, and nobody has to do
+    /// anything about it.
+    pub fn passing(message: impl Into<String>, again_after: Duration) -> Self {
+        let mut error = Self::new(ErrorKind::Unavailable, message);
+        error.0.again_after = Some(again_after);
+        error
     }
 
     /// [`ErrorKind::Internal`]: a defect of ours.
@@ -126,6 +143,11 @@ impl Error {
     /// What must be done about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// After how long to try again; none = it does not pass by itself.
+    pub fn again_after(&self) -> Option<Duration> {
+        self.0.again_after
     }
 
     /// What is wrong, in one line.

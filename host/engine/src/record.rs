@@ -17,6 +17,9 @@ pub struct EpochRecord {
     pub ranges: BTreeMap<String, SourceRange>,
     /// Event time so far, per watermark node, after this epoch.
     pub event_times: BTreeMap<String, EventTime>,
+    /// The same per partition, of the watermark nodes whose rows come from a source that has partitions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partition_times: BTreeMap<String, BTreeMap<String, EventTime>>,
     /// W(N-1) and W(N), per connected query: what lateness was judged by and what state was closed by.
     pub watermarks: BTreeMap<String, WatermarkPair>,
     /// What the epoch counted.
@@ -58,9 +61,10 @@ pub struct StaticVersion {
     pub memory: u64,
 }
 
-/// The range of one source's offsets that an epoch reads.
+/// The range of one source's offsets that an epoch reads (`docs/decisions/0018`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum SourceRange {
     /// Whole files, in the order in which they are read.
     Files(Vec<FileRange>),
@@ -71,6 +75,38 @@ pub enum SourceRange {
         /// One past the last row.
         to: u64,
     },
+    /// Offsets of each partition that has some, by the partition's name.
+    Offsets(BTreeMap<String, OffsetRange>),
+    /// Records `from..to` of those that the source has put into its spool.
+    Spooled {
+        /// First record.
+        from: u64,
+        /// One past the last record.
+        to: u64,
+    },
+    /// What only its connector understands.
+    Own(BTreeMap<String, serde_json::Value>),
+}
+
+impl SourceRange {
+    /// The parts that a chunk can be of ([`crate::format::RawChunk::part`]): files, partitions.
+    pub fn parts(&self) -> usize {
+        match self {
+            Self::Files(files) => files.len(),
+            Self::Offsets(partitions) => partitions.len(),
+            Self::Rows { .. } | Self::Spooled { .. } | Self::Own(_) => 0,
+        }
+    }
+}
+
+/// Offsets of one partition. There need not be a record at each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OffsetRange {
+    /// The first one.
+    pub from: u64,
+    /// One past the last one.
+    pub to: u64,
 }
 
 /// One immutable input file.
@@ -202,4 +238,29 @@ pub enum Held {
         /// The file.
         path: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_json_that_a_person_can_read_and_stays_what_it_was() {
+        let file = FileRange { path: "in/a.json".into(), len: 7, modified: 9 };
+        let own = [("cursor".to_owned(), serde_json::json!({ "lsn": "0/16B3748" }))];
+        for (range, text) in [
+            (SourceRange::Files(vec![file]), r#"{"files":[{"path":"in/a.json","len":7,"modified":9}]}"#),
+            (SourceRange::Rows { from: 3, to: 5 }, r#"{"rows":{"from":3,"to":5}}"#),
+            (
+                SourceRange::Offsets([("orders/0".to_owned(), OffsetRange { from: 1, to: 4 })].into()),
+                r#"{"offsets":{"orders/0":{"from":1,"to":4}}}"#,
+            ),
+            (SourceRange::Spooled { from: 0, to: 2 }, r#"{"spooled":{"from":0,"to":2}}"#),
+            (SourceRange::Own(own.into()), r#"{"own":{"cursor":{"lsn":"0/16B3748"}}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&range).unwrap(), text);
+            assert_eq!(serde_json::from_str::<SourceRange>(text).unwrap(), range);
+        }
+        assert!(serde_json::from_str::<SourceRange>(r#"{"of_tomorrow":{}}"#).is_err());
+    }
 }

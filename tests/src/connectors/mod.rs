@@ -1,6 +1,10 @@
 //! A connector that the engine has never heard of, and the page that is written from the connectors' tables.
 
+mod away;
+mod log;
+mod offsets;
 mod shelf;
+mod told;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -163,7 +163,7 @@ impl Source for Numbers {
     fn read(&self, range: &SourceRange) -> Result<Chunks> {
         let SourceRange::Rows { from, to } = *range else { return Err(Error::internal("a range of somebody else")) };
         let content = RawContent::Rows { from, to };
-        Ok(Box::new([Ok(RawChunk { file: 0, index: 0, content })].into_iter()))
+        Ok(Box::new([Ok(RawChunk { part: 0, index: 0, content })].into_iter()))
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
@@ -174,7 +174,7 @@ impl Source for Numbers {
         self.next == self.count
     }
 
-    fn file_name(&self, _: &SourceRange, _: u32) -> String {
+    fn part_name(&self, _: &SourceRange, _: u32) -> String {
         "numbers".into()
     }
 }
@@ -249,6 +249,11 @@ struct BoardSink {
 impl Sink for BoardSink {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows.extend(batch.column(0).as_primitive::<Int64Type>().values());
+        Ok(())
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        self.rows.clear();
         Ok(())
     }
 

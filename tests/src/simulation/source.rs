@@ -174,7 +174,7 @@ impl Source for SimulatedSource {
             for (index, to) in file.cuts.iter().copied().chain([file.text.len()]).filter(|to| *to > 0).enumerate() {
                 let bytes = Buffer::from(file.text.as_bytes()[from..to].to_vec());
                 let content = RawContent::Lines { bytes, before: 0, layout: None, long: Vec::new() };
-                chunks.push(Ok(RawChunk { file: number as u32, index: index as u32, content }));
+                chunks.push(Ok(RawChunk { part: number as u32, index: index as u32, content }));
                 from = to;
             }
         }
@@ -189,7 +189,7 @@ impl Source for SimulatedSource {
         self.stopped && self.new_files(&self.feed.lock().unwrap()).is_empty()
     }
 
-    fn file_name(&self, range: &SourceRange, file: u32) -> String {
+    fn part_name(&self, range: &SourceRange, file: u32) -> String {
         let SourceRange::Files(files) = range else { panic!("this source plans files") };
         files[file as usize].path.clone()
     }

@@ -1,12 +1,13 @@
 //! `--progress json`: one object a line on standard error. An epoch's has `epoch`; before the first comes one with
-//! `started`, last one with `summary`; a line for people is one with `message`.
+//! `started`, last one with `summary`; a line for people is one with `message`; a source that goes away for a while, or is
+//! back, is one with `source`.
 //!
 //! Times are RFC 3339 in UTC, durations milliseconds; a watermark is null as long as there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_engine::run::report::{EpochReport, Observer, Started, Summary};
+use millstream_engine::run::report::{EpochReport, Observer, SourceChange, Started, Summary};
 use serde_json::{Value, json};
 
 use super::Progress;
@@ -101,6 +102,15 @@ impl Observer for Json {
     fn message(&self, message: &str) {
         self.tell(&json!({ "message": message }));
     }
+
+    fn source(&self, change: &SourceChange) {
+        self.tell(&match change {
+            SourceChange::Away { source, why } => json!({ "source": source, "away": true, "why": why }),
+            SourceChange::Back { source, after } => {
+                json!({ "source": source, "away": false, "after_ms": millis(*after) })
+            }
+        });
+    }
 }
 
 impl Progress for Json {
@@ -126,15 +136,19 @@ mod tests {
             ..EpochReport::default()
         });
         json.message("two\nlines");
+        json.source(&SourceChange::Away { source: "orders".into(), why: "no answer".into() });
+        json.source(&SourceChange::Back { source: "orders".into(), after: Duration::from_millis(1500) });
         json.finish();
         json.summary("page-hits", &example());
         let lines: Vec<Value> = screen.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 5);
         assert_eq!((&lines[0]["epoch"], &lines[0]["commit_ms"]), (&json!(3), &json!(4.2)));
         assert_eq!((&lines[0]["started"], &lines[0]["watermark"]), (&json!("1970-01-01T00:00:00Z"), &Value::Null));
         assert_eq!(lines[1]["message"], "two\nlines");
-        assert_eq!(lines[2]["summary"]["rows_out"]["console"], 12);
-        assert_eq!(lines[2]["summary"]["watermark"], "end");
-        assert_eq!(lines[2]["summary"]["stopped"], "input_ended");
+        assert_eq!(lines[2], json!({ "source": "orders", "away": true, "why": "no answer" }));
+        assert_eq!(lines[3], json!({ "source": "orders", "away": false, "after_ms": 1500.0 }));
+        assert_eq!(lines[4]["summary"]["rows_out"]["console"], 12);
+        assert_eq!(lines[4]["summary"]["watermark"], "end");
+        assert_eq!(lines[4]["summary"]["stopped"], "input_ended");
     }
 }

@@ -39,6 +39,9 @@ use crate::record::EpochRecord;
 use crate::state::{DEFAULT_PARTITIONS, State};
 use crate::storage::{Lock, Storage};
 
+/// The folder of a checkpoint that has what sources have received and nobody gives a second time, a folder each.
+pub(crate) const SPOOL: &str = "spool";
+
 /// How to open a checkpoint.
 #[derive(Debug, Clone)]
 pub struct Options {

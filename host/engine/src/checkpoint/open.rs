@@ -15,7 +15,7 @@ use super::log::{Cut, Log, segment_file};
 use super::meta::{FORMAT, Meta, MetaError};
 use super::snapshot::SnapshotError;
 use super::snapshots::snapshot_file;
-use super::{Checkpoint, CheckpointError, Forget, Options, Recovered, Suspicious, Unpublished, snapshot};
+use super::{Checkpoint, CheckpointError, Forget, Options, Recovered, SPOOL, Suspicious, Unpublished, snapshot};
 use crate::fault::{Faults, point};
 use crate::record::EpochRecord;
 use crate::state::{Piece, State, StateChange, StateError};
@@ -26,7 +26,7 @@ const META: &str = "checkpoint.json";
 const META_NEW: &str = "checkpoint.json.tmp";
 /// While this is there, everything else is to be removed: `fresh` was asked for and did not come to its end.
 const DROPPED: &str = "DROPPED";
-const OURS: [&str; 6] = [LOCK, META, META_NEW, DROPPED, "log", "state"];
+const OURS: [&str; 7] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL];
 
 /// A file's name in the checkpoint, and its bytes.
 type File = (String, Vec<u8>);
@@ -196,6 +196,7 @@ impl Place<'_> {
             }
             self.io("syncing", folder, self.storage.sync_folder(folder))?;
         }
+        self.io("removing", SPOOL, self.storage.remove_folder(SPOOL))?;
         self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
         self.io("syncing", "", self.storage.sync_folder(""))?;
         self.faults.hit(point::DROP_AFTER);

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 
-use super::{CsvLayout, RowGroup};
+use super::{CsvLayout, Records, RowGroup};
 use crate::error::Result;
 
 /// A bad row shows this many bytes of its line at the most.
@@ -16,9 +16,9 @@ pub const SHOWN_BYTES: usize = 4096;
 /// never on the machine, so that results are the same everywhere.
 #[derive(Debug, Clone)]
 pub struct RawChunk {
-    /// Which file of the range, from 0.
-    pub file: u32,
-    /// Which chunk of that file, from 0.
+    /// Which part of the range (a file, a partition), from 0; 0 where it has no parts.
+    pub part: u32,
+    /// Which chunk of that part, from 0.
     pub index: u32,
     /// The bytes, or where to find them.
     pub content: RawContent,
@@ -26,6 +26,7 @@ pub struct RawChunk {
 
 /// What a chunk holds.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum RawContent {
     /// Whole lines of a text format.
     Lines {
@@ -47,6 +48,26 @@ pub enum RawContent {
         /// One past the last row.
         to: u64,
     },
+    /// Records that came one by one, all of one partition.
+    Records(Records),
+    /// Rows that are columns already: all of those that the source has.
+    Columns(RecordBatch),
+}
+
+/// What a row group, whose bytes are read later, counts for.
+const ROW_GROUP: u64 = 16 << 20;
+
+impl RawContent {
+    /// About how many bytes it is; of rows that are made up, how many rows.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Lines { bytes, .. } => bytes.len() as u64,
+            Self::RowGroup(_) => ROW_GROUP,
+            Self::Rows { from, to } => to - from,
+            Self::Records(records) => records.bytes() as u64,
+            Self::Columns(batch) => batch.get_array_memory_size() as u64,
+        }
+    }
 }
 
 /// A line that is longer than a record may be. Only its beginning is there.
@@ -69,14 +90,14 @@ pub struct Decoded {
     pub rows: Rows,
     /// The rows that could not be decoded, by line.
     pub bad: Vec<BadRow>,
-    /// Lines of the chunk, blank ones and the header included; rows where there are no lines. The next chunk of the
-    /// file starts so many lines further on.
+    /// Lines of the chunk, blank ones and the header included; rows or records where there are no lines. The next chunk
+    /// of the part starts so many lines further on.
     pub lines: u64,
     /// Bytes of the chunk, uncompressed (of a Parquet row group: those stored).
     pub bytes: u64,
 }
 
-/// Where the rows of a batch stood: lines counted from 0 at the chunk's start.
+/// Where the rows of a batch stood: lines, or records, counted from 0 at the chunk's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rows {
     /// Row `i` stood in line `first + i`.

@@ -67,6 +67,9 @@ pub enum FormatError {
         /// The operating system's error.
         error: std::io::Error,
     },
+    /// A format cannot be that of single records.
+    #[error("{0} is a format of whole files, not of records")]
+    NoRecords(&'static str),
     /// A decoder was given another source's chunk: a defect of ours.
     #[error("a {0} decoder was given a chunk of another format")]
     WrongChunk(&'static str),
@@ -88,7 +91,9 @@ impl From<FormatError> for Error {
                 None => format!("types are {TYPES}"),
             }),
             FormatError::MalformedType { .. } => Error::invalid(message).with_help(format!("types are {TYPES}")),
-            FormatError::DuplicateColumn(_) | FormatError::UnsupportedType { .. } => Error::invalid(message),
+            FormatError::DuplicateColumn(_) | FormatError::UnsupportedType { .. } | FormatError::NoRecords(_) => {
+                Error::invalid(message)
+            }
             FormatError::SchemaNeeded(_) => Error::invalid(message)
                 .with_help("for example: schema = { url = \"utf8\", timestamp = \"timestamp\", bytes = \"int64\" }"),
             FormatError::MissingColumn { .. } => Error::new(ErrorKind::Data, message)

@@ -17,6 +17,7 @@ mod file_format;
 mod gzip;
 mod infer;
 mod normalise;
+mod records;
 mod types;
 mod words;
 
@@ -24,13 +25,14 @@ pub use cast::{cast, rounded_down};
 pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
 pub use compression::{is_gzip, packing_of, unread_packing, wide_encoding};
 pub use decode::{
-    CsvDialect, CsvLayout, InstantUnit, ParquetFile, RowGroup, csv_decoder, csv_names, decoder, is_in_range,
-    time_of_number, time_of_text, time_of_text_in,
+    ColumnsDecoder, CsvDialect, CsvLayout, InstantUnit, Metadata, ParquetFile, RecordFormat, RowGroup, csv_decoder,
+    csv_names, decoder, is_in_range, time_of_number, time_of_text, time_of_text_in,
 };
 pub use error::FormatError;
 pub use file_format::{CsvReading, FileFormat, MAX_RECORD};
 pub use gzip::{Gunzip, is_behind_its_end};
 pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
+pub use records::{Header, Record, Records, RecordsBuilder, headers_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};
 pub(crate) use words::{shown_type, shown_value, with_our_types};

@@ -65,6 +65,14 @@ pub struct Seen {
     pub rows: u64,
 }
 
+impl Seen {
+    /// And `more`.
+    pub fn add(&mut self, more: Self) {
+        self.greatest = self.greatest.max(more.greatest);
+        self.rows += more.rows;
+    }
+}
+
 /// Everything a chunk leaves behind.
 #[derive(Debug, Default)]
 pub struct Effects {

@@ -12,9 +12,9 @@ pub struct DeadLetter {
     pub node: Arc<str>,
     /// The source that it came from; none for a row that a stateful node made.
     pub source: Option<Arc<str>>,
-    /// The file it came from, if its source reads files.
+    /// The file it came from, or the partition, if its source has such.
     pub file: Option<Arc<str>>,
-    /// Line in the file, from 1; for sources without lines the row's number, from 1.
+    /// Line in the file, from 1; for sources without lines the row's number, from 1; a record's offset.
     pub line: Option<u64>,
     /// Why it failed.
     pub reason: String,

@@ -21,9 +21,11 @@ const BEFORE_ITS_TURN: u64 = 64 << 20;
 
 /// What a chunk leaves.
 pub(super) struct ChunkOutput<'a> {
-    /// The file of its range, and the lines of it that the chunk covers.
-    pub file: u32,
+    /// The part of its range, and the lines of it that this covers.
+    pub part: u32,
     pub lines: u64,
+    /// Lines of the chunk that were left before it, where the chunk had to be cut.
+    pub skipped: u64,
     pub bytes: u64,
     /// Rows decoded, bad ones included.
     pub rows: u64,
@@ -92,12 +94,15 @@ pub(super) fn process<'a>(
 ) -> Result<Vec<ChunkOutput<'a>>> {
     let source = &plan.sources[origin.source];
     let name: Arc<str> = source.spec.name.value.as_str().into();
-    let at = |e: Error| match &origin.file {
+    let at = |e: Error| match &origin.part {
         // A decoder that could say no more was stopped by a panic.
-        Some(file) if e.kind() == ErrorKind::Internal => e.context(file),
+        Some(part) if e.kind() == ErrorKind::Internal => e.context(part),
         _ => e,
     };
+    let mut skipped = 0;
     let computed = decode(decoder, chunk).map_err(at)?.into_iter().map(|decoded| {
+        let before = skipped;
+        skipped += decoded.lines;
         let rows = decoded.batch.num_rows() as u64 + decoded.bad.len() as u64;
         let mut rest = Parts::of(&source.flow, name.clone(), Rows::new(decoded.batch));
         let (mut passed, mut made) = (Vec::new(), 0);
@@ -108,8 +113,9 @@ pub(super) fn process<'a>(
             passed.push(next);
         }
         Ok(ChunkOutput {
-            file: chunk.file,
+            part: chunk.part,
             lines: decoded.lines,
+            skipped: before,
             bytes: decoded.bytes,
             rows,
             positions: decoded.rows,

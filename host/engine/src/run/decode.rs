@@ -18,6 +18,7 @@ pub(super) fn decode(decoder: &dyn Decode, chunk: &RawChunk) -> Result<Vec<Decod
             RawContent::Lines { bytes, layout, .. } if layout.is_none() || !bytes.contains(&b'"') => {
                 line_by_line(decoder, chunk)
             }
+            RawContent::Records(_) => line_by_line(decoder, chunk),
             RawContent::RowGroup(_) => {
                 Err(Error::new(ErrorKind::Data, format!("the file is damaged, or more than can be read: {panic}")))
             }
@@ -49,6 +50,11 @@ fn line_by_line(decoder: &dyn Decode, chunk: &RawChunk) -> Result<Vec<Decoded>> 
 
 /// Two chunks of one, cut at a line's end near the middle; none where it is one line.
 fn halves(chunk: &RawChunk) -> Option<(RawChunk, RawChunk)> {
+    if let RawContent::Records(records) = &chunk.content {
+        let middle = records.len() / 2;
+        let part = |from, len| RawChunk { content: RawContent::Records(records.slice(from, len)), ..*chunk };
+        return (middle > 0).then(|| (part(0, middle), part(middle, records.len() - middle)));
+    }
     let RawContent::Lines { bytes, long, .. } = &chunk.content else { return None };
     let lines_end = bytes.len() - usize::from(bytes.last() == Some(&b'\n'));
     let middle = lines_end / 2;
@@ -73,6 +79,7 @@ fn halves(chunk: &RawChunk) -> Option<(RawChunk, RawChunk)> {
 fn bad_line(decoder: &dyn Decode, chunk: &RawChunk, panic: &Panic) -> Decoded {
     let (bytes, before) = match &chunk.content {
         RawContent::Lines { bytes, before, .. } => (&bytes[..], *before),
+        RawContent::Records(records) => (records.values().iter().next().flatten().unwrap_or_default(), 0),
         _ => (&[][..], 0),
     };
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
@@ -129,7 +136,7 @@ mod tests {
                     long: Vec::new(),
                 };
                 let (mut at, mut good, mut set_aside, mut bytes) = (0, Vec::new(), Vec::new(), 0);
-                for part in decode(&touchy, &RawChunk { file: 0, index: 0, content }).unwrap() {
+                for part in decode(&touchy, &RawChunk { part: 0, index: 0, content }).unwrap() {
                     for (row, line) in part.batch.column(0).as_string::<i32>().iter().enumerate() {
                         good.push((at + part.rows.line(row) as usize, line.unwrap().to_owned()));
                     }

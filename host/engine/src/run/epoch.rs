@@ -1,21 +1,23 @@
 //! Reading and computing one epoch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
+use super::away::{Failed, Gone, Presence};
 use super::chunk::{EpochContext, Passed, process};
 use super::environment::Environment;
-use super::gather::{Gather, Origin};
+use super::gather::{Count, Gather, Origin};
 use super::parts::{Parts, whole};
+use super::side_by_side::{Lane, in_lanes};
 use super::state_memory::refuse_too_much;
-use super::workers::in_order;
 use crate::connector::sink::{Prepared, Sink};
 use crate::connector::source::{Chunks, Source};
 use crate::fault::point;
-use crate::format::{Decode, RawChunk, RawContent};
+use crate::format::{Decode, RawChunk};
 use crate::operator::{Closed, EpochEnd, Rows, Seen, arrow_failed};
 use crate::panics::{self, Panic};
 use crate::plan::{Flow, Next, Plan};
@@ -30,6 +32,7 @@ const EMITTED_ROWS: usize = 65_536;
 pub(super) struct LiveSource {
     pub source: Box<dyn Source>,
     pub decoder: Arc<dyn Decode>,
+    pub presence: Presence,
 }
 
 /// One epoch, planned.
@@ -47,9 +50,18 @@ pub(super) struct EpochPlan {
 pub(super) struct EpochResult {
     pub counters: Counters,
     pub seen: Vec<Seen>,
+    pub seen_in: Vec<BTreeMap<Arc<str>, Seen>>,
     /// Per sink.
     pub prepared: Vec<Prepared>,
     pub took: Duration,
+}
+
+/// How an epoch went.
+pub(super) enum Outcome {
+    /// It is computed.
+    Computed(Box<EpochResult>),
+    /// Sources went away while they were read: state and sinks are as they were before.
+    GivenUp(BTreeMap<usize, Failed>),
 }
 
 /// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet.
@@ -61,7 +73,7 @@ pub(super) fn compute(
     state: &mut State,
     threads: usize,
     environment: &Environment,
-) -> Result<EpochResult> {
+) -> Result<Outcome> {
     let faults = &environment.faults;
     let began = Instant::now();
     let context = EpochContext {
@@ -73,45 +85,69 @@ pub(super) fn compute(
     };
     let mut gather = Gather::new(epoch, plan, sinks);
 
-    let mut readers: Vec<Reader<'_>> = Vec::new();
-    for (number, (range, live)) in epoch.ranges.iter().zip(sources).enumerate() {
-        let Some(range) = range else { continue };
-        let at = |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        readers.push(Reader::new(number, live, range).map_err(at)?);
-    }
-    let chunks = readers.into_iter().flat_map(|reader| {
-        let number = reader.number;
-        let at = move |e: Error| e.context(format!("source `{}`", plan.sources[number].spec.name.value));
-        reader.map(move |read| read.map_err(at))
-    });
-    let work = |(origin, decoder, chunk): Read<'_>| {
-        let outputs = process(plan, &origin, decoder, &chunk, context)?;
-        Ok((origin, outputs))
+    let gone = Gone::default();
+    let failed = |number: usize, e: Error| {
+        gone.note(number, &e);
+        e.context(format!("source `{}`", plan.sources[number].spec.name.value))
     };
-    in_order(threads, chunks, work, |(origin, outputs)| {
-        faults.hit(point::CHUNK_BEFORE);
-        for output in outputs {
-            gather.take_chunk(&origin, output, context)?;
+    let reads = epoch.ranges.iter().zip(sources).enumerate();
+    let reads = reads.filter_map(|(number, (range, live))| Some((number, range.as_ref()?, live)));
+    let undoable = reads.clone().any(|(.., live)| live.source.may_go_away());
+    if undoable {
+        state.keep_undo();
+    }
+    let mut taken_in = false;
+    let read = (|| {
+        let lanes = reads.map(|(number, range, live)| {
+            let reader = Reader::new(number, live, range).map_err(|e| failed(number, e))?;
+            let failed = &failed;
+            let items = reader.map(move |read| read.map_err(|e| failed(number, e)));
+            Ok(Lane { items: Box::new(items), apart: live.source.may_go_away() })
+        });
+        let lanes = lanes.collect::<Result<Vec<_>>>()?;
+        let work = |(origin, decoder, chunk): Read<'_>| {
+            let outputs = process(plan, &origin, decoder, &chunk, context);
+            let outputs = outputs.inspect_err(|e| gone.note(origin.source, e))?;
+            Ok((origin, outputs))
+        };
+        in_lanes(threads, lanes, work, |(origin, outputs)| {
+            faults.hit(point::CHUNK_BEFORE);
+            for output in outputs {
+                gather.take_chunk(&origin, output, context)?;
+            }
+            faults.hit(point::CHUNK);
+            taken_in |= take_in_early(context, environment.early, &mut gather, state)?;
+            refuse_too_much(plan, state)
+        })
+    })();
+    if let Err(e) = read {
+        let gone = gone.into_inner();
+        // An error that stays ends the job, whoever went away beside it.
+        if e.again_after().is_none() || gone.is_empty() || (taken_in && !undoable) {
+            return Err(e);
         }
-        faults.hit(point::CHUNK);
-        take_in_early(context, environment.early, &mut gather, state)?;
-        refuse_too_much(plan, state)
-    })?;
+        drop(gather);
+        state.undo();
+        sinks.iter_mut().try_for_each(|sink| sink.abandon())?;
+        return Ok(Outcome::GivenUp(gone));
+    }
+    state.forget_undo();
 
     close_all(context, &mut gather, state)?;
     refuse_too_much(plan, state)?;
     gather.send_letters()?;
-    let Gather { seen, counters, .. } = gather;
+    let Gather { seen, seen_in, counters, .. } = gather;
     let prepared = sinks.iter_mut().zip(&plan.sinks).map(|(sink, planned)| {
         let at = |e: Error| e.context(format!("sink `{}`", planned.spec.name.value));
         sink.finish(epoch.epoch).map_err(at)
     });
     let prepared = prepared.collect::<Result<_>>()?;
-    Ok(EpochResult { counters, seen, prepared, took: began.elapsed() })
+    Ok(Outcome::Computed(Box::new(EpochResult { counters, seen, seen_in, prepared, took: began.elapsed() })))
 }
 
-/// Lets operators take in what so many chunks left. When that is depends on the input alone.
-fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'_>, state: &mut State) -> Result<()> {
+/// Lets operators take in what so many chunks left. When that is depends on the input alone. Whether one did.
+fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'_>, state: &mut State) -> Result<bool> {
+    let mut taken_in = false;
     for (number, stateful) in context.stateful.iter().enumerate() {
         if gather.partials[number].len() < chunks || !stateful.operator.takes_in_early() {
             continue;
@@ -120,8 +156,9 @@ fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'
         if !close(number, context, open, gather, state)?.is_empty() {
             return Err(Error::internal(format!("`{}` gave rows before the epoch's end", stateful.name)));
         }
+        taken_in = true;
     }
-    Ok(())
+    Ok(taken_in)
 }
 
 /// Closes the stateful operators one after the other: what comes out of one goes on to those after it.
@@ -171,8 +208,8 @@ pub(super) type Read<'a> = (Origin, &'a dyn Decode, RawChunk);
 /// Reads the chunks of one range of one source.
 pub(super) struct Reader<'a> {
     number: usize,
-    /// The files of the range, as they are shown.
-    files: Vec<Arc<str>>,
+    /// The parts of the range, as they are shown.
+    parts: Vec<Arc<str>>,
     decoder: &'a dyn Decode,
     chunks: Chunks,
 }
@@ -181,12 +218,9 @@ impl<'a> Reader<'a> {
     /// Begins with `range` of source `number`.
     pub fn new(number: usize, live: &'a LiveSource, range: &SourceRange) -> Result<Self> {
         let chunks = live.source.read(range)?;
-        let count = match range {
-            SourceRange::Files(files) => files.len() as u32,
-            SourceRange::Rows { .. } => 0,
-        };
-        let files = (0..count).map(|file| live.source.file_name(range, file).into()).collect();
-        Ok(Self { number, files, decoder: &*live.decoder, chunks })
+        let count = u32::try_from(live.source.parts(range)).unwrap_or(u32::MAX);
+        let parts = (0..count).map(|part| live.source.part_name(range, part).into()).collect();
+        Ok(Self { number, parts, decoder: &*live.decoder, chunks })
     }
 }
 
@@ -198,12 +232,9 @@ impl<'a> Iterator for Reader<'a> {
             Ok(chunk) => chunk,
             Err(e) => return Some(Err(e)),
         };
-        let first_row = match &chunk.content {
-            RawContent::Rows { from, .. } => Some(*from),
-            _ => None,
-        };
-        let file = self.files.get(chunk.file as usize).cloned();
-        Some(Ok((Origin { source: self.number, file, first_row }, self.decoder, chunk)))
+        let part = self.parts.get(chunk.part as usize).cloned();
+        let origin = Origin { source: self.number, part, count: Count::of(&chunk.content) };
+        Some(Ok((origin, self.decoder, chunk)))
     }
 }
 

@@ -10,12 +10,13 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use super::chunk::{ChunkOutput, EpochContext, Passed};
 use super::epoch::EpochPlan;
 use crate::connector::sink::Sink;
+use crate::format::RawContent;
 use crate::job::OnError;
 use crate::operator::{AheadRows, Effects, Partial, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
 use crate::plan::late::{self, Place};
-use crate::record::{Counters, WatermarkPair};
+use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::{Error, ErrorKind, Result};
 
 /// Dead letters held before they are given to their sink.
@@ -29,10 +30,42 @@ const LETTER_BYTES: usize = 16 << 20;
 pub(super) struct Origin {
     /// The source's place in the plan.
     pub source: usize,
-    /// The file's name to show, if there are files.
-    pub file: Option<Arc<str>>,
-    /// For a source that counts its rows: the chunk's first row.
-    pub first_row: Option<u64>,
+    /// The name of the part of its range (a file, a partition), if that has parts.
+    pub part: Option<Arc<str>>,
+    /// How its lines are counted.
+    pub count: Count,
+}
+
+/// How the lines of a chunk are counted, for people.
+#[derive(Debug, Clone)]
+pub(super) enum Count {
+    /// On from those of the part's earlier chunks, from 1.
+    On,
+    /// As rows of the whole source, the first of which is row 1; the chunk begins behind so many.
+    Rows(u64),
+    /// Each has an offset of its own.
+    Offsets(Arc<[u64]>),
+}
+
+impl Count {
+    /// How the records or rows of `content` are counted.
+    pub fn of(content: &RawContent) -> Self {
+        match content {
+            RawContent::Rows { from, .. } => Self::Rows(*from),
+            RawContent::Records(records) => Self::Offsets(records.offsets().clone()),
+            RawContent::Lines { .. } | RawContent::RowGroup(_) | RawContent::Columns(_) => Self::On,
+        }
+    }
+
+    /// What line `line` is called, which stands behind `before` lines of its part and behind `skipped` of its chunk.
+    fn called(&self, before: u64, skipped: u64, line: u32) -> u64 {
+        let (line, of_chunk) = (u64::from(line), skipped + u64::from(line));
+        match self {
+            Self::On => before + line + 1,
+            Self::Rows(first) => first + of_chunk + 1,
+            Self::Offsets(offsets) => offsets.get(of_chunk as usize).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// What an epoch has come to so far.
@@ -49,8 +82,14 @@ pub(super) struct Gather<'a> {
     pub partials: Vec<Vec<Partial>>,
     /// Per watermark node.
     pub seen: Vec<Seen>,
+    /// The same per partition, of rows from sources that have partitions.
+    pub seen_in: Vec<BTreeMap<Arc<str>, Seen>>,
+    /// Per source, whether its parts are partitions.
+    partitioned: Vec<bool>,
+    /// The partition whose rows are taken.
+    partition: Option<Arc<str>>,
     pub counters: Counters,
-    /// The file being read, per source, and its lines so far.
+    /// The part being read, per source, and its lines so far.
     reading: BTreeMap<usize, (u32, u64)>,
     letters: Vec<DeadLetter>,
     letter_bytes: usize,
@@ -66,6 +105,9 @@ impl<'a> Gather<'a> {
             sinks,
             partials: plan.stateful.iter().map(|_| Vec::new()).collect(),
             seen: vec![Seen::default(); plan.watermarks.len()],
+            seen_in: vec![BTreeMap::new(); plan.watermarks.len()],
+            partitioned: epoch.ranges.iter().map(|range| matches!(range, Some(SourceRange::Offsets(_)))).collect(),
+            partition: None,
             counters: Counters::default(),
             reading: BTreeMap::new(),
             letters: Vec::new(),
@@ -80,16 +122,19 @@ impl<'a> Gather<'a> {
 
     /// Takes the output of the next chunk.
     pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput<'_>, context: EpochContext<'_>) -> Result<()> {
-        let ChunkOutput { file, lines, bytes, rows, positions, bad, passed, mut rest } = output;
+        let ChunkOutput { part, skipped, lines, bytes, rows, positions, bad, passed, mut rest } = output;
         self.counters.rows_in += rows;
         self.counters.bytes_in += bytes;
-        let reading = self.reading.entry(origin.source).or_insert((file, 0));
-        if reading.0 != file {
-            *reading = (file, 0);
+        let reading = self.reading.entry(origin.source).or_insert((part, 0));
+        if reading.0 != part {
+            *reading = (part, 0);
         }
-        let before = origin.first_row.unwrap_or(reading.1);
+        let before = reading.1;
         reading.1 += lines;
+        let called = |line: u32| origin.count.called(before, skipped, line);
 
+        let is_partition = self.partitioned.get(origin.source).is_some_and(|is| *is);
+        self.partition = origin.part.clone().filter(|_| is_partition);
         let source: Arc<str> = self.plan.sources[origin.source].spec.name.value.as_str().into();
         // Bad rows and rejected ones by line, as a person reads the file.
         let mut letters: Vec<DeadLetter> = Vec::new();
@@ -97,15 +142,15 @@ impl<'a> Gather<'a> {
             letters.push(DeadLetter {
                 node: source.clone(),
                 source: Some(source.clone()),
-                file: origin.file.clone(),
-                line: Some(before + u64::from(row.line) + 1),
+                file: origin.part.clone(),
+                line: Some(called(row.line)),
                 reason: row.reason,
                 row: row.text,
             });
         }
         let place = |row: u32| {
-            let line = before + u64::from(positions.line(row as usize)) + 1;
-            Place { source: Some(source.clone()), file: origin.file.clone(), line: Some(line) }
+            let line = Some(called(positions.line(row as usize)));
+            Place { source: Some(source.clone()), file: origin.part.clone(), line }
         };
         let mut passed = passed.into_iter();
         loop {
@@ -124,6 +169,7 @@ impl<'a> Gather<'a> {
 
     /// Takes what came of rows that a stateful operator gave.
     pub fn take_emitted(&mut self, passed: Passed) -> Result<()> {
+        self.partition = None;
         self.take_passed(passed, |_| Place::default(), Vec::new())
     }
 
@@ -161,9 +207,11 @@ impl<'a> Gather<'a> {
         for (node, rows) in partly_late {
             *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
         }
-        for (all, one) in self.seen.iter_mut().zip(seen) {
-            all.greatest = all.greatest.max(one.greatest);
-            all.rows += one.rows;
+        for ((all, of_partition), one) in self.seen.iter_mut().zip(&mut self.seen_in).zip(seen) {
+            all.add(one);
+            if let Some(partition) = self.partition.as_ref().filter(|_| one.rows > 0) {
+                of_partition.entry(partition.clone()).or_default().add(one);
+            }
         }
         Ok(())
     }

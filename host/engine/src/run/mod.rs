@@ -1,6 +1,8 @@
 //! Running a job: plan an epoch, compute it, hand it to be committed and published, and again. An [`Engine`] does it step
 //! by step; [`run`] is the loop over its steps.
 
+mod acknowledge;
+mod away;
 mod branches;
 mod chunk;
 mod commit;
@@ -17,6 +19,7 @@ mod query;
 mod read_again;
 mod recover;
 pub mod report;
+mod side_by_side;
 mod sources;
 mod state_memory;
 mod statics;
@@ -34,7 +37,7 @@ pub use control::Control;
 pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
-pub use report::{EpochReport, Observer, Silent, Started, StopReason, Summary};
+pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary};
 
 use crate::Result;
 use crate::connector::Connectors;

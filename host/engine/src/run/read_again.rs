@@ -34,7 +34,7 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
         let entries = source.entries(&range).into_iter().zip(0u32..).filter(|((key, _), _)| !key.is_empty());
         for ((key, _), number) in entries {
             let Some((before, _)) = gone.iter().find(|(_, table)| table.get(0, &key).is_some()) else { continue };
-            let (file, operator) = (source.file_name(&range, number), &plan.stateful[keeps].name);
+            let (file, operator) = (source.part_name(&range, number), &plan.stateful[keeps].name);
             let message = format!(
                 "source `{name}` would read {file} again, which `{before}` has read: `{operator}` would count its rows twice"
             );

@@ -124,6 +124,31 @@ pub trait Observer: Send + Sync {
 
     /// Something a person should know, in one line.
     fn message(&self, _message: &str) {}
+
+    /// A source went away for a while, or is back: told of each once, and of one that comes and goes now and then. Left as
+    /// it is, it is a message.
+    fn source(&self, change: &SourceChange) {
+        self.message(&change.to_string());
+    }
+}
+
+/// What becomes of a source that cannot be reached for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceChange {
+    /// It cannot be looked at or read, and is tried again until it can.
+    Away {
+        /// Its name in the job.
+        source: String,
+        /// What it said, in one line.
+        why: String,
+    },
+    /// It can be read again.
+    Back {
+        /// Its name in the job.
+        source: String,
+        /// How long it was away, processing time.
+        after: Duration,
+    },
 }
 
 /// Watches nothing.

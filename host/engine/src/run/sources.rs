@@ -1,5 +1,8 @@
 //! A job's sources as it begins to read them, and what its state has of each.
 
+use std::sync::Arc;
+
+use super::away::Presence;
 use super::environment::OpenSource;
 use super::epoch::LiveSource;
 use crate::Result;
@@ -7,6 +10,10 @@ use crate::connector::source::Known;
 use crate::job::{SourceSpec, Trigger};
 use crate::plan::Plan;
 use crate::state::State;
+use crate::storage::Storage;
+
+/// The folder in the checkpoint that a source has for its spool, by the source's name.
+pub(super) type SpoolOf<'a> = dyn Fn(&str) -> Arc<dyn Storage> + 'a;
 
 /// Opens the sources of `plan`; each goes on where the committed epochs end.
 pub(super) fn live_sources(
@@ -14,12 +21,16 @@ pub(super) fn live_sources(
     state: &State,
     trigger: Trigger,
     open: &OpenSource,
+    spool: Option<&SpoolOf<'_>>,
     now: i64,
 ) -> Result<Vec<LiveSource>> {
     plan.sources
         .iter()
         .map(|planned| {
             let mut source = open(&planned.spec, &plan.job.text)?;
+            if let Some(spool) = spool {
+                source.keep_in(spool(&planned.spec.name.value));
+            }
             let known = known(state, &planned.spec);
             source.restore(&mut known.iter())?;
             match trigger {
@@ -31,7 +42,7 @@ pub(super) fn live_sources(
                 Trigger::Continuous | Trigger::Every(_) => {}
             }
             let decoder = source.decoder(&planned.columns)?;
-            Ok(LiveSource { source, decoder })
+            Ok(LiveSource { source, decoder, presence: Presence::default() })
         })
         .collect()
 }

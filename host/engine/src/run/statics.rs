@@ -96,15 +96,15 @@ fn read(
     let mut allowed = Allowed::of(planned);
     let mut batches: Vec<RecordBatch> = Vec::new();
     for range in &ranges {
-        let (mut file, mut lines) = (0, 0);
+        let (mut part, mut lines) = (0, 0);
         for chunk in source.read(range)? {
             let chunk = chunk?;
-            if chunk.file != file {
-                (file, lines) = (chunk.file, 0);
+            if chunk.part != part {
+                (part, lines) = (chunk.part, 0);
             }
             let decoded = decoder.decode(&chunk)?;
             if let Some(bad) = decoded.bad.first() {
-                let place = source.file_name(range, chunk.file);
+                let place = source.part_name(range, chunk.part);
                 let message = format!("{place}, line {}: {}", lines + u64::from(bad.line) + 1, bad.reason);
                 return Err(Error::new(ErrorKind::Data, message)
                     .with_help("a static source is taken as a whole: mend the row, or declare its column as utf8"));

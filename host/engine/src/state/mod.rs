@@ -19,6 +19,7 @@ mod partition;
 pub mod row;
 mod table;
 mod timers;
+mod undo;
 pub(crate) mod varint;
 
 #[cfg(test)]

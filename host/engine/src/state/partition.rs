@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use super::StateError;
 use super::bucket::Bucket;
 use super::hash::hash_key;
+use super::undo::Undo;
 use super::varint::Cursor;
 
 const DROP: u8 = 1;
@@ -27,6 +28,8 @@ pub struct Partition {
     dropped: BTreeSet<i64>,
     /// What all buckets come to: they may be many, and are not gone through to count.
     total: Size,
+    /// What there was, where it may be wanted again.
+    undo: Option<Undo>,
 }
 
 /// What buckets come to.
@@ -111,7 +114,10 @@ impl Partition {
 
     /// The bucket to change, made if it is not there: for callers with many keys of one bucket.
     pub fn bucket_mut(&mut self, number: i64) -> BucketMut<'_> {
-        let bucket = Self::counted(&mut self.buckets, &mut self.total, number);
+        let mut bucket = Self::counted(&mut self.buckets, &mut self.total, number);
+        if let Some(undo) = &mut self.undo {
+            undo.changes(number, &mut bucket);
+        }
         if !bucket.touched {
             bucket.bucket.touched = true;
             self.touched.push(number);
@@ -157,6 +163,13 @@ impl Partition {
         if let Some(gone) = self.buckets.remove(&number) {
             self.gone(&gone);
             self.dropped.insert(number);
+            self.bury([(number, gone)]);
+        }
+    }
+
+    fn bury(&mut self, gone: impl IntoIterator<Item = (i64, Bucket)>) {
+        if let Some(undo) = &mut self.undo {
+            undo.dropped.extend(gone);
         }
     }
 
@@ -165,13 +178,16 @@ impl Partition {
         let kept = self.buckets.split_off(&before);
         let gone = std::mem::replace(&mut self.buckets, kept);
         gone.values().for_each(|bucket| self.gone(bucket));
-        self.dropped.extend(gone.into_keys());
+        self.dropped.extend(gone.keys());
+        self.bury(gone);
     }
 
     /// Drops all buckets.
     pub fn clear(&mut self) {
         self.total = Size::default();
-        self.dropped.extend(std::mem::take(&mut self.buckets).into_keys());
+        let gone = std::mem::take(&mut self.buckets);
+        self.dropped.extend(gone.keys());
+        self.bury(gone);
     }
 
     /// How many keys there are in all buckets.
@@ -250,6 +266,41 @@ impl Partition {
         for (number, bucket) in self.buckets() {
             push_head(out, CHANGE, number);
             bucket.snapshot(out);
+        }
+    }
+
+    /// From now on what is changed can be undone.
+    pub(super) fn keep_undo(&mut self) {
+        self.undo.get_or_insert_default();
+    }
+
+    /// What was changed stays.
+    pub(super) fn forget_undo(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        for number in undo.changed {
+            self.each_there(number, |bucket| bucket.journal = None);
+        }
+    }
+
+    /// All keys have again what they had at [`Partition::keep_undo`].
+    pub(super) fn undo(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        for number in undo.changed {
+            self.each_there(number, Bucket::revert);
+        }
+        // What took a dropped bucket's place is empty again by now.
+        for (number, mut bucket) in undo.dropped.into_iter().rev() {
+            bucket.revert();
+            let mut there = self.bucket_mut(number);
+            for (key, value) in bucket.iter() {
+                there.put(key, value);
+            }
+        }
+    }
+
+    fn each_there(&mut self, number: i64, what: impl FnOnce(&mut Bucket)) {
+        if self.buckets.contains_key(&number) {
+            what(&mut self.bucket_mut(number));
         }
     }
 }

@@ -106,6 +106,8 @@ impl Table {
 #[derive(Debug)]
 pub struct State {
     partitions: u32,
+    /// Whether what is changed may be undone.
+    undoable: bool,
     tables: BTreeMap<String, Table>,
     /// Tables dropped in this epoch.
     dropped: BTreeSet<String>,
@@ -114,7 +116,7 @@ pub struct State {
 impl State {
     /// No tables; each will have this many partitions (at least one).
     pub fn new(partitions: u32) -> Self {
-        Self { partitions: partitions.max(1), tables: BTreeMap::new(), dropped: BTreeSet::new() }
+        Self { partitions: partitions.max(1), undoable: false, tables: BTreeMap::new(), dropped: BTreeSet::new() }
     }
 
     /// Partitions of every table.
@@ -130,7 +132,11 @@ impl State {
     /// The table `name`, made if it is not there.
     pub fn table_mut(&mut self, name: &str) -> &mut Table {
         if !self.tables.contains_key(name) {
-            self.tables.insert(name.to_string(), Table::new(self.partitions));
+            let mut table = Table::new(self.partitions);
+            if self.undoable {
+                table.partitions.iter_mut().for_each(Partition::keep_undo);
+            }
+            self.tables.insert(name.to_string(), table);
         }
         self.tables.get_mut(name).expect("it was put there if it was missing")
     }
@@ -160,6 +166,28 @@ impl State {
             table.clear();
             self.dropped.insert(name.to_owned());
         }
+    }
+
+    /// From now on what is changed can be undone, which costs the memory of what the changed keys had.
+    pub fn keep_undo(&mut self) {
+        self.undoable = true;
+        self.every_partition().for_each(Partition::keep_undo);
+    }
+
+    /// What was changed since [`State::keep_undo`] stays.
+    pub fn forget_undo(&mut self) {
+        self.undoable = false;
+        self.every_partition().for_each(Partition::forget_undo);
+    }
+
+    /// All keys have again what they had at [`State::keep_undo`]. That counts as changes of this epoch.
+    pub fn undo(&mut self) {
+        self.undoable = false;
+        self.every_partition().for_each(Partition::undo);
+    }
+
+    fn every_partition(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.tables.values_mut().flat_map(|table| &mut table.partitions)
     }
 
     /// Bytes of memory held by all tables.

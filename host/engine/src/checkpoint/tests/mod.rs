@@ -41,6 +41,7 @@ pub(super) fn record(epoch: u64) -> EpochRecord {
         epoch,
         started: 1_000_000 * epoch as i64,
         ranges: BTreeMap::new(),
+        partition_times: BTreeMap::new(),
         event_times: BTreeMap::new(),
         event_time_columns: BTreeMap::new(),
         watermarks: BTreeMap::new(),

@@ -55,6 +55,12 @@ impl Sink for ConsoleSink {
         Ok(())
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        self.shown.clear();
+        (self.shown_rows, self.total) = (0, 0);
+        Ok(())
+    }
+
     fn finish(&mut self, _epoch: u64) -> Result<Prepared> {
         let total = std::mem::take(&mut self.total);
         self.shown_rows = 0;

@@ -96,7 +96,7 @@ impl Source for GenerateSource {
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
         match range {
             SourceRange::Rows { to, .. } => vec![(Vec::new(), to.to_le_bytes().to_vec())],
-            SourceRange::Files(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Source for GenerateSource {
                 to: to.min(chunk.saturating_add(1).saturating_mul(CHUNK_ROWS)),
             };
             let index = u32::try_from(index).map_err(|_| Error::internal("an epoch of more than 2^47 rows"))?;
-            Ok(RawChunk { file: 0, index, content })
+            Ok(RawChunk { part: 0, index, content })
         })))
     }
 
@@ -131,7 +131,7 @@ impl Source for GenerateSource {
         self.rows.is_some_and(|rows| self.next >= rows) || (self.stopped && self.rows_per_second.is_some())
     }
 
-    fn file_name(&self, _range: &SourceRange, _file: u32) -> String {
+    fn part_name(&self, _range: &SourceRange, _part: u32) -> String {
         "generated rows".into()
     }
 }

@@ -115,7 +115,7 @@ fn lines_read_back_as_the_rows_they_were_written_from() {
         logs.write_lines(form, 500, 3000, &mut text);
         let content = RawContent::Lines { bytes: text.into(), before: 0, layout: None, long: Vec::new() };
         let decoder = decoder(format, &schema, &[0, 1, 2, 3, 4], Check::Declared).unwrap();
-        let decoded = decoder.decode(&RawChunk { file: 0, index: 0, content }).unwrap();
+        let decoded = decoder.decode(&RawChunk { part: 0, index: 0, content }).unwrap();
         assert_eq!(decoded.bad, []);
         assert_eq!(decoded.batch, expected);
     }

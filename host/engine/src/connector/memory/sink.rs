@@ -46,6 +46,11 @@ impl Sink for MemorySink {
         Ok(())
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        self.batches.clear();
+        Ok(())
+    }
+
     fn finish(&mut self, _epoch: u64) -> Result<Prepared> {
         let batches = std::mem::take(&mut self.batches);
         let total = batches.iter().map(|b| b.num_rows() as u64).sum();

@@ -59,6 +59,11 @@ impl Sink for NullSink {
         Ok(())
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        self.0 = 0;
+        Ok(())
+    }
+
     fn finish(&mut self, _epoch: u64) -> Result<Prepared> {
         Ok(Prepared { rows: std::mem::take(&mut self.0), ..Prepared::default() })
     }

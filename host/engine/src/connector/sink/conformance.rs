@@ -37,6 +37,10 @@ pub fn conforms(mut sink: Box<dyn Sink>, mode: OutputMode, seen: impl Fn() -> Ve
         publisher.sync().unwrap();
         before
     };
+    // An epoch that is given up was none.
+    sink.abandon().unwrap();
+    sink.write(&rows(&[7, 8])).unwrap();
+    sink.abandon().unwrap();
     sink.write(&rows(&[1, 2])).unwrap();
     sink.write(&rows(&[])).unwrap();
     sink.write(&rows(&[3])).unwrap();
@@ -55,6 +59,8 @@ pub fn conforms(mut sink: Box<dyn Sink>, mode: OutputMode, seen: impl Fn() -> Ve
     assert_eq!(third.rows, 0);
     commit(2, third);
     assert_eq!(seen(), if mode == OutputMode::Complete { &[] } else { both });
+    sink.write(&rows(&[9])).unwrap();
+    sink.abandon().unwrap();
     sink.write(&rows(&[5])).unwrap();
     let fourth = sink.finish(3).unwrap();
     commit(3, fourth);

@@ -45,6 +45,10 @@ pub trait Sink: Send {
     /// Takes rows of the current epoch; all batches have the schema that the sink was built for.
     fn write(&mut self, batch: &RecordBatch) -> Result<()>;
 
+    /// Drops the rows of the current epoch, and what was written aside of them, as if they had not come: the epoch is given
+    /// up, because a source went away in the middle of it.
+    fn abandon(&mut self) -> Result<()>;
+
     /// Ends epoch number `epoch`. A complete-mode file sink gives a file also when the epoch has no rows. The next
     /// `write` belongs to the next epoch.
     fn finish(&mut self, epoch: u64) -> Result<Prepared>;

@@ -17,18 +17,18 @@ use crate::state::Table;
 pub fn rows(source: &dyn Source, range: &SourceRange, columns: &[usize]) -> Vec<String> {
     let decoder = source.decoder(columns).unwrap();
     let mut rows = Vec::new();
-    let (mut file, mut next, mut lines) = (None, 0, 0);
+    let (mut part, mut next, mut lines) = (None, 0, 0);
     for chunk in source.read(range).unwrap() {
         let chunk = chunk.unwrap();
-        if file != Some(chunk.file) {
-            assert!(file.is_none_or(|before| before < chunk.file), "files are read in order");
-            (file, next, lines) = (Some(chunk.file), 0, 0);
+        if part != Some(chunk.part) {
+            assert!(part.is_none_or(|before| before < chunk.part), "parts are read in order");
+            (part, next, lines) = (Some(chunk.part), 0, 0);
         }
         assert_eq!(chunk.index, next, "chunks are numbered from 0");
         next += 1;
         let decoded = decoder.decode(&chunk).unwrap();
         assert_eq!(decoded.batch.schema(), decoder.schema());
-        let name = source.file_name(range, chunk.file);
+        let name = source.part_name(range, chunk.part);
         let text = text(&decoded.batch);
         rows.extend(
             text.into_iter()
@@ -96,6 +96,14 @@ pub fn conforms(open: impl Fn() -> Box<dyn Source>) {
         assert!(time > 5, "the next look is later than this one");
     }
 
+    let partitions = source.partitions();
+    assert!(partitions.iter().all(|partition| partition.is_read), "all of it was planned: {partitions:?}");
+    for range in ranges.iter().filter(|_| !partitions.is_empty()) {
+        let SourceRange::Offsets(offsets) = range else { panic!("what has partitions plans their offsets") };
+        let named = |name: &String| partitions.iter().any(|partition| partition.name == *name);
+        assert!(offsets.keys().all(named), "{range:?} has partitions that the source does not name");
+    }
+
     // Any range can be read again, in any order, by any instance.
     let other = open();
     for (range, before) in ranges.iter().zip(&per_range).rev() {
@@ -127,8 +135,8 @@ pub fn conforms(open: impl Fn() -> Box<dyn Source>) {
     assert_eq!(source.decoder(&[last, 0]).unwrap().schema().field(1), source.schema().field(0));
 
     let foreign = match ranges[0] {
-        SourceRange::Files(_) => SourceRange::Rows { from: 0, to: 1 },
         SourceRange::Rows { .. } => SourceRange::Files(Vec::new()),
+        _ => SourceRange::Rows { from: 0, to: 1 },
     };
     assert!(source.read(&foreign).is_err());
 }

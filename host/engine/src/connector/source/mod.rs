@@ -8,18 +8,22 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod offsets;
+pub mod spool;
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
 pub use error::SourceError;
+pub use offsets::Positions;
 
 use crate::clock::Wake;
 use crate::error::Result;
 use crate::format::{Decode, RawChunk};
 use crate::record::SourceRange;
 use crate::state::Table;
+use crate::storage::Storage;
 
 /// The chunks of a range, in order.
 pub type Chunks = Box<dyn Iterator<Item = Result<RawChunk>> + Send>;
@@ -69,6 +73,15 @@ pub enum NextLook {
     WhenWoken,
 }
 
+/// A partition of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Its name, as ranges have it.
+    pub name: String,
+    /// Nothing more of it is there than was planned: only then it becomes idle.
+    pub is_read: bool,
+}
+
 /// A change of an entry; none = it is forgotten.
 pub type EntryChange = (Vec<u8>, Option<Vec<u8>>);
 
@@ -82,8 +95,13 @@ pub trait Source: Send {
     /// read yet, and nothing is remembered outside this value: a range that is not committed is planned anew after a
     /// restart.
     ///
+    /// What is planned is read in one of the next epochs: not in the next one if another source, or this one, goes away
+    /// before it is over. Then the job keeps it, and plans no more of this source until it was read.
+    ///
     /// # Errors
-    /// [`crate::ErrorKind::Unavailable`] if the source cannot be looked at.
+    /// [`crate::ErrorKind::Unavailable`] if the source cannot be looked at. Where that will pass by itself
+    /// ([`Error::passing`](crate::Error::passing)) the job waits, goes on with its other sources, and asks again; nothing
+    /// was planned then.
     fn plan(&mut self, now: i64, known: Known<'_>) -> Result<Option<SourceRange>>;
 
     /// From now on only what is there now is planned, and the source is [`Source::exhausted`] after it: for the trigger
@@ -93,9 +111,29 @@ pub trait Source: Send {
     /// As for [`Source::plan`].
     fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()>;
 
+    /// A job runs it, and `folder` is the source's own in the job's checkpoint: for a [`spool::Spool`]. Called first, if at all;
+    /// dropped with the checkpoint (`--fresh`).
+    fn keep_in(&mut self, folder: Arc<dyn Storage>) {
+        let _ = folder;
+    }
+
     /// No limit holds any more that the job does not name: for the trigger `once`, which has one epoch. Called before
     /// anything is planned.
     fn admit_all(&mut self) {}
+
+    /// The partitions that there are, as of the last [`Source::plan`]; none = it has no partitions. Each has a watermark of its
+    /// own, and the least of those that are not idle is the source's. For sources of [`SourceRange::Offsets`].
+    fn partitions(&self) -> Vec<Partition> {
+        Vec::new()
+    }
+
+    /// Whether it is read from elsewhere: an item of [`Source::read`] may be long in coming, or an error that passes by
+    /// itself. Then the other sources of an epoch do not wait for it, and the job can undo what a long epoch has changed
+    /// before all of it was read, which takes memory. Where an error that passes comes as a surprise, it may end the
+    /// job. An item or an error comes in the end: who is to stop waits for it.
+    fn may_go_away(&self) -> bool {
+        false
+    }
 
     /// When to look again, after a [`Source::plan`] at `now` that gave nothing. Counts with the trigger `continuous`,
     /// which looks again at once after each epoch; others have a grid of their own.
@@ -134,8 +172,27 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// The range is another source's. The iterator's items: a file that is gone, was changed since it was planned
-    /// (files are immutable), or is damaged; each names the file. After an error nothing follows.
+    /// (files are immutable), or is damaged; each names the file. After an error nothing follows. After one that passes by
+    /// itself ([`Error::passing`](crate::Error::passing)), here or in an item, the epoch is given up without a trace, and
+    /// the range is read again from its beginning when the source has come back.
     fn read(&self, range: &SourceRange) -> Result<Chunks>;
+
+    /// Whether it wants to be told of what is committed.
+    fn acknowledges(&self) -> bool {
+        false
+    }
+
+    /// Epoch `epoch`, which has read `range` of it, is committed: it will not be read again. Told in the order of the
+    /// epochs, at least once: after a restart, before anything is planned, of the last committed epoch, whether or not it
+    /// was told before; all that [`Source::restore`] was given is committed then, and `range` is none if that epoch has
+    /// read nothing of it.
+    ///
+    /// # Errors
+    /// It cannot be acknowledged. If that passes by itself, the source is told again; else the job ends.
+    fn committed(&mut self, epoch: u64, range: Option<&SourceRange>) -> Result<()> {
+        let _ = (epoch, range);
+        Ok(())
+    }
 
     /// The decoder of this source's chunks, for some of its columns (indices into [`Source::schema`]). The values of
     /// all columns are looked at, so that which rows are bad does not depend on `columns`.
@@ -148,6 +205,11 @@ pub trait Source: Send {
     /// and all was planned.
     fn exhausted(&self) -> bool;
 
-    /// What file `file` of `range` is called, for messages and dead letters.
-    fn file_name(&self, range: &SourceRange, file: u32) -> String;
+    /// How many parts `range` has that chunks name ([`RawChunk::part`]).
+    fn parts(&self, range: &SourceRange) -> usize {
+        range.parts()
+    }
+
+    /// What part `part` of `range` (a file, a partition) is called, for messages, dead letters and watermarks.
+    fn part_name(&self, range: &SourceRange, part: u32) -> String;
 }

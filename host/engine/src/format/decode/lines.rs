@@ -213,7 +213,7 @@ fn bad_rows(lines: &Lines<'_>, bad: &BTreeMap<u32, String>, long: &[(u32, u32)])
 }
 
 /// The line for a dead letter: cut, and readable.
-fn shown(line: &[u8]) -> String {
+pub(super) fn shown(line: &[u8]) -> String {
     // A few bytes more than are kept, so that a character cut in two is dropped and not replaced.
     let head = &line[..line.len().min(SHOWN_BYTES + 4)];
     let mut text = String::from_utf8_lossy(head).into_owned();

@@ -3,6 +3,7 @@
 //! scan, or a field that does not parse, makes its row bad and no other.
 
 mod columns;
+mod columns_as_they_are;
 mod csv;
 mod json;
 mod json_scan;
@@ -12,6 +13,7 @@ mod no_time;
 mod parquet;
 mod place;
 mod projection;
+mod records;
 mod slots;
 mod text;
 mod values;
@@ -25,10 +27,12 @@ use std::sync::Arc;
 use arrow::array::timezone::Tz;
 use arrow::datatypes::SchemaRef;
 
+pub use self::columns_as_they_are::ColumnsDecoder;
 pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
 pub use self::no_time::InstantUnit;
 pub use self::parquet::{ParquetFile, RowGroup};
+pub use self::records::{Metadata, RecordFormat};
 use super::{Check, Decode, FormatError};
 use crate::format::{CsvReading, FileFormat, MAX_RECORD};
 

@@ -101,7 +101,7 @@ fn decode(format: FileFormat, schema: &SchemaRef, wanted: &[usize], check: Check
     for (index, bytes) in (0u32..).zip(cut(body, size)) {
         let before = if index == 0 { before } else { 0 };
         let content = RawContent::Lines { bytes, before, layout: layout.clone(), long: Vec::new() };
-        let decoded = decoder.decode(&RawChunk { file: 0, index, content }).unwrap();
+        let decoded = decoder.decode(&RawChunk { part: 0, index, content }).unwrap();
         assert_eq!(decoded.batch.schema(), decoder.schema());
         for row in 0..decoded.batch.num_rows() {
             let cells = decoded.batch.columns().iter().map(|column| shown(column, row)).collect();
@@ -326,7 +326,7 @@ fn parquet_columns_are_taken_by_name_and_normalised() {
     let groups = opened.row_groups();
     assert_eq!(groups.len(), 3);
     let decoded = groups.into_iter().map(|group| {
-        let chunk = RawChunk { file: 0, index: 0, content: RawContent::RowGroup(group) };
+        let chunk = RawChunk { part: 0, index: 0, content: RawContent::RowGroup(group) };
         decoder.decode(&chunk).unwrap()
     });
     let decoded: Vec<_> = decoded.collect();

@@ -15,6 +15,7 @@ impl Engine {
     /// Something could not be committed or published.
     pub fn close(mut self) -> Result<Summary> {
         self.committer.finish()?;
+        self.tell_sources()?;
         let mut summary = self.summary();
         let began = self.began;
         if let Some(checkpoint) = Arc::into_inner(self.checkpoint) {

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use self::rest::{Bell, Rest};
 use super::RunOptions;
+use super::acknowledge::Acknowledge;
 use super::commit::{Committer, Wanted};
 use super::epoch::LiveSource;
 use super::noticed::Noticed;
@@ -42,6 +43,7 @@ pub struct Engine {
     state: State,
     statics: Statics,
     progress: Progress,
+    acknowledge: Acknowledge,
     wanted: Wanted,
     threads: usize,
     totals: Totals,

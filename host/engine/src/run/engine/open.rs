@@ -6,11 +6,12 @@ use std::time::Instant;
 use super::rest::Bell;
 use super::{Engine, Totals};
 use crate::Result;
-use crate::checkpoint::Forget;
+use crate::checkpoint::{Forget, SPOOL};
 use crate::connector::SinkInput;
 use crate::connector::sink::{Sink, SinkContext};
 use crate::job::{Job, Trigger};
 use crate::plan::{Plan, PlannedSink};
+use crate::run::acknowledge::Acknowledge;
 use crate::run::commit::{Committer, Wanted};
 use crate::run::noticed::Noticed;
 use crate::run::progress::Progress;
@@ -65,7 +66,9 @@ impl Engine {
         let statics = read_all(&plan, &open_source, options.environment.clock.now(), &*observer)?;
         let state = recovered.state;
         let trigger = options.trigger.unwrap_or(plan.job.trigger);
-        let mut sources = live_sources(&plan, &state, trigger, &open_source, options.environment.clock.now())?;
+        let spool = |source: &str| folders(&folder.path.join(SPOOL).join(source));
+        let mut sources =
+            live_sources(&plan, &state, trigger, &open_source, Some(&spool), options.environment.clock.now())?;
         let bell = Bell::default();
         if trigger == Trigger::Continuous {
             let wake = bell.waking(options.control.wake());
@@ -90,6 +93,8 @@ impl Engine {
         let wanted = Wanted::default();
         let pace = std::mem::take(&mut options.environment.pace);
         let wake = options.control.wake().clone();
+        let acknowledge = Acknowledge::after(last, &plan, &sources);
+        let observer = acknowledge.watching(observer, &sources, &wake);
         let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake)?;
 
         workers::prepare_pool();
@@ -112,6 +117,7 @@ impl Engine {
             rest: None,
             bell,
             progress,
+            acknowledge,
             committer,
             wanted,
             threads,

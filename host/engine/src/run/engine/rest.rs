@@ -39,12 +39,16 @@ impl Bell {
 impl Engine {
     /// After a look at `now` that found nothing: rests until a source wants to be looked at or an input becomes idle.
     pub(super) fn rest(&mut self, now: i64) -> Step {
-        let sources = self.sources.iter().filter(|live| !live.source.exhausted());
-        let looks = sources.filter_map(|live| match live.source.next_look(now) {
-            NextLook::At(time) => Some(time),
-            NextLook::WhenWoken => None,
+        let sources = self.sources.iter().filter(|live| !live.source.exhausted() || live.presence.has_more());
+        let looks = sources.filter_map(|live| match (live.presence.until(), live.source.next_look(now)) {
+            (Some(until), _) => Some(until),
+            // It waits for one that is away.
+            (None, _) if live.presence.has_more() => None,
+            (None, NextLook::At(time)) => Some(time),
+            (None, NextLook::WhenWoken) => None,
         });
-        let rest = Rest { since: now, until: looks.chain(self.progress.next_idle(&self.plan, now)).min() };
+        let others = self.progress.next_idle(&self.plan, now).into_iter().chain(self.acknowledge.again());
+        let rest = Rest { since: now, until: looks.chain(others).min() };
         self.rest = Some(rest);
         self.rests_on(rest)
     }

@@ -9,9 +9,10 @@ use crate::fault::point;
 use crate::job::Trigger;
 use crate::panics;
 use crate::record::{EpochRecord, SourceRange};
+use crate::run::away::Failed;
 use crate::run::commit::{Computed, first_cause, locked};
-use crate::run::epoch::{EpochPlan, compute};
-use crate::run::progress::Decided;
+use crate::run::epoch::{EpochPlan, LiveSource, Outcome, compute};
+use crate::run::progress::{Decided, Reads};
 use crate::run::report::{EpochReport, StopReason};
 use crate::run::sources::{known, source_table};
 use crate::time::trigger::{self, Next};
@@ -35,7 +36,10 @@ impl Engine {
                 Ok(step)
             }
             // What was computed before an error is committed all the same; the first error is the one to tell.
-            Err(e) => first_cause(Err(e), self.committer.finish()),
+            Err(e) => {
+                let finished = self.committer.finish();
+                first_cause(Err(e), finished.and_then(|()| self.tell_sources()))
+            }
         }
     }
 
@@ -45,11 +49,14 @@ impl Engine {
             self.committer.finish()?;
             return Err(Error::internal("the committer has failed and does not say why"));
         }
-        if control.is_stopped() {
+        let (is_stopped, is_paused) = (control.is_stopped(), control.is_paused());
+        self.tell_sources()?;
+        if is_stopped {
             return Ok(Step::Done(StopReason::Requested));
         }
-        if control.is_paused() {
+        if is_paused {
             self.committer.settle()?;
+            self.tell_sources()?;
             // Going on begins with a look.
             self.rest = None;
             return Ok(Step::WaitFor(self.wake().clone()));
@@ -58,7 +65,7 @@ impl Engine {
             return Ok(Step::WaitFor(self.wake().clone()));
         }
         if self.finished {
-            return self.refuse_more_input().map(Step::Done);
+            return self.refuse_more_input();
         }
         let now = self.options.environment.clock.now();
         if let Next::WaitUntil(due) = trigger::next(self.trigger, self.looked, now) {
@@ -70,15 +77,27 @@ impl Engine {
         self.looked = Some(now);
         self.options.environment.faults.hit(point::PLAN_BEFORE);
         let ranges = self.plan_ranges(now)?;
-        let decided = self.progress.decide(&self.plan, &ranges, now);
-        let has_input = ranges.iter().any(Option::is_some);
         let once = self.trigger == Trigger::Once;
-        if has_input || (!once && decided.closes_something(&self.plan, &mut self.state, now)) {
-            self.epoch(ranges, decided, now, false)?;
-            return Ok(if once { Step::Done(StopReason::InputEnded) } else { Step::Ready });
+        let nothing_yet =
+            |(range, live): (&Option<SourceRange>, &LiveSource)| range.is_none() && live.presence.is_away();
+        if once && ranges.iter().zip(&self.sources).any(nothing_yet) {
+            // The one epoch has all there is.
+            hold_all(&mut self.sources, ranges);
+            return Ok(self.rest(now));
         }
-        let exhausted = self.sources.iter().all(|s| s.source.exhausted());
-        if !trigger::ends_without_input(self.trigger, exhausted) {
+        let reads: Vec<Reads> = ranges.iter().zip(&self.sources).map(|(range, live)| Reads::of(range, live)).collect();
+        let decided = self.progress.decide(&self.plan, &reads, now);
+        let has_input = ranges.iter().any(Option::is_some);
+        if has_input || (!once && decided.closes_something(&self.plan, &mut self.state, now)) {
+            let computed = self.epoch(ranges, decided, now, false)?;
+            return Ok(match (computed, once) {
+                (true, true) => Step::Done(StopReason::InputEnded),
+                (false, true) => self.rest(now),
+                (_, false) => Step::Ready,
+            });
+        }
+        let exhausted = self.sources.iter().all(|live| live.source.exhausted());
+        if self.is_away() || !trigger::ends_without_input(self.trigger, exhausted) {
             return Ok(match trigger::next(self.trigger, Some(now), now) {
                 Next::WaitUntil(due) => Step::WaitUntil(due),
                 Next::Now => self.rest(now),
@@ -92,10 +111,13 @@ impl Engine {
     }
 
     /// Later input of a job whose watermark was sent to the end of time would be late, and so lost.
-    fn refuse_more_input(&mut self) -> Result<StopReason> {
+    fn refuse_more_input(&mut self) -> Result<Step> {
         let now = self.options.environment.clock.now();
+        if let Some(rests) = self.rests_still(now) {
+            return Ok(rests);
+        }
         if self.plan_ranges(now)?.iter().all(Option::is_none) {
-            return Ok(StopReason::InputEnded);
+            return Ok(if self.is_away() { self.rest(now) } else { Step::Done(StopReason::InputEnded) });
         }
         let message = "the job is finished (final_watermark closed all of its windows), and there is new input for it";
         Err(Error::new(ErrorKind::Conflict, message).with_help("start over with --fresh, or leave final_watermark out"))
@@ -104,22 +126,54 @@ impl Engine {
     fn plan_ranges(&mut self, now: i64) -> Result<Vec<Option<SourceRange>>> {
         let mut ranges = Vec::with_capacity(self.sources.len());
         for (live, planned) in self.sources.iter_mut().zip(&self.plan.sources) {
-            let name = &planned.spec.name.value;
-            let at = |e: Error| e.context(format!("source `{name}`"));
-            ranges.push(live.source.plan(now, known(&self.state, &planned.spec)).map_err(at)?);
-            self.noticed.take(name, live.source.notices(), &*self.options.observer);
+            if live.presence.waits(now) {
+                ranges.push(None);
+                continue;
+            }
+            let (name, observer) = (&planned.spec.name.value, &*self.options.observer);
+            if let Some(held) = live.presence.take_held() {
+                ranges.push(Some(held));
+                continue;
+            }
+            match (live.source.plan(now, known(&self.state, &planned.spec)), live.presence.is_away()) {
+                // Whether it can be read is found out by reading.
+                (Ok(Some(range)), true) => ranges.push(Some(range)),
+                (Ok(range), _) => {
+                    live.presence.is_there(name, now, observer);
+                    ranges.push(range);
+                }
+                (Err(e), _) => match Failed::of(&e) {
+                    Some(failed) => {
+                        live.presence.went(name, &failed, now, observer);
+                        ranges.push(None);
+                    }
+                    None => return Err(e.context(format!("source `{name}`"))),
+                },
+            }
+            self.noticed.take(name, live.source.notices(), observer);
         }
         Ok(ranges)
     }
 
-    fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<()> {
+    /// Tells the sources what was committed since the last time.
+    pub(super) fn tell_sources(&mut self) -> Result<()> {
+        let now = self.options.environment.clock.now();
+        self.acknowledge.tell(&self.plan, &mut self.sources, now)
+    }
+
+    fn is_away(&self) -> bool {
+        self.sources.iter().any(|live| live.presence.is_away())
+    }
+
+    /// Whether the epoch was computed; else it was given up, and what was planned of it waits.
+    fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<bool> {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
         self.options.environment.faults.hit(point::PLANNED);
         let sources = self.options.environment.sources();
         let not_refreshed = self.statics.refresh(&self.plan, &sources, now, &*self.options.observer);
         let planned = EpochPlan { epoch, started: now, ranges, pairs: decided.pairs.clone() };
-        let mut result = compute(
+        let outcome = compute(
             &self.plan,
             &planned,
             &self.sources,
@@ -129,6 +183,21 @@ impl Engine {
             &self.options.environment,
         )
         .map_err(|e| e.context(format!("epoch {epoch}")))?;
+        let mut result = match outcome {
+            Outcome::Computed(result) => result,
+            Outcome::GivenUp(gone) => {
+                for (number, failed) in gone {
+                    let name = &self.plan.sources[number].spec.name.value;
+                    self.sources[number].presence.went(name, &failed, now, &*self.options.observer);
+                }
+                hold_all(&mut self.sources, planned.ranges);
+                return Ok(false);
+            }
+        };
+        let read = self.sources.iter_mut().zip(&self.plan.sources).zip(&planned.ranges);
+        for ((live, source), _) in read.filter(|(_, range)| range.is_some()) {
+            live.presence.is_there(&source.spec.name.value, now, &*self.options.observer);
+        }
 
         for ((range, live), source) in planned.ranges.iter().zip(&mut self.sources).zip(&self.plan.sources) {
             let read = range.iter().flat_map(|range| live.source.entries(range));
@@ -145,7 +214,8 @@ impl Engine {
                 }
             }
         }
-        self.progress.advance(&self.plan, &decided, &result.seen, now);
+        self.acknowledge.computed(epoch, &planned.ranges, &self.sources);
+        self.progress.advance(&self.plan, &decided, &result.seen, &result.seen_in, now);
         result.counters.not_refreshed = not_refreshed;
         self.noticed.give(&mut result.counters);
         let change = self.state.take_changes();
@@ -155,6 +225,7 @@ impl Engine {
             started: now,
             ranges: names.zip(planned.ranges).filter_map(|(name, range)| Some((name, range?))).collect(),
             event_times: self.progress.event_times(&self.plan),
+            partition_times: self.progress.partition_times(&self.plan),
             event_time_columns: self.plan.watermarks.iter().map(|w| (w.name.clone(), w.column.clone())).collect(),
             watermarks: decided.pairs_by_name(&self.plan),
             counters: result.counters,
@@ -169,7 +240,8 @@ impl Engine {
         let report = self.report(&record, result.took);
         let wanted = std::mem::take(&mut *locked(&self.wanted)?);
         let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
-        self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })
+        self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })?;
+        Ok(true)
     }
 
     fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {
@@ -212,4 +284,9 @@ impl Engine {
             ..EpochReport::default()
         }
     }
+}
+
+/// Everything that was planned of these sources waits for a later epoch.
+fn hold_all(sources: &mut [LiveSource], ranges: Vec<Option<SourceRange>>) {
+    sources.iter_mut().zip(ranges).for_each(|(live, range)| live.presence.hold(range));
 }

@@ -8,7 +8,6 @@
 use crate::Result;
 use crate::connector::sink::Sink;
 use crate::connector::source::Known;
-use crate::format::RawContent;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
 use crate::run::chunk::{EpochContext, process};
@@ -18,9 +17,6 @@ use crate::run::workers::{in_order, prepare_pool};
 use crate::state::State;
 
 use super::rows::Halt;
-
-/// What a row group, whose bytes are read later, counts for.
-const ROW_GROUP: u64 = 16 << 20;
 
 /// What was read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -108,12 +104,7 @@ impl<'a> Iterator for Part<'_, 'a> {
         let read = self.reader.next();
         match &read {
             Some(Ok((_, _, chunk))) => {
-                let bytes = match &chunk.content {
-                    RawContent::Lines { bytes, .. } => bytes.len() as u64,
-                    RawContent::RowGroup(_) => ROW_GROUP,
-                    RawContent::Rows { from, to } => to - from,
-                };
-                *self.left = self.left.saturating_sub(bytes);
+                *self.left = self.left.saturating_sub(chunk.content.size());
             }
             _ => *self.ended = true,
         }

@@ -243,7 +243,7 @@ impl Asked<'_> {
             return Ok(None);
         }
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
-        let mut sources = live_sources(&plan, &State::new(plan.partitions), Trigger::AvailableNow, &open, 0)?;
+        let mut sources = live_sources(&plan, &State::new(plan.partitions), Trigger::AvailableNow, &open, None, 0)?;
         let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
         {
             Err(e) if halt_of(&e).is_some() => return Ok(None),

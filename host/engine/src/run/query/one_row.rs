@@ -53,7 +53,7 @@ impl Source for OneRow {
 
     fn read(&self, _: &SourceRange) -> Result<Chunks> {
         let content = RawContent::Rows { from: 0, to: 1 };
-        Ok(Box::new(std::iter::once(Ok(RawChunk { file: 0, index: 0, content }))))
+        Ok(Box::new(std::iter::once(Ok(RawChunk { part: 0, index: 0, content }))))
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
@@ -65,7 +65,7 @@ impl Source for OneRow {
         self.planned
     }
 
-    fn file_name(&self, _: &SourceRange, _: u32) -> String {
+    fn part_name(&self, _: &SourceRange, _: u32) -> String {
         "the query".to_owned()
     }
 }

@@ -152,6 +152,10 @@ impl Sink for Answer {
         if batch.num_rows() == 0 { Ok(()) } else { self.0.held()?.take(batch) }
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        Err(abandoned())
+    }
+
     fn finish(&mut self, _: u64) -> Result<Prepared> {
         Ok(Prepared::default())
     }
@@ -182,6 +186,10 @@ impl Sink for Letters {
         Ok(())
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        Err(abandoned())
+    }
+
     fn finish(&mut self, _: u64) -> Result<Prepared> {
         Ok(Prepared::default())
     }
@@ -189,6 +197,11 @@ impl Sink for Letters {
     fn publisher(&self) -> Arc<dyn Publish> {
         Arc::new(Nothing)
     }
+}
+
+/// What was handed on is gone.
+fn abandoned() -> Error {
+    Error::internal("a question's answer cannot be taken back")
 }
 
 /// Nothing of an answer is published: it was handed on already.

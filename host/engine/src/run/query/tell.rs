@@ -67,7 +67,7 @@ pub(super) fn tell(table: &Table, all: bool, limits: Limits, threads: usize) -> 
             tell_csv(&decoded.batch, &mut told);
         }
         let bad = decoded.bad.first().filter(|_| chunk.index == 0);
-        let bad = bad.map(|bad| format!("{}, line {}: {}", source.file_name(range, 0), bad.line + 1, bad.reason));
+        let bad = bad.map(|bad| format!("{}, line {}: {}", source.part_name(range, 0), bad.line + 1, bad.reason));
         Ok((told, bad))
     };
     in_order(threads, chunks, look, |(told, bad)| {

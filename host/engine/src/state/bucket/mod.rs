@@ -10,6 +10,8 @@
 
 mod changes;
 
+use std::collections::BTreeMap;
+
 use super::hash::hash_key;
 use super::varint;
 
@@ -53,7 +55,12 @@ pub struct Bucket {
     deleted_keys: usize,
     /// Whether the partition has this bucket among those to be asked for changes.
     pub(super) touched: bool,
+    /// What its keys had before they were changed, where that may be wanted again.
+    pub(super) journal: Option<Box<Journal>>,
 }
+
+/// What keys had; none = they were not there.
+pub(super) type Journal = BTreeMap<Box<[u8]>, Option<Box<[u8]>>>;
 
 /// The parts of the entry at one place.
 struct Entry {
@@ -132,6 +139,7 @@ impl Bucket {
 
     /// [`Bucket::put`] with the hash that the caller has already.
     pub fn put_hashed(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
+        self.note(hash, key);
         self.insert(hash, key, value, true)
     }
 
@@ -142,6 +150,7 @@ impl Bucket {
 
     /// [`Bucket::delete`] with the hash that the caller has already.
     pub fn delete_hashed(&mut self, hash: u64, key: &[u8]) -> bool {
+        self.note(hash, key);
         let deleted = self.remove(hash, key);
         if deleted {
             varint::push(&mut self.deleted, key.len() as u64);
@@ -149,6 +158,15 @@ impl Bucket {
             self.deleted_keys += 1;
         }
         deleted
+    }
+
+    /// Keeps what `key` has before it is changed for the first time.
+    #[inline]
+    fn note(&mut self, hash: u64, key: &[u8]) {
+        if self.journal.as_ref().is_some_and(|journal| !journal.contains_key(key)) {
+            let before = self.get_hashed(hash, key).map(Box::from);
+            self.journal.get_or_insert_default().insert(key.into(), before);
+        }
     }
 
     /// All keys and values, in an order that depends on the history.

@@ -39,6 +39,11 @@ impl Hold {
         self.len
     }
 
+    /// The file aside, if there is one.
+    pub(super) fn aside(&self) -> Option<&str> {
+        matches!(self.place, Place::Aside(_)).then_some(&*self.path)
+    }
+
     /// From now on aside.
     pub(super) fn spill(&mut self) -> io::Result<()> {
         let Place::Memory(bytes) = &self.place else { return Ok(()) };

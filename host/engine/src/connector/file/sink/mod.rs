@@ -321,6 +321,20 @@ impl Sink for FileSink {
         Ok(self.take(batch).map_err(|e| self.placed(e))?)
     }
 
+    fn abandon(&mut self) -> Result<()> {
+        let open = self.open.take().and_then(|(encoder, _)| encoder.get_ref().aside().map(str::to_owned));
+        let full = std::mem::take(&mut self.full).into_iter().filter_map(|(held, _)| match held.place {
+            Place::Aside(aside) => Some(aside.path),
+            Place::Memory(_) => None,
+        });
+        for path in full.chain(open) {
+            self.outlet.storage.remove(&path).map_err(SinkError::io("remove", self.outlet.at(&path)))?;
+        }
+        self.waiting.clear();
+        self.chunks = BatchCoalescer::new(self.columns.schema().clone(), CHUNK_ROWS);
+        Ok(())
+    }
+
     fn finish(&mut self, epoch: u64) -> Result<Prepared> {
         self.end_epoch(epoch).map_err(|e| self.placed(e))?;
         let mut prepared = Prepared::default();

@@ -288,10 +288,10 @@ impl Source for FileSource {
         self.stopped && self.waiting.is_empty()
     }
 
-    fn file_name(&self, range: &SourceRange, file: u32) -> String {
+    fn part_name(&self, range: &SourceRange, part: u32) -> String {
         match range {
-            SourceRange::Files(files) => files.get(file as usize).map(|f| f.path.clone()).unwrap_or_default(),
-            SourceRange::Rows { .. } => String::new(),
+            SourceRange::Files(files) => files.get(part as usize).map(|f| f.path.clone()).unwrap_or_default(),
+            _ => String::new(),
         }
     }
 }

@@ -108,7 +108,7 @@ impl Reader {
                 None => None,
             };
             if let Some((index, content)) = content {
-                return Ok(Some(RawChunk { file: number(self.next - 1), index, content }));
+                return Ok(Some(RawChunk { part: number(self.next - 1), index, content }));
             }
             if let Some(Open::Lines(file)) = self.open.take() {
                 file.close()?;

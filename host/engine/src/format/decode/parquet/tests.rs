@@ -39,7 +39,7 @@ fn decode(path: &Path, declared: &SchemaRef) -> Decoded {
     let mut groups = file.row_groups();
     assert_eq!(groups.len(), 1);
     let content = RawContent::RowGroup(groups.remove(0));
-    decoder.decode(&RawChunk { file: 0, index: 0, content }).unwrap()
+    decoder.decode(&RawChunk { part: 0, index: 0, content }).unwrap()
 }
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {

@@ -494,7 +494,7 @@ fn a_column_that_no_row_had_is_told_with_the_key_that_looks_like_it() {
     };
     let feed = |lines: &str| {
         let content = RawContent::Lines { bytes: lines.as_bytes().into(), before: 0, layout: None, long: Vec::new() };
-        decoder.decode(&RawChunk { file: 0, index: 0, content }).unwrap();
+        decoder.decode(&RawChunk { part: 0, index: 0, content }).unwrap();
     };
     feed("no row\n");
     assert!(unseen().is_empty(), "nothing is missing where there is no row");
