@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use millstream_engine::connector::source::{Chunks, Known, Partition, Positions, Source, SourceError};
 use millstream_engine::connector::{Connector, SourceConnector};
 use millstream_engine::format::{
-    Check, CsvReading, Decode, FileFormat, Metadata, RawChunk, RawContent, Record, RecordFormat, RecordsBuilder,
-    timestamp,
+    Check, CsvReading, Decode, Decoded, FileFormat, Metadata, RawChunk, RawContent, Record, RecordFormat,
+    RecordsBuilder, timestamp,
 };
 use millstream_engine::job::{JobText, Key, KeyKind, KeyTable, Options, SourceSpec};
 use millstream_engine::record::{OffsetRange, SourceRange};
@@ -36,6 +37,10 @@ pub struct Content {
     pub failing_reads: VecDeque<Option<usize>>,
     /// What it says when it is away.
     pub again_after: Option<Duration>,
+    /// Chunks that were decoded.
+    pub decoded: Arc<AtomicUsize>,
+    /// Reads give nothing before so many chunks of another log were decoded.
+    pub waits_for: Option<(Arc<AtomicUsize>, usize)>,
     /// What it was told of committed epochs.
     pub told: Vec<(u64, Option<SourceRange>)>,
     /// How many of the next times it is told find that it is away.
@@ -215,11 +220,23 @@ impl Source for LogSource {
             }
         }
         let failed = fails_after.map(|_| Err(content.away()));
-        Ok(Box::new(chunks.into_iter().take(fails_after.unwrap_or(usize::MAX)).map(Ok).chain(failed)))
+        let mut waits_for = content.waits_for.clone();
+        let wait = move |_: &RawChunk| {
+            if let Some((decoded, enough)) = waits_for.take() {
+                let began = Instant::now();
+                while decoded.load(SeqCst) < enough {
+                    assert!(began.elapsed() < Duration::from_secs(60), "the other source is read meanwhile");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        };
+        let chunks = chunks.into_iter().inspect(wait);
+        Ok(Box::new(chunks.take(fails_after.unwrap_or(usize::MAX)).map(Ok).chain(failed)))
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
-        Ok(self.format.decoder(columns, Check::Declared)?)
+        let inner = self.format.decoder(columns, Check::Declared)?;
+        Ok(Arc::new(Counted { inner, decoded: self.content().decoded.clone() }))
     }
 
     fn exhausted(&self) -> bool {
@@ -232,5 +249,23 @@ impl Source for LogSource {
     fn part_name(&self, range: &SourceRange, part: u32) -> String {
         let SourceRange::Offsets(partitions) = range else { panic!("a range of somebody else") };
         partitions.keys().nth(part as usize).unwrap().clone()
+    }
+}
+
+/// Counts what it decodes.
+struct Counted {
+    inner: Arc<dyn Decode>,
+    decoded: Arc<AtomicUsize>,
+}
+
+impl Decode for Counted {
+    fn schema(&self) -> SchemaRef {
+        self.inner.schema()
+    }
+
+    fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
+        let decoded = self.inner.decode(chunk);
+        self.decoded.fetch_add(1, SeqCst);
+        decoded
     }
 }

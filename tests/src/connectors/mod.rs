@@ -4,6 +4,9 @@ mod away;
 mod log;
 mod offsets;
 mod shelf;
+mod side_by_side;
+#[cfg(unix)]
+mod socket;
 mod told;
 
 use std::path::Path;

@@ -11,6 +11,8 @@ pub mod reference;
 mod registry;
 pub mod sink;
 pub mod source;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::path::{Path, PathBuf};
 

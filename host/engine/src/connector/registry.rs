@@ -10,6 +10,8 @@ use super::memory::Memory;
 use super::null::Null;
 use super::sink::{Sink, SinkContext};
 use super::source::Source;
+#[cfg(unix)]
+use super::unix_socket::UnixSocket;
 use super::{Committed, Connector, SinkConnector, SinkInput, SourceConnector};
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{ConnectorKeys, JobText, SinkSpec, SourceSpec};
@@ -22,7 +24,15 @@ pub struct Connectors(Arc<[Arc<dyn Connector>]>);
 impl Connectors {
     /// Those of this crate.
     pub fn built_in() -> Self {
-        Self(Arc::new([Arc::new(File), Arc::new(Generate), Arc::new(Console), Arc::new(Memory), Arc::new(Null)]))
+        Self(Arc::new([
+            Arc::new(File),
+            Arc::new(Generate),
+            Arc::new(Console),
+            Arc::new(Memory),
+            Arc::new(Null),
+            #[cfg(unix)]
+            Arc::new(UnixSocket),
+        ]))
     }
 
     /// These, and `connector`, which takes the place of one with the same name.
