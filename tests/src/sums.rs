@@ -176,7 +176,7 @@ fn a_job_that_stops_at_the_first_row_it_cannot_use_stops_at_a_sum_too() {
     input(&scratch, &COMES_BACK);
     let text = job("on_error = \"fail\"", COMPLETE, "SELECT k, total(v) AS total FROM s GROUP BY k");
     let error = scratch.run(&text).err().unwrap().to_string();
-    let want = format!("`x` refused the row {{\"k\":\"a\"}}: sum = {TOO_LARGE} does not fit int64");
+    let want = format!("`x` refused the group {{\"k\":\"a\"}}: sum = {TOO_LARGE} does not fit int64");
     assert!(error.contains(&want), "{error}");
 }
 

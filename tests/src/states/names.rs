@@ -277,7 +277,7 @@ fn operators_of_every_kind_begin_anew_under_a_name_that_another_had() {
     let kinds: [(&str, Operator<'_>); 6] = [
         ("aggregate", &grouped("sum(v)", "", COMPLETE)),
         ("distinct", &grouped("count(DISTINCT v % 2)", "", COMPLETE)),
-        ("windows", &grouped("sum(v)", "window(ts, '1 hour'), ", "output_mode = \"update\"")),
+        ("windows", &grouped("sum(v)", "window(ts, '1 hour'), ", COMPLETE)),
         ("sessions", &grouped("sum(v)", "session_window(ts, '1 hour'), ", COMPLETE)),
         ("dedup", &dedup),
         ("join", &join),

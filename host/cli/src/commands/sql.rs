@@ -55,17 +55,26 @@ fn tables(args: &SqlArgs) -> Result<Vec<QueryTable>> {
     args.sources.iter().map(table).collect()
 }
 
-/// How many rows could not be used, and of the first one where it stands and why.
+/// How many rows or groups could not be used, and of the first one where it stands, or which it is, and why.
 fn left_out(answered: &Answered) -> String {
-    let (refused, all) = (text::count(answered.refused), text::count(answered.rows_in));
+    let (groups, rows) = (answered.groups_refused, answered.refused - answered.groups_refused);
     let first = answered.first_refused.as_ref().map_or(String::new(), |first| {
         let place = match (&first.file, first.line) {
             (Some(file), Some(line)) => format!("{file}, line {line}: "),
             (Some(file), None) => format!("{file}: "),
+            // All rows together are a group without keys.
+            _ if rows == 0 && first.row != "{}" => format!("of {}: ", first.row),
             _ => String::new(),
         };
         // What a job file calls so is an option here.
         format!(", the first: {place}{}", first.reason.replace("`multiline = true`", "`--multiline`"))
     });
-    format!("{refused} of {all} rows could not be used{first}")
+    let of_rows = || format!("{} of {} rows", text::count(rows), text::count(answered.rows_in));
+    let of_groups = || format!("{} {}", text::count(groups), if groups == 1 { "group" } else { "groups" });
+    let what = match (rows, groups) {
+        (_, 0) => of_rows(),
+        (0, _) => of_groups(),
+        _ => format!("{} and {}", of_rows(), of_groups()),
+    };
+    format!("{what} could not be used{first}")
 }

@@ -5,14 +5,23 @@ const SHOWN: usize = 24;
 
 /// A hint for `wrong`: the nearest of `names`, if one is near, and the list of them.
 pub(crate) fn choices<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    choices_shown(wrong, names, str::to_owned)
+}
+
+/// The same, of names that are shown as `shown` gives them.
+pub(crate) fn choices_shown<'a>(
+    wrong: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    shown: impl Fn(&str) -> String,
+) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if names.is_empty() {
         return "there are none".into();
     }
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", shown(name))).collect();
     let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
-    let list = format!("{}{more}", shown.join(", "));
-    match nearest(wrong, names.iter().copied()) {
+    let list = format!("{}{more}", list.join(", "));
+    match nearest(wrong, names.iter().copied()).map(shown) {
         Some(name) if names.len() == 1 => format!("did you mean `{name}`?"),
         Some(name) => format!("did you mean `{name}`? There are: {list}"),
         None if names.len() == 1 => format!("there is only {list}"),

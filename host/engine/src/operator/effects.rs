@@ -43,8 +43,10 @@ pub struct Reject {
     pub origin: u32,
     /// Why.
     pub reason: String,
-    /// The row as the node saw it, as a JSON object.
+    /// The row as the node saw it, as a JSON object; of a group its keys.
     pub row: String,
+    /// It is no row, but a group.
+    pub is_group: bool,
 }
 
 /// Rows that came too late for a stateful node.
@@ -106,6 +108,7 @@ impl Effects {
             origin: rows.origin(row),
             reason,
             row: row_as_json(&rows.batch, row),
+            is_group: false,
         });
     }
 }

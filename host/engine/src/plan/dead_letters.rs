@@ -18,8 +18,10 @@ pub struct DeadLetter {
     pub line: Option<u64>,
     /// Why it failed.
     pub reason: String,
-    /// The row: its line as it stood, or its columns as JSON.
+    /// The row: its line as it stood, or its columns as JSON; of a group its keys.
     pub row: String,
+    /// It is no row, but a group.
+    pub is_group: bool,
 }
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {

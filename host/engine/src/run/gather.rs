@@ -12,7 +12,7 @@ use super::epoch::EpochPlan;
 use crate::connector::sink::Sink;
 use crate::format::RawContent;
 use crate::job::OnError;
-use crate::operator::{AheadRows, Effects, Partial, Rows, Seen, cut_reason};
+use crate::operator::{AheadRows, Effects, Partial, Reject, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
 use crate::plan::late::{self, Place};
@@ -93,6 +93,8 @@ pub(super) struct Gather<'a> {
     reading: BTreeMap<usize, (u32, u64)>,
     letters: Vec<DeadLetter>,
     letter_bytes: usize,
+    /// Of those that were refused, how many are groups.
+    pub groups_refused: u64,
 }
 
 impl<'a> Gather<'a> {
@@ -112,6 +114,7 @@ impl<'a> Gather<'a> {
             reading: BTreeMap::new(),
             letters: Vec::new(),
             letter_bytes: 0,
+            groups_refused: 0,
         }
     }
 
@@ -146,6 +149,7 @@ impl<'a> Gather<'a> {
                 line: Some(called(row.line)),
                 reason: row.reason,
                 row: row.text,
+                is_group: false,
             });
         }
         let place = |row: u32| {
@@ -189,7 +193,8 @@ impl<'a> Gather<'a> {
         let Effects { rejects, partly_late, seen, .. } = effects;
         for reject in rejects {
             let Place { source, file, line } = place(reject.origin);
-            letters.push(DeadLetter { node: reject.node, source, file, line, reason: reject.reason, row: reject.row });
+            let Reject { node, reason, row, is_group, .. } = reject;
+            letters.push(DeadLetter { node, source, file, line, reason, row, is_group });
         }
         letters.sort_by_key(|l| l.line);
         for letter in letters {
@@ -255,12 +260,17 @@ impl<'a> Gather<'a> {
                 _ => String::new(),
             };
             // A row that a node made stands nowhere: what is in it says which one it is.
-            let which = if place.is_empty() { format!("the row {}", letter.row) } else { "a row".to_owned() };
+            let which = match (letter.is_group, place.is_empty()) {
+                (true, _) => format!("the group {}", letter.row),
+                (false, true) => format!("the row {}", letter.row),
+                (false, false) => "a row".to_owned(),
+            };
             let message = format!("{place}`{}` refused {which}: {}", letter.node, letter.reason);
             return Err(Error::new(ErrorKind::Data, message)
                 .with_help("the job says on_error = \"fail\"; with \"dead-letter\" the rest would go on"));
         }
         *self.counters.rejected.entry(letter.node.to_string()).or_default() += 1;
+        self.groups_refused += u64::from(letter.is_group);
         self.letter_bytes += letter.reason.len() + letter.row.len();
         self.letters.push(letter);
         if self.letters.len() >= LETTERS || self.letter_bytes >= LETTER_BYTES { self.send_letters() } else { Ok(()) }

@@ -163,7 +163,7 @@ impl SqlText {
         let strong = about.clone().filter(|_| matches!(said.about, Some(About::Clause(_))));
         let range = strong.or(place).or(named).or(about).or_else(|| self.quoted_place(&said.message)).unwrap_or(whole);
         let range = self.whole_brackets(range);
-        let help = self.meant_otherwise(&range).or(said.help);
+        let help = self.meant_otherwise(&range, said.near.as_deref()).or(said.help);
         let refused = Error::new(ErrorKind::Invalid, said.message).at(self.job.at(self.in_job(range)));
         match help {
             Some(help) => refused.with_help(help),
@@ -255,11 +255,21 @@ impl SqlText {
         at..at + word.max(first.len_utf8())
     }
 
-    /// A mistake of spelling that explains what stands at `place`.
-    fn meant_otherwise(&self, place: &Range<usize>) -> Option<String> {
+    /// A mistake of spelling that explains what stands at `place`, where `near` is the name nearest to it: a text in double
+    /// quotes, a keyword before it that is none.
+    fn meant_otherwise(&self, place: &Range<usize>, near: Option<&str>) -> Option<String> {
         let there = self.sql().get(place.clone())?;
         if there.len() == self.sql().len() {
             return None;
+        }
+        let there_is = there.trim_matches('"');
+        if let Some(near) = near.filter(|near| near.trim_matches('"').to_lowercase() == there_is.to_lowercase())
+            && there.len() > 2
+            && there.starts_with('"')
+        {
+            return Some(format!(
+                "did you mean `{near}`? A name in double quotes is exact; a text stands in single ones: '{there_is}'"
+            ));
         }
         meant::otherwise(&self.sql()[..place.start], there, &self.sql()[place.end..])
     }

@@ -20,7 +20,7 @@ pub(super) fn smallest(
     refused: impl Fn(&Statement) -> bool,
 ) -> Option<Range<usize>> {
     let Statement::Query(query) = statement else { return None };
-    let mut parts = Parts { with: query.as_ref().clone(), selects: Vec::new(), found: Vec::new() };
+    let mut parts = Parts { with: query.as_ref().clone(), queries: Vec::new(), found: Vec::new() };
     let _ = statement.visit(&mut parts);
     // Where the rows themselves are refused it is no expression's fault.
     parts.found.dedup_by(|a, b| a.0 == b.0 && Rc::ptr_eq(&a.1, &b.1));
@@ -55,20 +55,28 @@ pub(super) fn alone(with: &Query, select: &Select, expr: Ast) -> Statement {
 /// The expressions of a query, parts before the whole.
 struct Parts {
     with: Query,
-    selects: Vec<Rc<Select>>,
+    /// The queries around what is looked at, with the SELECT of each that was last gone into: its ORDER BY comes after it.
+    queries: Vec<Option<Rc<Select>>>,
     found: Vec<(Ast, Rc<Select>)>,
 }
 
 impl Visitor for Parts {
     type Break = ();
 
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        self.selects.push(Rc::new(select.clone()));
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.queries.push(None);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
-        self.selects.pop();
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.queries.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if let Some(query) = self.queries.last_mut() {
+            *query = Some(Rc::new(select.clone()));
+        }
         ControlFlow::Continue(())
     }
 
@@ -76,7 +84,7 @@ impl Visitor for Parts {
         if self.found.len() >= TRIED {
             return ControlFlow::Break(());
         }
-        if let Some(select) = self.selects.last() {
+        if let Some(Some(select)) = self.queries.last() {
             self.found.push((expr.clone(), select.clone()));
         }
         ControlFlow::Continue(())

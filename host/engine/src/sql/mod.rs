@@ -4,6 +4,7 @@
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
 //! ([`plan`]) to a tree of [`Relation`]s.
 
+mod alike;
 mod averages;
 mod bin;
 mod catalog;
@@ -23,6 +24,7 @@ mod event_time;
 mod fields;
 mod formats;
 mod functions;
+mod group_by;
 mod groupings;
 mod growing;
 mod identity;
@@ -59,6 +61,7 @@ mod rounding;
 mod scope;
 mod shown;
 mod spelling;
+mod stars;
 mod step;
 mod sub_queries;
 mod syntax;
@@ -68,6 +71,7 @@ mod to_timestamp;
 mod window;
 mod window_names;
 mod wording;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -261,10 +265,12 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     spelling::respell(&mut statement, &is_function);
     groupings::respell(&mut statement);
     syntax::refuse(text, &statement, context.asked_once)?;
+    stars::refuse(text, &statement)?;
     if context.asked_once {
         over::rewrite(text, &mut statement)?;
     }
-    names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
+    let renamed = names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
+    group_by::refuse(text, &statement)?;
     plugin_constants::bind_maps(&mut statement, &mut provider, context.plugins);
 
     // Refused without a place, it is at the smallest part that is refused alone, for the same reason.
@@ -274,8 +280,19 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         let same = |part: &Statement| {
             analyzed(part).and_then(|p| catalog::optimize(p, true, false)).is_err_and(|e| wording::essence(&e) == said)
         };
+        let alike =
+            |part: &Statement| analyzed(part).is_err_and(|e| wording::columns_alike(&wording::essence(&e)).is_some());
+        if let Some(alike) = alike::refuse(text, &statement, &said, alike) {
+            return alike;
+        }
         let place = text.named_place(&error).or_else(|| locate::smallest(text, &statement, same));
-        text.error_at(error, place, context.plugins)
+        let refused = text.error_at(error, place, context.plugins);
+        match group_by::shadowed(&statement).filter(|_| wording::is_ungrouped(&said)) {
+            Some(name) => refused.with_help(format!(
+                "GROUP BY {name} means the column of the rows, not what SELECT calls {name}: call that otherwise, and group by it"
+            )),
+            None => refused,
+        }
     };
     let no_condition =
         |found| conditions::refuse(text, &statement, found, |part| catalog::logical_plan(&provider, part.clone()));
@@ -283,6 +300,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         let of_condition = conditions::is_said(&wording::essence(&error)).then(|| no_condition(None)).flatten();
         of_condition.unwrap_or_else(|| refused(error))
     })?;
+    logical = names::Renamed::undo(&renamed, logical).map_err(refused)?;
     if let Some(refused) = conditions::first(&logical).map_err(refused)?.and_then(|found| no_condition(Some(found))) {
         return Err(refused);
     }

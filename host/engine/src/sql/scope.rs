@@ -2,6 +2,7 @@
 //! that it is in lower case, if there is one; else the only one that fits without regard to case, as in Spark. Of several
 //! that fit none is taken: who wrote it must say which.
 
+use arrow::datatypes::{DataType, Field};
 use datafusion_sql::sqlparser::ast::Ident;
 
 /// A name that may be meant.
@@ -11,17 +12,24 @@ pub(super) struct Known {
     pub name: String,
     /// The query made it up, without quotes: it stands for the name in lower case too.
     pub made_up: bool,
+    /// Its type, where that is known before the query is planned: that of a table's column.
+    pub of: Option<DataType>,
 }
 
 impl Known {
     /// The name of a column or table that is there, or one in quotes.
     pub fn exact(name: impl Into<String>) -> Self {
-        Self { name: name.into(), made_up: false }
+        Self { name: name.into(), made_up: false, of: None }
+    }
+
+    /// A column of a table, or a field of a struct.
+    pub fn field(field: &Field) -> Self {
+        Self { of: Some(field.data_type().clone()), ..Self::exact(field.name()) }
     }
 
     /// What the query itself calls something.
     pub fn alias(ident: &Ident) -> Self {
-        Self { name: ident.value.clone(), made_up: ident.quote_style.is_none() }
+        Self { name: ident.value.clone(), made_up: ident.quote_style.is_none(), of: None }
     }
 
     fn is(&self, lower: &str) -> bool {
@@ -63,6 +71,24 @@ pub(super) fn meant<'k>(written: &Ident, tiers: &[Vec<&'k Known>]) -> Meant {
         }
     }
     Meant::Nothing
+}
+
+/// The field of a struct that `written` means: the one that is named so, else the one that it is in lower case, else the
+/// only one that fits.
+pub(super) fn field_meant<'t>(of: &'t DataType, written: &str) -> Option<&'t Field> {
+    let DataType::Struct(fields) = of else { return None };
+    if let Some(field) = fields.iter().find(|f| f.name() == written) {
+        return Some(field);
+    }
+    let lower = written.to_lowercase();
+    if let Some(field) = fields.iter().find(|f| *f.name() == lower) {
+        return Some(field);
+    }
+    let mut fitting = fields.iter().filter(|f| f.name().to_lowercase() == lower);
+    match (fitting.next(), fitting.next()) {
+        (Some(field), None) => Some(field),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

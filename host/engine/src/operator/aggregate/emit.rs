@@ -155,7 +155,13 @@ impl GroupAggregate {
         let fields: Vec<Field> = fields.collect();
         let columns = columns[..fields.len()].iter().map(|column| column.slice(group, 1)).collect();
         let keys = batch_of(&Arc::new(Schema::new(fields)), columns, 1)?;
-        Ok(Reject { node: self.name.clone(), origin: 0, reason: why.to_owned(), row: row_as_json(&keys, 0) })
+        Ok(Reject {
+            node: self.name.clone(),
+            origin: 0,
+            reason: why.to_owned(),
+            row: row_as_json(&keys, 0),
+            is_group: true,
+        })
     }
 
     fn time_column(&self, times: &[i64], ends: Option<&[i64]>) -> Result<ArrayRef> {

@@ -227,7 +227,13 @@ impl Over {
                 for (row, why) in failed {
                     keep[row] = false;
                     let (node, reason) = (self.node.clone(), cut_reason(why.clone()));
-                    closed.rejects.push(Reject { node, origin: 0, reason, row: row_as_json(&input, row) });
+                    closed.rejects.push(Reject {
+                        node,
+                        origin: 0,
+                        reason,
+                        row: row_as_json(&input, row),
+                        is_group: false,
+                    });
                 }
                 let keep = BooleanArray::from(keep);
                 for column in &mut columns {

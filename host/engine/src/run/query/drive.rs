@@ -22,7 +22,10 @@ use super::rows::Halt;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Driven {
     pub rows_in: u64,
+    /// Rows and groups that could not be used.
     pub rejected: u64,
+    /// How many of these are groups.
+    pub groups: u64,
 }
 
 /// Works `plan` off in `parts`: bytes of the first one, and of the greatest; each is twice as large as the one before. `strict`: the first row that cannot be used ends it, as [`Halt::RowRefused`].
@@ -80,7 +83,8 @@ pub(super) fn drive(
     close_all(context(&at_end), &mut gather, &mut state)?;
     gather.send_letters()?;
     refuse_rejects(&gather, strict)?;
-    Ok(Driven { rows_in: gather.counters.rows_in, rejected: gather.counters.rejected.values().sum() })
+    let rejected = gather.counters.rejected.values().sum();
+    Ok(Driven { rows_in: gather.counters.rows_in, rejected, groups: gather.groups_refused })
 }
 
 fn refuse_rejects(gather: &Gather<'_>, strict: bool) -> Result<()> {

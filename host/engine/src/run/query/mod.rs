@@ -74,8 +74,10 @@ const LIMITS: Limits = Limits { few: 64 << 20, files: 32, held: 64 << 20, parts:
 pub struct Answered {
     /// Rows that were read.
     pub rows_in: u64,
-    /// Rows that could not be used.
+    /// Rows that could not be used, and groups.
     pub refused: u64,
+    /// How many of these are groups: of some aggregate's value that does not fit its column.
+    pub groups_refused: u64,
     /// The first of them.
     pub first_refused: Option<Refused>,
     /// What a person should know, a line each.
@@ -300,6 +302,7 @@ impl Asked<'_> {
         Ok(Answered {
             rows_in: driven.rows_in,
             refused: driven.rejected,
+            groups_refused: driven.groups,
             first_refused: self.out.first_refused()?,
             notes: left_out.map(|(_, why)| format!("{why}: such a column is left out")).collect(),
         })

@@ -63,6 +63,8 @@ pub struct Refused {
     pub line: Option<i64>,
     /// Why.
     pub reason: String,
+    /// The row as it was, or the keys of a group, as JSON.
+    pub row: String,
 }
 
 /// Where an answer's rows go, shared by its sink and whoever asked.
@@ -182,6 +184,7 @@ impl Sink for Letters {
             file: text("file"),
             line: line.filter(|line| line.is_valid(0)).map(|line| line.value(0)),
             reason: text("reason").unwrap_or_default(),
+            row: text("row").unwrap_or_default(),
         });
         Ok(())
     }

@@ -8,14 +8,20 @@ mod functions;
 mod rules;
 mod syntax;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion_common::{DataFusionError, SchemaError};
+use datafusion_common::{Column, DataFusionError, SchemaError};
 
+use super::fields::UnknownField;
 use super::plugin::PluginFunction;
+use super::written;
 use crate::format::with_our_types;
-use crate::job::suggest;
 use crate::operator::readable;
+
+/// Whether an error that says `essence` is about a column that is neither a group's key nor inside an aggregate.
+pub(super) fn is_ungrouped(essence: &str) -> bool {
+    rules::is_ungrouped(essence)
+}
 
 /// What a user is told.
 pub(super) struct Reworded {
@@ -23,6 +29,8 @@ pub(super) struct Reworded {
     pub help: Option<String>,
     /// Words of the query that it is about, if the error itself names no place.
     pub about: Option<About>,
+    /// The name that may have been meant, as it is to be written.
+    pub near: Option<String>,
 }
 
 /// What in the query an error is about.
@@ -41,7 +49,7 @@ pub(super) enum About {
 
 impl Reworded {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: Some(help.into()).filter(|h| !h.is_empty()), about: None }
+        Self { message: message.into(), help: Some(help.into()).filter(|h| !h.is_empty()), about: None, near: None }
     }
 
     fn about(mut self, about: About) -> Self {
@@ -62,6 +70,7 @@ pub(super) fn reword(
     let said = match error {
         DataFusionError::SchemaError(schema, _) => reword_schema(schema),
         DataFusionError::SQL(parser, _) => syntax::reword(parser, asked_once),
+        other if let Some(unknown) = UnknownField::told_by(other) => Reworded::new(unknown.to_string(), unknown.help()),
         other => {
             let text = other.strip_backtrace();
             let text = without_speaker(&text);
@@ -71,7 +80,7 @@ pub(super) fn reword(
         }
     };
     if leaks(&said.message) || said.help.as_deref().is_some_and(leaks) {
-        return Reworded { message: GENERAL.into(), help: Some(GENERAL_HELP.into()), about: said.about };
+        return Reworded { message: GENERAL.into(), help: Some(GENERAL_HELP.into()), ..said };
     }
     Reworded { help: said.help.or_else(|| Some("docs/sql.md says what a query may say".into())), ..said }
 }
@@ -166,24 +175,17 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             )
         }
         SchemaError::FieldNotFound { field, valid_fields } => {
-            let mut tables: Vec<&str> =
-                valid_fields.iter().filter_map(|f| f.relation.as_ref().map(|r| r.table())).collect();
-            tables.dedup();
-            if let Some(table) = field.relation.as_ref().map(|r| r.table())
-                && !tables.contains(&table)
-                && !valid_fields.iter().any(|f| f.name == table)
-            {
-                let message = format!("there is no table `{table}` in FROM for `{table}.{}`", field.name);
-                return Reworded::new(message, suggest::choices(table, tables));
-            }
-            let mut seen = std::collections::BTreeSet::new();
-            let names = valid_fields.iter().map(|f| f.name.as_str()).filter(|n| !n.contains('(') && seen.insert(*n));
-            let choices = suggest::choices(&field.name, names);
-            let help = match super::meant::is_unit(&field.name) && !choices.starts_with("did you mean") {
-                true => format!("a unit is a text: '{}'; {choices}", field.name.to_lowercase()),
-                false => choices,
-            };
-            Reworded::new(format!("there is no column `{}`", readable(&field.name)), help)
+            let path = Path::of(field, valid_fields);
+            path.without_table().unwrap_or_else(|| {
+                let names = path.columns(None);
+                let choices = written::choices(&field.name, &names);
+                let help = match super::meant::is_unit(&field.name) && !choices.starts_with("did you mean") {
+                    true => format!("a unit is a text: '{}'; {choices}", field.name.to_lowercase()),
+                    false => choices,
+                };
+                let said = Reworded::new(format!("there is no column `{}`", readable(&field.name)), help);
+                Reworded { near: written::nearest(&field.name, &names), ..said }
+            })
         }
         SchemaError::AmbiguousReference { field } => {
             let help = format!(
@@ -201,6 +203,66 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             Reworded::new(format!("two columns are named `{}`", readable(name)), NAME_IT)
         }
     }
+}
+
+/// A name with dots that means no column, and the columns that there are.
+struct Path<'a> {
+    parts: Vec<&'a str>,
+    valid: &'a [Column],
+}
+
+impl<'a> Path<'a> {
+    fn of(field: &'a Column, valid: &'a [Column]) -> Self {
+        let table = field.relation.as_ref();
+        let parts = [table.and_then(|t| t.catalog()), table.and_then(|t| t.schema()), table.map(|t| t.table())];
+        let parts = parts.into_iter().flatten().chain([field.name.as_str()]).collect();
+        Self { parts, valid }
+    }
+
+    /// The tables of FROM.
+    fn tables(&self) -> Vec<&'a str> {
+        let mut seen = BTreeSet::new();
+        let tables = self.valid.iter().filter_map(|f| f.relation.as_ref().map(|r| r.table()));
+        tables.filter(|table| seen.insert(*table)).collect()
+    }
+
+    /// The columns with a name of their own, of one of these tables.
+    fn columns(&self, of: Option<&str>) -> Vec<&'a str> {
+        let mut seen = BTreeSet::new();
+        let of_table = |f: &&Column| of.is_none() || of == f.relation.as_ref().map(|r| r.table());
+        let names = self.valid.iter().filter(of_table).map(|f| f.name.as_str());
+        names.filter(|name| !name.contains('(') && seen.insert(*name)).collect()
+    }
+
+    /// What is said where the first part means nothing, or the second is no column of the table that it means.
+    fn without_table(&self) -> Option<Reworded> {
+        let [first, second, rest @ ..] = self.parts.as_slice() else { return None };
+        let (tables, columns) = (self.tables(), self.columns(None));
+        let whole = self.parts.join(".");
+        if tables.contains(first) {
+            let columns = self.columns(Some(first));
+            let message = format!("there is no column `{second}` in `{first}`");
+            return (!rest.is_empty()).then(|| Reworded::new(message, written::choices(second, &columns)));
+        }
+        if columns.contains(first) {
+            return None;
+        }
+        let column = written::nearest(first, &columns).filter(|_| written::nearest(first, &tables).is_none());
+        let help = match column {
+            Some(column) => format!("did you mean the column `{column}`?"),
+            None => written::choices(first, &tables),
+        };
+        Some(Reworded::new(format!("there is no table `{first}` in FROM for `{whole}`"), help))
+    }
+}
+
+/// What two columns of SELECT would be called, and their places from 0, if that is what `text` says.
+pub(super) fn columns_alike(text: &str) -> Option<(String, usize, usize)> {
+    let text = text.strip_prefix("Projections require unique expression names")?;
+    let mut places = text.split(" at position ").skip(1);
+    let mut place = || places.next()?.split(' ').next()?.parse().ok();
+    let (first, second) = (place()?, place()?);
+    Some((unqualified(&readable(between(text, "expression \"", "\" at position")?)), first, second))
 }
 
 /// The error that is wrapped in others; of several the first.

@@ -18,7 +18,7 @@ const fn rule(says: &'static str, message: &'static str, help: &'static str) -> 
 const CAST_ONE: &str = "CAST one of them to the type of the other";
 
 /// Those that have more to say come first.
-const RULES: [Rule; 66] = [
+const RULES: [Rule; 67] = [
     rule(
         "Cannot infer common argument type for comparison operation {}",
         "there is no `{0}`: these types cannot be compared",
@@ -210,6 +210,11 @@ const RULES: [Rule; 66] = [
         "write DECIMAL(p, s) with p from 1 to 38 and s not greater than p",
     ),
     rule("Invalid HexStringLiteral '{}'", "X'{0}' is no bytes", "write two of 0-9 and a-f for each byte: X'0fa0'"),
+    rule(
+        "Nested identifiers are not yet supported for OuterReferenceColumn {}",
+        "a sub-query cannot take a field out of the struct `{0}` of the query around it",
+        "give the field a name in FROM of the query around it: FROM (SELECT s.field AS name, … FROM …)",
+    ),
     rule("Invalid qualifier {}", "there is no table `{0}` in FROM", "write the name that FROM gives it"),
     rule(
         "unnest() can only be applied to array",
@@ -263,9 +268,7 @@ pub(super) fn reword(text: &str, asked_once: bool) -> Option<Reworded> {
         let name = name.map_or_else(|| text.to_owned(), |name| unqualified(&readable(name)));
         return Some(Reworded::new(format!("two columns are named `{name}`"), NAME_IT));
     }
-    if text.contains("must be in GROUP BY or an aggregate function")
-        || text.contains("must appear in the GROUP BY clause or must be")
-    {
+    if is_ungrouped(text) {
         let name = between(text, "olumn \"", "\"").map_or_else(|| "a column".to_owned(), unqualified);
         return Some(Reworded::new(
             format!("`{name}` is neither in GROUP BY nor inside an aggregate"),
@@ -333,6 +336,13 @@ fn by_types(message: &str) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// Whether `text` says that a column is neither a group's key nor inside an aggregate.
+pub(super) fn is_ungrouped(text: &str) -> bool {
+    ["must be in GROUP BY or an aggregate function", "must appear in the GROUP BY clause or must be"]
+        .iter()
+        .any(|said| text.contains(said))
 }
 
 /// What the `{}` of `pattern` are in `text`, wherever it begins; the last one goes to the end of the line.

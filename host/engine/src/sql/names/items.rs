@@ -1,0 +1,64 @@
+//! What SELECT calls its columns.
+
+use datafusion_sql::sqlparser::ast::{Expr as Ast, SelectItem};
+
+use super::rows::Scope;
+use crate::sql::group_by::has_aggregate;
+use crate::sql::parse::normalised;
+use crate::sql::scope::{Known, field_meant};
+
+/// Those of what SELECT names that it computes of single rows.
+pub(super) fn aliases_of_rows(aliases: &[Known], items: &[SelectItem]) -> Vec<Known> {
+    let of_groups = |known: &Known| {
+        items.iter().any(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } => alias.value == known.name && has_aggregate(expr),
+            _ => false,
+        })
+    };
+    aliases.iter().filter(|known| !of_groups(known)).cloned().collect()
+}
+
+/// The column of SELECT that `expr` is without an alias, where it has a name of its own.
+pub(super) fn output(expr: &Ast, input: Scope<'_>) -> Option<Known> {
+    match expr {
+        Ast::Identifier(ident) => {
+            let name = normalised(ident);
+            let of = input.rows.iter().chain(input.outer).find_map(|rows| rows.column(&name)?.of.clone());
+            Some(Known { of, ..Known::exact(name) })
+        }
+        Ast::CompoundIdentifier(parts) => {
+            let [table, column] = parts.as_slice() else { return None };
+            let (rows, name) = (input.called(&table.value)?, normalised(column));
+            Some(Known { of: rows.column(&name).and_then(|c| c.of.clone()), ..Known::exact(name) })
+        }
+        Ast::Nested(inner) => output(inner, input),
+        _ => None,
+    }
+}
+
+/// The field of a struct that `expr` is a path to, by its own name: what it is called as a column, as in Spark.
+pub(super) fn name_field(expr: &Ast, input: Scope<'_>) -> Option<Known> {
+    let parts = match expr {
+        Ast::CompoundIdentifier(parts) => parts,
+        Ast::Nested(inner) => return name_field(inner, input),
+        _ => return None,
+    };
+    let (first, second) = (parts.first()?, parts.get(1)?);
+    let of_table = input.called(&first.value).and_then(|rows| rows.column(&second.value));
+    let (root, fields) = match of_table {
+        Some(column) => (column, &parts[2..]),
+        None => (input.rows.iter().chain(input.outer).find_map(|rows| rows.column(&first.value))?, &parts[1..]),
+    };
+    if fields.is_empty() {
+        return None;
+    }
+    let mut known = root.clone();
+    for field in fields {
+        let written = normalised(field);
+        known = match known.of.as_ref().and_then(|of| field_meant(of, &written)) {
+            Some(field) => Known::field(field),
+            None => Known::exact(written),
+        };
+    }
+    Some(known)
+}
