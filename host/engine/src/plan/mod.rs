@@ -13,8 +13,10 @@ pub mod late;
 mod loops;
 mod node;
 mod operators;
+mod plugin_node;
 mod plugins;
 mod prune;
+mod query_node;
 mod sinks;
 mod wiring;
 

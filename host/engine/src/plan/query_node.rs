@@ -1,0 +1,166 @@
+//! The node of a query.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event_time;
+use super::node::{PlannedNode, Use};
+use super::operators::{Planner, key_names};
+use crate::format::normalise_schema;
+use crate::job::OperatorSpec;
+use crate::operator::Normalise;
+use crate::sql::{self, InputTable, PlanContext, Relation, Step};
+use crate::time::watermark::Derived;
+use crate::{Error, Result};
+
+impl Planner<'_> {
+    pub(super) fn sql(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
+        let name: Arc<str> = operator.name.value.as_str().into();
+        let (text, parsed) = &self.queries[&operator.name.value];
+        let mut tables = BTreeMap::new();
+        for (input, _) in &parsed.tables {
+            let node = self.input(input)?;
+            // A query may name columns that it does nothing with, and nobody reads.
+            let whole = self.whole.and_then(|whole| whole.get(input)).unwrap_or(node);
+            let table = InputTable {
+                schema: whole.schema.clone(),
+                given: node.schema.clone(),
+                emits: node.emits(),
+                made_by: None,
+                fixed: node.fixed.clone(),
+            };
+            tables.insert(input.clone(), table);
+        }
+        let functions = self.plugins.functions(&name);
+        for call in &parsed.calls {
+            let input = tables.get(&call.input);
+            let input = input.ok_or_else(|| Error::internal(format!("the query does not read `{}`", call.input)))?;
+            let made = call.bind(text, input, functions.get(&call.plugin))?;
+            tables.insert(call.table.clone(), made);
+        }
+        let plan_over = |tables: &BTreeMap<String, InputTable>| {
+            sql::plan(
+                text,
+                parsed.clone(),
+                &PlanContext {
+                    node: name.clone(),
+                    tables,
+                    plugins: &functions,
+                    mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
+                    partitions: self.partitions,
+                    keep_columns: operator.late.is_some(),
+                    unbounded_state: operator.unbounded_state,
+                    asked_once: operator.asked_once,
+                },
+            )
+        };
+
+        // Event time on a stateful node is a column of its input; on a stateless one it is one of its output.
+        let mut observes_input = None;
+        let mut planned = None;
+        if let Some(spec) = &operator.event_time
+            && let [(input, _)] = parsed.tables.as_slice()
+            && let Some(of_whole) = tables[input].schema.index_of(&spec.column.value).ok()
+            && let Some(at) = tables[input].given.index_of(&spec.column.value).ok()
+        {
+            let mut marked = tables.clone();
+            let table = marked.get_mut(input).expect("it was put in above");
+            table.schema = event_time::mark(&table.schema, of_whole, spec.delay.is_some());
+            if let Ok(relation) = plan_over(&marked)
+                && relation.is_stateful()
+            {
+                event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
+                let number = self.done.watermarks.add(&operator.name.value, spec);
+                observes_input = Some((number, at));
+                planned = Some(relation);
+            }
+        }
+        let relation = match planned {
+            Some(relation) => relation,
+            None => plan_over(&tables)?,
+        };
+        if let Some(spec) = &operator.event_time
+            && relation.is_stateful()
+            && observes_input.is_none()
+        {
+            if tables.len() > 1 {
+                let message = format!("`{name}` reads several nodes: a join goes by the event times of its inputs");
+                return Err(self
+                    .job
+                    .text
+                    .error(spec.column.span.clone(), message)
+                    .with_help("name the event time on the sources, or on an operator before this one"));
+            }
+            for input in tables.keys() {
+                event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
+            }
+        }
+
+        let schema = relation.schema();
+        let normal = event_time::as_marked(&normalise_schema(&schema), &schema);
+        let same_types = normal.fields().iter().zip(schema.fields()).all(|(n, s)| n.data_type() == s.data_type());
+        let (relation, normal) = if same_types {
+            (relation, schema)
+        } else {
+            let normalise = Arc::new(Normalise::new(name.clone(), normal.clone()));
+            (PlannedNode::then(relation, normalise, normal.clone(), Step::default()), normal)
+        };
+        let schema = normal;
+        self.unique_names(&schema, &operator.name).map_err(|e| match operator.asked_once {
+            true => text
+                .refuse_all(e.message().replacen(&format!("`{name}` has "), "the answer has ", 1))
+                .with_help("name the columns that are wanted, and give one another name: a.id, b.id AS other_id"),
+            false => e,
+        })?;
+        let mut uses = Vec::new();
+        leaves(&relation, &mut uses);
+        if operator.late.is_some() || observes_input.is_some() {
+            // Late rows go out with all their columns.
+            let all = operator.late.is_some();
+            for one in &mut uses {
+                match (&mut one.reads, &operator.event_time) {
+                    (reads, _) if all => *reads = None,
+                    (Some(reads), Some(spec)) => {
+                        reads.insert(spec.column.value.clone());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let keys = key_names(&relation, &schema);
+        let of_input = |input: &str| match observes_input {
+            Some((number, _)) => Derived::Node(number),
+            None => self.done.get(input).map_or(Derived::None, |node| node.watermark.clone()),
+        };
+        let watermark = event_time::watermark_of(&relation, event_time::policy(operator), &of_input);
+        Ok(PlannedNode {
+            name: operator.name.value.clone(),
+            relation,
+            observes: None,
+            observes_input,
+            watermark,
+            schema,
+            uses,
+            plugin_reads: None,
+            fixed: None,
+            keys,
+        })
+    }
+}
+
+/// Which columns of which nodes a query reads.
+fn leaves(relation: &Relation, uses: &mut Vec<Use>) {
+    match relation {
+        Relation::Input { table, columns, schema, .. } => {
+            let names = || schema.fields().iter().map(|f| f.name().clone()).collect();
+            uses.push(Use { input: table.clone(), reads: columns.as_ref().map(|_| names()), passes_on: false });
+        }
+        Relation::Transform { input, beside, .. } => {
+            leaves(input, uses);
+            beside.iter().for_each(|beside| leaves(beside, uses));
+        }
+        Relation::Union { inputs, .. } | Relation::Stateful { inputs, .. } => {
+            inputs.iter().for_each(|input| leaves(input, uses));
+        }
+    }
+}
