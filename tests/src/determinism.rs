@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use millstream_engine::run::RunOptions;
+use millstream_engine::executor::Executor;
+use millstream_engine::run::{Environment, RunOptions};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -113,7 +114,9 @@ fn outcome(ran: &Ran) -> Outcome {
 }
 
 fn threads(threads: usize) -> RunOptions {
-    RunOptions { threads: Some(threads), ..RunOptions::default() }
+    // Of their own: the process's are only as many as the machine has cores.
+    let environment = Environment { executor: Executor::with_threads(threads), ..Environment::default() };
+    RunOptions { threads: Some(threads), environment, ..RunOptions::default() }
 }
 
 proptest! {

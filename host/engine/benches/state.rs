@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use millstream_engine::executor::Executor;
 use millstream_engine::state::row::{Form, RowBuffer, decode, encode};
 use millstream_engine::state::{DEFAULT_PARTITIONS, State, StateChange};
 
@@ -75,10 +76,11 @@ fn table(c: &mut Criterion) {
     let snapshot = |state: &State| -> Vec<_> { (0..DEFAULT_PARTITIONS).map(|p| state.snapshot(p)).collect() };
     group.bench_function("snapshot of all", |b| b.iter(|| snapshot(&state)));
     let snapshots = snapshot(&state);
+    let workers = Executor::of_process().workers(None);
     group.bench_function("restore of all", |b| {
         b.iter(|| {
             let pieces: Vec<_> = snapshots.iter().map(|bytes| StateChange::pieces(bytes).unwrap()).collect();
-            State::restore(DEFAULT_PARTITIONS, &pieces).unwrap()
+            State::restore(DEFAULT_PARTITIONS, &pieces, &workers).unwrap()
         });
     });
     group.finish();

@@ -10,7 +10,7 @@
 //! | layer | modules | what it is for |
 //! |---|---|---|
 //! | 0 | `error`, `fault`, `clock`, `panics` | what everything shares |
-//! | 1 | `storage`, `job`, `record` | files; the job file; what an epoch leaves in the log |
+//! | 1 | `storage`, `job`, `record`, `executor` | files; the job file; what an epoch leaves in the log; who computes |
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `connector` | the log of epochs; where rows come from and go to |
 //! | 4 | `operator` | what happens to batches |
@@ -22,6 +22,7 @@ pub mod checkpoint;
 pub mod clock;
 pub mod connector;
 pub mod error;
+pub mod executor;
 pub mod fault;
 pub mod format;
 pub mod job;

@@ -11,7 +11,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 use crate::{Error, Result};
 
@@ -21,12 +20,6 @@ thread_local! {
     /// Where the last panic on this thread happened, as the hook has seen it.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
-
-/// Names of threads whose panics are carried to the thread that waits for them begin so.
-pub const POOL: &str = "millstream-pool";
-
-/// Where the last panic on such a thread happened.
-static POOL_PLACE: Mutex<Option<String>> = Mutex::new(None);
 
 /// A panic that was caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +38,11 @@ impl Panic {
     /// Whether it said that something does not fit: a smaller piece of work may go through.
     pub fn is_too_large(&self) -> bool {
         says_too_large(&self.message)
+    }
+
+    /// Goes on with it, on whatever thread: one that another thread has caught for this one.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(Box::new(self))
     }
 }
 
@@ -77,12 +75,15 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     let done = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(CATCHING.get() - 1);
     done.map_err(|payload| {
+        let payload = match payload.downcast::<Panic>() {
+            Ok(panic) => return *panic,
+            Err(payload) => payload,
+        };
         let message = match payload.downcast::<String>() {
             Ok(text) => *text,
             Err(payload) => payload.downcast_ref::<&str>().map_or("no word of why", |text| text).to_owned(),
         };
-        let place = PLACE.take().or_else(|| POOL_PLACE.lock().unwrap_or_else(PoisonError::into_inner).take());
-        Panic { message, place }
+        Panic { message, place: PLACE.take() }
     })
 }
 
@@ -95,15 +96,11 @@ pub fn as_error<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// hook that is told `false` must tell it itself.
 pub fn note(info: &PanicHookInfo<'_>) -> bool {
     let place = || info.location().map(|at| format!("{}:{}", at.file(), at.line()));
-    if CATCHING.get() > 0 {
+    let catches = CATCHING.get() > 0;
+    if catches {
         PLACE.set(place());
-        true
-    } else if std::thread::current().name().is_some_and(|name| name.starts_with(POOL)) {
-        *POOL_PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place();
-        true
-    } else {
-        false
     }
+    catches
 }
 
 #[cfg(test)]
@@ -116,6 +113,8 @@ mod tests {
         let panic = catch(|| -> u8 { panic!("byte array offset overflow") }).unwrap_err();
         assert_eq!(panic.message(), "byte array offset overflow");
         assert!(panic.is_too_large());
+        let again = catch(|| -> u8 { panic.clone().resume() }).unwrap_err();
+        assert_eq!(again, panic);
         let inner = catch(|| catch(|| -> u8 { panic!("{} is odd", 3) }).unwrap_err().message().to_owned());
         assert_eq!(inner.unwrap(), "3 is odd");
         let error = as_error(|| -> Result<()> { std::panic::panic_any(3u8) }).unwrap_err();

@@ -44,10 +44,7 @@ struct Told {
 
 fn simulate(seed: u64) -> Told {
     let mut world = World::new(seed);
-    // What the engine does in parallel is done in one order.
-    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let live = || alone.install(|| world.live().and_then(|()| compare::compare(&world)));
-    let ended = catch_unwind(AssertUnwindSafe(live));
+    let ended = catch_unwind(AssertUnwindSafe(|| world.live().and_then(|()| compare::compare(&world))));
     let ended = ended.unwrap_or_else(|_| Err("a panic".to_owned()));
     let mut story = vec![world.text.clone()];
     story.append(&mut world.story);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use millstream_engine::clock::Clock;
 use millstream_engine::connector::Connectors;
+use millstream_engine::executor::Executor;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
 use millstream_engine::run::{
@@ -312,6 +313,8 @@ impl World {
                 feeds,
                 control: control.clone(),
             })),
+            // Everything on one thread, and so in one order.
+            executor: Executor::alone(),
             pace,
             inline_limit: self.inline_limit,
             early: 2,

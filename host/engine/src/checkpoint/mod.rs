@@ -34,6 +34,7 @@ pub use log::Appended;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::executor::Workers;
 use crate::fault::Faults;
 use crate::record::EpochRecord;
 use crate::state::{DEFAULT_PARTITIONS, State};
@@ -64,6 +65,8 @@ pub struct Options {
     pub snapshots: SnapshotSizes,
     /// Takes away what was published by a checkpoint that is dropped.
     pub forget: Option<Forget>,
+    /// Who reads it, and later writes down the state's changes.
+    pub workers: Workers,
 }
 
 /// Called with the id of a checkpoint that is being dropped: after that is noted, so that it comes to its end whatever
@@ -106,6 +109,7 @@ impl Default for Options {
             faults: Faults::default(),
             snapshots: SnapshotSizes::default(),
             forget: None,
+            workers: Workers::alone(),
         }
     }
 }

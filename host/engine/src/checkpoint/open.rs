@@ -5,8 +5,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::decide::{self, Decision, Found, Refusal, Segment, Snapshot};
 use super::error::damaged_change;
 use super::frame::{self, Frame};
@@ -16,6 +14,7 @@ use super::meta::{FORMAT, Meta, MetaError};
 use super::snapshot::SnapshotError;
 use super::snapshots::snapshot_file;
 use super::{Checkpoint, CheckpointError, Forget, Options, Recovered, SPOOL, Suspicious, Unpublished, snapshot};
+use crate::executor::Workers;
 use crate::fault::{Faults, point};
 use crate::record::EpochRecord;
 use crate::state::{Piece, State, StateChange, StateError};
@@ -32,7 +31,8 @@ const OURS: [&str; 7] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL];
 type File = (String, Vec<u8>);
 
 pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Checkpoint, Recovered), CheckpointError> {
-    let at = Place { storage: storage.as_ref(), name: storage.describe(), faults: &options.faults };
+    let name = storage.describe();
+    let at = Place { storage: storage.as_ref(), name, faults: &options.faults, workers: &options.workers };
     // Looked at before the lock too, so that no lock file is left in somebody else's folder.
     at.check_is_ours()?;
     let lock = at.lock()?;
@@ -43,7 +43,7 @@ pub(super) fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Chec
     let meta = at.read_or_make_meta(options)?;
     let segments = at.read_all("log", parse_segment)?;
     let snapshots = at.read_all("state", parse_snapshot)?;
-    let found = examine(&meta, &segments, &snapshots).map_err(|refusal| at.refused(refusal))?;
+    let found = examine(&meta, &segments, &snapshots, at.workers).map_err(|refusal| at.refused(refusal))?;
     let decision = decide::decide(&found, options.at).map_err(|refusal| at.refused(refusal))?;
     at.make_durable(&found, &decision)?;
 
@@ -110,6 +110,7 @@ struct Place<'a> {
     storage: &'a dyn Storage,
     name: String,
     faults: &'a Faults,
+    workers: &'a Workers,
 }
 
 impl Place<'_> {
@@ -257,13 +258,13 @@ impl Place<'_> {
             self.io("removing", &path, self.storage.remove(&path))?;
             self.faults.hit(point::REMAINS_REMOVED);
         }
-        let files = entries.into_par_iter().filter_map(|entry| {
-            let key = parse(&entry.name)?;
+        let known = entries.into_iter().filter_map(|entry| Some((parse(&entry.name)?, entry)));
+        let files = self.workers.each(known, |(key, entry)| {
             let path = format!("{folder}/{}", entry.name);
             let bytes = self.io("reading", &path, self.storage.read(&path));
-            Some(bytes.map(|bytes| (key, (path, bytes))))
+            bytes.map(|bytes| (key, (path, bytes)))
         });
-        let mut files: Vec<_> = files.collect::<Result<_, _>>()?;
+        let mut files: Vec<_> = files.into_iter().collect::<Result<_, _>>()?;
         files.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(files)
     }
@@ -309,32 +310,37 @@ impl Place<'_> {
         let from: Vec<u64> =
             decision.bases.iter().map(|base| base.map_or(0, |(s, _)| found.snapshots[s].epoch + 1)).collect();
         let oldest = from.iter().min().copied().unwrap_or(0);
-        let replayed = decision.frames.par_iter().map(|(s, f)| {
+        let replayed = self.workers.each(&decision.frames, |(s, f)| {
             let (file, bytes) = &segments[*s].1;
             let frame = &found.segments[*s].frames[*f];
             let epoch = frame.header.epoch;
             let pieces = if epoch < oldest { Vec::new() } else { read(file, frame.at, frame.parts(bytes).1)? };
             Ok((epoch, pieces))
         });
-        for (epoch, change) in replayed.collect::<Result<Vec<_>, _>>()? {
+        for (epoch, change) in replayed.into_iter().collect::<Result<Vec<_>, _>>()? {
             for piece in change {
                 if epoch >= from[piece.partition as usize] {
                     pieces[piece.partition as usize].push(piece);
                 }
             }
         }
-        State::restore(partitions, &pieces).map_err(|e| self.damaged("state", e.to_string()))
+        State::restore(partitions, &pieces, self.workers).map_err(|e| self.damaged("state", e.to_string()))
     }
 }
 
 /// Scans what was read, in parallel.
-fn examine(meta: &Meta, segments: &[(u64, File)], snapshots: &[((u64, u64), File)]) -> Result<Found, Refusal> {
+fn examine(
+    meta: &Meta,
+    segments: &[(u64, File)],
+    snapshots: &[((u64, u64), File)],
+    workers: &Workers,
+) -> Result<Found, Refusal> {
     let id = meta.number();
-    let segments = segments.par_iter().map(|(first, (file, bytes))| {
+    let segments = workers.each(segments, |(first, (file, bytes))| {
         let (frames, end) = frame::scan(bytes, id);
         Segment { file: file.clone(), first: *first, len: bytes.len() as u64, frames, end }
     });
-    let snapshots = snapshots.par_iter().map(|((epoch, sequence), (file, bytes))| {
+    let snapshots = workers.each(snapshots, |((epoch, sequence), (file, bytes))| {
         let sections = match snapshot::read(bytes, id, *epoch) {
             Ok(read) => Ok(read.sections),
             Err(SnapshotError::Damaged(what)) => Err(what),
@@ -342,11 +348,7 @@ fn examine(meta: &Meta, segments: &[(u64, File)], snapshots: &[((u64, u64), File
         };
         Ok(Snapshot { file: file.clone(), epoch: *epoch, sequence: *sequence, sections })
     });
-    Ok(Found {
-        partitions: meta.partitions,
-        segments: segments.collect(),
-        snapshots: snapshots.collect::<Result<_, _>>()?,
-    })
+    Ok(Found { partitions: meta.partitions, segments, snapshots: snapshots.into_iter().collect::<Result<_, _>>()? })
 }
 
 /// Where the log goes on.

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::fingerprint::{Fingerprint, Former, Old};
 use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
+use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, Result};
@@ -45,7 +46,7 @@ pub trait AnyStateful: Send + Sync + Debug {
     ///
     /// # Errors
     /// As there.
-    fn bring_over(&self, old: &Old, tables: &mut [&mut Table]) -> Result<()>;
+    fn bring_over(&self, old: &Old, tables: &mut [&mut Table], workers: &Workers) -> Result<()>;
 
     /// [`Stateful::in_words`].
     fn in_words(&self) -> InWords;
@@ -90,8 +91,8 @@ impl<O: Stateful> AnyStateful for O {
         Stateful::former_fingerprint(self)
     }
 
-    fn bring_over(&self, old: &Old, tables: &mut [&mut Table]) -> Result<()> {
-        Stateful::bring_over(self, old, tables)
+    fn bring_over(&self, old: &Old, tables: &mut [&mut Table], workers: &Workers) -> Result<()> {
+        Stateful::bring_over(self, old, tables, workers)
     }
 
     fn in_words(&self) -> InWords {

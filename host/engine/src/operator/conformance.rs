@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 
 use super::{AnyStateful, Effects, EpochEnd, Partial, Rows, row_as_json};
+use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::State;
 
@@ -132,7 +133,8 @@ impl Run<'_> {
         let names = names(self.operator);
         let mut tables = self.state.tables_named(&names);
         let (mut came, mut partials) = (Came::default(), Vec::new());
-        let early = EpochEnd { epoch, now: input.now, watermarks: WatermarkPair { close: None, ..input.watermarks } };
+        let watermarks = WatermarkPair { close: None, ..input.watermarks };
+        let early = EpochEnd { epoch, now: input.now, watermarks, workers: Workers::alone() };
         for (number, batch) in &input.rows {
             let mut at = 0;
             while at < batch.num_rows() {
@@ -158,7 +160,7 @@ impl Run<'_> {
                 }
             }
         }
-        let end = EpochEnd { epoch, now: input.now, watermarks: input.watermarks };
+        let end = EpochEnd { epoch, now: input.now, watermarks: input.watermarks, workers: Workers::alone() };
         let closed = self.operator.close(&end, partials, &mut tables).unwrap();
         for batch in &closed.batches {
             // What is noted beside columns may go.

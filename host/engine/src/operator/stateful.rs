@@ -7,13 +7,14 @@ use arrow::record_batch::RecordBatch;
 
 use super::fingerprint::{Fingerprint, Former, Old};
 use super::{Effects, InWords, LateRows, Reject, Rows};
+use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::time::watermark::moved;
 use crate::{Error, Result};
 
 /// The end of an epoch, as an operator sees it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EpochEnd {
     /// The epoch's number.
     pub epoch: u64,
@@ -21,6 +22,8 @@ pub struct EpochEnd {
     pub now: i64,
     /// `late` was that by which rows were judged, by `close` state is closed; without a `close` nothing is.
     pub watermarks: WatermarkPair,
+    /// Who computes: partitions side by side.
+    pub workers: Workers,
 }
 
 /// What a stateful operator gives at the end of an epoch.
@@ -120,7 +123,7 @@ pub trait Stateful: Send + Sync + Debug {
     ///
     /// # Errors
     /// A plugin cannot do it. The tables are then half changed and of no use.
-    fn bring_over(&self, old: &Old, _tables: &mut [&mut Table]) -> Result<()> {
+    fn bring_over(&self, old: &Old, _tables: &mut [&mut Table], _workers: &Workers) -> Result<()> {
         Err(Error::internal(format!("an operator without older forms was given {old:?}")))
     }
 

@@ -10,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::decode::decode;
 use super::gather::Origin;
 use super::parts::Parts;
+use crate::executor::Workers;
 use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
 use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
 use crate::plan::{Flow, Next, Plan, PlannedStateful};
@@ -73,6 +74,7 @@ pub(super) struct EpochContext<'a> {
     pub watermark_nodes: usize,
     /// Processing time at the epoch's start.
     pub started: i64,
+    pub workers: &'a Workers,
 }
 
 impl Passed {

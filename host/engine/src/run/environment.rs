@@ -10,6 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::connector::Connectors;
 use crate::connector::sink::{Folders, INLINE_LIMIT, local_folders};
 use crate::connector::source::Source;
+use crate::executor::Executor;
 use crate::fault::Faults;
 use crate::job::{JobText, SourceSpec};
 use crate::state::DEFAULT_PARTITIONS;
@@ -28,6 +29,8 @@ pub struct Environment {
     pub folders: Folders,
     /// Where rows come from and go to.
     pub connectors: Connectors,
+    /// Who computes.
+    pub executor: Executor,
     /// How committing and publishing go along with computing.
     pub pace: Pace,
     /// When the checkpoint writes snapshots of the state.
@@ -51,6 +54,7 @@ impl Default for Environment {
             clock: Arc::new(SystemClock),
             folders: local_folders(),
             connectors: Connectors::built_in(),
+            executor: Executor::of_process(),
             pace: Pace::Threads,
             snapshots: SnapshotSizes::default(),
             inline_limit: INLINE_LIMIT,
@@ -73,7 +77,7 @@ impl Environment {
 /// How committing and publishing go along with computing. What is published and stored is the same either way.
 #[derive(Default)]
 pub enum Pace {
-    /// On threads of their own, while the next epochs are computed.
+    /// On threads that all jobs of the process share, while the next epochs are computed.
     #[default]
     Threads,
     /// On the loop's own thread, when the schedule says so: it is asked after each epoch that was computed, until it

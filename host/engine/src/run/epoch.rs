@@ -16,6 +16,7 @@ use super::side_by_side::{Lane, in_lanes};
 use super::state_memory::refuse_too_much;
 use crate::connector::sink::{Prepared, Sink};
 use crate::connector::source::{Chunks, Source};
+use crate::executor::Workers;
 use crate::fault::point;
 use crate::format::{Decode, RawChunk};
 use crate::operator::{Closed, EpochEnd, Rows, Seen, arrow_failed};
@@ -71,7 +72,7 @@ pub(super) fn compute(
     sources: &[LiveSource],
     sinks: &mut [Box<dyn Sink>],
     state: &mut State,
-    threads: usize,
+    workers: &Workers,
     environment: &Environment,
 ) -> Result<Outcome> {
     let faults = &environment.faults;
@@ -81,6 +82,7 @@ pub(super) fn compute(
         stateful: &plan.stateful,
         pairs: &epoch.pairs,
         watermark_nodes: plan.watermarks.len(),
+        workers,
         started: epoch.started,
     };
     let mut gather = Gather::new(epoch, plan, sinks);
@@ -110,7 +112,7 @@ pub(super) fn compute(
             let outputs = outputs.inspect_err(|e| gone.note(origin.source, e))?;
             Ok((origin, outputs))
         };
-        in_lanes(threads, lanes, work, |(origin, outputs)| {
+        in_lanes(workers, lanes, work, |(origin, outputs)| {
             faults.hit(point::CHUNK_BEFORE);
             for output in outputs {
                 gather.take_chunk(&origin, output, context)?;
@@ -183,7 +185,7 @@ fn close(
     let stateful = &context.stateful[number];
     let partials = std::mem::take(&mut gather.partials[number]);
     let mut tables = state.tables_named(&stateful.tables);
-    let end = EpochEnd { epoch: context.epoch, now: context.started, watermarks: at };
+    let end = EpochEnd { epoch: context.epoch, now: context.started, watermarks: at, workers: context.workers.clone() };
     let closed = panics::catch(|| stateful.operator.close(&end, partials, &mut tables));
     let closed = closed.unwrap_or_else(|panic| Err(closing_panicked(&panic, &stateful.name)))?;
     let Closed { batches, rejects, late } = closed;

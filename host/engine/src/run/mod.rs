@@ -25,7 +25,6 @@ mod state_memory;
 mod statics;
 mod take_up;
 mod unseen;
-mod workers;
 
 use std::io::Write;
 use std::path::Path;
@@ -64,7 +63,7 @@ pub struct RunOptions {
     pub memory: MemoryTables,
     /// Where plugins run; none = one of its own.
     pub runtime: Option<Runtime>,
-    /// Threads that decode and compute; none = one per core.
+    /// How much is decoded and computed at once, at the most; none = as much as the environment's executor has threads.
     pub threads: Option<usize>,
     /// Time, files, sources: the world outside.
     pub environment: Environment,

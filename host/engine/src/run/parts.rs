@@ -106,6 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::executor::Workers;
     use crate::operator::{Effects, Transform};
     use crate::plan::Next;
 
@@ -140,7 +141,8 @@ mod tests {
         )];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
-        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0 };
+        let workers = &Workers::alone();
+        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0, workers };
         let error = Parts::of(&flow, "node".into(), rows).next(context).unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "no room"));
     }
@@ -150,7 +152,14 @@ mod tests {
         let flow: Flow = vec![Next::Through(Arc::new(making), vec![Next::Sink(0)])];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n as i64));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
-        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0 };
+        let context = EpochContext {
+            epoch: 0,
+            stateful: &[],
+            pairs: &[],
+            watermark_nodes: 0,
+            started: 0,
+            workers: &Workers::alone(),
+        };
         let mut parts = Parts::of(&flow, "node".into(), rows);
         let (mut through, mut letters, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(passed) = parts.next(context).unwrap() {

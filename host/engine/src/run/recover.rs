@@ -9,6 +9,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError, Forget, Options, Recovered}
 use crate::connector::sink::Folders;
 use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
+use crate::executor::Workers;
 use crate::job::{Job, SinkSpec};
 use crate::plan::Plan;
 use crate::storage::Storage;
@@ -57,6 +58,7 @@ pub(super) fn open(
     environment: &Environment,
     observer: &dyn Observer,
     forget: Option<Forget>,
+    workers: &Workers,
 ) -> Result<(Checkpoint, Recovered)> {
     let Environment { connectors, folders, faults, .. } = environment;
     let options = Options {
@@ -68,6 +70,7 @@ pub(super) fn open(
         faults: faults.clone(),
         snapshots: environment.snapshots,
         forget,
+        workers: workers.clone(),
         ..Options::default()
     };
     let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options).map_err(|e| match e {

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::workers::in_order;
+use crate::executor::Workers;
 use crate::panics;
 use crate::{Error, ErrorKind, Result};
 
@@ -27,18 +27,18 @@ pub(super) struct Lane<'a, I> {
     pub apart: bool,
 }
 
-/// Runs `work` on every item with `threads` workers and hands the results to `take`, lane after lane. The first error, in
+/// Runs `work` on every item by `workers` and hands the results to `take`, lane after lane. The first error, in
 /// that order, ends it; one that passes by itself ends it at once.
 pub(super) fn in_lanes<I: Send, O: Send>(
-    threads: usize,
+    workers: &Workers,
     lanes: Vec<Lane<'_, I>>,
     work: impl Fn(I) -> Result<O> + Sync,
     mut take: impl FnMut(O) -> Result<()>,
 ) -> Result<()> {
     if lanes.len() < 2 || !lanes.iter().any(|lane| lane.apart) {
-        return in_order(threads, lanes.into_iter().flat_map(|lane| lane.items), work, take);
+        return workers.in_order(lanes.into_iter().flat_map(|lane| lane.items), work, take);
     }
-    let shared = Shared::new(lanes.len(), threads);
+    let shared = Shared::new(lanes.len(), workers.most());
     std::thread::scope(|scope| {
         // However this ends, also by a panic of ours: no reader waits for room.
         let _stop = StopOnDrop(&shared);
@@ -67,7 +67,7 @@ pub(super) fn in_lanes<I: Send, O: Send>(
                 Err(e) if e.again_after().is_some() => Err(e),
                 result => Ok((lane, result)),
             };
-            in_order(threads, drawn, work, |(lane, result)| {
+            workers.in_order(drawn, work, |(lane, result)| {
                 waiting[lane].push_back(result);
                 shared.advance(&mut waiting, &mut take)
             })?;
@@ -228,6 +228,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::executor::Executor;
 
     fn lane<'a>(apart: bool, items: impl Iterator<Item = Result<u64>> + Send + 'a) -> Lane<'a, u64> {
         Lane { items: Box::new(items), apart }
@@ -236,7 +237,7 @@ mod tests {
     fn taken(threads: usize, lanes: Vec<Lane<'_, u64>>) -> (Vec<u64>, Result<()>) {
         let mut taken = Vec::new();
         let done = in_lanes(
-            threads,
+            &Executor::with_threads(threads).workers(None),
             lanes,
             |n| Ok(n * 2),
             |n| {
@@ -292,7 +293,7 @@ mod tests {
                 Ok(n)
             };
             let mut taken = Vec::new();
-            in_lanes(threads, lanes, work, |n| {
+            in_lanes(&Executor::with_threads(threads).workers(None), lanes, work, |n| {
                 if n == 0 {
                     begun = computed.load(SeqCst);
                 }
@@ -337,7 +338,8 @@ mod tests {
                 assert_eq!((have.len() as u64, done.is_err()), (10 + at, true));
             }
         }
-        let done = in_lanes(2, vec![lane(true, (0..90).map(Ok)), lane(true, (0..90).map(Ok))], Ok, |n: u64| {
+        let workers = Executor::with_threads(2).workers(None);
+        let done = in_lanes(&workers, vec![lane(true, (0..90).map(Ok)), lane(true, (0..90).map(Ok))], Ok, |n: u64| {
             if n == 5 { Err(Error::internal("not taken")) } else { Ok(()) }
         });
         assert_eq!(done.unwrap_err().message(), "not taken");

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::report::Observer;
 use super::sources::{SOURCE, source_table};
+use crate::executor::Workers;
 use crate::operator::fingerprint::{Fit, Misfit, Old, OldStates};
 use crate::plan::{Plan, PlannedStateful};
 use crate::record::EpochRecord;
@@ -28,6 +29,7 @@ pub(super) fn take_up(
     maker: &str,
     state: &mut State,
     observer: &dyn Observer,
+    workers: &Workers,
 ) -> Result<()> {
     let mut fitting: Vec<(&PlannedStateful, Old)> = Vec::new();
     for (number, stateful) in plan.stateful.iter().enumerate() {
@@ -50,7 +52,7 @@ pub(super) fn take_up(
     drop_the_rest(&fitting, last, state, observer);
     tell_of_sources(plan, state, observer);
     for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_nothing()) {
-        stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables))?;
+        stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables), workers)?;
         let name = node_of(&stateful.name);
         if old.lists {
             observer.message(&format!(

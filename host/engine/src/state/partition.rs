@@ -215,6 +215,11 @@ impl Partition {
         self.touched.is_empty() && self.dropped.is_empty()
     }
 
+    /// How many keys were changed since then, about.
+    pub fn changes(&self) -> usize {
+        self.touched.iter().filter_map(|number| self.buckets.get(number)).map(Bucket::changes).sum()
+    }
+
     /// Appends to `out` what was changed since the last time, and forgets it. Ends the epoch for this partition.
     pub fn take_changes(&mut self, out: &mut Vec<u8>) {
         for number in std::mem::take(&mut self.dropped) {

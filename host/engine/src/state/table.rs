@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
 use super::StateError;
 use super::change::{self, Piece, StateChange};
 use super::hash::{hash_key, partition_of};
 use super::partition::Partition;
+use crate::executor::Workers;
 
 /// Partitions of a new checkpoint: enough to keep many cores busy, few enough that each is worth a task. One that is there
 /// has its own, which a job's plan is made for.
@@ -111,12 +110,20 @@ pub struct State {
     tables: BTreeMap<String, Table>,
     /// Tables dropped in this epoch.
     dropped: BTreeSet<String>,
+    /// Who writes down what changed: partitions side by side.
+    workers: Workers,
 }
 
 impl State {
     /// No tables; each will have this many partitions (at least one).
     pub fn new(partitions: u32) -> Self {
-        Self { partitions: partitions.max(1), undoable: false, tables: BTreeMap::new(), dropped: BTreeSet::new() }
+        let (tables, dropped) = (BTreeMap::new(), BTreeSet::new());
+        Self { partitions: partitions.max(1), undoable: false, tables, dropped, workers: Workers::alone() }
+    }
+
+    /// The same, which these workers write down.
+    pub fn with(self, workers: &Workers) -> Self {
+        Self { workers: workers.clone(), ..self }
     }
 
     /// Partitions of every table.
@@ -208,12 +215,12 @@ impl State {
             partitions.filter(|(_, p)| !p.is_unchanged()).map(|(i, p)| (name.as_str(), i, p))
         });
         let parts: Vec<_> = parts.collect();
-        let blocks = parts.into_par_iter().map(|(name, i, partition)| {
+        let changes = parts.iter().map(|(_, _, partition)| partition.changes()).sum();
+        let mut blocks = self.workers.for_rows(changes).each(parts, |(name, i, partition)| {
             let mut block = Vec::new();
             partition.take_changes(&mut block);
             (name, i, block)
         });
-        let mut blocks: Vec<_> = blocks.collect();
         blocks.retain(|(_, _, block)| !block.is_empty());
         let bytes = change::write(&blocks);
         let sizes = (0..self.partitions as usize).map(|p| self.partition_bytes(p) as u64).collect();
@@ -259,19 +266,19 @@ impl State {
     ///
     /// # Errors
     /// [`StateError`], of the first partition that has one.
-    pub fn restore(partitions: u32, pieces: &[Vec<Piece<'_>>]) -> Result<Self, StateError> {
-        let mut state = Self::new(partitions);
+    pub fn restore(partitions: u32, pieces: &[Vec<Piece<'_>>], workers: &Workers) -> Result<Self, StateError> {
+        let mut state = Self::new(partitions).with(workers);
         if pieces.len() > state.partitions as usize {
             return Err(StateError::NoPartition { partition: state.partitions, partitions: state.partitions });
         }
-        let restored = pieces.par_iter().map(|pieces| {
+        let restored = workers.each(pieces, |pieces| {
             let mut tables: BTreeMap<&str, Partition> = BTreeMap::new();
             for piece in pieces {
                 tables.entry(piece.table).or_default().apply_changes(piece.bytes)?;
             }
             Ok(tables)
         });
-        let restored: Vec<_> = restored.collect::<Result<_, StateError>>()?;
+        let restored: Vec<_> = restored.into_iter().collect::<Result<_, StateError>>()?;
         for (i, tables) in restored.into_iter().enumerate() {
             for (name, partition) in tables {
                 state.table_mut(name).partitions[i] = partition;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::executor::Workers;
 
 /// SplitMix64: small, seeded, good enough for tests.
 pub(crate) struct Rng(u64);
@@ -115,7 +116,7 @@ proptest! {
             prop_assert_eq!(copy.memory(), counted_memory(&copy));
             let snapshots: Vec<_> = (0..partitions).map(|p| state.snapshot(p)).collect();
             let pieces: Vec<_> = snapshots.iter().map(|s| StateChange::pieces(s).unwrap()).collect();
-            restored = State::restore(partitions, &pieces).unwrap();
+            restored = State::restore(partitions, &pieces, &Workers::alone()).unwrap();
             prop_assert_eq!(&content(restored.table_mut("t")), &model);
         }
     }

@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
-use rayon::prelude::*;
 
 use super::apart::{Apart, New};
 use super::function::{AggregateFunction, FunctionError, OverDistinct};
 use super::session::{Sets, Stored, read};
 use super::{GroupAggregate, TimeKey};
+use crate::executor::Workers;
 use crate::operator::fingerprint::{Old, OldStates};
 use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::{Partition, Table, hash_key};
@@ -47,7 +47,13 @@ struct Lists<'a> {
 
 impl GroupAggregate {
     /// Brings over what `states` holds; lists go to `sets`.
-    pub(super) fn bring_states_over(&self, old: &Old, states: &mut Table, sets: Option<&mut Table>) -> Result<()> {
+    pub(super) fn bring_states_over(
+        &self,
+        old: &Old,
+        states: &mut Table,
+        sets: Option<&mut Table>,
+        workers: &Workers,
+    ) -> Result<()> {
         let (mut parts, mut types, mut from): (Vec<Part<'_>>, Vec<DataType>, usize) = (Vec::new(), Vec::new(), 0);
         for (number, call) in self.aggregates.iter().enumerate() {
             let Some(function) = self.stored(call) else { continue };
@@ -68,7 +74,8 @@ impl GroupAggregate {
         let mut sets = sets.map(|table| table.partitions_mut().iter_mut());
         let partitions = states.partitions_mut().iter_mut().map(|p| (p, sets.as_mut().and_then(Iterator::next)));
         let partitions: Vec<_> = partitions.collect();
-        partitions.into_par_iter().map(|(p, sets)| self.bring_partition_over(&parts, &types, p, sets)).collect()
+        let bring = |(p, sets)| self.bring_partition_over(&parts, &types, p, sets);
+        workers.each(partitions, bring).into_iter().collect()
     }
 
     fn bring_partition_over(

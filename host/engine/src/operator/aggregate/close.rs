@@ -5,7 +5,6 @@ use std::ops::Range;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{concat, take};
 use arrow::record_batch::RecordBatch;
-use rayon::prelude::*;
 
 use super::apart::{self, Apart};
 use super::emit::{NOWHERE, Of};
@@ -14,10 +13,10 @@ use super::partial::{GroupPartial, rows_that_stay};
 use super::touched::{Kept, Touched};
 use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
-use crate::operator::Closed;
 use crate::operator::grouping::Grouper;
 use crate::operator::isolate::Attempt;
 use crate::operator::rows::arrow_failed;
+use crate::operator::{Closed, EpochEnd};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::{Key, Partition, Table, hash_key, partition_of};
@@ -63,8 +62,9 @@ impl GroupAggregate {
         &self,
         partials: &[GroupPartial],
         tables: &mut [&mut Table],
-        at: WatermarkPair,
+        end: &EpochEnd,
     ) -> Result<Vec<Closed>> {
+        let at = end.watermarks;
         let mut tables: Vec<_> = tables.iter_mut().map(|t| t.partitions_mut().iter_mut()).collect();
         let mut tables = tables.drain(..);
         let groups = tables.next().ok_or_else(|| Error::internal("an aggregation has a table"))?;
@@ -87,7 +87,8 @@ impl GroupAggregate {
             self.drop_closed(kept, at);
             Ok(closed)
         };
-        kept.into_par_iter().enumerate().map(close).collect()
+        let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
+        end.workers.for_rows(rows).each(kept.into_iter().enumerate(), close).into_iter().collect()
     }
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.

@@ -45,6 +45,7 @@ use partial::GroupPartial;
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, Old};
 use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
+use crate::executor::Workers;
 use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::record::WatermarkPair;
@@ -288,8 +289,8 @@ impl Stateful for GroupAggregate {
 
     fn close(&self, end: &EpochEnd, partials: Vec<GroupPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
         let closed = match &self.time {
-            TimeKey::Session { spec, .. } => self.close_sessions(*spec, &partials, tables, end.watermarks)?,
-            _ => self.merge_and_emit(&partials, tables, end.watermarks)?,
+            TimeKey::Session { spec, .. } => self.close_sessions(*spec, &partials, tables, end)?,
+            _ => self.merge_and_emit(&partials, tables, end)?,
         };
         Ok(closed.into_iter().collect())
     }
@@ -310,14 +311,14 @@ impl Stateful for GroupAggregate {
         GroupAggregate::former_fingerprint(self)
     }
 
-    fn bring_over(&self, old: &Old, tables: &mut [&mut Table]) -> Result<()> {
+    fn bring_over(&self, old: &Old, tables: &mut [&mut Table], workers: &Workers) -> Result<()> {
         // Pieces are states of the old version, made of others.
         if let (Some(pieces), true) = (tables.last_mut(), self.stores_pieces().is_some()) {
             pieces.drop_buckets(i64::MAX);
         }
         match tables {
-            [states, _, sets] if old.lists => self.bring_states_over(old, states, Some(sets)),
-            [states, ..] if !old.lists => self.bring_states_over(old, states, None),
+            [states, _, sets] if old.lists => self.bring_states_over(old, states, Some(sets), workers),
+            [states, ..] if !old.lists => self.bring_states_over(old, states, None, workers),
             _ => Err(Error::internal(format!("{}: other tables than it has", self.name))),
         }
     }

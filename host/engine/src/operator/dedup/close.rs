@@ -1,8 +1,7 @@
 //! Which of an epoch's rows are new, and what is forgotten after it.
 
-use rayon::prelude::*;
-
 use super::{Dedup, DedupPartial, Expiry};
+use crate::operator::EpochEnd;
 use crate::record::WatermarkPair;
 use crate::state::{Partition, Table, Timers, hash_key};
 use crate::time::watermark::is_late;
@@ -20,22 +19,24 @@ impl Dedup {
         &self,
         partials: &[DedupPartial],
         tables: &mut [&mut Table],
-        at: WatermarkPair,
+        end: &EpochEnd,
     ) -> Result<Vec<Vec<bool>>> {
+        let at = end.watermarks;
+        let workers = end.workers.for_rows(partials.iter().map(|partial| partial.rows.num_rows()).sum());
         // A partition's new rows: partial and row.
         let found: Vec<Vec<(u32, u32)>> = match (&self.expiry, tables) {
             (Expiry::After { wait, .. }, [keys, timers]) => {
-                let partitions = keys.partitions_mut().par_iter_mut().zip(timers.partitions_mut().par_iter_mut());
-                let partitions = partitions.enumerate();
-                partitions.map(|(p, (keys, timers))| remember_after(p, *wait, partials, keys, timers, at)).collect()
+                let partitions = keys.partitions_mut().iter_mut().zip(timers.partitions_mut()).enumerate();
+                let remember = |(p, (keys, timers))| remember_after(p, *wait, partials, keys, timers, at);
+                workers.each(partitions, remember).into_iter().collect()
             }
             (Expiry::AtEventTime { .. }, [keys]) => {
-                let partitions = keys.partitions_mut().par_iter_mut().enumerate();
-                partitions.map(|(p, keys)| Ok(remember_until(p, partials, keys, at))).collect()
+                let partitions = keys.partitions_mut().iter_mut().enumerate();
+                Ok(workers.each(partitions, |(p, keys)| remember_until(p, partials, keys, at)))
             }
             (Expiry::Never, [keys]) => {
-                let partitions = keys.partitions_mut().par_iter_mut().enumerate();
-                partitions.map(|(p, keys)| Ok(remember_in(p, partials, keys, |_| 0))).collect()
+                let partitions = keys.partitions_mut().iter_mut().enumerate();
+                Ok(workers.each(partitions, |(p, keys)| remember_in(p, partials, keys, |_| 0)))
             }
             _ => Err(Error::internal(format!("{}: other tables than it has", self.name))),
         }?;

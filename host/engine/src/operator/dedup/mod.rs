@@ -95,7 +95,7 @@ impl Stateful for Dedup {
     }
 
     fn close(&self, end: &EpochEnd, partials: Vec<DedupPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
-        let new = self.remember(&partials, tables, end.watermarks)?;
+        let new = self.remember(&partials, tables, end)?;
         let pass = |(partial, new): (&DedupPartial, Vec<bool>)| {
             filter_record_batch(&partial.rows, &BooleanArray::from(new)).map_err(arrow_failed)
         };

@@ -1,12 +1,12 @@
 //! An epoch's end: partitions in parallel.
 
 use arrow::record_batch::RecordBatch;
-use rayon::prelude::*;
 
 use super::StreamJoin;
 use super::fresh::Fresh;
 use super::output::Output;
 use super::partial::JoinPartial;
+use crate::operator::EpochEnd;
 use crate::record::WatermarkPair;
 use crate::state::{Partition, Table};
 use crate::time::reach::Side;
@@ -17,7 +17,7 @@ impl StreamJoin {
         &self,
         partials: &[JoinPartial],
         tables: &mut [&mut Table],
-        at: WatermarkPair,
+        end: &EpochEnd,
     ) -> Result<Vec<RecordBatch>> {
         let (rows, timers) = match tables {
             [rows] => (rows, None),
@@ -29,12 +29,10 @@ impl StreamJoin {
             Some(timers) => timers.partitions_mut().iter_mut().map(Some).collect(),
             None => rows.iter().map(|_| None).collect(),
         };
-        let given: Vec<Vec<RecordBatch>> = rows
-            .par_iter_mut()
-            .zip(timers)
-            .enumerate()
-            .map(|(p, (rows, timers))| self.close_partition(p, partials, rows, timers, at))
-            .collect::<Result<_>>()?;
+        let close = |(p, (rows, timers))| self.close_partition(p, partials, rows, timers, end.watermarks);
+        let workers = end.workers.for_rows(partials.iter().map(|partial| partial.hashes.len()).sum());
+        let given = workers.each(rows.iter_mut().zip(timers).enumerate(), close);
+        let given: Vec<Vec<RecordBatch>> = given.into_iter().collect::<Result<_>>()?;
         Ok(given.into_iter().flatten().collect())
     }
 

@@ -222,7 +222,7 @@ impl Stateful for StreamJoin {
     }
 
     fn close(&self, end: &EpochEnd, partials: Vec<JoinPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
-        Ok(Closed::rows(self.match_and_store(&partials, tables, end.watermarks)?))
+        Ok(Closed::rows(self.match_and_store(&partials, tables, end)?))
     }
 
     fn schema(&self) -> SchemaRef {

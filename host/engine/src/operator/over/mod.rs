@@ -34,6 +34,7 @@ use super::fingerprint::Fingerprint;
 use super::rows::{arrow_failed, batch_of};
 use super::words::{InWords, Kept, Until};
 use super::{Closed, Due, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
+use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -151,7 +152,7 @@ impl Over {
     }
 
     /// The column of each call for all rows, as they came, and the rows that have no result, with why.
-    fn results(&self, held: &[RecordBatch]) -> Result<(Vec<ArrayRef>, BTreeMap<usize, String>)> {
+    fn results(&self, held: &[RecordBatch], workers: &Workers) -> Result<(Vec<ArrayRef>, BTreeMap<usize, String>)> {
         let rows: usize = held.iter().map(RecordBatch::num_rows).sum();
         if u32::try_from(rows).is_err() {
             let message = format!("OVER is to hold {rows} rows, and can hold {}", u32::MAX);
@@ -165,7 +166,7 @@ impl Over {
         let mut orders = Vec::with_capacity(self.orders.len());
         for order in &self.orders {
             let (partition, by) = (columns()?, columns()?);
-            let sorted = Sorted::new(&partition, &by, &order.options, rows)?;
+            let sorted = Sorted::new(&partition, &by, &order.options, rows, workers)?;
             orders.push((sorted, by, order.options.first().copied().unwrap_or_default()));
         }
         let (mut results, mut refused) = (Vec::with_capacity(self.calls.len()), BTreeMap::new());
@@ -210,8 +211,8 @@ impl Over {
     }
 
     /// The rows that are held, with their results.
-    fn emitted(&self, held: &[RecordBatch]) -> Result<Closed> {
-        let (results, refused) = self.results(held)?;
+    fn emitted(&self, held: &[RecordBatch], workers: &Workers) -> Result<Closed> {
+        let (results, refused) = self.results(held, workers)?;
         let inputs: Vec<usize> = (0..self.input.fields().len()).collect();
         let (mut closed, mut from) = (Closed::default(), 0);
         for piece in held {
@@ -267,7 +268,7 @@ impl Stateful for Over {
         if end.watermarks.close.is_none() || held.is_empty() {
             return Ok(Closed::default());
         }
-        self.emitted(&std::mem::take(&mut *held))
+        self.emitted(&std::mem::take(&mut *held), &end.workers)
     }
 
     fn schema(&self) -> SchemaRef {

@@ -3,8 +3,8 @@
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::SortOptions;
 use arrow::row::{RowConverter, Rows, SortField};
-use rayon::slice::ParallelSliceMut;
 
+use crate::executor::Workers;
 use crate::operator::rows::arrow_failed;
 use crate::{Error, Result};
 
@@ -21,7 +21,13 @@ pub(super) struct Sorted {
 
 impl Sorted {
     /// `rows` rows by columns of normal floats. Rows that are equal stay in the order in which they came.
-    pub fn new(partition: &[ArrayRef], by: &[ArrayRef], options: &[SortOptions], rows: usize) -> Result<Self> {
+    pub fn new(
+        partition: &[ArrayRef],
+        by: &[ArrayRef],
+        options: &[SortOptions],
+        rows: usize,
+        workers: &Workers,
+    ) -> Result<Self> {
         let partition = comparable(partition, &vec![SortOptions::default(); partition.len()])?;
         let by = comparable(by, options)?;
         let compared = |a: u32, b: u32, with: &Option<Rows>| match with {
@@ -30,7 +36,7 @@ impl Sorted {
         };
         let mut order: Vec<u32> = (0..rows as u32).collect();
         if partition.is_some() || by.is_some() {
-            order.par_sort_unstable_by(|a, b| {
+            workers.sort(&mut order, |a, b| {
                 compared(*a, *b, &partition).then_with(|| compared(*a, *b, &by)).then_with(|| a.cmp(b))
             });
         }

@@ -24,6 +24,7 @@ use super::statics::Statics;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Wake;
 use crate::connector::sink::Sink;
+use crate::executor::Workers;
 use crate::job::Trigger;
 use crate::plan::Plan;
 use crate::state::State;
@@ -45,7 +46,7 @@ pub struct Engine {
     progress: Progress,
     acknowledge: Acknowledge,
     wanted: Wanted,
-    threads: usize,
+    workers: Workers,
     totals: Totals,
     noticed: Noticed,
     /// What every record says of the plugins and of the stateful operators.

@@ -19,7 +19,7 @@ use crate::run::recover::{self, CheckpointFolder};
 use crate::run::report::Started;
 use crate::run::sources::live_sources;
 use crate::run::statics::read_all;
-use crate::run::{Environment, RunOptions, branches, check_with, read_again, take_up, workers};
+use crate::run::{Environment, RunOptions, branches, check_with, read_again, take_up};
 
 impl Engine {
     /// Opens `job`: publishes again what was committed, checks the job, takes its state up and opens its sources and
@@ -32,12 +32,13 @@ impl Engine {
         let folders = options.environment.folders.clone();
         let storage = folders(&folder.path);
         let observer = options.observer.clone();
+        let workers = options.environment.executor.workers(options.threads);
 
         // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
         // for a job that is wrong.
         let existing = !options.fresh && recover::is_there(&*storage)?;
         let open = |job: &Job, forget: Option<Forget>| {
-            recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget)
+            recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget, &workers)
         };
         let early = if existing { Some(open(&job, None)?) } else { None };
         let open_source = options.environment.sources();
@@ -50,7 +51,7 @@ impl Engine {
         };
         if let Some(last) = &recovered.last {
             branches::find(&mut plan, last, &recovered.state)?;
-            take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer)?;
+            take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer, &workers)?;
             read_again::refuse(&plan, &recovered.state, &open_source, options.environment.clock.now())?;
         }
         let last = recovered.last.as_ref();
@@ -95,10 +96,8 @@ impl Engine {
         let wake = options.control.wake().clone();
         let acknowledge = Acknowledge::after(last, &plan, &sources);
         let observer = acknowledge.watching(observer, &sources, &wake);
-        let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake)?;
+        let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake);
 
-        workers::prepare_pool();
-        let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let plugins = plan.plugins.digests();
         let fingerprints = plan.stateful.iter().enumerate();
         let fingerprints = fingerprints.map(|(n, s)| (s.name.to_string(), plan.fingerprint(n).told())).collect();
@@ -120,7 +119,7 @@ impl Engine {
             acknowledge,
             committer,
             wanted,
-            threads,
+            workers,
             totals: Totals::default(),
             noticed: Noticed::default(),
             plugins,

@@ -179,7 +179,7 @@ impl Engine {
             &self.sources,
             &mut self.sinks,
             &mut self.state,
-            self.threads,
+            &self.workers,
             &self.options.environment,
         )
         .map_err(|e| e.context(format!("epoch {epoch}")))?;

@@ -8,12 +8,12 @@
 use crate::Result;
 use crate::connector::sink::Sink;
 use crate::connector::source::Known;
+use crate::executor::Workers;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
 use crate::run::chunk::{EpochContext, process};
 use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
 use crate::run::gather::Gather;
-use crate::run::workers::{in_order, prepare_pool};
 use crate::state::State;
 
 use super::rows::Halt;
@@ -34,17 +34,16 @@ pub(super) fn drive(
     sources: &mut [LiveSource],
     sinks: &mut [Box<dyn Sink>],
     parts: (u64, u64),
-    threads: usize,
+    workers: &Workers,
     strict: bool,
 ) -> Result<Driven> {
-    prepare_pool();
     let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
     let epoch = EpochPlan { epoch: 0, started: 0, ranges: Vec::new(), pairs: pairs(None) };
     let watermark_nodes = plan.watermarks.len();
     let context =
-        |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: epoch.started };
+        |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: 0, workers };
     let open = context(&epoch.pairs);
-    let mut state = State::new(plan.partitions);
+    let mut state = State::new(plan.partitions).with(workers);
     let mut gather = Gather::new(&epoch, plan, sinks);
     let (mut part, largest) = parts;
     let mut left = part;
@@ -59,7 +58,7 @@ pub(super) fn drive(
                     let outputs = process(plan, &origin, decoder, &chunk, open)?;
                     Ok((origin, outputs))
                 };
-                in_order(threads, chunks, work, |(origin, outputs)| {
+                workers.in_order(chunks, work, |(origin, outputs)| {
                     for output in outputs {
                         gather.take_chunk(&origin, output, open)?;
                     }

@@ -44,6 +44,7 @@ use crate::connector::Connectors;
 use crate::connector::file::FileSourceSpec;
 use crate::connector::file::source::FileSource;
 use crate::connector::source::Source;
+use crate::executor::{Executor, Workers};
 use crate::format::FileFormat;
 use crate::job::{JobText, SourceSpec, Trigger, suggest};
 use crate::plan::Plan;
@@ -143,9 +144,9 @@ fn ask_within(
     let names = tables.iter().map(|table| table.name.clone()).collect();
     let parsed = sql::parse(&query, &names, &std::collections::BTreeSet::new())?;
     let tables = find_tables(&text, &parsed, tables, base)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = Executor::of_process().workers(None);
     let (all_columns, one_row) = (parsed.all_columns, parsed.tables.iter().any(|(name, _)| name == ONE_ROW));
-    let asked = Asked { text, base, tables, one_row, all_columns, limits, threads, out: Out::new(to) };
+    let asked = Asked { text, base, tables, one_row, all_columns, limits, workers, out: Out::new(to) };
     let mut columns = asked.tell(false)?;
     loop {
         let certain = columns.values().all(|of_table| of_table.certain);
@@ -205,14 +206,14 @@ struct Asked<'a> {
     one_row: bool,
     all_columns: bool,
     limits: Limits,
-    threads: usize,
+    workers: Workers,
     out: Out,
 }
 
 impl Asked<'_> {
     /// The columns of all tables, by name.
     fn tell(&self, all: bool) -> Result<BTreeMap<String, Columns>> {
-        let told = |table: &Table| Ok((table.name.clone(), tell(table, all, self.limits, self.threads)?));
+        let told = |table: &Table| Ok((table.name.clone(), tell(table, all, self.limits, &self.workers)?));
         self.tables.iter().map(told).collect()
     }
 
@@ -246,8 +247,8 @@ impl Asked<'_> {
         }
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
         let mut sources = live_sources(&plan, &State::new(plan.partitions), Trigger::AvailableNow, &open, None, 0)?;
-        let driven = match drive(&plan, &mut sources, &mut self.out.sinks(), self.limits.parts, self.threads, !certain)
-        {
+        let mut sinks = self.out.sinks();
+        let driven = match drive(&plan, &mut sources, &mut sinks, self.limits.parts, &self.workers, !certain) {
             Err(e) if halt_of(&e).is_some() => return Ok(None),
             driven => driven.map_err(alone)?,
         };

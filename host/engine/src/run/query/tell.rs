@@ -9,10 +9,10 @@ use super::Limits;
 use super::table::Table;
 use crate::connector::file::source::FileSource;
 use crate::connector::source::{Known, Source};
+use crate::executor::Workers;
 use crate::format::FileFormat;
 use crate::format::{Members, RawChunk, tell_csv, tell_json};
 use crate::record::{FileRange, SourceRange};
-use crate::run::workers::in_order;
 use crate::{Error, ErrorKind, Result};
 
 /// The columns of a table.
@@ -27,7 +27,7 @@ pub(super) struct Columns {
 }
 
 /// Tells the columns of `table`; `all`: from all of its rows, however many there are.
-pub(super) fn tell(table: &Table, all: bool, limits: Limits, threads: usize) -> Result<Columns> {
+pub(super) fn tell(table: &Table, all: bool, limits: Limits, workers: &Workers) -> Result<Columns> {
     let format = table.spec.format;
     if matches!(format, FileFormat::Text | FileFormat::Parquet) {
         return Ok(Columns { schema: None, may_hide: Vec::new(), certain: true });
@@ -70,7 +70,7 @@ pub(super) fn tell(table: &Table, all: bool, limits: Limits, threads: usize) -> 
         let bad = bad.map(|bad| format!("{}, line {}: {}", source.part_name(range, 0), bad.line + 1, bad.reason));
         Ok((told, bad))
     };
-    in_order(threads, chunks, look, |(told, bad)| {
+    workers.in_order(chunks, look, |(told, bad)| {
         columns.merge(told);
         if first_bad.is_none() {
             first_bad = bad;

@@ -11,6 +11,11 @@ impl Bucket {
         self.dirty.iter().filter(|at| self.entry(**at).flags & DEAD == 0).map(|at| (self.key(*at), self.value(*at)))
     }
 
+    /// How many keys were put or deleted since then, about.
+    pub(in crate::state) fn changes(&self) -> usize {
+        self.dirty.len() + self.deleted_keys
+    }
+
     /// Appends this epoch's deletes and puts and forgets them; nothing if there are none.
     pub(in crate::state) fn take_changes(&mut self, head: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
         let puts = self.changed().count();

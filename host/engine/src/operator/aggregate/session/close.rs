@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use arrow::array::AsArray;
-use rayon::prelude::*;
 
 use super::sets::{NO_SET, Sets};
 use super::stored::{Stored, read};
@@ -16,7 +15,7 @@ use crate::operator::aggregate::function::{FunctionError, Unmerged};
 use crate::operator::aggregate::partial::{GroupPartial, rows_that_stay};
 use crate::operator::aggregate::touched::Touched;
 use crate::operator::grouping::Grouper;
-use crate::operator::{Closed, Reject};
+use crate::operator::{Closed, EpochEnd, Reject};
 use crate::record::WatermarkPair;
 use crate::state::row::{Form, RowBuffer, decode, encode};
 use crate::state::{Key, Partition, Table, Timers, hash_key};
@@ -78,8 +77,9 @@ impl GroupAggregate {
         spec: SessionSpec,
         partials: &[GroupPartial],
         tables: &mut [&mut Table],
-        at: WatermarkPair,
+        end: &EpochEnd,
     ) -> Result<Vec<Closed>> {
+        let at = end.watermarks;
         let (sessions, timers, sets) = match tables {
             [sessions, timers] => (sessions, timers, None),
             [sessions, timers, sets] => (sessions, timers, Some(sets)),
@@ -90,7 +90,8 @@ impl GroupAggregate {
         let open =
             both.map(|(sessions, timers)| Open { sessions, timers, sets: sets.as_mut().and_then(Iterator::next) });
         let open: Vec<Open<'_>> = open.collect();
-        let emitted = open.into_par_iter().enumerate().map(|(p, mut open)| {
+        let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
+        let emitted = end.workers.for_rows(rows).each(open.into_iter().enumerate(), |(p, mut open)| {
             let mut touched = self.merge_sessions(p, spec, partials, &mut open)?;
             let mut emitted = Closed { rejects: std::mem::take(&mut touched.rejects), ..Closed::default() };
             emitted.append(match self.mode {
@@ -100,7 +101,7 @@ impl GroupAggregate {
             });
             Ok(emitted)
         });
-        emitted.collect()
+        emitted.into_iter().collect()
     }
 
     /// Merges the partials' sessions of partition `p` with those stored of the same keys. Those that have changed.

@@ -1,21 +1,17 @@
 //! The engine stepped from outside: many of them on one thread, and what a job is told while it runs or waits.
 
-use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+mod bell;
+mod idle;
+
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::SchemaRef;
 use millstream_engine::Result;
-use millstream_engine::clock::{Clock, ManualClock, SystemClock, Wake};
+use millstream_engine::clock::Wake;
 use millstream_engine::connector::memory::MemoryTables;
-use millstream_engine::connector::source::{Chunks, Known, NextLook, Source};
-use millstream_engine::connector::{Connector, Connectors, SourceConnector};
-use millstream_engine::format::Decode;
-use millstream_engine::job::{Job, JobText, KeyTable, Options, SourceSpec, Trigger};
-use millstream_engine::record::SourceRange;
+use millstream_engine::fault::{Faults, point};
+use millstream_engine::job::Trigger;
 use millstream_engine::run::{
     Control, Engine, Environment, EpochReport, Observer, Pace, RunOptions, Step, StopReason, Summary, Turn, run,
 };
@@ -236,218 +232,42 @@ fn an_engine_that_is_dropped_has_committed_what_it_computed() {
     assert_eq!((rest.summary.resumed_from, rest.summary.rows_in), (Some(0), 40));
 }
 
-/// The connector "bell": rows of the connector "generate", of which some come each time it rings.
-struct Bell {
-    built_in: Connectors,
-    shared: Arc<Ring>,
-}
-
-#[derive(Default)]
-struct Ring {
-    waiting: AtomicU64,
-    looks: AtomicU64,
-    wake: Mutex<Option<Wake>>,
-}
-
-impl Ring {
-    fn ring(&self) {
-        self.waiting.fetch_add(1, SeqCst);
-        self.wake.lock().unwrap().as_ref().unwrap().notify();
-    }
-}
-
-impl Bell {
-    fn generate(&self) -> &dyn SourceConnector {
-        self.built_in.get("generate").unwrap().source().unwrap()
-    }
-}
-
-impl Connector for Bell {
-    fn name(&self) -> &'static str {
-        "bell"
-    }
-
-    fn source(&self) -> Option<&dyn SourceConnector> {
-        Some(self)
-    }
-}
-
-impl SourceConnector for Bell {
-    fn keys(&self) -> &'static KeyTable {
-        self.generate().keys()
-    }
-
-    fn open(&self, spec: &SourceSpec, job: &JobText) -> Result<Box<dyn Source>> {
-        Ok(Box::new(BellSource { inner: self.generate().open(spec, job)?, shared: self.shared.clone() }))
-    }
-
-    fn describe(&self, _: &Options, _: &dyn Fn(&Path) -> String) -> String {
-        "a bell".into()
-    }
-}
-
-struct BellSource {
-    inner: Box<dyn Source>,
-    shared: Arc<Ring>,
-}
-
-impl Source for BellSource {
-    fn schema(&self) -> SchemaRef {
-        self.inner.schema()
-    }
-
-    fn plan(&mut self, now: i64, known: Known<'_>) -> Result<Option<SourceRange>> {
-        self.shared.looks.fetch_add(1, SeqCst);
-        if self.shared.waiting.swap(0, SeqCst) == 0 { Ok(None) } else { self.inner.plan(now, known) }
-    }
-
-    fn next_look(&self, _: i64) -> NextLook {
-        NextLook::WhenWoken
-    }
-
-    fn wake_with(&mut self, wake: &Wake) {
-        *self.shared.wake.lock().unwrap() = Some(wake.clone());
-    }
-
-    fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()> {
-        self.inner.stop_discovery(now, known)
-    }
-
-    fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.inner.entries(range)
-    }
-
-    fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
-        self.inner.restore(entries)
-    }
-
-    fn read(&self, range: &SourceRange) -> Result<Chunks> {
-        self.inner.read(range)
-    }
-
-    fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
-        self.inner.decoder(columns)
-    }
-
-    fn exhausted(&self) -> bool {
-        self.inner.exhausted()
-    }
-
-    fn part_name(&self, range: &SourceRange, file: u32) -> String {
-        self.inner.part_name(range, file)
-    }
-}
-
-/// The machine's clock, and how often somebody waited for it.
-#[derive(Debug, Default)]
-struct CountedClock(AtomicU64);
-
-impl Clock for CountedClock {
-    fn now(&self) -> i64 {
-        SystemClock.now()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        SystemClock.sleep(duration);
-    }
-
-    fn wait(&self, until: Option<i64>, wake: &Wake) {
-        self.0.fetch_add(1, SeqCst);
-        SystemClock.wait(until, wake);
-    }
-}
-
-const RINGS: &str = r#"
-name = "rings"
-[source.s]
-connector = "bell"
-max_rows_per_epoch = 10
-[sink.out]
-input = "s"
-connector = "memory"
-"#;
-
-fn bell() -> (Connectors, Arc<Ring>) {
-    let (built_in, shared) = (Connectors::built_in(), Arc::new(Ring::default()));
-    (built_in.with(Arc::new(Bell { built_in: built_in.clone(), shared: shared.clone() })), shared)
-}
-
-fn rings(scratch: &Scratch, connectors: &Connectors) -> Job {
-    Job::parse(RINGS, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap()
-}
-
 #[test]
-fn an_idle_job_wakes_for_nothing_and_at_once_for_what_comes() {
-    let scratch = Scratch::new();
-    let (connectors, ring) = bell();
-    let job = rings(&scratch, &connectors);
-    let (clock, control) = (Arc::new(CountedClock::default()), Control::default());
-    let (send, committed) = channel();
-    let options = RunOptions {
-        trigger: Some(Trigger::Continuous),
-        control: control.clone(),
-        observer: Arc::new(Tell(Mutex::new(send))),
-        environment: Environment { connectors, clock: clock.clone(), ..Environment::default() },
-        ..RunOptions::default()
+fn a_disk_that_stands_still_holds_up_its_own_job_alone() {
+    let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
+    let (send, stands) = channel();
+    let send = Mutex::new(send);
+    let at_gate = {
+        let gate = gate.clone();
+        move |passed: &'static str| {
+            if passed == point::RECORD_BEFORE {
+                send.lock().unwrap().send(()).unwrap();
+                let open = gate.0.lock().unwrap();
+                drop(gate.1.wait_while(open, |open| !*open).unwrap());
+            }
+        }
     };
-    let (send, ended) = channel();
-    std::thread::spawn(move || drop(send.send(run(job, options))));
-    while clock.0.load(SeqCst) == 0 {
-        std::thread::sleep(Duration::from_millis(1));
+    let faults = Faults::new(at_gate);
+    let scratches: Vec<Scratch> = (0..5).map(|_| one_row()).collect();
+    let stuck: Vec<_> = scratches
+        .iter()
+        .map(|scratch| {
+            let environment = Environment { faults: faults.clone(), ..Environment::default() };
+            let trigger = Some(Trigger::AvailableNow);
+            spawn(scratch, RunOptions { trigger, environment, ..RunOptions::default() })
+        })
+        .collect();
+    for _ in &stuck {
+        stands.recv_timeout(SOON).unwrap();
     }
-    for epochs in 0..3 {
-        // What is left to do after an epoch is done soon.
-        std::thread::sleep(Duration::from_millis(100));
-        let before = (clock.0.load(SeqCst), ring.looks.load(SeqCst));
-        std::thread::sleep(Duration::from_millis(300));
-        assert_eq!((clock.0.load(SeqCst), ring.looks.load(SeqCst)), before, "after {epochs} epochs");
-        ring.ring();
-        committed.recv_timeout(SOON).unwrap();
+    let other = input(0..FILES).run(JOB).unwrap();
+    assert!(other.summary.epochs > FILES as u64);
+    for job in &stuck {
+        assert!(matches!(job.try_recv(), Err(TryRecvError::Empty)));
     }
-    control.stop();
-    assert_eq!(ended.recv_timeout(SOON).unwrap().unwrap().rows_in, 30);
-}
-
-#[test]
-fn an_idle_input_is_noticed_when_it_becomes_one_though_nobody_looks() {
-    let scratch = Scratch::new();
-    let (connectors, ring) = bell();
-    let text = r#"
-name = "idle"
-[source.a]
-connector = "bell"
-max_rows_per_epoch = 10
-event_time = "timestamp"
-watermark = "0s"
-idle_after = "2s"
-[operator.n]
-sql = '''SELECT window.start, count(*) AS n FROM a GROUP BY window("timestamp", '1 hour')'''
-[sink.out]
-input = "n"
-connector = "memory"
-"#;
-    let job = Job::parse(text, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap();
-    let clock = Arc::new(ManualClock::new(1_700_000_000_000_000));
-    let options = RunOptions {
-        trigger: Some(Trigger::Continuous),
-        environment: Environment {
-            connectors,
-            clock: clock.clone(),
-            pace: Pace::one_by_one(),
-            ..Environment::default()
-        },
-        ..RunOptions::default()
-    };
-    let mut engine = Engine::open(job, options).unwrap();
-    assert!(matches!(settle(&mut engine), Step::WaitFor(_)));
-    ring.ring();
-    let Step::WaitUntil(time) = settle(&mut engine) else { panic!("the input becomes idle one day") };
-    assert_eq!(time, clock.now() + 2_000_000);
-    let looks = ring.looks.load(SeqCst);
-    clock.set(time - 1);
-    assert!(matches!(engine.step().unwrap(), Step::WaitUntil(until) if until == time));
-    assert_eq!(ring.looks.load(SeqCst), looks, "a step that comes too soon looks at nothing");
-    clock.set(time);
-    assert!(matches!(settle(&mut engine), Step::WaitFor(_)));
-    assert_eq!(ring.looks.load(SeqCst), looks + 1);
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+    for job in stuck {
+        assert_eq!(job.recv_timeout(SOON).unwrap().unwrap().rows_in, 1);
+    }
 }
