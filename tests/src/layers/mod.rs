@@ -109,3 +109,22 @@ fn uses_are_read_as_the_compiler_does() {
     assert_eq!(named("let x = crate::a::f(crate::b::g()); // crate::c"), ["a", "b"]);
     assert_eq!(layers("//! | 0 | `a`, `b` | x |\n//! | 1 | `c` | y |")["c"], 1);
 }
+
+#[test]
+fn the_glossary_leads_to_what_is_there() {
+    let root = here().join("..");
+    let glossary = std::fs::read_to_string(root.join("docs/glossary.md")).unwrap();
+    let (mut places, mut missing) = (0, Vec::new());
+    for row in glossary.lines().filter(|line| line.starts_with("| ")) {
+        let place = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        for path in place.split('`').skip(1).step_by(2) {
+            places += 1;
+            let of_engine = root.join("host/engine/src").join(path);
+            if ![root.join(path), of_engine.with_extension("rs"), of_engine].iter().any(|p| p.exists()) {
+                missing.push(row.to_owned());
+            }
+        }
+    }
+    assert!(places > 40, "only {places} places were found: does this test still read the page right?");
+    assert!(missing.is_empty(), "the glossary names what is not there:\n{}", missing.join("\n"));
+}
