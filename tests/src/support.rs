@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use millstream_engine::connector::Connectors;
 use millstream_engine::connector::memory::MemoryTables;
 use millstream_engine::job::{Job, Trigger, parse_instant};
-use millstream_engine::run::{RunOptions, Summary, run};
+use millstream_engine::run::{Engine, RunOptions, Step, Summary, run};
 use millstream_plugin::{Runtime, RuntimeOptions};
 use serde_json::Value;
 
@@ -99,4 +99,14 @@ fn sorted(rows: Vec<Value>, tolerance: f64) -> Vec<String> {
     let mut rows: Vec<String> = rows.iter().map(row).collect();
     rows.sort();
     rows
+}
+
+/// Steps until there is nothing to do for the moment.
+pub fn settle(engine: &mut Engine) -> Step {
+    loop {
+        match engine.step().unwrap() {
+            Step::Ready => {}
+            rests => return rests,
+        }
+    }
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 use millstream_engine::clock::{Clock, ManualClock};
 use millstream_engine::connector::Connectors;
 use millstream_engine::connector::memory::MemoryTables;
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::Trigger;
 use millstream_engine::run::{
     Control, Engine, Environment, Observer, Pace, RunOptions, Step, StopReason, Summary, run,
 };
 use millstream_engine::{ErrorKind, Result};
 use serde_json::Value;
 
+use super::job;
 use super::log::Logs;
 use crate::scratch::Scratch;
-use crate::support::{as_json, assert_same_rows};
+use crate::support::{as_json, assert_same_rows, settle};
 
 /// Groups that are merged in the middle of an epoch, windows that close, a join, dead letters, and sinks of several kinds.
 const JOB: &str = r#"
@@ -134,15 +135,11 @@ fn options(logs: &Arc<Logs>, clock: &Arc<ManualClock>) -> (Connectors, RunOption
     (connectors, options, tables, told)
 }
 
-fn job(scratch: &Scratch, connectors: &Connectors, text: &str) -> Job {
-    Job::parse(text, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap()
-}
-
 fn run_all(scratch: &Scratch, logs: &Arc<Logs>, trigger: Trigger) -> Run {
     let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
     let began = clock.now();
     let (connectors, options, tables, told) = options(logs, &clock);
-    let summary = run(job(scratch, &connectors, JOB), RunOptions { trigger: Some(trigger), ..options });
+    let summary = run(job(scratch, &connectors, JOB).unwrap(), RunOptions { trigger: Some(trigger), ..options });
     let took = Duration::from_micros((clock.now() - began) as u64);
     Run { summary, tables, told: told.take(), took }
 }
@@ -274,15 +271,6 @@ fn the_trigger_once_waits_for_all_of_its_one_epoch() {
     }
 }
 
-fn settle(engine: &mut Engine) -> Step {
-    loop {
-        match engine.step().unwrap() {
-            Step::Ready => {}
-            rests => return rests,
-        }
-    }
-}
-
 #[test]
 fn other_sources_go_on_and_a_job_that_waits_can_be_stopped() {
     let (scratch, logs) = (Scratch::new(), filled());
@@ -291,7 +279,7 @@ fn other_sources_go_on_and_a_job_that_waits_can_be_stopped() {
     let (connectors, options, tables, told) = options(&logs, &clock);
     let control = Control::default();
     let options = RunOptions { trigger: Some(Trigger::Continuous), control: control.clone(), ..options };
-    let mut engine = Engine::open(job(&scratch, &connectors, JOB), options).unwrap();
+    let mut engine = Engine::open(job(&scratch, &connectors, JOB).unwrap(), options).unwrap();
     let Step::WaitUntil(_) = settle(&mut engine) else { panic!("it tries again by itself") };
     // All of the one, nothing of the other.
     let totals = as_json(&tables.table("totals").snapshot().unwrap());

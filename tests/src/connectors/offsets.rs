@@ -1,19 +1,19 @@
 //! A source with partitions, whose ranges are offsets and whose chunks are records.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use millstream_engine::Result;
 use millstream_engine::clock::{Clock, ManualClock};
 use millstream_engine::connector::memory::MemoryTables;
 use millstream_engine::connector::{Connectors, source};
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::Trigger;
 use millstream_engine::run::{Engine, Environment, Pace, RunOptions, Step, Summary, run};
 use serde_json::json;
 
+use super::job;
 use super::log::{Line, Logs};
 use crate::scratch::Scratch;
-use crate::support::as_json;
+use crate::support::{as_json, settle};
 
 const JOB: &str = r#"
 name = "logs"
@@ -34,7 +34,7 @@ format = "json"
 
 fn run_once(scratch: &Scratch, logs: &Arc<Logs>, tables: &MemoryTables) -> Result<Summary> {
     let connectors = Connectors::built_in().with(logs.clone());
-    let job = Job::parse(JOB, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[])?;
+    let job = job(scratch, &connectors, JOB)?;
     let options = RunOptions {
         trigger: Some(Trigger::AvailableNow),
         memory: tables.clone(),
@@ -62,7 +62,7 @@ fn it_passes_the_suite_of_sources() {
     let scratch = Scratch::new();
     let logs = filled();
     let connectors = Connectors::built_in().with(logs);
-    let job = Job::parse(JOB, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap();
+    let job = job(&scratch, &connectors, JOB).unwrap();
     source::conformance::conforms(|| connectors.open_source(&job.sources[0], &job.text).unwrap());
 }
 
@@ -125,20 +125,15 @@ fn a_partition_that_is_behind_holds_the_watermark_until_it_is_read_and_idle() {
     };
     let open = |tables: &MemoryTables| {
         let connectors = Connectors::built_in().with(logs.clone());
-        let job = Job::parse(WINDOWS, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap();
+        let job = job(&scratch, &connectors, WINDOWS).unwrap();
         let environment =
             Environment { connectors, clock: clock.clone(), pace: Pace::one_by_one(), ..Environment::default() };
         let trigger = Some(Trigger::Continuous);
         Engine::open(job, RunOptions { trigger, memory: tables.clone(), environment, ..RunOptions::default() }).unwrap()
     };
-    let settle = |engine: &mut Engine| {
-        loop {
-            match engine.step().unwrap() {
-                Step::Ready => {}
-                Step::WaitUntil(time) => return time,
-                step => panic!("{step:?}"),
-            }
-        }
+    let settle = |engine: &mut Engine| match settle(engine) {
+        Step::WaitUntil(time) => time,
+        step => panic!("{step:?}"),
     };
     // However it is cut by restarts: nothing is late, and what is closed is what the slow one has passed.
     for _ in 0..3 {

@@ -1,12 +1,12 @@
 //! Sources of one epoch are read side by side: a slow one holds up nobody's rows, and what comes out is what it would be.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use millstream_engine::connector::Connectors;
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::Trigger;
 use millstream_engine::run::{Environment, RunOptions, run};
 
+use super::job;
 use super::log::Logs;
 use crate::scratch::Scratch;
 
@@ -53,7 +53,7 @@ fn published(threads: usize, early: usize, slow: Option<(&str, &str, usize)>) ->
         logs.log(slow).lock().unwrap().waits_for = Some((decoded, enough));
     }
     let connectors = Connectors::built_in().with(logs.clone());
-    let job = Job::parse(JOB, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap();
+    let job = job(&scratch, &connectors, JOB).unwrap();
     let environment = Environment { connectors, early, checkpoint_id: Some(1), ..Environment::default() };
     let options = RunOptions {
         trigger: Some(Trigger::AvailableNow),

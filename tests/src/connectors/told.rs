@@ -1,17 +1,18 @@
 //! A source is told what was committed, so that it can acknowledge it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_engine::clock::{Clock, ManualClock};
 use millstream_engine::connector::Connectors;
-use millstream_engine::job::{Job, Trigger};
+use millstream_engine::job::Trigger;
 use millstream_engine::record::SourceRange;
 use millstream_engine::run::{Control, Engine, Environment, Pace, RunOptions, Step, Turn};
 
+use super::job;
 use super::log::Logs;
 use crate::scratch::Scratch;
+use crate::support::settle;
 
 const JOB: &str = r#"
 name = "told"
@@ -49,7 +50,7 @@ fn told(logs: &Logs, source: &str) -> Vec<(u64, Option<u64>)> {
 
 fn open(scratch: &Scratch, logs: &Arc<Logs>, pace: Pace, control: &Control, clock: &Arc<ManualClock>) -> Engine {
     let connectors = Connectors::built_in().with(logs.clone());
-    let job = Job::parse(JOB, Path::new("job.toml"), scratch.path(), &connectors.keys(), &[]).unwrap();
+    let job = job(scratch, &connectors, JOB).unwrap();
     let options = RunOptions {
         trigger: Some(Trigger::Continuous),
         control: control.clone(),
@@ -57,15 +58,6 @@ fn open(scratch: &Scratch, logs: &Arc<Logs>, pace: Pace, control: &Control, cloc
         ..RunOptions::default()
     };
     Engine::open(job, options).unwrap()
-}
-
-fn settle(engine: &mut Engine) -> Step {
-    loop {
-        match engine.step().unwrap() {
-            Step::Ready => {}
-            rests => return rests,
-        }
-    }
 }
 
 #[test]

@@ -14,8 +14,9 @@ use millstream_engine::run::{Control, Engine, Environment, Pace, RunOptions, Ste
 use millstream_engine::storage::faulty::FaultyStorage;
 
 use super::bell::{Ring, bell, rings};
-use super::{SOON, Tell, settle};
+use super::{SOON, Tell};
 use crate::scratch::Scratch;
+use crate::support::settle;
 
 /// The machine's clock, and how often somebody waited for it.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use millstream_engine::run::{
 
 use crate::restart::{FILES, JOB, input};
 use crate::scratch::Scratch;
-use crate::support::{as_json, assert_same_rows};
+use crate::support::{as_json, assert_same_rows, settle};
 
 /// Copies rows as they come.
 const COPY: &str = r#"
@@ -38,16 +38,6 @@ const SOON: Duration = Duration::from_secs(20);
 fn hourly(control: &Control) -> RunOptions {
     let trigger = Some(Trigger::Every(Duration::from_secs(3600)));
     RunOptions { trigger, control: control.clone(), ..RunOptions::default() }
-}
-
-/// Steps until there is nothing to do for the moment.
-fn settle(engine: &mut Engine) -> Step {
-    loop {
-        match engine.step().unwrap() {
-            Step::Ready => {}
-            rests => return rests,
-        }
-    }
 }
 
 #[test]

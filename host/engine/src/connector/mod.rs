@@ -4,6 +4,7 @@
 
 pub mod console;
 pub mod file;
+mod format_keys;
 pub mod generate;
 pub mod memory;
 pub mod null;

@@ -9,7 +9,7 @@
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 
-use super::{AnyStateful, Effects, EpochEnd, Partial, Rows, row_as_json};
+use super::{AnyStateful, Effects, EpochEnd, Partial, Reject, Rows, row_as_json};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::State;
@@ -149,8 +149,7 @@ impl Run<'_> {
                 let mut effects = Effects::new(0);
                 let rows = Rows::new(batch.slice(at, len));
                 partials.extend(self.operator.partial(*number, rows, input.watermarks, &mut effects).unwrap());
-                came.rejects
-                    .extend(effects.rejects.into_iter().map(|reject| format!("{}: {}", reject.reason, reject.row)));
+                came.rejects.extend(effects.rejects.iter().map(told));
                 came.late.extend(effects.late.iter().flat_map(|late| as_text(&late.rows.batch)));
                 at += len;
                 if self.way == Way::Early {
@@ -171,7 +170,7 @@ impl Run<'_> {
             assert_eq!(given, said, "epoch {epoch}: rows of other columns");
             came.rows.extend(as_text(batch));
         }
-        came.rejects.extend(closed.rejects.into_iter().map(|reject| format!("{}: {}", reject.reason, reject.row)));
+        came.rejects.extend(closed.rejects.iter().map(told));
         came.late.extend(closed.late.iter().flat_map(|late| as_text(&late.rows.batch)));
         came
     }
@@ -186,6 +185,10 @@ fn restored(partitions: u32, changes: &[Vec<u8>]) -> State {
     let mut state = State::new(partitions);
     changes.iter().for_each(|change| state.apply(change).unwrap());
     state
+}
+
+fn told(reject: &Reject) -> String {
+    format!("{}: {}", reject.reason, reject.row)
 }
 
 fn as_text(batch: &RecordBatch) -> Vec<String> {

@@ -2,13 +2,16 @@
 //! from `origin` on, 1970 unless it says another. In microseconds, as all times here are: the library's counts nanoseconds,
 //! which have no year 1 and no 9999.
 
-use arrow::array::{Array, AsArray, TimestampMicrosecondArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::datatypes::{
     DataType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimestampMicrosecondType,
 };
 use chrono::{DateTime, Datelike, Months, NaiveDateTime};
 use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion_functions::utils::make_scalar_function;
 
 use crate::format::{UTC, shown_type, timestamp};
 use crate::operator::is_text;
@@ -113,33 +116,32 @@ impl ScalarUDFImpl for DateBin {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if are_constant { 1 } else { args.number_rows };
-        let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let [lengths, times, origin @ ..] = arrays.as_slice() else {
-            return exec_err!("a length and a time are needed");
-        };
-        let (lengths, times) =
-            (lengths.as_primitive::<IntervalMonthDayNanoType>(), times.as_primitive::<TimestampMicrosecondType>());
-        let origins = origin.first().map(|origin| origin.as_primitive::<TimestampMicrosecondType>());
-        let value = |row: usize| {
-            if lengths.is_null(row) || times.is_null(row) || origins.is_some_and(|origins| origins.is_null(row)) {
-                return Ok(None);
-            }
-            if let Some(wrong) = wrong(lengths.value(row)) {
-                return exec_err!("{wrong}");
-            }
-            match start(lengths.value(row), times.value(row), origins.map_or(0, |origins| origins.value(row))) {
-                Some(start) => Ok(Some(start)),
-                None => exec_err!("timestamp out of range"),
-            }
-        };
-        let starts = (0..rows).map(value).collect::<Result<TimestampMicrosecondArray>>()?.with_timezone(UTC);
-        match are_constant {
-            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&starts, 0)?)),
-            false => Ok(ColumnarValue::Array(std::sync::Arc::new(starts))),
-        }
+        make_scalar_function(starts, Vec::new())(&args.args)
     }
+}
+
+/// The starts of the pieces that times lie in; the arrays are lengths, times and, if there is a third, origins.
+fn starts(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let [lengths, times, origin @ ..] = args else {
+        return exec_err!("a length and a time are needed");
+    };
+    let (lengths, times) =
+        (lengths.as_primitive::<IntervalMonthDayNanoType>(), times.as_primitive::<TimestampMicrosecondType>());
+    let origins = origin.first().map(|origin| origin.as_primitive::<TimestampMicrosecondType>());
+    let value = |row: usize| {
+        if lengths.is_null(row) || times.is_null(row) || origins.is_some_and(|origins| origins.is_null(row)) {
+            return Ok(None);
+        }
+        if let Some(wrong) = wrong(lengths.value(row)) {
+            return exec_err!("{wrong}");
+        }
+        match start(lengths.value(row), times.value(row), origins.map_or(0, |origins| origins.value(row))) {
+            Some(start) => Ok(Some(start)),
+            None => exec_err!("timestamp out of range"),
+        }
+    };
+    let starts = (0..times.len()).map(value).collect::<Result<TimestampMicrosecondArray>>()?;
+    Ok(Arc::new(starts.with_timezone(UTC)))
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, FieldRef, TimestampMicrosecondType};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion_functions::utils::make_scalar_function;
 
 use crate::format::{UTC, shown_type, timestamp};
 use crate::operator::is_text;
@@ -119,18 +120,16 @@ impl ScalarUDFImpl for DateTrunc {
             args.args[0] = ColumnarValue::Scalar(ScalarValue::from(named));
             return self.theirs.invoke_with_args(args);
         }
-        let is_constant = matches!(time, ColumnarValue::Scalar(_));
-        let times = time.to_array(if is_constant { 1 } else { args.number_rows })?;
-        let times = times.as_primitive::<TimestampMicrosecondType>();
-        let starts = times.iter().map(|time| match time {
-            None => Ok(None),
-            Some(time) => start(named, time).map_or_else(|| exec_err!("timestamp out of range"), |time| Ok(Some(time))),
-        });
-        let starts = starts.collect::<Result<TimestampMicrosecondArray>>()?.with_timezone(UTC);
-        match is_constant {
-            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&starts, 0)?)),
-            false => Ok(ColumnarValue::Array(Arc::new(starts))),
-        }
+        let starts = |args: &[ArrayRef]| -> Result<ArrayRef> {
+            let starts = args[0].as_primitive::<TimestampMicrosecondType>().iter().map(|time| match time {
+                None => Ok(None),
+                Some(time) => {
+                    start(named, time).map_or_else(|| exec_err!("timestamp out of range"), |time| Ok(Some(time)))
+                }
+            });
+            Ok(Arc::new(starts.collect::<Result<TimestampMicrosecondArray>>()?.with_timezone(UTC)))
+        };
+        make_scalar_function(starts, Vec::new())(std::slice::from_ref(time))
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -7,6 +7,7 @@
 mod alike;
 mod averages;
 mod bin;
+mod calls;
 mod catalog;
 mod clause;
 mod conditions;

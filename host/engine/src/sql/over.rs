@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 use datafusion_sql::sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
     GroupByExpr, Ident, JoinConstraint, JoinOperator, NamedWindowDefinition, NamedWindowExpr, ObjectNamePart, OrderBy,
-    Query, Select, SelectItem, SetExpr, Statement, Value, Visit, VisitMut, Visitor, VisitorMut, WindowSpec, WindowType,
+    Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut, WindowSpec, WindowType,
 };
 
+use super::calls::first_call;
 use super::error::SqlText;
 use super::functions::BUILT_IN;
 use super::over_frames::with_frame;
@@ -174,31 +175,7 @@ fn merged(text: &SqlText, names: &BTreeMap<String, WindowSpec>, mut spec: Window
 
 /// The name of a window function that is called in `expr`, outside of sub-queries.
 fn call_in(expr: &Ast) -> Option<Ident> {
-    struct Finder(usize);
-    impl Visitor for Finder {
-        type Break = Ident;
-
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Ident> {
-            self.0 += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Ident> {
-            self.0 -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Ast) -> ControlFlow<Ident> {
-            match expr {
-                Ast::Function(f) if self.0 == 0 && f.over.is_some() => ControlFlow::Break(name_of(f)),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    match expr.visit(&mut Finder(0)) {
-        ControlFlow::Break(name) => Some(name),
-        ControlFlow::Continue(()) => None,
-    }
+    first_call(expr, |f| f.over.is_some().then(|| name_of(f)))
 }
 
 fn name_of(call: &Function) -> Ident {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type};
-use datafusion_common::{Result, ScalarValue};
+use datafusion_common::Result;
 use datafusion_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
+use datafusion_functions::utils::make_scalar_function;
 
 /// Ours in the place of `theirs`, if it is one of these.
 pub(super) fn in_place_of(theirs: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
@@ -52,22 +53,18 @@ impl Rounding {
 
 impl ScalarUDFImpl for Rounding {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [x, places] = args.args.as_slice() else { return self.theirs.invoke_with_args(args) };
+        let [x, _] = args.args.as_slice() else { return self.theirs.invoke_with_args(args) };
         let data_type = x.data_type();
         if !matches!(data_type, DataType::Float32 | DataType::Float64) {
             return self.theirs.invoke_with_args(args);
         }
-        let are_constant = [x, places].iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if are_constant { 1 } else { args.number_rows };
-        let x = cast(&x.to_array(rows)?, &DataType::Float64)?;
-        let places = cast(&places.to_array(rows)?, &DataType::Int64)?;
-        let pairs = x.as_primitive::<Float64Type>().iter().zip(places.as_primitive::<Int64Type>());
-        let rounded: Float64Array = pairs.map(|(x, places)| Some(self.of(x?, places?))).collect();
-        let rounded: ArrayRef = cast(&rounded, &data_type)?;
-        match are_constant {
-            true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&rounded, 0)?)),
-            false => Ok(ColumnarValue::Array(rounded)),
-        }
+        let rounded = |args: &[ArrayRef]| -> Result<ArrayRef> {
+            let (x, places) = (cast(&args[0], &DataType::Float64)?, cast(&args[1], &DataType::Int64)?);
+            let pairs = x.as_primitive::<Float64Type>().iter().zip(places.as_primitive::<Int64Type>());
+            let rounded: Float64Array = pairs.map(|(x, places)| Some(self.of(x?, places?))).collect();
+            Ok(cast(&rounded, &data_type)?)
+        };
+        make_scalar_function(rounded, Vec::new())(&args.args)
     }
 
     fn name(&self) -> &str {

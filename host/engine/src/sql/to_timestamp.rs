@@ -13,6 +13,7 @@ use datafusion_common::{Result, exec_err, plan_err};
 use datafusion_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion_functions::utils::make_scalar_function;
 
 use crate::format::{InstantUnit, UTC, cast, shown_type, time_of_number, time_of_text, timestamp};
 use crate::operator::{is_text, no_time};
@@ -81,33 +82,7 @@ impl ScalarUDFImpl for ToTimestamp {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if are_constant { 1 } else { args.number_rows };
-        let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let Some((of, formats)) = arrays.split_first() else { return exec_err!("`{}` takes a value", self.name()) };
-        let times = match of.data_type() {
-            DataType::Timestamp(..) => cast(of, &timestamp())?,
-            text if is_text(text) => times(of.as_string::<i32>().iter().enumerate().map(|(row, text)| match text {
-                Some(text) => of_text(text, row, formats),
-                None => Ok(None),
-            }))?,
-            DataType::Int64 => times(of.as_primitive::<Int64Type>().iter().map(|n| {
-                let Some(n) = n else { return Ok(None) };
-                let time = self.unit.micros(n);
-                time.map_or_else(|| self.far(&n.to_string()), |time| Ok(Some(time)))
-            }))?,
-            _ => {
-                let texts = cast(of, &DataType::Utf8)?;
-                times(texts.as_string::<i32>().iter().map(|text| {
-                    let Some(text) = text else { return Ok(None) };
-                    time_of_number(text, self.unit).map_or_else(|| self.far(text), |time| Ok(Some(time)))
-                }))?
-            }
-        };
-        match are_constant {
-            true => Ok(ColumnarValue::Scalar(datafusion_common::ScalarValue::try_from_array(&times, 0)?)),
-            false => Ok(ColumnarValue::Array(times)),
-        }
+        make_scalar_function(|args: &[ArrayRef]| self.times(args), Vec::new())(&args.args)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -116,6 +91,30 @@ impl ScalarUDFImpl for ToTimestamp {
 }
 
 impl ToTimestamp {
+    /// The times that values are; formats stand behind them.
+    fn times(&self, args: &[ArrayRef]) -> Result<ArrayRef> {
+        let Some((of, formats)) = args.split_first() else { return exec_err!("`{}` takes a value", self.name()) };
+        match of.data_type() {
+            DataType::Timestamp(..) => Ok(cast(of, &timestamp())?),
+            text if is_text(text) => times(of.as_string::<i32>().iter().enumerate().map(|(row, text)| match text {
+                Some(text) => of_text(text, row, formats),
+                None => Ok(None),
+            })),
+            DataType::Int64 => times(of.as_primitive::<Int64Type>().iter().map(|n| {
+                let Some(n) = n else { return Ok(None) };
+                let time = self.unit.micros(n);
+                time.map_or_else(|| self.far(&n.to_string()), |time| Ok(Some(time)))
+            })),
+            _ => {
+                let texts = cast(of, &DataType::Utf8)?;
+                times(texts.as_string::<i32>().iter().map(|text| {
+                    let Some(text) = text else { return Ok(None) };
+                    time_of_number(text, self.unit).map_or_else(|| self.far(text), |time| Ok(Some(time)))
+                }))
+            }
+        }
+    }
+
     /// Of a number that is no time.
     fn far<T>(&self, number: &str) -> Result<T> {
         exec_err!("{}", self.unit.far_off(number))

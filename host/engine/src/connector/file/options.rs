@@ -2,20 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::connector::format_keys::{CSV, DELIMITER, SURPLUS_FIELDS, schema_goes_with_format};
 use crate::format::{CsvReading, FileFormat, MAX_RECORD};
-use crate::job::{Key, KeyKind, KeyTable, Limit, OptionValue, Options, Refusal, Spanned};
+use crate::job::{Key, KeyKind, KeyTable, Limit, OptionValue, Options, Spanned};
 
 /// The longest record that can be asked for: chunks, which hold whole records, stay below 2 GiB.
 const LONGEST: u64 = 1 << 30;
 
-const CSV: &[&str] = &["csv"];
-
 const HEADER: Key = Key::new("header", KeyKind::Boolean, "false", "Whether the first line names the columns.")
     .or("true")
-    .with("format", CSV);
-
-const DELIMITER: Key = Key::new("delimiter", KeyKind::Character, "\";\"", "What stands between two fields.")
-    .or("\",\"")
     .with("format", CSV);
 
 /// Of a source.
@@ -42,15 +37,7 @@ pub(super) const SOURCE: KeyTable = KeyTable {
         Key::new("multiline", KeyKind::Boolean, "true", "Whether a record may have line breaks inside quotes.")
             .or("false")
             .with("format", CSV),
-        Key::new(
-            "surplus_fields",
-            KeyKind::Word(&["refuse", "ignore"]),
-            "\"ignore\"",
-            "What becomes of a row with more fields than there are columns: a dead letter, or its first fields are \
-             taken.",
-        )
-        .or("\"refuse\"")
-        .with("format", CSV),
+        SURPLUS_FIELDS,
         Key::new(
             "schema",
             KeyKind::Columns,
@@ -81,15 +68,7 @@ pub(super) const SOURCE: KeyTable = KeyTable {
         .with("format", &["text", "csv", "json"]),
     ],
     may_be_static: true,
-    check: |options| match (options.word("format"), options.columns("schema")) {
-        (Some("text"), Some(_)) => Err(Refusal::Key {
-            key: "schema",
-            message: "format = \"text\" takes no `schema`".into(),
-            help: "it has one column, `value`: the line".into(),
-        }),
-        (Some("csv" | "json"), None) => Err(Refusal::Missing("schema")),
-        _ => Ok(()),
-    },
+    check: schema_goes_with_format,
 };
 
 /// Of a sink.

@@ -10,23 +10,23 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use self::source::SocketSource;
 use self::spec::SocketSpec;
+use super::format_keys::{DELIMITER, SURPLUS_FIELDS, schema_goes_with_format};
 use super::source::Source;
 use super::{Connector, SourceConnector};
 use crate::error::{Error, Result};
 use crate::format::{self, CsvReading, FileFormat, MAX_RECORD, Metadata, RecordFormat};
-use crate::job::{JobText, Key, KeyKind, KeyTable, Options, Refusal, SourceSpec};
+use crate::job::{JobText, Key, KeyKind, KeyTable, Options, SourceSpec};
 
 /// Lines that an epoch reads at the most, where the job does not say.
 const ROWS: u64 = 1_000_000;
-
-const CSV: &[&str] = &["csv"];
 
 const KEYS: KeyTable = KeyTable {
     about: "Listens on a socket of this machine. Each line that a client sends is a row; it is kept in the checkpoint until \
             its epoch is committed, so a line that has been received is neither lost nor read twice, whatever is killed. \
             Clients wait while too much is waiting to be read.",
     keys: &[
-        Key::new("path", KeyKind::Path, "\"lines.sock\"", "The socket, which is made; relative to the job file.").required(),
+        Key::new("path", KeyKind::Path, "\"lines.sock\"", "The socket, which is made; relative to the job file.")
+            .required(),
         Key::new(
             "format",
             KeyKind::Word(&["text", "csv", "json"]),
@@ -34,15 +34,8 @@ const KEYS: KeyTable = KeyTable {
             "What a line holds: text, comma-separated values (without a header), one JSON object.",
         )
         .or("\"text\""),
-        Key::new("delimiter", KeyKind::Character, "\";\"", "What stands between two fields.").or("\",\"").with("format", CSV),
-        Key::new(
-            "surplus_fields",
-            KeyKind::Word(&["refuse", "ignore"]),
-            "\"ignore\"",
-            "What becomes of a row with more fields than there are columns: a dead letter, or its first fields are taken.",
-        )
-        .or("\"refuse\"")
-        .with("format", CSV),
+        DELIMITER,
+        SURPLUS_FIELDS,
         Key::new(
             "schema",
             KeyKind::Columns,
@@ -51,8 +44,13 @@ const KEYS: KeyTable = KeyTable {
         ),
         Key::new("received_at", KeyKind::Text, "\"received\"", "A column for when a line was received."),
         Key::new("max_rows_per_epoch", KeyKind::Count(1), "10000", "Lines that an epoch admits.").or("1000000"),
-        Key::new("max_waiting", KeyKind::Bytes(1 << 40, "1TiB"), "\"1GiB\"", "Bytes that may wait to be read and committed.")
-            .or("\"256MiB\""),
+        Key::new(
+            "max_waiting",
+            KeyKind::Bytes(1 << 40, "1TiB"),
+            "\"1GiB\"",
+            "Bytes that may wait to be read and committed.",
+        )
+        .or("\"256MiB\""),
         Key::new(
             "max_record",
             KeyKind::Bytes(1 << 30, "1GiB"),
@@ -62,15 +60,7 @@ const KEYS: KeyTable = KeyTable {
         .or("\"64MiB\""),
     ],
     may_be_static: false,
-    check: |options| match (options.word("format"), options.columns("schema")) {
-        (Some("text") | None, Some(_)) => Err(Refusal::Key {
-            key: "schema",
-            message: "format = \"text\" takes no `schema`".into(),
-            help: "it has one column, `value`: the line".into(),
-        }),
-        (Some("csv" | "json"), None) => Err(Refusal::Missing("schema")),
-        _ => Ok(()),
-    },
+    check: schema_goes_with_format,
 };
 
 /// The connector.

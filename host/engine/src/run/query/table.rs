@@ -224,11 +224,7 @@ fn unpacked(file: &Path) -> u64 {
 
 fn unreadable(file: &str, why: Unreadable) -> Error {
     let (message, help) = match why {
-        Unreadable::Wide(encoding) => {
-            let message = format!("{file}: its text is {encoding}, and UTF-8 is read");
-            let help = format!("convert it: iconv -f {encoding} -t UTF-8 {file} > new");
-            return Error::new(ErrorKind::Data, message).with_help(help);
-        }
+        Unreadable::Wide(encoding) => return SourceError::Wide { path: file.to_owned(), encoding }.into(),
         Unreadable::LoneReturns => (
             "its lines end with a carriage return alone, and a line feed is what ends a line",
             "convert it: tr '\\r' '\\n' < FILE > NEW_FILE",

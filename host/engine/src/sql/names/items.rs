@@ -1,6 +1,6 @@
 //! What SELECT calls its columns.
 
-use datafusion_sql::sqlparser::ast::{Expr as Ast, SelectItem};
+use datafusion_sql::sqlparser::ast::{Expr as Ast, OrderBy, OrderByKind, SelectItem};
 
 use super::rows::Scope;
 use crate::sql::group_by::has_aggregate;
@@ -61,4 +61,18 @@ pub(super) fn name_field(expr: &Ast, input: Scope<'_>) -> Option<Known> {
         };
     }
     Some(known)
+}
+
+/// ORDER BY of distinct rows is by their columns: one that is written as SELECT has it is that column.
+pub(super) fn by_what_comes_out(order_by: &mut OrderBy, items: &[SelectItem]) {
+    let OrderByKind::Expressions(exprs) = &mut order_by.kind else { return };
+    for order in exprs {
+        let written = items.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias),
+            _ => None,
+        });
+        if let Some(alias) = written {
+            order.expr = Ast::Identifier(alias.clone());
+        }
+    }
 }

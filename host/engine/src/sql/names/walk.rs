@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use datafusion_sql::sqlparser::ast::{
-    Cte, ExcludeSelectItem, Expr as Ast, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
-    OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    TableWithJoins, VisitMut, WildcardAdditionalOptions,
+    Cte, ExcludeSelectItem, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderBy,
+    Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, VisitMut,
+    WildcardAdditionalOptions,
 };
 
 use super::expressions;
-use super::items::{aliases_of_rows, name_field, output};
+use super::items::{aliases_of_rows, by_what_comes_out, name_field, output};
 use super::lookup::Lookup;
 use super::rows::{Columns, Ctes, Rows, Scope, aliased, renamed, spell};
 use crate::Result;
@@ -17,20 +17,6 @@ use crate::sql::InputTable;
 use crate::sql::parse::normalised;
 use crate::sql::scope::Known;
 use crate::sql::written::quoted;
-
-/// ORDER BY of distinct rows is by their columns: one that is written as SELECT has it is that column.
-fn by_what_comes_out(order_by: &mut OrderBy, items: &[SelectItem]) {
-    let OrderByKind::Expressions(exprs) = &mut order_by.kind else { return };
-    for order in exprs {
-        let written = items.iter().find_map(|item| match item {
-            SelectItem::ExprWithAlias { expr, alias } if *expr == order.expr => Some(alias),
-            _ => None,
-        });
-        if let Some(alias) = written {
-            order.expr = Ast::Identifier(alias.clone());
-        }
-    }
-}
 
 /// Goes through queries.
 pub(super) struct Walk<'a> {

@@ -6,7 +6,7 @@ use datafusion_sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr as Ast, Spanned, Subscript, UnaryOperator, Value,
 };
 
-use super::{Syntax, shortened};
+use super::Syntax;
 
 impl Syntax<'_> {
     fn operator(&mut self, left: &Ast, op: &BinaryOperator, right: &Ast) -> ControlFlow<()> {
@@ -201,4 +201,14 @@ fn is_planned(expr: &Ast) -> bool {
             | A::Wildcard(_)
             | A::QualifiedWildcard(..)
     )
+}
+
+/// As much of a query's text as a message can hold.
+fn shortened(text: &str) -> String {
+    const LETTERS: usize = 40;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }

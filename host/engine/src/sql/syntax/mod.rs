@@ -63,22 +63,22 @@ struct Syntax<'a> {
 }
 
 impl Syntax<'_> {
-    pub(super) fn at(&mut self, place: Range<usize>, message: impl Into<String>, help: &str) -> ControlFlow<()> {
+    fn at(&mut self, place: Range<usize>, message: impl Into<String>, help: &str) -> ControlFlow<()> {
         let refused = self.text.refuse(place, message);
         self.refused = Some(if help.is_empty() { refused } else { refused.with_help(help) });
         ControlFlow::Break(())
     }
 
     /// A clause that nothing computes.
-    pub(super) fn clause(&mut self, clause: &str, help: &str) -> ControlFlow<()> {
+    fn clause(&mut self, clause: &str, help: &str) -> ControlFlow<()> {
         self.at(self.text.find(clause), format!("{clause} is not supported"), help)
     }
 
-    pub(super) fn span(&mut self, span: Span, message: impl Into<String>, help: &str) -> ControlFlow<()> {
+    fn span(&mut self, span: Span, message: impl Into<String>, help: &str) -> ControlFlow<()> {
         self.at(self.text.range_of(span), message, help)
     }
 
-    pub(super) fn sub_query(&mut self) -> ControlFlow<()> {
+    fn sub_query(&mut self) -> ControlFlow<()> {
         if self.asked_once {
             return ControlFlow::Continue(());
         }
@@ -87,7 +87,7 @@ impl Syntax<'_> {
         self.at(at, message, "name the sub-query in FROM")
     }
 
-    pub(super) fn function(&mut self, f: &Function) -> ControlFlow<()> {
+    fn function(&mut self, f: &Function) -> ControlFlow<()> {
         if f.over.is_some() && !self.asked_once {
             let at = self.text.find("OVER");
             let message = "OVER needs all rows of its partition, and a stream's rows never end";
@@ -206,15 +206,5 @@ impl Visitor for Syntax<'_> {
 
     fn pre_visit_expr(&mut self, expr: &Ast) -> ControlFlow<()> {
         self.expression(expr)
-    }
-}
-
-/// As much of a query's text as a message can hold.
-fn shortened(text: &str) -> String {
-    const LETTERS: usize = 40;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LETTERS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
     }
 }

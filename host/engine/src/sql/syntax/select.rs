@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr as Ast, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Query, Select, SelectItem, Spanned,
-    Visit, Visitor,
+    Expr as Ast, Function, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Select, SelectItem,
+    Spanned,
 };
 
+use crate::sql::calls::first_call;
 use crate::sql::functions::BUILT_IN;
 use crate::sql::parse::normalised;
 
@@ -132,34 +133,11 @@ impl Syntax<'_> {
 
 /// The name of an aggregate that is called in `exprs`, outside of sub-queries.
 fn aggregate_in(exprs: &[Ast]) -> Option<Ident> {
-    struct Aggregates(usize);
-    impl Visitor for Aggregates {
-        type Break = Ident;
-
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<Ident> {
-            self.0 += 1;
-            ControlFlow::Continue(())
+    let aggregate = |f: &Function| match f.name.0.as_slice() {
+        [ObjectNamePart::Identifier(name)] if f.over.is_none() => {
+            BUILT_IN.aggregates.contains_key(&normalised(name)).then(|| name.clone())
         }
-
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<Ident> {
-            self.0 -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Ast) -> ControlFlow<Ident> {
-            let Ast::Function(f) = expr else { return ControlFlow::Continue(()) };
-            match f.name.0.as_slice() {
-                [ObjectNamePart::Identifier(name)]
-                    if self.0 == 0 && f.over.is_none() && BUILT_IN.aggregates.contains_key(&normalised(name)) =>
-                {
-                    ControlFlow::Break(name.clone())
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    exprs.iter().find_map(|expr| match expr.visit(&mut Aggregates(0)) {
-        ControlFlow::Break(name) => Some(name),
-        ControlFlow::Continue(()) => None,
-    })
+        _ => None,
+    };
+    exprs.iter().find_map(|expr| first_call(expr, aggregate))
 }

@@ -87,6 +87,14 @@ impl Disk {
         }
     }
 
+    /// Makes an empty file of this name; its number.
+    pub(super) fn make(&mut self, path: &str) -> usize {
+        self.files.push(Content::default());
+        let inode = self.files.len() - 1;
+        self.rename(None, Some((path.to_owned(), inode)));
+        inode
+    }
+
     pub(super) fn rename(&mut self, from: Option<String>, to: Option<(String, usize)>) {
         apply_rename(&mut self.names, from.as_deref(), to.as_ref());
         self.pending.push(Rename { from, to });

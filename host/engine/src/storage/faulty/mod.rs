@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use disk::{Fault, Survives};
 
-use disk::{Change, Content, Disk, Rename, apply_rename};
+use disk::{Change, Disk, Rename, apply_rename};
 
 use super::{Entry, Lock, Storage, WriteFile};
 
@@ -138,12 +138,7 @@ impl Storage for FaultyStorage {
                 disk.files[inode].pending.push(Change::Cut(0));
                 inode
             }
-            None => {
-                disk.files.push(Content::default());
-                let inode = disk.files.len() - 1;
-                disk.rename(None, Some((path.clone(), inode)));
-                inode
-            }
+            None => disk.make(&path),
         };
         Ok(self.file(inode, path))
     }
@@ -151,12 +146,7 @@ impl Storage for FaultyStorage {
     fn append(&self, path: &str) -> io::Result<Box<dyn WriteFile>> {
         let (mut disk, path) = self.call("append", path)?;
         disk.make_folders(&path);
-        let inode = disk.names.get(&path).copied().unwrap_or_else(|| {
-            disk.files.push(Content::default());
-            let inode = disk.files.len() - 1;
-            disk.rename(None, Some((path.clone(), inode)));
-            inode
-        });
+        let inode = disk.names.get(&path).copied().unwrap_or_else(|| disk.make(&path));
         Ok(self.file(inode, path))
     }
 
@@ -239,12 +229,7 @@ impl Storage for FaultyStorage {
     fn lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>> {
         let (mut disk, path) = self.call("lock", path)?;
         disk.make_folders(&path);
-        let inode = disk.names.get(&path).copied().unwrap_or_else(|| {
-            disk.files.push(Content::default());
-            let inode = disk.files.len() - 1;
-            disk.rename(None, Some((path.clone(), inode)));
-            inode
-        });
+        let inode = disk.names.get(&path).copied().unwrap_or_else(|| disk.make(&path));
         if !disk.locks.insert(inode) {
             return Ok(None);
         }

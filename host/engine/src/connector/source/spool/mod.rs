@@ -144,8 +144,7 @@ impl Spool {
     pub fn append(&self, records: &[Record<'_>]) -> Result<Option<u64>> {
         let mut inner = self.inner();
         inner.check(&*self.0.storage)?;
-        let used: u64 = inner.segments.iter().map(|segment| segment.bytes).sum::<u64>() + inner.pending.len() as u64;
-        if used >= self.0.max_bytes {
+        if inner.written() + inner.pending.len() as u64 >= self.0.max_bytes {
             return Ok(None);
         }
         let first = inner.next;
@@ -218,10 +217,7 @@ impl Spool {
 
     /// Waits until there may be room again, but not longer than `longest`.
     pub fn wait_for_room(&self, longest: std::time::Duration) {
-        let full = |inner: &mut Inner| {
-            inner.failed.is_none()
-                && inner.segments.iter().map(|segment| segment.bytes).sum::<u64>() >= self.0.max_bytes
-        };
+        let full = |inner: &mut Inner| inner.failed.is_none() && inner.written() >= self.0.max_bytes;
         drop(self.0.changed.wait_timeout_while(self.inner(), longest, full));
     }
 
@@ -288,6 +284,11 @@ impl Spool {
 }
 
 impl Inner {
+    /// Bytes of all segments.
+    fn written(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
     fn check(&self, storage: &dyn Storage) -> Result<()> {
         let Some(what) = &self.failed else { return Ok(()) };
         let message = format!("the spool {} could not be written before: {what}", storage.describe());
