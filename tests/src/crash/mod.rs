@@ -10,7 +10,7 @@
 //! | `process` | one life of a process |
 //! | `single` | killed once: every point of every job, the first, a middle and the last time it is passed |
 //!
-//! A selection runs always. The whole: `MILLSTREAM_CRASH=all cargo test --release --workspace --lib crash::`. Another
+//! A selection runs always. The whole: `MILLSTREAM_CRASH=all cargo test --workspace --lib crash::`. Another
 //! selection: `MILLSTREAM_CRASH_SEED=7`. A failure names the job, the lives and their seeds; it replays as it was.
 
 mod between;

@@ -2,7 +2,7 @@
 //! go wrong: the process dies, the disk is full, broken, forgets what was not synced, bits flip, the clock jumps. At the
 //! end every sink must hold, epoch by epoch, what the naive [`model`] says of the epochs that were committed.
 //!
-//! A seed that fails is printed; `MILLSTREAM_SEED=<seed> cargo test --release --workspace simulation -- --nocapture`
+//! A seed that fails is printed; `MILLSTREAM_SEED=<seed> cargo test --workspace simulation -- --nocapture`
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual two thousand.
 
 mod compare;
