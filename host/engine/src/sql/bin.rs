@@ -18,10 +18,10 @@ use datafusion_expr::{
     Volatility,
 };
 
-use super::date_trunc::unit_of;
 use super::event_time::EventTimes;
+use super::functions::date_trunc::unit_of;
+use super::functions::window::duration;
 use super::shown::shown_of;
-use super::window::duration;
 use crate::format::{UTC, timestamp};
 use crate::operator::readable;
 use crate::time::window::WindowSpec;

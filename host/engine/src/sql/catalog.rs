@@ -15,13 +15,12 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 
 use super::InputTable;
-use super::averages::averages_of_integers;
 use super::bin::recognise_bins;
 use super::dates::dates_beside_times;
-use super::functions::{BUILT_IN, Functions};
+use super::functions::avg::averages_of_integers;
+use super::functions::{BUILT_IN, Functions, placed};
 use super::lower_subquery::in_words;
 use super::normal_constants::normal_constants;
-use super::over_functions;
 use super::plugin::PluginFunction;
 use super::plugin_constants::{AggregateConstants, Constants};
 use super::sub_queries::in_other_words;
@@ -114,7 +113,7 @@ impl ContextProvider for Catalog {
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        over_functions::function(name)
+        placed::function(name)
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -138,7 +137,7 @@ impl ContextProvider for Catalog {
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        over_functions::names().map(str::to_owned).collect()
+        placed::names().map(str::to_owned).collect()
     }
 }
 

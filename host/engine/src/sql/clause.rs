@@ -6,8 +6,8 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::{Expr, LogicalPlan, Volatility};
 
 use super::error::SqlText;
+use super::functions::window::WindowFunction;
 use super::plugin::PluginScalar;
-use super::window::WindowFunction;
 use crate::{Error, Result};
 
 /// Refuses sub-queries outside FROM, and functions that give another answer each time: an epoch that is run again after

@@ -28,11 +28,11 @@ use datafusion_expr::{
 use datafusion_physical_expr::create_physical_expr;
 
 use super::constant_help;
-use super::date_bin::wrong_length;
 use super::formats;
+use super::functions::date_bin::wrong_length;
+use super::functions::window::WindowFunction;
 use super::plugin::PluginScalar;
 use super::shown::{shown, shown_of};
-use super::window::WindowFunction;
 use crate::format::shown_type;
 use crate::operator::Expressions;
 

@@ -10,8 +10,9 @@ use datafusion_common::DFSchema;
 use datafusion_expr::{Expr, ExprSchemable};
 
 use super::EVENT_TIME;
+use super::functions::window::is_window_type;
+use super::functions::window_time::WindowTime;
 use super::lower::carried_column;
-use super::window::{WindowTime, is_window_type};
 
 /// What an expression has to do with event time.
 pub(super) struct EventTimes<'a> {

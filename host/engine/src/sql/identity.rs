@@ -14,7 +14,7 @@ use datafusion_expr::logical_plan::{Distinct, Union};
 use datafusion_expr::{Expr, LogicalPlan, Operator};
 use serde_json::{Value, json};
 
-use super::averages::is_of_integers;
+use super::functions::avg::is_of_integers;
 use super::plugin::PluginScalar;
 use crate::operator::fingerprint::{column_told, literal_told, type_told};
 

@@ -15,9 +15,9 @@ use datafusion_physical_expr::aggregate::LoweredAggregateBuilder;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use serde_json::Value;
 
-use super::averages::widened;
 use super::bin::{shown_group, uneven_bin};
 use super::event_time::{EventTimes, marked};
+use super::functions::avg::widened;
 use super::identity::Over;
 use super::lower::{Lowering, NumberedRows, computed};
 use super::lower_time::TimeGrouping;

@@ -13,8 +13,8 @@ use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrame
 use super::Relation;
 use super::clause::refuse_node;
 use super::error::SqlText;
+use super::functions::placed::placed;
 use super::lower::Lowering;
-use super::over_functions::placed;
 use super::shown::shown_of;
 use super::step::Step;
 use crate::format::type_name;

@@ -13,10 +13,11 @@ use serde_json::Value;
 
 use super::bin::as_bin;
 use super::event_time::EventTimes;
+use super::functions::window::{SESSION_WINDOW, as_window_call, is_window_type, session_spec, window_spec};
+use super::functions::window_time::WindowTime;
 use super::identity::Over;
 use super::lower::Lowering;
 use super::shown::shown;
-use super::window::{SESSION_WINDOW, WindowTime, as_window_call, is_window_type, session_spec, window_spec};
 use crate::Result;
 use crate::format::timestamp;
 use crate::job::OutputMode;

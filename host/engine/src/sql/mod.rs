@@ -5,7 +5,6 @@
 //! ([`plan`]) to a tree of [`Relation`]s.
 
 mod alike;
-mod averages;
 mod bin;
 mod calls;
 mod catalog;
@@ -14,8 +13,6 @@ mod conditions;
 mod constant_help;
 mod constants;
 mod counted_sets;
-mod date_bin;
-mod date_trunc;
 mod dates;
 mod depth;
 mod dialect;
@@ -27,13 +24,10 @@ mod formats;
 mod functions;
 mod group_by;
 mod groupings;
-mod growing;
 mod identity;
 mod join_bounds;
 mod join_keys;
 mod join_refusals;
-mod json;
-mod list_length;
 mod locate;
 mod lower;
 mod lower_aggregate;
@@ -53,12 +47,10 @@ mod normal_constants;
 mod only_value;
 mod over;
 mod over_frames;
-mod over_functions;
 mod parse;
 mod plugin;
 mod plugin_constants;
 mod relations;
-mod rounding;
 mod scope;
 mod shown;
 mod spelling;
@@ -68,8 +60,6 @@ mod sub_queries;
 mod syntax;
 mod table_function;
 mod time_constants;
-mod to_timestamp;
-mod window;
 mod window_names;
 mod wording;
 mod written;
@@ -305,7 +295,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     if let Some(refused) = conditions::first(&logical).map_err(refused)?.and_then(|found| no_condition(Some(found))) {
         return Err(refused);
     }
-    logical = list_length::of_lists(logical).map_err(refused)?;
+    logical = functions::length::of_lists(logical).map_err(refused)?;
     if parsed.sets.is_some() {
         logical = counted_sets::counted(logical).map_err(refused)?;
     }

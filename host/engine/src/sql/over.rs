@@ -14,8 +14,8 @@ use datafusion_sql::sqlparser::ast::{
 use super::calls::first_call;
 use super::error::SqlText;
 use super::functions::BUILT_IN;
+use super::functions::placed::is_placed;
 use super::over_frames::with_frame;
-use super::over_functions::is_placed;
 use super::parse::normalised;
 use crate::job::suggest;
 use crate::{Error, Result};

@@ -16,8 +16,8 @@ use datafusion_sql::sqlparser::ast::{
 };
 
 use super::error::SqlText;
+use super::functions::window::{SESSION_WINDOW, WINDOW};
 use super::spelling::call;
-use super::window::{SESSION_WINDOW, WINDOW};
 use crate::Result;
 
 const BOUNDS: [&str; 2] = ["start", "end"];

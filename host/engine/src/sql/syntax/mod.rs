@@ -14,7 +14,7 @@ use datafusion_sql::sqlparser::tokenizer::Span;
 
 use crate::sql::error::SqlText;
 use crate::sql::functions::BUILT_IN;
-use crate::sql::over_functions::is_placed;
+use crate::sql::functions::placed::is_placed;
 use crate::sql::parse::normalised;
 use crate::{Error, Result};
 

@@ -29,24 +29,24 @@ const CALLED: [(&str, &str); 11] = [
 ];
 
 /// Whether there is such a function.
-pub(super) fn is_placed(name: &str) -> bool {
+pub(in crate::sql) fn is_placed(name: &str) -> bool {
     CALLED.iter().any(|(known, _)| *known == name)
 }
 
 /// The names of all.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(in crate::sql) fn names() -> impl Iterator<Item = &'static str> {
     CALLED.iter().map(|(name, _)| *name)
 }
 
 /// The function of this name.
-pub(super) fn function(name: &str) -> Option<Arc<WindowUDF>> {
+pub(in crate::sql) fn function(name: &str) -> Option<Arc<WindowUDF>> {
     let (name, called) = CALLED.iter().find(|(known, _)| *known == name)?;
     let signature = Signature::user_defined(Volatility::Immutable);
     Some(Arc::new(WindowUDF::new_from_impl(PlacedFunction { name, called, signature })))
 }
 
 /// What `function` computes with these arguments, where it is one of ours; or what is wrong with them.
-pub(super) fn placed(
+pub(in crate::sql) fn placed(
     function: &WindowUDF,
     args: &[Expr],
     nulls: Option<NullTreatment>,

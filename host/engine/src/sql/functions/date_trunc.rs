@@ -21,7 +21,7 @@ const UNITS: [&str; 10] =
     ["microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"];
 
 /// The unit that a text names, whatever its case and number.
-pub(super) fn unit_of(text: &str) -> Option<&'static str> {
+pub(in crate::sql) fn unit_of(text: &str) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
     UNITS.into_iter().find(|unit| *unit == lower || lower.strip_suffix('s') == Some(unit))
 }

@@ -1,12 +1,25 @@
 //! The built-in functions, by all their names.
 
+pub(super) mod avg;
+pub(super) mod date_bin;
+pub(super) mod date_trunc;
+mod growing;
+mod json;
+pub(super) mod length;
+pub(super) mod placed;
+mod rounding;
+mod to_timestamp;
+pub(super) mod window;
+pub(super) mod window_time;
+
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
 
-use super::growing::counted;
-use super::window::{SESSION_WINDOW, WINDOW, WINDOW_TIME, WindowFunction, WindowTime};
+use self::growing::counted;
+use self::window::{SESSION_WINDOW, WINDOW, WindowFunction};
+use self::window_time::WindowTime;
 
 /// What SQL may call without a plugin.
 pub(super) struct Functions {
@@ -20,8 +33,8 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
     let mut scalars = HashMap::new();
     let built_in = datafusion_functions::all_default_functions();
     for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
-        let ours = super::to_timestamp::in_place_of(&f).or_else(|| super::rounding::in_place_of(&f));
-        let ours = ours.or_else(|| super::date_trunc::in_place_of(&f));
+        let ours = to_timestamp::in_place_of(&f).or_else(|| rounding::in_place_of(&f));
+        let ours = ours.or_else(|| date_trunc::in_place_of(&f));
         let f = ours.map_or_else(|| counted(f), Arc::new);
         for alias in f.aliases() {
             scalars.insert(alias.clone(), f.clone());
@@ -31,9 +44,9 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
     for name in [WINDOW, SESSION_WINDOW] {
         scalars.insert(name.to_owned(), WindowFunction::udf(name));
     }
-    scalars.insert(WINDOW_TIME.to_owned(), WindowTime::udf());
-    scalars.insert("date_bin".to_owned(), Arc::new(super::date_bin::date_bin()));
-    scalars.extend(super::json::functions().map(|f| (f.name().to_owned(), f)));
+    scalars.insert(window_time::NAME.to_owned(), WindowTime::udf());
+    scalars.insert("date_bin".to_owned(), Arc::new(date_bin::date_bin()));
+    scalars.extend(json::functions().map(|f| (f.name().to_owned(), f)));
     let higher_order = datafusion_functions_nested::all_default_higher_order_functions();
     let higher_order = higher_order.into_iter().map(|f| (f.name().to_owned(), f)).collect();
     let mut aggregates = HashMap::new();

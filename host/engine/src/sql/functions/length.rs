@@ -8,7 +8,7 @@ use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_functions_nested::expr_fn::array_length;
 
 /// `plan`, newly made of a query, with the lengths of lists.
-pub(super) fn of_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(in crate::sql) fn of_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
         let gives_columns = matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));

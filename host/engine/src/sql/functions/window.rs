@@ -1,34 +1,31 @@
-//! The functions of windows: `window(time, size [, slide [, offset]])`, `session_window(time, gap)`, `window_time(window)`.
+//! The functions of windows: `window(time, size [, slide [, offset]])`, `session_window(time, gap)`.
 //!
-//! The first two stand in `GROUP BY`; their result is a struct of `start` and `end`. They are never called: grouping by
-//! them is what [`crate::operator::aggregate`] does. In place of a time they take a window too, whose event time is the
-//! last instant that belongs to it: that is what `window_time` gives.
+//! They stand in `GROUP BY`; their result is a struct of `start` and `end`. They are never called: grouping by them is
+//! what [`crate::operator::aggregate`] does. In place of a time they take a window too, whose event time is the last
+//! instant that belongs to it: that is what [`super::window_time`] gives.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, FieldRef, TimestampMicrosecondType};
-use datafusion_common::{DataFusionError, ScalarValue, exec_err, plan_err};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::{DataFusionError, ScalarValue, plan_err};
 use datafusion_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::format::{UTC, shown_type, timestamp};
+use crate::format::{shown_type, timestamp};
 use crate::job::parse_micros;
 use crate::operator::aggregate::window_type;
 use crate::time::window::{SessionSpec, WindowSpec};
 
 /// The name of windows of one length.
-pub(super) const WINDOW: &str = "window";
+pub(in crate::sql) const WINDOW: &str = "window";
 /// The name of windows that end after a gap.
-pub(super) const SESSION_WINDOW: &str = "session_window";
-/// The name of the function that gives a window's event time.
-pub(super) const WINDOW_TIME: &str = "window_time";
+pub(in crate::sql) const SESSION_WINDOW: &str = "session_window";
 
 /// `window` or `session_window` as DataFusion knows it.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct WindowFunction {
+pub(in crate::sql) struct WindowFunction {
     name: &'static str,
     signature: Signature,
 }
@@ -85,58 +82,14 @@ impl ScalarUDFImpl for WindowFunction {
 }
 
 /// Whether values of this type are windows.
-pub(super) fn is_window_type(data_type: &DataType) -> bool {
+pub(in crate::sql) fn is_window_type(data_type: &DataType) -> bool {
     let DataType::Struct(fields) = data_type else { return false };
     let bounds = fields.iter().map(|f| (f.name().as_str(), f.data_type()));
     bounds.eq([("start", &timestamp()), ("end", &timestamp())])
 }
 
-/// `window_time` as DataFusion knows it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct WindowTime {
-    signature: Signature,
-}
-
-impl WindowTime {
-    /// The function, ready to be registered.
-    pub fn udf() -> Arc<ScalarUDF> {
-        Arc::new(ScalarUDF::new_from_impl(Self { signature: Signature::any(1, Volatility::Immutable) }))
-    }
-}
-
-impl ScalarUDFImpl for WindowTime {
-    fn name(&self) -> &str {
-        WINDOW_TIME
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, args: &[DataType]) -> datafusion_common::Result<DataType> {
-        match args {
-            [window] if is_window_type(window) => Ok(timestamp()),
-            [other] => plan_err!("`window_time` takes a window, not {}", shown_type(other)),
-            _ => plan_err!("`window_time` takes a window"),
-        }
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion_common::Result<ColumnarValue> {
-        let windows = args.args[0].to_array(args.number_rows)?;
-        let Some(windows) = windows.as_struct_opt() else { return exec_err!("a window is {}", windows.data_type()) };
-        let Some(ends) = windows.column(1).as_primitive_opt::<TimestampMicrosecondType>() else {
-            return exec_err!("a window's end is {}", windows.column(1).data_type());
-        };
-        let last: TimestampMicrosecondArray = ends.unary(|end| end.saturating_sub(1));
-        let nulls = arrow::buffer::NullBuffer::union(last.nulls(), windows.nulls());
-        let (_, values, _) = last.into_parts();
-        let last = TimestampMicrosecondArray::new(values, nulls).with_timezone(UTC);
-        Ok(ColumnarValue::Array(Arc::new(last)))
-    }
-}
-
 /// Whether `expr` is a call of `window` or `session_window`: its name and its arguments.
-pub(super) fn as_window_call(expr: &Expr) -> Option<(&'static str, &[Expr])> {
+pub(in crate::sql) fn as_window_call(expr: &Expr) -> Option<(&'static str, &[Expr])> {
     match expr {
         Expr::ScalarFunction(f) => {
             let function = (f.func.inner().as_ref() as &dyn Any).downcast_ref::<WindowFunction>()?;
@@ -148,7 +101,7 @@ pub(super) fn as_window_call(expr: &Expr) -> Option<(&'static str, &[Expr])> {
 }
 
 /// The windows that constant arguments ask for.
-pub(super) fn window_spec(args: &[Expr]) -> Result<WindowSpec, String> {
+pub(in crate::sql) fn window_spec(args: &[Expr]) -> Result<WindowSpec, String> {
     let mut lengths = Vec::new();
     for (what, arg) in ["size", "slide", "offset"].into_iter().zip(&args[1..]) {
         lengths.push(duration(arg).map_err(|e| format!("the window's {what}: {e}"))?);
@@ -160,13 +113,13 @@ pub(super) fn window_spec(args: &[Expr]) -> Result<WindowSpec, String> {
 }
 
 /// The sessions that a constant gap asks for.
-pub(super) fn session_spec(args: &[Expr]) -> Result<SessionSpec, String> {
+pub(in crate::sql) fn session_spec(args: &[Expr]) -> Result<SessionSpec, String> {
     let gap = duration(&args[1]).map_err(|e| format!("the session's gap: {e}"))?;
     SessionSpec::new(gap).map_err(|e| e.to_string())
 }
 
 /// A constant length of time, microseconds: `'10 minutes'` or `INTERVAL '10 minutes'`.
-pub(super) fn duration(expr: &Expr) -> Result<i64, String> {
+pub(in crate::sql) fn duration(expr: &Expr) -> Result<i64, String> {
     let value = match expr {
         Expr::Literal(value, _) => value,
         Expr::Cast(cast) => return duration(&cast.expr),

@@ -10,7 +10,7 @@ use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
 /// `plan` whose averages of integers are of integers.
-pub(super) fn averages_of_integers(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(in crate::sql) fn averages_of_integers(plan: LogicalPlan) -> Result<LogicalPlan> {
     let exact = plan.transform_up(|node| {
         let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
         let (mut any, mut computed) = (false, Vec::with_capacity(aggregate.aggr_expr.len()));
@@ -53,13 +53,13 @@ fn of_integers(call: &AggregateFunction, schema: &DFSchema) -> Result<Option<Agg
 }
 
 /// Whether `call` is an average of integers.
-pub(super) fn is_of_integers(call: &AggregateFunction, schema: &DFSchema) -> bool {
+pub(in crate::sql) fn is_of_integers(call: &AggregateFunction, schema: &DFSchema) -> bool {
     let is_integer = |e: &Expr| e.get_type(schema).is_ok_and(|t| t.is_integer());
     call.func.name() == "avg" && matches!(call.params.args.as_slice(), [of] if is_integer(of))
 }
 
 /// The integers of an average as they are summed, in 64 bits.
-pub(super) fn widened(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+pub(in crate::sql) fn widened(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let Expr::AggregateFunction(mut call) = expr else { return Ok(expr) };
     if is_of_integers(&call, schema) {
         let integers = call.params.args.remove(0);

@@ -24,7 +24,7 @@ pub(super) fn date_bin() -> ScalarUDF {
 }
 
 /// What is wrong with a length, if it is none that time can be cut by.
-pub(super) fn wrong_length(length: &ScalarValue) -> Option<&'static str> {
+pub(in crate::sql) fn wrong_length(length: &ScalarValue) -> Option<&'static str> {
     match length {
         ScalarValue::IntervalMonthDayNano(Some(length)) => wrong(*length),
         _ => None,
