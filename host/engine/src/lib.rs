@@ -14,9 +14,10 @@
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `connector` | the log of epochs; where rows come from and go to |
 //! | 4 | `operator` | what happens to batches |
-//! | 5 | `sql` | SQL text to operators |
-//! | 6 | `plan` | job file to a checked graph |
-//! | 7 | `run` | the epoch loop |
+//! | 5 | `relation` | operators put together to trees |
+//! | 6 | `sql` | SQL text to such trees |
+//! | 7 | `plan` | job file to a checked graph |
+//! | 8 | `run` | the epoch loop |
 
 pub mod checkpoint;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod operator;
 pub mod panics;
 pub mod plan;
 pub mod record;
+pub mod relation;
 pub mod run;
 pub mod sql;
 pub mod state;

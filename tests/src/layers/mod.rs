@@ -6,6 +6,8 @@ mod circles;
 mod modules;
 mod words;
 
+mod built;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

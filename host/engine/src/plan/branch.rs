@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::operator::fingerprint::fields_told;
-use crate::sql::{Relation, Step};
+use crate::relation::{Description, Relation};
 
 /// A stateful operator among those of its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,26 +35,26 @@ impl QueryBranch {
     }
 }
 
-/// Steps are in words for people, which a later version may change: then nothing has the digest that was noted, which
+/// Descriptions are in words for people, which a later version may change: then nothing has the digest that was noted, which
 /// costs an edit of several branches, and never gives a state to the wrong one.
 fn told(relation: &Relation) -> Value {
     let columns = fields_told(relation.schema().fields());
     match relation {
         Relation::Input { table, .. } => json!({ "rows of": table, "columns": columns }),
-        Relation::Transform { input, step, beside, .. } => {
-            json!({ "does": step_told(step), "to": told(input), "beside": beside.as_deref().map(told), "columns": columns })
+        Relation::Transform { input, description, beside, .. } => {
+            json!({ "does": description_told(description), "to": told(input), "beside": beside.as_deref().map(told), "columns": columns })
         }
         Relation::Union { inputs, .. } => {
             json!({ "all of": inputs.iter().map(told).collect::<Vec<_>>(), "columns": columns })
         }
-        Relation::Stateful { inputs, operator, step, .. } => json!({
-            "keeps": operator.fingerprint().told(), "does": step_told(step),
+        Relation::Stateful { inputs, operator, description, .. } => json!({
+            "keeps": operator.fingerprint().told(), "does": description_told(description),
             "to": inputs.iter().map(told).collect::<Vec<_>>(), "columns": columns,
         }),
     }
 }
 
-fn step_told(step: &Step) -> Value {
-    let plugins = step.plugins.iter().map(|call| json!([call.plugin, call.reads]));
-    json!([step.does, step.with, step.computes, plugins.collect::<Vec<_>>()])
+fn description_told(description: &Description) -> Value {
+    let plugins = description.plugins.iter().map(|call| json!([call.plugin, call.reads]));
+    json!([description.does, description.with, description.computes, plugins.collect::<Vec<_>>()])
 }

@@ -1,16 +1,16 @@
 //! The node `dedup = { keys = […] }`: whole rows, of those with the same keys the first one.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
 use super::event_time;
 use super::node::{PlannedNode, Use};
 use super::operators::{Planner, refuse_fixed};
-use crate::job::{OperatorSpec, OutputMode, Spanned, suggest};
-use crate::operator::{Dedup, Expiry, Expressions};
-use crate::sql::{EVENT_TIME, Emits, Relation, Step, last_time_of};
+use crate::job::{OperatorSpec, Spanned, suggest};
+use crate::operator::{Expiry, Expressions};
+use crate::relation::event_time::{has_watermark, last_time_of, mark};
+use crate::relation::{Emits, build};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ impl Planner<'_> {
         let mut observes_input = None;
         if let Some(spec) = &operator.event_time {
             let at = event_time::column(text, &format!("`{}`", input.value), &schema, spec)?;
-            schema = event_time::mark(&schema, at, spec.delay.is_some());
+            schema = mark(&schema, at, spec.delay.is_some());
             let number = self.done.watermarks.add(name, spec);
             observes_input = Some((number, at));
             watermark = Derived::Node(number);
@@ -52,8 +52,7 @@ impl Planner<'_> {
             };
             places.push(at);
         }
-        let marked = |at: &usize| schema.field(*at).metadata().get(EVENT_TIME).is_some_and(|node| !node.is_empty());
-        let time = (0..schema.fields().len()).find(marked);
+        let time = schema.fields().iter().position(|field| has_watermark(field));
         let expiry = match time {
             Some(at) if places.contains(&at) => {
                 if let Some(within) = within {
@@ -83,20 +82,10 @@ impl Planner<'_> {
                 ));
             }
         };
-        let names: Vec<&str> = keys.iter().map(|key| key.value.as_str()).collect();
-        let step = Step::new("dedup", vec![format!("by {}", names.join(", "))]);
         let mut reads: BTreeSet<String> = keys.iter().map(|key| key.value.clone()).collect();
         reads.extend(time.map(|at| schema.field(at).name().clone()));
-        let leaf = Relation::Input { table: input.value.clone(), columns: None, schema: schema.clone(), emits };
-        let dedup = Dedup::new(name.as_str().into(), places.clone(), expiry, schema.clone(), self.partitions)?;
-        let relation = Relation::Stateful {
-            inputs: vec![leaf],
-            operator: Arc::new(dedup),
-            mode: OutputMode::Append,
-            keys: places.iter().map(|at| vec![*at]).collect(),
-            waits: 0,
-            step,
-        };
+        let rows = build::rows_of(&input.value, schema.clone(), emits);
+        let relation = build::dedup(name.as_str().into(), rows, places, expiry, self.partitions)?;
         // Late rows go out with all their columns.
         let reads = operator.late.is_none().then_some(reads);
         Ok(PlannedNode {
@@ -109,7 +98,7 @@ impl Planner<'_> {
             uses: vec![Use { input: input.value.clone(), reads, passes_on: true }],
             plugin_reads: None,
             fixed: None,
-            keys: Some(names.into_iter().map(str::to_owned).collect()),
+            keys: Some(keys.iter().map(|key| key.value.clone()).collect()),
         })
     }
 }

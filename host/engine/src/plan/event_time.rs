@@ -1,14 +1,12 @@
 //! Where event time is named: the column is checked and marked, so that a query over it knows what it is.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
 use super::{Flow, Next, WatermarkNode};
 use crate::format::type_name;
 use crate::job::{EventTimeSpec, JobText, OperatorSpec, WatermarkPolicy, suggest};
 use crate::operator::ObserveEventTime;
-use crate::sql::{EVENT_TIME, Relation};
+use crate::relation::Relation;
 use crate::time::watermark::{Derived, Policy, WatermarkRule};
 use crate::{Error, Result};
 
@@ -77,46 +75,4 @@ fn refuse_type(text: &JobText, spec: &EventTimeSpec, name: &str, found: &DataTyp
         .with_help(format!(
             "declare it in the source's schema: {name} = \"timestamp\", or compute one in SQL and name it there"
         ))
-}
-
-/// `schema` with column `at` marked as event time, the only one.
-pub(super) fn mark(schema: &SchemaRef, at: usize, has_watermark: bool) -> SchemaRef {
-    let fields = schema.fields().iter().enumerate().map(|(i, field)| {
-        let mut metadata = field.metadata().clone();
-        metadata.remove(EVENT_TIME);
-        if i == at {
-            metadata.insert(EVENT_TIME.to_owned(), if has_watermark { "watermark" } else { "" }.to_owned());
-        }
-        Arc::new(Field::clone(field).with_metadata(metadata))
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// Whether `field` is event time with a watermark.
-pub(super) fn has_watermark(field: &Field) -> bool {
-    field.metadata().get(EVENT_TIME).is_some_and(|mark| !mark.is_empty())
-}
-
-/// `schema` with the marks of `other`, column by column.
-pub(super) fn as_marked(schema: &SchemaRef, other: &SchemaRef) -> SchemaRef {
-    let marked =
-        schema.fields().iter().zip(other.fields()).map(|(field, other)| match other.metadata().get(EVENT_TIME) {
-            None => field.clone(),
-            Some(mark) => {
-                let mut metadata = field.metadata().clone();
-                metadata.insert(EVENT_TIME.to_owned(), mark.clone());
-                Arc::new(Field::clone(field).with_metadata(metadata))
-            }
-        });
-    Arc::new(Schema::new(marked.collect::<Vec<_>>()))
-}
-
-/// `schema` without marks: what leaves the job does not bear them.
-pub(super) fn unmark(schema: &SchemaRef) -> SchemaRef {
-    let plain = |f: &Arc<Field>| {
-        let mut metadata = f.metadata().clone();
-        metadata.remove(EVENT_TIME);
-        Arc::new(Field::clone(f).with_metadata(metadata))
-    };
-    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
 }

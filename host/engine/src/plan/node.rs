@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::operator::Transform;
 use crate::operator::static_join::StaticTable;
-use crate::sql::{Emits, Relation, Step};
+use crate::relation::{Emits, Relation};
 use crate::time::watermark::Derived;
 use std::sync::Arc;
 
@@ -49,11 +48,5 @@ impl PlannedNode {
     /// What the node's rows are.
     pub fn emits(&self) -> Emits {
         self.relation.emits()
-    }
-
-    /// The relation with `transform` applied to what comes out.
-    pub(super) fn then(relation: Relation, transform: Arc<dyn Transform>, schema: SchemaRef, step: Step) -> Relation {
-        let keys = relation.keys().to_vec();
-        Relation::Transform { input: Box::new(relation), transform, schema, keys, step, beside: None }
     }
 }

@@ -10,7 +10,8 @@ use super::node::PlannedNode;
 use super::{Plugins, Queries, project};
 use crate::job::{Job, JobText, Logic, OperatorSpec, Spanned};
 use crate::operator::static_join::StaticTable;
-use crate::sql::{Emits, Relation};
+use crate::relation::event_time::{has_watermark, mark};
+use crate::relation::{Emits, Relation, build};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -63,8 +64,7 @@ pub(super) fn plan_nodes(
     for source in &job.sources {
         let name = &source.name.value;
         let (schema, _) = project(&sources[name], in_use.get(name));
-        let relation =
-            Relation::Input { table: name.clone(), columns: None, schema: schema.clone(), emits: Emits::Rows };
+        let relation = build::rows_of(name, schema.clone(), Emits::Rows);
         let node = PlannedNode {
             name: name.clone(),
             relation,
@@ -109,7 +109,7 @@ impl Planner<'_> {
     fn observe_output(&mut self, mut node: PlannedNode, spec: &crate::job::EventTimeSpec) -> Result<PlannedNode> {
         let at = event_time::column(&self.job.text, &format!("`{}`", node.name), &node.schema, spec)?;
         let number = self.done.watermarks.add(&node.name, spec);
-        node.schema = event_time::mark(&node.schema, at, spec.delay.is_some());
+        node.schema = mark(&node.schema, at, spec.delay.is_some());
         node.observes = Some((number, at));
         node.watermark = Derived::Node(number);
         Ok(node)
@@ -156,7 +156,7 @@ impl Planner<'_> {
         };
         for input in inputs {
             let node = self.input(input)?;
-            let Some(field) = node.schema.fields().iter().find(|f| event_time::has_watermark(f)) else { continue };
+            let Some(field) = node.schema.fields().iter().find(|f| has_watermark(f)) else { continue };
             let (operator, column) = (&operator.name.value, field.name());
             let message = format!(
                 "event time is set twice: the rows of `{input}`, which `{operator}` reads, go by `{column}` and its watermark"

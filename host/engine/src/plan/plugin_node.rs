@@ -9,12 +9,10 @@ use millstream_plugin::{Bound, InputField, PluginError, PluginKind};
 use super::node::{PlannedNode, Use};
 use super::operators::{Planner, key_names, refuse_fixed};
 use crate::job::{Logic, OperatorSpec, OutputMode, suggest};
-use crate::operator::aggregate::{
-    AggregateCall, GroupAggregate, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey,
-};
+use crate::operator::aggregate::{AggregateCall, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey};
 use crate::operator::fingerprint::column_told;
-use crate::operator::{Expressions, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Transform, extended};
-use crate::sql::{Emits, Relation, Step, by_plugin};
+use crate::operator::{Expressions, PluginCalls};
+use crate::relation::{Emits, PluginUse, Relation, build};
 use crate::{Error, ErrorKind, Result};
 
 impl Planner<'_> {
@@ -48,47 +46,20 @@ impl Planner<'_> {
             let message = format!("`{}` is no aggregate: it has no groups", plugin_name.value);
             return Err(self.job.text.error(group_by[0].span.clone(), message).with_help("leave `group_by` out"));
         }
-        let leaf = Relation::Input { table: input.value.clone(), columns: None, schema: input_schema.clone(), emits };
+        let rows = build::rows_of(&input.value, input_schema.clone(), emits);
         let bound = bind(&input_schema)?;
         let calls = PluginCalls::new(name.clone(), plugin_name.value.as_str().into());
         let reads: Vec<String> = bound.reads().iter().map(|c| input_schema.field(*c).name().clone()).collect();
-        let step = |does| by_plugin(does, &plugin_name.value, reads.clone());
         let wanted = self.in_use.get(&operator.name.value);
         let mut passes_on = true;
         let relation = match bound {
-            Bound::Filter(filter) => PlannedNode::then(
-                leaf,
-                Arc::new(PluginFilter::new(calls, filter)),
-                input_schema.clone(),
-                step("filter"),
-            ),
-            Bound::Map(map) => {
-                let (layout, schema) = extended(&input_schema, map.output(), wanted);
-                PlannedNode::then(
-                    leaf,
-                    Arc::new(PluginMap::new(calls, map, layout, schema.clone())) as Arc<dyn Transform>,
-                    schema,
-                    step("map"),
-                )
-            }
-            Bound::FlatMap(flat_map) => {
-                let (layout, schema) = extended(&input_schema, flat_map.output(), wanted);
-                PlannedNode::then(
-                    leaf,
-                    Arc::new(PluginFlatMap::new(calls, flat_map, layout, schema.clone())),
-                    schema,
-                    step("flat-map"),
-                )
-            }
+            Bound::Filter(filter) => build::plugin_filter(rows, calls, filter),
+            Bound::Map(map) => build::plugin_map(rows, calls, map, wanted),
+            Bound::FlatMap(flat_map) => build::plugin_flat_map(rows, calls, flat_map, wanted),
             Bound::Aggregate(aggregate) => {
                 passes_on = false;
-                let mut by: Vec<String> = group_by.iter().map(|g| g.value.clone()).collect();
-                if by.is_empty() {
-                    by.push("nothing: all rows are one group".to_owned());
-                }
-                let step =
-                    Step { with: by, computes: vec![format!("plugin {}", plugin_name.value)], ..step("group by") };
-                self.plugin_aggregate(operator, leaf, aggregate, &input_schema, step)?
+                let call = PluginUse { plugin: plugin_name.value.clone(), reads: reads.clone() };
+                self.plugin_aggregate(operator, rows, aggregate, &input_schema, call)?
             }
         };
         let read: BTreeSet<String> = reads.iter().cloned().chain(group_by.iter().map(|g| g.value.clone())).collect();
@@ -113,10 +84,10 @@ impl Planner<'_> {
     fn plugin_aggregate(
         &self,
         operator: &OperatorSpec,
-        leaf: Relation,
+        rows: Relation,
         aggregate: millstream_plugin::BoundAggregate,
         input: &SchemaRef,
-        step: Step,
+        call: PluginUse,
     ) -> Result<Relation> {
         let Logic::Plugin { plugin, config, group_by, .. } = &operator.logic else {
             return Err(Error::internal("not a plugin operator"));
@@ -131,7 +102,7 @@ impl Planner<'_> {
                     .with_help("set output_mode = \"complete\" or \"update\", or call the plugin in SQL: SELECT window.start, my_plugin(x) … GROUP BY window(…)"));
             }
         };
-        if leaf.emits() != Emits::Rows {
+        if rows.emits() != Emits::Rows {
             let message = "an aggregation cannot follow a node whose rows replace earlier ones";
             return Err(text.error(operator.name.span.clone(), message));
         }
@@ -160,7 +131,7 @@ impl Planner<'_> {
         let function = PluginAggregate::new(plugin.value.as_str().into(), config, aggregate, input.clone());
         let function = Arc::new(function.formerly(name.clone()));
         let groups = (0..group_by.len()).map(OutputColumn::Key).collect();
-        let operator = GroupAggregate::new(GroupAggregateParts {
+        let parts = GroupAggregateParts {
             name,
             time: TimeKey::None,
             keys: Expressions::new(keys, false).told_as(told(&mut group_by.iter().map(|g| g.value.as_str()))),
@@ -173,8 +144,7 @@ impl Planner<'_> {
             at_end: false,
             partitions: self.partitions,
             input: input.clone(),
-        })?;
-        let keys = (0..group_by.len()).map(|k| vec![k]).collect();
-        Ok(Relation::Stateful { inputs: vec![leaf], operator: Arc::new(operator), mode, keys, waits: 0, step })
+        };
+        build::aggregate(rows, parts, vec![format!("plugin {}", plugin.value)], vec![call])
     }
 }

@@ -8,8 +8,9 @@ use super::node::{PlannedNode, Use};
 use super::operators::{Planner, key_names};
 use crate::format::normalise_schema;
 use crate::job::OperatorSpec;
-use crate::operator::Normalise;
-use crate::sql::{self, InputTable, PlanContext, Relation, Step};
+use crate::relation::event_time::{as_marked, mark};
+use crate::relation::{Relation, build};
+use crate::sql::{self, InputTable, PlanContext};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -65,7 +66,7 @@ impl Planner<'_> {
         {
             let mut marked = tables.clone();
             let table = marked.get_mut(input).expect("it was put in above");
-            table.schema = event_time::mark(&table.schema, of_whole, spec.delay.is_some());
+            table.schema = mark(&table.schema, of_whole, spec.delay.is_some());
             if let Ok(relation) = plan_over(&marked)
                 && relation.is_stateful()
             {
@@ -97,13 +98,12 @@ impl Planner<'_> {
         }
 
         let schema = relation.schema();
-        let normal = event_time::as_marked(&normalise_schema(&schema), &schema);
+        let normal = as_marked(&normalise_schema(&schema), &schema);
         let same_types = normal.fields().iter().zip(schema.fields()).all(|(n, s)| n.data_type() == s.data_type());
         let (relation, normal) = if same_types {
             (relation, schema)
         } else {
-            let normalise = Arc::new(Normalise::new(name.clone(), normal.clone()));
-            (PlannedNode::then(relation, normalise, normal.clone(), Step::default()), normal)
+            (build::normalise(name.clone(), relation, normal.clone()), normal)
         };
         let schema = normal;
         self.unique_names(&schema, &operator.name).map_err(|e| match operator.asked_once {

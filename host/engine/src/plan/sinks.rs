@@ -2,12 +2,12 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::event_time::unmark;
 use super::operators::{PlannedNodes, refuse_fixed};
 use super::{dead_letters, late, loops};
 use crate::connector::{Connectors, SinkConnector};
 use crate::job::{Job, OutputMode, SinkSpec};
-use crate::sql::{Emits, Relation};
+use crate::relation::event_time::unmark;
+use crate::relation::{Emits, Relation};
 use crate::{Error, Result};
 
 /// A sink and what comes to it.

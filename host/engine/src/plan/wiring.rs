@@ -13,8 +13,7 @@ use super::{
 };
 use crate::connector::Connectors;
 use crate::job::Job;
-use crate::operator::Select;
-use crate::sql::Relation;
+use crate::relation::{Relation, build};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -117,7 +116,7 @@ impl Wiring<'_> {
             Relation::Input { table, columns, schema, .. } => {
                 let mut flow = flow;
                 if let Some(columns) = columns {
-                    flow = vec![Next::Through(Arc::new(Select::new(columns.clone(), schema.clone())), flow)];
+                    flow = vec![Next::Through(build::selection(columns, schema), flow)];
                 }
                 if let Some(observed) = node.observes_input {
                     flow = self.nodes.observe(observed, flow);

@@ -3,16 +3,15 @@
 //! column, the window grouped by over such a column, and `window_time` of such a window.
 
 use std::any::Any;
-use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::Schema;
 use datafusion_common::DFSchema;
 use datafusion_expr::{Expr, ExprSchemable};
 
-use super::EVENT_TIME;
+use super::lower::carried_column;
 use super::functions::window::is_window_type;
 use super::functions::window_time::WindowTime;
-use super::lower::carried_column;
+use crate::relation::event_time::EVENT_TIME;
 
 /// What an expression has to do with event time.
 pub(super) struct EventTimes<'a> {
@@ -63,19 +62,4 @@ fn unaliased(expr: &Expr) -> &Expr {
         Expr::Alias(alias) => unaliased(&alias.expr),
         other => other,
     }
-}
-
-/// `schema` with these marks and no others.
-pub(super) fn marked(schema: &SchemaRef, marks: &[Option<String>]) -> SchemaRef {
-    let fields = schema.fields().iter().enumerate().map(|(i, field)| {
-        let mark = marks.get(i).cloned().flatten();
-        if field.metadata().get(EVENT_TIME) == mark.as_ref() {
-            return field.clone();
-        }
-        let mut metadata = field.metadata().clone();
-        metadata.remove(EVENT_TIME);
-        metadata.extend(mark.map(|mark| (EVENT_TIME.to_owned(), mark)));
-        Arc::new(Field::clone(field).with_metadata(metadata))
-    });
-    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }

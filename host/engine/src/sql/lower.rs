@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, JoinType};
 use datafusion_expr::execution_props::ExecutionProps;
@@ -16,14 +16,16 @@ use datafusion_physical_expr::create_physical_expr;
 
 use super::clause::{refuse_node, refuse_node_once};
 use super::error::SqlText;
-use super::event_time::{EventTimes, marked};
-use super::functions::window::as_window_call;
+use super::event_time::EventTimes;
 use super::plugin::PluginScalar;
-use super::shown::{all_shown, shown_of};
-use super::step::{Step, by_plugin, names};
-use super::{InputTable, MadeBy, PlanContext, Relation};
+use super::plugin_calls::in_sql;
+use super::shown::shown_of;
+use super::functions::window::as_window_call;
+use super::{InputTable, MadeBy, PlanContext};
 use crate::job::OutputMode;
-use crate::operator::{Expressions, Filter, Project, ROW_COLUMN, Select, Transform};
+use crate::operator::{Expressions, ROW_COLUMN};
+use crate::relation::event_time::marked;
+use crate::relation::{Relation, build};
 use crate::{Error, Result};
 
 /// Lowers one query.
@@ -84,10 +86,9 @@ impl<'a> Lowering<'a> {
     pub(super) fn filtered(&self, input: Relation, parts: Vec<Expr>, schema: &DFSchema) -> Result<Relation> {
         let Some(predicate) = conjunction(parts) else { return Ok(input) };
         let predicate = [predicate];
-        let step = Step::new("filter", all_shown(&predicate, schema)).calling(&predicate, schema);
+        let shown = in_sql(&predicate, schema);
         let predicate = self.expressions(&predicate, schema)?;
-        let (rows, keys) = (input.schema(), input.keys().to_vec());
-        Ok(transform(input, Filter::new(self.context.node.clone(), predicate), rows, keys, step))
+        Ok(build::filter(self.context.node.clone(), input, predicate, shown))
     }
 
     fn scan(&self, scan: &TableScan) -> Result<Relation> {
@@ -104,16 +105,14 @@ impl<'a> Lowering<'a> {
             return Ok(self.made(made, table, scan.projection.as_deref()));
         }
         let Some(columns) = &scan.projection else {
-            let schema = table.schema.clone();
-            return Ok(Relation::Input { table: name.to_owned(), columns: None, schema, emits: table.emits });
+            return Ok(build::rows_of(name, table.schema.clone(), table.emits));
         };
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
         let missing =
             |field: &FieldRef| Error::internal(format!("`{name}` does not give its column `{}`", field.name()));
         let given = fields.iter().map(|field| table.given.index_of(field.name()).map_err(|_| missing(field)));
-        let columns = Some(given.collect::<Result<_>>()?);
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Relation::Input { table: name.to_owned(), columns, schema, emits: table.emits })
+        let columns = given.collect::<Result<_>>()?;
+        Ok(build::rows_with(name, columns, Arc::new(Schema::new(fields)), table.emits))
     }
 
     /// The rows that a plugin in `FROM` makes of a node's.
@@ -121,17 +120,13 @@ impl<'a> Lowering<'a> {
         let all: Vec<usize> = (0..table.schema.fields().len()).collect();
         let columns = columns.unwrap_or(&all);
         let wanted = columns.iter().map(|c| table.schema.field(*c).name().clone()).collect();
-        let operator = made.operator(&wanted);
         let InputTable { schema, emits, .. } = made.input_table.as_ref();
-        let leaf = Relation::Input { table: made.input.clone(), columns: None, schema: schema.clone(), emits: *emits };
-        let given = operator.schema();
+        let input = build::rows_of(&made.input, schema.clone(), *emits);
+        let made = build::plugin_flat_map(input, made.calls.clone(), made.bound.clone(), Some(&wanted));
+        let given = made.schema();
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
         let places = fields.iter().filter_map(|f| given.index_of(f.name()).ok()).collect();
-        let reads = names(made.bound.reads(), made.input_table.schema.fields());
-        let step = by_plugin("flat-map", made.calls.plugin(), reads);
-        let made = transform(leaf, operator, given, Vec::new(), step);
-        let schema = Arc::new(Schema::new(fields));
-        transform(made, Select::new(places, schema.clone()), schema, Vec::new(), Step::default())
+        build::select(made, places, Arc::new(Schema::new(fields)))
     }
 
     fn projection(&self, projection: &Projection) -> Result<Relation> {
@@ -144,14 +139,8 @@ impl<'a> Lowering<'a> {
         let schema = marked(projection.schema.inner(), &marks);
         let carries = |expr: &Expr| carried_column(expr).and_then(|c| from.maybe_index_of_column(c));
         let carried: Vec<Option<usize>> = projection.expr.iter().map(carries).collect();
-        let keys = input.keys().iter().map(|key| {
-            let carrying = carried.iter().enumerate();
-            carrying.filter(|(_, c)| c.is_some_and(|c| key.contains(&c))).map(|(at, _)| at).collect()
-        });
-        let keys = keys.collect();
-        let step = Step::new("project", all_shown(&projection.expr, from)).calling(&projection.expr, from);
-        let project = Project::new(self.context.node.clone(), columns, schema.clone());
-        Ok(transform(input, project, schema, keys, step))
+        let shown = in_sql(&projection.expr, from);
+        Ok(build::project(self.context.node.clone(), input, columns, schema, &carried, shown))
     }
 
     /// A window is what an aggregation groups by, and nothing that could be computed for a row.
@@ -190,16 +179,6 @@ pub(super) fn computed(expr: &Expr, schema: &DFSchema) -> String {
         Expr::Alias(alias) => computed(&alias.expr, schema),
         other => shown_of(other, schema),
     }
-}
-
-pub(super) fn transform(
-    input: Relation,
-    transform: impl Transform + 'static,
-    schema: SchemaRef,
-    keys: Vec<Vec<usize>>,
-    step: Step,
-) -> Relation {
-    Relation::Transform { input: Box::new(input), transform: Arc::new(transform), schema, keys, step, beside: None }
 }
 
 /// The column that an output column is, or is a field of: a window's start stands for the window.

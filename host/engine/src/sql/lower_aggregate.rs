@@ -16,21 +16,22 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use serde_json::Value;
 
 use super::bin::{shown_group, uneven_bin};
-use super::event_time::{EventTimes, marked};
+use super::event_time::EventTimes;
 use super::functions::avg::widened;
 use super::identity::Over;
 use super::lower::{Lowering, NumberedRows, computed};
 use super::lower_time::TimeGrouping;
 use super::plugin::{PluginAggregateFunction, argument_schema};
+use super::plugin_calls::{add_calls, arguments};
 use super::shown::shown_of;
-use super::step::{PluginUse, Step, arguments};
-use super::{Emits, Relation};
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{
-    AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, Extreme, GroupAggregate, GroupAggregateParts,
-    IntervalSum, OutputColumn, TimeKey,
+    AggregateCall, AggregateFunction, BuiltIn, Distinct, Exact, ExactSum, Extreme, GroupAggregateParts, IntervalSum,
+    OutputColumn, TimeKey,
 };
+use crate::relation::event_time::marked;
+use crate::relation::{Emits, PluginUse, Relation, build};
 use crate::time::in_words;
 use crate::{Error, Result};
 
@@ -145,22 +146,17 @@ impl Lowering<'_> {
             key_fields: Fields::from(key_fields),
             aggregates,
             groups,
-            shown: by.clone(),
+            shown: by,
             schema: marked(aggregate.schema.inner(), &marks),
             mode,
             at_end,
             partitions: self.context.partitions,
             input: rows,
         };
-        let keys = (0..aggregate.group_expr.len()).map(|k| vec![k]).collect();
-        let operator = Arc::new(GroupAggregate::new(parts)?);
-        if by.is_empty() {
-            by.push("nothing: all rows are one group".to_owned());
-        }
         let exprs = [aggregate.group_expr.as_slice(), &aggregate.aggr_expr].concat();
-        let mut step = Step { does: "group by", with: by, computes: computed, plugins }.calling(&exprs, schema);
-        step.plugins.dedup();
-        Ok(Relation::Stateful { inputs: vec![input], operator, mode, keys, waits: 0, step })
+        add_calls(&mut plugins, &exprs, schema);
+        plugins.dedup();
+        build::aggregate(input, parts, computed, plugins)
     }
 
     pub(super) fn aggregate_call(&self, expr: &Expr, input: &LogicalPlan) -> Result<AggregateCall> {

@@ -1,7 +1,5 @@
 //! `SELECT DISTINCT` to a deduplication whose keys are all columns.
 
-use std::sync::Arc;
-
 use datafusion_common::Column;
 use datafusion_expr::{Expr, LogicalPlan};
 
@@ -9,12 +7,11 @@ use super::event_time::EventTimes;
 use super::identity::Over;
 use super::lower::Lowering;
 use super::lower_time::As;
-use super::shown::shown_of;
-use super::step::Step;
-use super::{Emits, Relation};
+use super::shown::all_shown;
 use crate::Result;
 use crate::job::OutputMode;
-use crate::operator::{Dedup, Expiry};
+use crate::operator::Expiry;
+use crate::relation::{Emits, Relation, build};
 
 impl Lowering<'_> {
     pub(super) fn distinct(&self, plan: &LogicalPlan) -> Result<Relation> {
@@ -46,12 +43,7 @@ impl Lowering<'_> {
                 );
             }
         };
-        let keys: Vec<usize> = (0..schema.fields().len()).collect();
-        let step = Step::new("distinct", columns.iter().map(|c| shown_of(c, from)).collect());
-        let name = self.context.node.clone();
-        let operator = Dedup::new(name, keys.clone(), expiry, schema, self.context.partitions)?;
-        let operator = Arc::new(operator.told_as(Over::Rows(plan).columns()));
-        let keys = keys.into_iter().map(|key| vec![key]).collect();
-        Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Append, keys, waits: 0, step })
+        let (told, shown) = (Over::Rows(plan).columns(), all_shown(&columns, from));
+        build::distinct(self.context.node.clone(), input, told, shown, expiry, self.context.partitions)
     }
 }

@@ -11,9 +11,9 @@ use datafusion_expr::utils::powerset;
 use datafusion_expr::{Expr, LogicalPlan, lit};
 use datafusion_functions_aggregate::expr_fn::count;
 
-use super::Relation;
 use super::lower::Lowering;
 use crate::Result;
+use crate::relation::{Relation, build};
 
 /// Groupings of one query: each keeps groups of its own, and CUBE has twice as many with each column.
 const MOST_GROUPINGS: usize = 256;
@@ -33,7 +33,7 @@ impl Lowering<'_> {
             self.lower(&plan)
         });
         let inputs = inputs.collect::<Result<_>>()?;
-        Ok(Relation::Union { inputs, schema: aggregate.schema.inner().clone() })
+        Ok(build::union(inputs, aggregate.schema.inner().clone()))
     }
 }
 

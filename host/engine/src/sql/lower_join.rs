@@ -4,29 +4,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion_common::{Column, DFSchema, JoinType, NullEquality};
-use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::{Filter as LogicalFilter, Join, Projection};
-use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::utils::{conjunction, find_valid_equijoin_key_pair, split_conjunction_owned};
 use datafusion_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use datafusion_functions::core::expr_fn::get_field;
-use datafusion_physical_expr::create_physical_expr;
-use datafusion_physical_expr::expressions::cast;
 
 use super::identity::{Over, rows_told};
 use super::join_bounds::{Bounds, TimeColumn, TimeOf, bounds};
 use super::lower::{Lowering, is_plugin_call};
 use super::shown::shown_of;
-use super::step::Step;
-use super::{EVENT_TIME, Emits, Relation};
 use crate::Result;
-use crate::format::timestamp;
-use crate::job::OutputMode;
 use crate::operator::Expressions;
-use crate::operator::join::{JoinInput, JoinKind, StreamJoin, StreamJoinParts};
+use crate::operator::join::{JoinInput, JoinKind, StreamJoinParts};
+use crate::relation::event_time::{EVENT_TIME, as_event_time, has_watermark};
+use crate::relation::{Emits, Relation, build};
 use crate::time::reach::{Reach, Side};
 
 /// A join's condition, taken apart.
@@ -183,7 +177,7 @@ impl Lowering<'_> {
         let (behind, rest) = if kind == JoinKind::Inner { (rest.collect(), None) } else { (vec![], conjunction(rest)) };
 
         let pair = left.join(right).map_err(|e| self.text.error(e))?;
-        let step = join_step(kind, &by, chosen.as_ref(), rest.as_ref(), (&pair, left.fields().len()));
+        let shown = shown_join(kind, &by, chosen.as_ref(), rest.as_ref(), (&pair, left.fields().len()));
         let rest = rest.map(|rest| {
             let told = Over::Pairs(&join.left, &join.right).one(&rest);
             self.expressions(&[rest], &pair).map(|rest| rest.told_as(vec![told]))
@@ -199,13 +193,12 @@ impl Lowering<'_> {
         };
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = by.into_iter().unzip();
         // Without bounds on both sides nothing can be said of when rows come out.
-        let waits = reach.longest_wait();
-        let marks = chosen.as_ref().filter(|_| waits.is_some()).map(|c| (c.left.at, c.right.at));
+        let marks = chosen.as_ref().filter(|_| reach.longest_wait().is_some()).map(|c| (c.left.at, c.right.at));
         let schema = join_schema(join, kind, &left_rows.schema(), &right_rows.schema(), marks);
         let pair_schema: SchemaRef = Arc::new(Schema::new(
             left_rows.schema().fields().iter().chain(right_rows.schema().fields()).cloned().collect::<Vec<_>>(),
         ));
-        let operator = StreamJoin::new(StreamJoinParts {
+        let parts = StreamJoinParts {
             name: self.context.node.clone(),
             kind,
             left: input(&left_rows, left_keys, &join.left, chosen.as_ref().map(|c| c.left))?,
@@ -215,15 +208,8 @@ impl Lowering<'_> {
             pair: pair_schema,
             schema,
             partitions: self.context.partitions,
-        })?;
-        let joined = Relation::Stateful {
-            inputs: vec![left_rows, right_rows],
-            operator: Arc::new(operator),
-            mode: OutputMode::Append,
-            keys: Vec::new(),
-            waits: waits.unwrap_or(0),
-            step,
         };
+        let joined = build::join(left_rows, right_rows, parts, shown)?;
         self.filtered(joined, behind, &pair)
     }
 
@@ -242,16 +228,10 @@ impl Lowering<'_> {
     /// The event time of a side's rows.
     fn join_time(&self, time: TimeColumn, input: &LogicalPlan) -> Result<Expressions> {
         let schema = input.schema();
-        let failed = |e| self.text.error(e);
         let column = Expr::Column(Column::from(schema.qualified_field(time.at)));
         // A window is passed by the watermark at its end.
         let expr = if time.is_window { get_field(column, "end") } else { column };
-        let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        let mut time = create_physical_expr(&expr, schema, &props, &planning).map_err(failed)?;
-        if time.data_type(schema.as_arrow()).map_err(failed)? != timestamp() {
-            time = cast(time, schema.as_arrow(), timestamp()).map_err(failed)?;
-        }
-        Ok(Expressions::new(vec![time], false).told_as(vec![Over::Rows(input).one(&expr)]))
+        as_event_time(&expr, schema, Over::Rows(input).one(&expr)).map_err(|e| self.text.error(e))
     }
 }
 
@@ -286,8 +266,7 @@ fn choose(parts: &[Expr], left: (&DFSchema, &[TimeColumn]), right: (&DFSchema, &
 
 /// The columns that are event time with a watermark.
 pub(super) fn time_columns(schema: &SchemaRef) -> Vec<TimeColumn> {
-    let marked = |f: &FieldRef| f.metadata().get(EVENT_TIME).is_some_and(|w| !w.is_empty());
-    let columns = schema.fields().iter().enumerate().filter(|(_, f)| marked(f));
+    let columns = schema.fields().iter().enumerate().filter(|(_, f)| has_watermark(f));
     columns.map(|(at, f)| TimeColumn { at, is_window: matches!(f.data_type(), DataType::Struct(_)) }).collect()
 }
 
@@ -313,13 +292,13 @@ fn join_schema(
 }
 
 /// What the join does: its kind, keys, reach in time, and what else it asks.
-fn join_step(
+fn shown_join(
     kind: JoinKind,
     keys: &[(Expr, Expr)],
     chosen: Option<&Chosen>,
     rest: Option<&Expr>,
     (pair, left_columns): (&DFSchema, usize),
-) -> Step {
+) -> Vec<String> {
     let mut with = vec![kind.name().to_owned()];
     with.extend(on(keys, pair));
     if let Some(Chosen { left, right, bounds }) = chosen {
@@ -332,7 +311,7 @@ fn join_step(
         with.extend(bounds.reach.in_words(&name(left), &name(&right)));
     }
     with.extend(rest.map(|rest| format!("and {}", shown_of(rest, pair))));
-    Step::new("join", with)
+    with
 }
 
 /// The keys of a join.

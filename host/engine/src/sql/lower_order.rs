@@ -8,13 +8,12 @@ use datafusion_common::ScalarValue;
 use datafusion_expr::logical_plan::{Limit as LogicalLimit, Sort as LogicalSort};
 use datafusion_expr::{Expr, LogicalPlan};
 
-use super::lower::{Lowering, transform};
+use super::lower::Lowering;
+use super::plugin_calls::calls;
 use super::shown::shown_of;
-use super::step::Step;
-use super::{Emits, Relation};
 use crate::Result;
-use crate::job::OutputMode;
-use crate::operator::{Collect, Expressions, Limit, Sort};
+use crate::operator::Expressions;
+use crate::relation::{Emits, InSql, Relation, build};
 
 impl Lowering<'_> {
     pub(super) fn sort(&self, sort: &LogicalSort) -> Result<Relation> {
@@ -23,17 +22,12 @@ impl Lowering<'_> {
             self.needs_whole_result(&input, "ORDER BY", "rows of a stream come for ever: they cannot be put in order")?;
         }
         let (by, options) = self.order_of(sort)?;
-        let order = || Sort::new(self.context.node.clone(), by.clone(), options.clone(), sort.fetch);
-        let input = collected(input, sort.fetch.map(|_| order()), sort.fetch);
         let exprs: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
         let from = sort.input.schema();
         let direction = |s: &datafusion_expr::SortExpr| if s.asc { "" } else { " descending" };
-        let mut by_words: Vec<String> =
-            sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
-        by_words.extend(sort.fetch.map(|n| format!("of which the first {n} rows")));
-        let step = Step::new("order by", by_words).calling(&exprs, from);
-        let (schema, keys) = (input.schema(), input.keys().to_vec());
-        Ok(transform(input, order(), schema, keys, step))
+        let shown = sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
+        let in_sql = InSql { shown, plugins: calls(&exprs, from) };
+        Ok(build::sort(self.context.node.clone(), input, by, options, sort.fetch, in_sql))
     }
 
     /// What rows are put in order by.
@@ -52,10 +46,7 @@ impl Lowering<'_> {
         }
         let skip = self.constant(limit.skip.as_deref(), "OFFSET")?.unwrap_or(0);
         let fetch = self.constant(limit.fetch.as_deref(), "LIMIT")?;
-        let (schema, keys) = (input.schema(), input.keys().to_vec());
-        let skipped = if skip == 0 { String::new() } else { format!(" after skipping {skip}") };
-        let what = fetch.map_or_else(|| format!("all rows{skipped}"), |f| format!("at most {f} rows{skipped}"));
-        Ok(transform(input, Limit { skip, fetch }, schema, keys, Step::new("limit", vec![what])))
+        Ok(build::limit(input, skip, fetch))
     }
 
     /// What a limit is over, where it may be rows that end: held until they do, no more of them than are needed.
@@ -66,7 +57,7 @@ impl Lowering<'_> {
             Some(most) => self.lower(&first_in_order(&limit.input, most))?,
             None => self.lower(&limit.input)?,
         };
-        Ok(collected(input, None, most))
+        Ok(build::collect(input, most))
     }
 
     fn needs_whole_result(&self, input: &Relation, clause: &str, why: &str) -> Result<()> {
@@ -91,17 +82,6 @@ impl Lowering<'_> {
         };
         value.map(Some).ok_or_else(refused)
     }
-}
-
-/// `input`, held until it has ended where it is not a whole result already.
-fn collected(input: Relation, order: Option<Sort>, most: Option<usize>) -> Relation {
-    if input.emits() == Emits::Snapshot {
-        return input;
-    }
-    let keys = input.keys().to_vec();
-    let operator = Arc::new(Collect::new(input.schema(), order, most));
-    let step = Step::new("collect", most.map(|n| format!("the first {n} rows")).into_iter().collect());
-    Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Complete, keys, waits: 0, step }
 }
 
 /// `plan` with the order in it, if that is outermost, told that only its first `most` rows are needed.

@@ -3,25 +3,25 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field};
 use datafusion_common::ScalarValue;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::expr::{AggregateFunction, Sort, WindowFunction, WindowFunctionDefinition};
 use datafusion_expr::logical_plan::Window;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits};
 
-use super::Relation;
 use super::clause::refuse_node;
 use super::error::SqlText;
 use super::functions::placed::placed;
 use super::lower::Lowering;
+use super::functions::placed::placed;
+use super::plugin_calls::calls as plugin_calls;
 use super::shown::shown_of;
-use super::step::Step;
 use crate::format::type_name;
-use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::AggregateCall;
-use crate::operator::over::{Bound, Distance, Frame, Order, Over, OverCall, OverFunction, Unit};
+use crate::operator::over::{Bound, Distance, Frame, Order, OverCall, OverFunction, Unit};
+use crate::relation::{Relation, build};
 use crate::{Error, Result};
 
 /// How rows are parted and put in order, as the plan has it.
@@ -48,14 +48,10 @@ impl Lowering<'_> {
                 options: by.iter().map(option).collect(),
             });
         }
-        let (rows, keys) = (input.schema(), input.keys().to_vec());
-        let made = window.schema.fields().iter().skip(rows.fields().len());
+        let made = window.schema.fields().iter().skip(input.schema().fields().len());
         let made = made.map(|f| Arc::new(Field::new(f.name(), f.data_type().clone(), true)));
-        let schema = Arc::new(Schema::new(rows.fields().iter().cloned().chain(made).collect::<Vec<_>>()));
-        let shown = calls.iter().map(|call| call.shown.clone()).collect();
-        let step = Step::new("compute over rows", shown).calling(&window.window_expr, from);
-        let operator = Arc::new(Over::new(self.context.node.clone(), orders, calls, rows, schema)?);
-        Ok(Relation::Stateful { inputs: vec![input], operator, mode: OutputMode::Complete, keys, waits: 0, step })
+        let plugins = plugin_calls(&window.window_expr, from);
+        build::over(self.context.node.clone(), input, orders, calls, made, plugins)
     }
 
     fn over_call(&self, expr: &Expr, input: &LogicalPlan, planned: &mut Vec<Planned>) -> Result<OverCall> {

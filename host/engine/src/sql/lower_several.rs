@@ -4,11 +4,9 @@ use arrow::datatypes::DataType;
 use datafusion_common::NullHandling;
 use datafusion_expr::logical_plan::{Union, Unnest as LogicalUnnest};
 
-use super::lower::{Lowering, transform};
-use super::step::Step;
-use super::{Emits, Relation};
-use crate::operator::readable;
-use crate::operator::{Select, Unnest, UnnestColumn};
+use super::lower::Lowering;
+use crate::operator::{UnnestColumn, readable};
+use crate::relation::{Emits, Relation, build};
 use crate::{Error, Result};
 
 impl Lowering<'_> {
@@ -25,14 +23,9 @@ impl Lowering<'_> {
             // The first input's names, and what all have in common.
             let columns = (0..schema.fields().len()).collect();
             let same = input.schema() == schema;
-            inputs.push(if same {
-                input
-            } else {
-                let select = Select::new(columns, schema.clone());
-                transform(input, select, schema.clone(), Vec::new(), Step::default())
-            });
+            inputs.push(if same { input } else { build::select(input, columns, schema.clone()) });
         }
-        Ok(Relation::Union { inputs, schema })
+        Ok(build::union(inputs, schema))
     }
 
     pub(super) fn unnest(&self, unnest: &LogicalUnnest) -> Result<Relation> {
@@ -61,15 +54,9 @@ impl Lowering<'_> {
             Ok(if is_list { UnnestColumn::Elements(*at) } else { UnnestColumn::Same(*at) })
         });
         let columns: Vec<UnnestColumn> = columns.collect::<Result<_>>()?;
-        let keys = input.keys().iter().map(|key| {
-            let carries = |c: &UnnestColumn| matches!(c, UnnestColumn::Same(at) if key.contains(at));
-            (0..columns.len()).filter(|i| carries(&columns[*i])).collect()
-        });
-        let keys = keys.collect();
         let null = unnest.options.null_handling;
-        let (keep_null, keep_empty) = (null != NullHandling::Drop, null == NullHandling::PreserveAndExpandEmpty);
-        let step = Step::new("unnest", unnest.exec_columns.iter().map(|c| readable(&c.name)).collect());
-        let operator = Unnest::new(columns, schema.clone(), keep_null, keep_empty);
-        Ok(transform(input, operator, schema, keys, step))
+        let keeps = (null != NullHandling::Drop, null == NullHandling::PreserveAndExpandEmpty);
+        let shown = unnest.exec_columns.iter().map(|c| readable(&c.name)).collect();
+        Ok(build::unnest(input, columns, schema, keeps, shown))
     }
 }

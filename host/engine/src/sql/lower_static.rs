@@ -11,10 +11,9 @@ use datafusion_expr::{Expr, LogicalPlan};
 use super::lower::Lowering;
 use super::lower_join::{equates, on};
 use super::shown::shown_of;
-use super::step::Step;
-use super::{EVENT_TIME, Emits, Relation};
-use crate::operator::static_join::{StaticJoin, StaticJoinParts, StaticTable};
-use crate::operator::{Select, Transform};
+use crate::operator::static_join::{StaticJoinParts, StaticTable};
+use crate::relation::event_time::EVENT_TIME;
+use crate::relation::{Emits, Relation, build};
 use crate::time::reach::Side;
 use crate::{Error, Result};
 
@@ -84,44 +83,32 @@ impl Lowering<'_> {
         let mut with = vec![format!("{}, with static {}", kind.name(), table.name())];
         with.extend(on(&condition.keys, &pair));
         with.extend(rest.as_ref().map(|rest| format!("and {}", shown_of(rest, &pair))));
-        let step = Step::new("join", with);
         let condition = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
         let both = match stream {
             Side::Left => [input.schema(), fixed.schema()],
             Side::Right => [fixed.schema(), input.schema()],
         };
         let fields: Vec<FieldRef> = both.iter().flat_map(|s| s.fields().iter().cloned()).collect();
-        let first_of_stream = if stream == Side::Left { 0 } else { both[0].fields().len() };
-        let keys = input.keys().iter().map(|key| key.iter().map(|c| c + first_of_stream).collect()).collect();
         let nullable = |(at, field): (usize, &FieldRef)| {
             Arc::new(Field::clone(field).with_nullable(join.schema.field(at).is_nullable()))
         };
         let schema: SchemaRef = Arc::new(Schema::new(fields.iter().enumerate().map(nullable).collect::<Vec<_>>()));
-        let mut steps = Vec::new();
-        collect_steps(&fixed, &mut steps)?;
         let (stream_keys, table_keys) =
             if stream == Side::Left { (left_keys, right_keys) } else { (right_keys, left_keys) };
-        let transform = StaticJoin::new(StaticJoinParts {
+        let parts = StaticJoinParts {
             name: self.context.node.clone(),
             table,
-            steps,
+            steps: build::transforms_of(&fixed)?,
             table_keys,
             stream_keys,
             stream,
             is_outer,
             condition,
             pair: Arc::new(Schema::new(fields)),
-            schema: schema.clone(),
-        });
-        debug_assert!(fixed.schema().fields().iter().all(|f| !f.metadata().contains_key(EVENT_TIME)));
-        Ok(Relation::Transform {
-            input: Box::new(input),
-            transform: Arc::new(transform),
             schema,
-            keys,
-            step,
-            beside: Some(Box::new(fixed)),
-        })
+        };
+        debug_assert!(fixed.schema().fields().iter().all(|f| !f.metadata().contains_key(EVENT_TIME)));
+        Ok(build::static_join(input, fixed, parts, with))
     }
 
     fn refuse_static_kind(&self, kind: JoinType, stream: Side, table: &str) -> Error {
@@ -145,23 +132,5 @@ impl Lowering<'_> {
             ),
         };
         self.text.refuse(place, message).with_help(help)
-    }
-}
-
-/// What is done to the rows of a static source, first to last.
-fn collect_steps(relation: &Relation, steps: &mut Vec<Arc<dyn Transform>>) -> Result<()> {
-    match relation {
-        Relation::Input { columns, schema, .. } => {
-            if let Some(columns) = columns {
-                steps.push(Arc::new(Select::new(columns.clone(), schema.clone())));
-            }
-            Ok(())
-        }
-        Relation::Transform { input, transform, .. } => {
-            collect_steps(input, steps)?;
-            steps.push(transform.clone());
-            Ok(())
-        }
-        Relation::Union { .. } | Relation::Stateful { .. } => Err(Error::internal("a static side is read row by row")),
     }
 }

@@ -1,15 +1,8 @@
 //! How a GROUP BY uses event time: by windows, by sessions, by `date_bin` and `date_trunc`, by the event time itself; and
 //! which of them the output mode allows.
 
-use arrow::datatypes::SchemaRef;
-use datafusion_common::{Column, DFSchema, DataFusionError};
-use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_functions::core::expr_fn::get_field;
-use datafusion_physical_expr::create_physical_expr;
-use datafusion_physical_expr::expressions::cast;
-use serde_json::Value;
 
 use super::bin::as_bin;
 use super::event_time::EventTimes;
@@ -19,11 +12,10 @@ use super::identity::Over;
 use super::lower::Lowering;
 use super::shown::shown;
 use crate::Result;
-use crate::format::timestamp;
 use crate::job::OutputMode;
 use crate::operator::Expressions;
 use crate::operator::aggregate::{OutputColumn, TimeKey};
-use crate::operator::fingerprint::column_told;
+use crate::relation::event_time::as_event_time;
 
 /// Event time's part in a grouping.
 pub(super) struct TimeGrouping {
@@ -152,38 +144,15 @@ impl Lowering<'_> {
         )))
     }
 
-    /// `expr` as event time.
+    /// `expr` as event time: of a window its last instant or its end.
     pub(super) fn time_expression(&self, expr: &Expr, input: &LogicalPlan, what: As) -> Result<Expressions> {
-        let told = |expr: &Expr| Over::Rows(input).one(expr);
-        time_expression(expr, input.schema(), what, told).map_err(|e| self.text.error(e))
+        let (schema, failed) = (input.schema(), |e| self.text.error(e));
+        let is_window = is_window_type(&expr.get_type(schema).map_err(failed)?);
+        let expr = match what {
+            As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
+            As::Last if is_window => get_field(expr.clone(), "end"),
+            _ => expr.clone(),
+        };
+        as_event_time(&expr, schema, Over::Rows(input).one(&expr)).map_err(failed)
     }
-}
-
-/// `expr` as event time: of a window its last instant or its end; cast where it has another unit or zone.
-fn time_expression(
-    expr: &Expr,
-    schema: &DFSchema,
-    what: As,
-    told: impl Fn(&Expr) -> Value,
-) -> Result<Expressions, DataFusionError> {
-    let is_window = is_window_type(&expr.get_type(schema)?);
-    let expr = match what {
-        As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
-        As::Last if is_window => get_field(expr.clone(), "end"),
-        _ => expr.clone(),
-    };
-    let (props, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-    let mut time = create_physical_expr(&expr, schema, &props, &planning)?;
-    if time.data_type(schema.as_arrow())? != timestamp() {
-        time = cast(time, schema.as_arrow(), timestamp())?;
-    }
-    Ok(Expressions::new(vec![time], false).told_as(vec![told(&expr)]))
-}
-
-/// Column `at` as the time after which nothing more comes for its value.
-pub(crate) fn last_time_of(schema: &SchemaRef, at: usize) -> Result<Expressions, DataFusionError> {
-    let schema = DFSchema::try_from(schema.clone())?;
-    let column = Expr::Column(Column::from(schema.qualified_field(at)));
-    // In the fingerprint a window is told from a time by its type.
-    time_expression(&column, &schema, As::Last, |_| column_told(schema.field(at).name()))
 }

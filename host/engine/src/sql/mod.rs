@@ -2,7 +2,7 @@
 //! our own streaming operators, and what a stream cannot do is refused here, with the clause and why.
 //!
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
-//! ([`plan`]) to a tree of [`Relation`]s.
+//! ([`plan`]) to a [`Relation`].
 
 mod alike;
 mod bin;
@@ -49,13 +49,13 @@ mod over;
 mod over_frames;
 mod parse;
 mod plugin;
+mod plugin_calls;
 mod plugin_constants;
 mod relations;
 mod scope;
 mod shown;
 mod spelling;
 mod stars;
-mod step;
 mod sub_queries;
 mod syntax;
 mod table_function;
@@ -70,37 +70,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-pub(crate) use crate::operator::readable;
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::Statement;
 pub use error::SqlText;
-pub(crate) use lower_time::last_time_of;
 pub use made_rows::ONE_ROW;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
-pub(crate) use step::by_plugin;
-pub use step::{PluginUse, Step};
 pub use table_function::{MadeBy, TableCall};
 
 use crate::Result;
 use crate::job::OutputMode;
 use crate::operator::static_join::StaticTable;
-use crate::operator::{AnyStateful, Transform};
-
-/// The key of the field metadata that marks a column as event time; its value is `watermark`, or empty where there is
-/// event time without one. It says no node: what several inputs have in common stays when they are put together.
-pub const EVENT_TIME: &str = "millstream.event_time";
-
-/// What a relation's rows are, over the epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Emits {
-    /// Rows that stand.
-    Rows,
-    /// Rows that replace earlier ones of the same key.
-    Updates,
-    /// The whole result in each epoch.
-    Snapshot,
-}
+use crate::relation::{Emits, Relation};
 
 /// A table that SQL may name: another node.
 #[derive(Debug, Clone)]
@@ -115,112 +96,6 @@ pub struct InputTable {
     pub made_by: Option<MadeBy>,
     /// For a static source: its rows.
     pub fixed: Option<Arc<StaticTable>>,
-}
-
-/// A planned query: a tree whose leaves are the job's nodes.
-#[derive(Debug, Clone)]
-pub enum Relation {
-    /// Another node's rows.
-    Input {
-        /// Its name.
-        table: String,
-        /// The columns that are read, by their place in the table; none = all.
-        columns: Option<Vec<usize>>,
-        /// The columns that are read.
-        schema: SchemaRef,
-        /// What its rows are.
-        emits: Emits,
-    },
-    /// A stateless operator.
-    Transform {
-        /// What it is applied to.
-        input: Box<Relation>,
-        /// The operator.
-        transform: Arc<dyn Transform>,
-        /// What comes out.
-        schema: SchemaRef,
-        /// Per key of the aggregation below, the output columns that carry it.
-        keys: Vec<Vec<usize>>,
-        /// For people: what it does.
-        step: Step,
-        /// The rows of a static source that it takes beside its input.
-        beside: Option<Box<Relation>>,
-    },
-    /// The rows of several relations, in no order.
-    Union {
-        /// The relations, all with the same types.
-        inputs: Vec<Relation>,
-        /// What comes out.
-        schema: SchemaRef,
-    },
-    /// A stateful operator.
-    Stateful {
-        /// What it is applied to: its inputs, by number.
-        inputs: Vec<Relation>,
-        /// The operator.
-        operator: Arc<dyn AnyStateful>,
-        /// What is emitted.
-        mode: OutputMode,
-        /// Per key, the output columns that carry it.
-        keys: Vec<Vec<usize>>,
-        /// How much later than they came rows may come out: what follows has a watermark that is so much behind.
-        waits: i64,
-        /// For people: what it does.
-        step: Step,
-    },
-}
-
-impl Relation {
-    /// The columns that come out.
-    pub fn schema(&self) -> SchemaRef {
-        match self {
-            Self::Input { schema, .. } | Self::Transform { schema, .. } | Self::Union { schema, .. } => schema.clone(),
-            Self::Stateful { operator, .. } => operator.schema(),
-        }
-    }
-
-    /// What the rows are.
-    pub fn emits(&self) -> Emits {
-        match self {
-            Self::Input { emits, .. } => *emits,
-            Self::Transform { input, .. } => input.emits(),
-            // Only rows that stand can be put together.
-            Self::Union { .. } => Emits::Rows,
-            Self::Stateful { mode, .. } => match mode {
-                OutputMode::Append => Emits::Rows,
-                OutputMode::Update => Emits::Updates,
-                OutputMode::Complete => Emits::Snapshot,
-            },
-        }
-    }
-
-    /// Per key of the aggregation in it, the output columns that carry it.
-    pub fn keys(&self) -> &[Vec<usize>] {
-        match self {
-            Self::Input { .. } | Self::Union { .. } => &[],
-            Self::Transform { keys, .. } | Self::Stateful { keys, .. } => keys,
-        }
-    }
-
-    /// Whether all of its rows come out of stateful operators, in it or in `nodes`.
-    pub fn is_after_state(&self, nodes: &BTreeSet<String>) -> bool {
-        match self {
-            Self::Input { table, .. } => nodes.contains(table),
-            Self::Transform { input, .. } => input.is_after_state(nodes),
-            Self::Union { inputs, .. } => inputs.iter().all(|input| input.is_after_state(nodes)),
-            Self::Stateful { .. } => true,
-        }
-    }
-
-    /// Whether a stateful operator is in it.
-    pub fn is_stateful(&self) -> bool {
-        match self {
-            Self::Input { .. } => false,
-            Self::Transform { input, .. } => input.is_stateful(),
-            Self::Union { inputs, .. } => inputs.iter().any(Self::is_stateful),
-            Self::Stateful { .. } => true,
-        }
-    }
 }
 
 /// What planning needs to know beside the text.

@@ -14,7 +14,7 @@ use super::InputTable;
 use super::error::SqlText;
 use super::parse::normalised;
 use super::plugin::PluginFunction;
-use crate::operator::{PluginCalls, PluginFlatMap, extended};
+use crate::operator::{PluginCalls, extended};
 use crate::{Error, ErrorKind, Result};
 
 /// A call in `FROM`.
@@ -127,13 +127,5 @@ impl TableCall {
         let calls = plugin.calls();
         let made_by = MadeBy { input: self.input.clone(), input_table: Box::new(input.clone()), calls, bound };
         Ok(InputTable { given: schema.clone(), schema, emits: input.emits, made_by: Some(made_by), fixed: None })
-    }
-}
-
-impl MadeBy {
-    /// The plugin, giving the columns `wanted` of its input beside its own.
-    pub(super) fn operator(&self, wanted: &std::collections::BTreeSet<String>) -> PluginFlatMap {
-        let (layout, schema) = extended(&self.input_table.schema, self.bound.output(), Some(wanted));
-        PluginFlatMap::new(self.calls.clone(), self.bound.clone(), layout, schema)
     }
 }

@@ -5,7 +5,7 @@
 //! named where it comes again.
 
 mod node;
-mod steps;
+mod relation;
 mod words;
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@ use super::words::{ahead, columns, event_time, mode_name, own, watermark};
 use super::{Branch, Explainer, Fact};
 use crate::job::{Logic, SourceSpec};
 use crate::plan::PlannedNode;
-use crate::sql::Emits;
+use crate::relation::Emits;
 use crate::time::in_words;
 
 impl<'a> Explainer<'a> {

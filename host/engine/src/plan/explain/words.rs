@@ -6,7 +6,7 @@ use super::Fact;
 use crate::format::type_name;
 use crate::job::OutputMode;
 use crate::plan::Plan;
-use crate::sql::EVENT_TIME;
+use crate::relation::event_time::EVENT_TIME;
 use crate::time::in_words;
 use crate::time::watermark::{Derived, Policy};
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::words::watermark;
 use super::{Branch, Explainer, Fact};
-use crate::operator::{AnyStateful, Kept, Until};
+use crate::operator::{AnyStateful, Kept, Until, readable};
 use crate::plan::PlannedNode;
-use crate::sql::{Relation, Step, readable};
+use crate::relation::{Description, Relation};
 
 /// The role of a static source.
 const STATIC: &str = "static";
 
 impl<'a> Explainer<'a> {
-    /// Adds the steps of `relation` to `facts`; returns what they take their rows from.
+    /// Adds what `relation` does to `facts`; returns what they take their rows from.
     pub fn relation(&mut self, node: &'a PlannedNode, relation: &'a Relation, facts: &mut Vec<Fact>) -> Vec<Branch> {
         match relation {
             Relation::Input { table, columns, schema, .. } => {
@@ -22,8 +22,8 @@ impl<'a> Explainer<'a> {
                 }
                 vec![self.node(table)]
             }
-            Relation::Transform { input, step, beside, .. } => {
-                tell(step, facts);
+            Relation::Transform { input, description, beside, .. } => {
+                tell(description, facts);
                 match beside {
                     None => self.relation(node, input, facts),
                     Some(beside) => {
@@ -36,8 +36,8 @@ impl<'a> Explainer<'a> {
                 let numbered = inputs.iter().enumerate();
                 numbered.map(|(at, input)| self.side(node, &format!("input {}", at + 1), input)).collect()
             }
-            Relation::Stateful { inputs, operator, step, .. } => {
-                tell(step, facts);
+            Relation::Stateful { inputs, operator, description, .. } => {
+                tell(description, facts);
                 self.state(node, operator, facts);
                 match inputs.as_slice() {
                     [left, right] => vec![self.side(node, "left", left), self.side(node, "right", right)],
@@ -95,21 +95,21 @@ fn said(kept: &Kept, has_watermark: bool) -> String {
     }
 }
 
-fn tell(step: &Step, facts: &mut Vec<Fact>) {
-    if step.does.is_empty() {
+fn tell(description: &Description, facts: &mut Vec<Fact>) {
+    if description.does.is_empty() {
         return;
     }
-    let calls = step.plugins.iter().map(|call| {
+    let calls = description.plugins.iter().map(|call| {
         let reads = if call.reads.is_empty() { "no column".to_owned() } else { call.reads.join(", ") };
         format!("{} reads {reads}", call.plugin)
     });
-    if step.with.is_empty() {
-        facts.extend(calls.map(|call| Fact::text(step.does, format!("plugin {call}"))));
+    if description.with.is_empty() {
+        facts.extend(calls.map(|call| Fact::text(description.does, format!("plugin {call}"))));
         return;
     }
-    facts.push(Fact::list(step.does, step.with.clone()));
-    if !step.computes.is_empty() {
-        facts.push(Fact { is_detail: true, ..Fact::list("computes", step.computes.clone()) });
+    facts.push(Fact::list(description.does, description.with.clone()));
+    if !description.computes.is_empty() {
+        facts.push(Fact { is_detail: true, ..Fact::list("computes", description.computes.clone()) });
     }
     facts.extend(calls.map(|call| Fact::detail("plugin", call)));
 }
