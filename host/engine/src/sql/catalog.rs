@@ -15,16 +15,16 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 
 use super::InputTable;
-use super::bin::recognise_bins;
-use super::dates::dates_beside_times;
 use super::functions::avg::averages_of_integers;
 use super::functions::{BUILT_IN, Functions, placed};
-use super::lower_subquery::in_words;
-use super::normal_constants::normal_constants;
+use super::lower::sub_query::in_words;
 use super::plugin::PluginFunction;
-use super::plugin_constants::{AggregateConstants, Constants};
-use super::sub_queries::in_other_words;
-use super::time_constants::times_of_texts;
+use super::plugin::constants::{AggregateConstants, Constants};
+use super::rewrite::bin::recognise_bins;
+use super::rewrite::dates::dates_beside_times;
+use super::rewrite::normal_constants::normal_constants;
+use super::rewrite::sub_queries::in_other_words;
+use super::rewrite::time_constants::times_of_texts;
 use crate::format::{parse_type, timestamp};
 
 /// Tables, functions and types.
@@ -54,7 +54,7 @@ impl Catalog {
             }
         }
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
-            Arc::new(super::fields::FieldNames),
+            Arc::new(super::names::fields::FieldNames),
             Arc::new(AggregateConstants),
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
             Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),

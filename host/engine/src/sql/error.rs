@@ -8,8 +8,8 @@ use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::tokenizer::Span;
 
 use super::constants::Mistake;
-use super::meant;
 use super::plugin::PluginFunction;
+use super::wording::meant;
 use super::wording::{About, reword};
 use crate::job::{JobText, Spanned};
 use crate::{Error, ErrorKind};

@@ -2,67 +2,40 @@
 //! our own streaming operators, and what a stream cannot do is refused here, with the clause and why.
 //!
 //! A node's SQL is parsed ([`parse()`]) to learn which tables it reads; when the schemas of these are known it is planned
-//! ([`plan`]) to a [`Relation`].
+//! ([`plan`]) to a [`Relation`]. In the order in which they have to do with a query:
+//!
+//! | folder | what it does |
+//! |---|---|
+//! | `parse` | text to a syntax tree, and which tables it reads |
+//! | `spelling` | what users of other systems write, and what stands for something longer, in the words that the planner knows |
+//! | `syntax` | refuses what nothing computes, where it stands |
+//! | `names` | what each name means |
+//! | `plugin`, `functions` | what can be called |
+//! | `catalog` | tables, functions and types as the planner wants to know them, and which of its rules work on the plan |
+//! | `refusals` | what only the plan shows to be wrong, and where that stands in the text |
+//! | `constants` | mistakes among constants |
+//! | `rewrite` | what the planner would compute otherwise than we mean, in other words |
+//! | `lower` | the plan to a relation |
+//! | `error`, `wording`, `shown` | what is said of a query, where, and in which words |
 
-mod alike;
-mod bin;
-mod calls;
 mod catalog;
-mod clause;
-mod conditions;
-mod constant_help;
 mod constants;
 mod counted_sets;
-mod dates;
-mod depth;
-mod dialect;
-mod distinct_on;
 mod error;
-mod event_time;
-mod fields;
-mod formats;
 mod functions;
-mod group_by;
-mod groupings;
-mod identity;
-mod join_bounds;
-mod join_keys;
-mod join_refusals;
-mod locate;
 mod lower;
-mod lower_aggregate;
-mod lower_distinct;
-mod lower_grouping;
-mod lower_join;
-mod lower_order;
-mod lower_over;
-mod lower_several;
-mod lower_static;
-mod lower_subquery;
-mod lower_time;
-mod made_rows;
-mod meant;
 mod names;
-mod normal_constants;
 mod only_value;
-mod over;
-mod over_frames;
 mod parse;
 mod plugin;
-mod plugin_calls;
-mod plugin_constants;
-mod relations;
-mod scope;
+mod refusals;
+mod rewrite;
 mod shown;
 mod spelling;
-mod stars;
-mod sub_queries;
 mod syntax;
 mod table_function;
-mod time_constants;
 mod window_names;
 mod wording;
-mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -73,10 +46,13 @@ use arrow::datatypes::SchemaRef;
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::Statement;
 pub use error::SqlText;
-pub use made_rows::ONE_ROW;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
+pub use spelling::made_rows::ONE_ROW;
 pub use table_function::{MadeBy, TableCall};
+
+use refusals::{alike, clause, conditions, join_keys, locate};
+use syntax::group_by;
 
 use crate::Result;
 use crate::job::OutputMode;
@@ -123,21 +99,21 @@ pub struct PlanContext<'a> {
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
     if let (Some(operator), false) = (&parsed.sets, context.asked_once) {
-        return Err(lower_subquery::refuse_set(text, &operator.to_string()));
+        return Err(lower::sub_query::refuse_set(text, &operator.to_string()));
     }
     let mut provider = catalog::Catalog::new(context.tables, context.plugins);
     let is_function = |name: &str| provider.has_function(name);
     let mut statement = parsed.statement;
     spelling::respell(&mut statement, &is_function);
-    groupings::respell(&mut statement);
+    spelling::groupings::respell(&mut statement);
     syntax::refuse(text, &statement, context.asked_once)?;
-    stars::refuse(text, &statement)?;
+    syntax::stars::refuse(text, &statement)?;
     if context.asked_once {
-        over::rewrite(text, &mut statement)?;
+        spelling::over::rewrite(text, &mut statement)?;
     }
     let renamed = names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
     group_by::refuse(text, &statement)?;
-    plugin_constants::bind_maps(&mut statement, &mut provider, context.plugins);
+    plugin::constants::bind_maps(&mut statement, &mut provider, context.plugins);
 
     // Refused without a place, it is at the smallest part that is refused alone, for the same reason.
     let analyzed = |part: &Statement| catalog::logical_plan(&provider, part.clone()).and_then(catalog::analyze);
@@ -175,10 +151,10 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         logical = counted_sets::counted(logical).map_err(refused)?;
     }
     if context.asked_once {
-        logical = distinct_on::as_groups(logical).map_err(refused)?;
+        logical = rewrite::distinct_on::as_groups(logical).map_err(refused)?;
     }
     let sub_queries = match context.asked_once {
-        true => lower_subquery::has_sub_queries(text, &logical)?,
+        true => lower::sub_query::has_sub_queries(text, &logical)?,
         false => {
             clause::refuse_expressions(text, &logical)?;
             false
@@ -186,9 +162,9 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     };
     join_keys::refuse_mismatched(text, &logical)?;
     if context.asked_once {
-        lower_over::refuse_distances(text, &logical)?;
+        lower::over::refuse_distances(text, &logical)?;
     }
-    let logical = if sub_queries { sub_queries::of_one_row(logical).map_err(refused)? } else { logical };
+    let logical = if sub_queries { rewrite::sub_queries::of_one_row(logical).map_err(refused)? } else { logical };
     let logical = catalog::analyze(logical).map_err(refused)?;
     let logical = constants::check(logical).map_err(refused)?.map_err(|mistake| {
         let same = |part: &Statement| {
@@ -199,7 +175,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     })?;
     let optimized = catalog::optimize(logical, context.keep_columns, sub_queries).map_err(refused)?;
     if sub_queries {
-        lower_subquery::refuse_left_over(text, &optimized)?;
+        lower::sub_query::refuse_left_over(text, &optimized)?;
     }
     lower::Lowering::new(text, context).lower(&optimized)
 }

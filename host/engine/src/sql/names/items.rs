@@ -3,9 +3,9 @@
 use datafusion_sql::sqlparser::ast::{Expr as Ast, OrderBy, OrderByKind, SelectItem};
 
 use super::rows::Scope;
-use crate::sql::group_by::has_aggregate;
+use super::scope::{Known, field_meant};
 use crate::sql::parse::normalised;
-use crate::sql::scope::{Known, field_meant};
+use crate::sql::syntax::group_by::has_aggregate;
 
 /// Those of what SELECT names that it computes of single rows.
 pub(super) fn aliases_of_rows(aliases: &[Known], items: &[SelectItem]) -> Vec<Known> {

@@ -3,9 +3,9 @@
 use datafusion_sql::sqlparser::ast::Ident;
 
 use super::rows::{Rows, Scope, spell};
+use super::scope::{Known, Meant, meant};
+use super::written::quoted;
 use crate::sql::error::SqlText;
-use crate::sql::scope::{Known, Meant, meant};
-use crate::sql::written::quoted;
 use crate::{Error, Result};
 
 /// A name that may mean several things.

@@ -1,4 +1,4 @@
-//! Names of columns, as a user means them ([`super::scope`]): before the planner sees a query, each name in it that means
+//! Names of columns, as a user means them ([`scope`]): before the planner sees a query, each name in it that means
 //! a column, a relation or a plugin is put in quotes, spelled as what it means is. The planner itself reads names without
 //! quotes in lower case, whatever there is.
 //!
@@ -11,13 +11,21 @@
 //! * `items`: what SELECT calls its columns
 //! * `walk`: the clauses of a query, in the order in which names come to mean something
 //! * `apart`: ORDER BY by a column whose name SELECT gives to another one
+//! * `relations`: the names in FROM
+//! * `fields`: fields of structs by name
+//! * `scope`: which name is meant by one that a query writes
+//! * `written`: names as they are to be written
 
 mod apart;
 mod expressions;
+pub(super) mod fields;
 mod items;
 mod lookup;
+pub(super) mod relations;
 mod rows;
+mod scope;
 mod walk;
+pub(super) mod written;
 
 use std::collections::BTreeMap;
 
@@ -26,10 +34,10 @@ use datafusion_sql::sqlparser::ast::Statement;
 pub(super) use lookup::ambiguous;
 pub(super) use rows::spell;
 
+use self::scope::Known;
 use super::InputTable;
 use super::error::SqlText;
 use super::plugin::PluginFunction;
-use super::scope::Known;
 use crate::Result;
 
 /// Puts each name of `statement` that means something known in quotes. Functions that are there, plugins among them, are

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use datafusion_sql::sqlparser::ast::{Ident, TableAlias};
 
+use super::scope::Known;
 use crate::sql::parse::normalised;
-use crate::sql::scope::Known;
 
 /// The columns that come out of a query, by name.
 #[derive(Debug, Clone, Default)]

@@ -12,11 +12,11 @@ use super::expressions;
 use super::items::{aliases_of_rows, by_what_comes_out, name_field, output};
 use super::lookup::Lookup;
 use super::rows::{Columns, Ctes, Rows, Scope, aliased, renamed, spell};
+use super::scope::Known;
+use super::written::quoted;
 use crate::Result;
 use crate::sql::InputTable;
 use crate::sql::parse::normalised;
-use crate::sql::scope::Known;
-use crate::sql::written::quoted;
 
 /// Goes through queries.
 pub(super) struct Walk<'a> {

@@ -1,8 +1,11 @@
 //! Clauses and operators that the parser reads and nothing here computes, refused where they stand, with what to write
 //! instead. What is named here is refused by name; any other syntax that the planner does not know is refused by its kind.
 
+pub(super) mod calls;
 mod expressions;
+pub(super) mod group_by;
 mod select;
+pub(super) mod stars;
 
 use std::ops::{ControlFlow, Range};
 

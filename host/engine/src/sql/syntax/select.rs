@@ -7,7 +7,7 @@ use datafusion_sql::sqlparser::ast::{
     Spanned,
 };
 
-use crate::sql::calls::first_call;
+use super::calls::first_call;
 use crate::sql::functions::BUILT_IN;
 use crate::sql::parse::normalised;
 

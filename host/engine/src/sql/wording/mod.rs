@@ -5,6 +5,7 @@
 //! ([`leaks`]), is told in general words, at the place that it is about.
 
 mod functions;
+pub(super) mod meant;
 mod rules;
 mod syntax;
 
@@ -12,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion_common::{Column, DataFusionError, SchemaError};
 
-use super::fields::UnknownField;
+use super::names::fields::UnknownField;
+use super::names::written;
 use super::plugin::PluginFunction;
-use super::written;
 use crate::format::with_our_types;
 use crate::operator::readable;
 
@@ -179,7 +180,7 @@ fn reword_schema(error: &SchemaError) -> Reworded {
             path.without_table().unwrap_or_else(|| {
                 let names = path.columns(None);
                 let choices = written::choices(&field.name, &names);
-                let help = match super::meant::is_unit(&field.name) && !choices.starts_with("did you mean") {
+                let help = match meant::is_unit(&field.name) && !choices.starts_with("did you mean") {
                     true => format!("a unit is a text: '{}'; {choices}", field.name.to_lowercase()),
                     false => choices,
                 };

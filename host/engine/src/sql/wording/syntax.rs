@@ -3,7 +3,7 @@
 use datafusion_sql::sqlparser::parser::ParserError;
 
 use super::{About, Reworded};
-use crate::sql::depth::{TOO_DEEP, TOO_MANY, TOO_MANY_CASTS};
+use crate::sql::parse::depth::{TOO_DEEP, TOO_MANY, TOO_MANY_CASTS};
 
 /// Says a parser's error in our words; `asked_once`: of a query that is in no job.
 pub(super) fn reword(error: &ParserError, asked_once: bool) -> Reworded {
