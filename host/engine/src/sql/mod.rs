@@ -37,14 +37,14 @@ mod table_function;
 mod window_names;
 mod wording;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::Statement;
+
 pub use error::SqlText;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
@@ -99,7 +99,7 @@ pub struct PlanContext<'a> {
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
     if let (Some(operator), false) = (&parsed.sets, context.asked_once) {
-        return Err(lower::sub_query::refuse_set(text, &operator.to_string()));
+        return Err(clause::refuse_set(text, &operator.to_string()));
     }
     let mut provider = catalog::Catalog::new(context.tables, context.plugins);
     let is_function = |name: &str| provider.has_function(name);
@@ -113,7 +113,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     }
     let renamed = names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
     group_by::refuse(text, &statement)?;
-    plugin::constants::bind_maps(&mut statement, &mut provider, context.plugins);
+    plugin::maps::bind_maps(&mut statement, &mut provider, context.plugins);
 
     // Refused without a place, it is at the smallest part that is refused alone, for the same reason.
     let analyzed = |part: &Statement| catalog::logical_plan(&provider, part.clone()).and_then(catalog::analyze);
@@ -154,7 +154,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
         logical = rewrite::distinct_on::as_groups(logical).map_err(refused)?;
     }
     let sub_queries = match context.asked_once {
-        true => lower::sub_query::has_sub_queries(text, &logical)?,
+        true => refusals::sub_queries::has_sub_queries(text, &logical)?,
         false => {
             clause::refuse_expressions(text, &logical)?;
             false
@@ -175,7 +175,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     })?;
     let optimized = catalog::optimize(logical, context.keep_columns, sub_queries).map_err(refused)?;
     if sub_queries {
-        lower::sub_query::refuse_left_over(text, &optimized)?;
+        refusals::sub_queries::refuse_left_over(text, &optimized)?;
     }
     lower::Lowering::new(text, context).lower(&optimized)
 }

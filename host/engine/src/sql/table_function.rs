@@ -12,7 +12,7 @@ use datafusion_sql::sqlparser::ast::{
 
 use super::InputTable;
 use super::error::SqlText;
-use super::parse::normalised;
+use super::names::ident::normalised;
 use super::plugin::PluginFunction;
 use crate::operator::{PluginCalls, extended};
 use crate::{Error, ErrorKind, Result};

@@ -1,9 +1,7 @@
 //! How to mend a constant that nothing can be made of.
 
 use arrow::datatypes::DataType;
-use datafusion_expr::Expr;
-
-use super::is_pattern;
+use datafusion_expr::{Expr, Operator};
 
 /// How to mend a constant in `expr`, in general.
 pub(super) fn help(expr: &Expr) -> String {
@@ -34,6 +32,12 @@ pub(super) fn help(expr: &Expr) -> String {
             _ => "it would fail for every row: write another constant".to_owned(),
         },
     }
+}
+
+/// Whether the right side of `op` is a pattern.
+pub(super) fn is_pattern(op: Operator) -> bool {
+    use Operator as O;
+    matches!(op, O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch)
 }
 
 /// The text that `expr` makes something else of, and of which type that is.

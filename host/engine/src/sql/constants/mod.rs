@@ -25,11 +25,12 @@ use datafusion_expr::expr::{Case, Cast, TryCast};
 use datafusion_expr::expr_rewriter::NamePreserver;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
 use datafusion_physical_expr::create_physical_expr;
 
+use self::help::is_pattern;
 use super::functions::date_bin::wrong_length;
 use super::functions::window::WindowFunction;
 use super::plugin::PluginScalar;
@@ -307,11 +308,6 @@ fn computable(expr: &Expr) -> bool {
         | Expr::Alias(_) => true,
         _ => false,
     }
-}
-
-pub(super) fn is_pattern(op: Operator) -> bool {
-    use Operator as O;
-    matches!(op, O::RegexMatch | O::RegexIMatch | O::RegexNotMatch | O::RegexNotIMatch)
 }
 
 /// `expr` over one row; none where nothing can compute it.

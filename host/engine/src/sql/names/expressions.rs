@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{AccessExpr, Expr as Ast, Ident, ObjectNamePart, Query, VisitMut, VisitorMut};
 
+use super::ident::{normalised, spell};
 use super::lookup::Lookup;
-use super::rows::{Rows, Scope, spell};
-use crate::sql::parse::normalised;
+use super::rows::{Rows, Scope};
 use crate::sql::window_names::called;
 use crate::{Error, Result};
 

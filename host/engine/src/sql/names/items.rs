@@ -2,9 +2,9 @@
 
 use datafusion_sql::sqlparser::ast::{Expr as Ast, OrderBy, OrderByKind, SelectItem};
 
+use super::ident::normalised;
 use super::rows::Scope;
 use super::scope::{Known, field_meant};
-use crate::sql::parse::normalised;
 use crate::sql::syntax::group_by::has_aggregate;
 
 /// Those of what SELECT names that it computes of single rows.

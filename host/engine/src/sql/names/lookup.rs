@@ -2,14 +2,15 @@
 
 use datafusion_sql::sqlparser::ast::Ident;
 
-use super::rows::{Rows, Scope, spell};
+use super::ident::spell;
+use super::rows::{Rows, Scope};
 use super::scope::{Known, Meant, meant};
 use super::written::quoted;
 use crate::sql::error::SqlText;
 use crate::{Error, Result};
 
 /// A name that may mean several things.
-pub(in crate::sql) fn ambiguous(text: &SqlText, ident: &Ident, what: &str, names: &[String]) -> Error {
+pub(super) fn ambiguous(text: &SqlText, ident: &Ident, what: &str, names: &[String]) -> Error {
     let all = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or ");
     let in_quotes = names.iter().map(|n| quoted(n)).collect::<Vec<_>>().join(" or ");
     let message = format!("`{}` may mean the {what} {all}, which differ in case only", ident.value);

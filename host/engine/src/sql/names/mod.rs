@@ -13,12 +13,14 @@
 //! * `apart`: ORDER BY by a column whose name SELECT gives to another one
 //! * `relations`: the names in FROM
 //! * `fields`: fields of structs by name
+//! * `ident`: an identifier as it stands in a query
 //! * `scope`: which name is meant by one that a query writes
 //! * `written`: names as they are to be written
 
 mod apart;
 mod expressions;
 pub(super) mod fields;
+pub(super) mod ident;
 mod items;
 mod lookup;
 pub(super) mod relations;
@@ -31,8 +33,6 @@ use std::collections::BTreeMap;
 
 pub(super) use apart::Renamed;
 use datafusion_sql::sqlparser::ast::Statement;
-pub(super) use lookup::ambiguous;
-pub(super) use rows::spell;
 
 use self::scope::Known;
 use super::InputTable;

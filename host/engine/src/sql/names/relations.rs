@@ -1,4 +1,4 @@
-//! Names of nodes and of `WITH` queries in `FROM`, as a user means them ([`super::scope`]): they are put in quotes, spelled as
+//! Names of nodes and of `WITH` queries in `FROM`, as a user means them (`scope`): they are put in quotes, spelled as
 //! the job or the query has them.
 
 use std::collections::BTreeSet;
@@ -9,10 +9,10 @@ use datafusion_sql::sqlparser::ast::{
     VisitorMut,
 };
 
+use super::ident::{normalised, spell};
+use super::lookup::ambiguous;
 use super::scope::{Known, Meant, meant};
-use super::{ambiguous, spell};
 use crate::sql::error::SqlText;
-use crate::sql::parse::normalised;
 use crate::{Error, Result};
 
 /// Puts the names in `FROM` that mean a node, a `WITH` query or a plugin in quotes.

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use datafusion_sql::sqlparser::ast::{Ident, TableAlias};
+use datafusion_sql::sqlparser::ast::TableAlias;
 
+use super::ident::{normalised, spell};
 use super::scope::Known;
-use crate::sql::parse::normalised;
 
 /// The columns that come out of a query, by name.
 #[derive(Debug, Clone, Default)]
@@ -53,12 +53,6 @@ impl<'s> Scope<'s> {
     pub fn called(&self, name: &str) -> Option<&'s Rows> {
         self.rows.iter().chain(self.outer).find(|r| r.name.as_ref().is_some_and(|n| n.name == name))
     }
-}
-
-/// `ident` as the planner reads no other meaning into it.
-pub(in crate::sql) fn spell(ident: &mut Ident, name: String) {
-    ident.value = name;
-    ident.quote_style = Some('"');
 }
 
 /// `columns` as `alias` names the rows, and where it says so them. Its names come out as they are written.

@@ -9,14 +9,14 @@ use datafusion_sql::sqlparser::ast::{
 };
 
 use super::expressions;
+use super::ident::{normalised, spell};
 use super::items::{aliases_of_rows, by_what_comes_out, name_field, output};
 use super::lookup::Lookup;
-use super::rows::{Columns, Ctes, Rows, Scope, aliased, renamed, spell};
+use super::rows::{Columns, Ctes, Rows, Scope, aliased, renamed};
 use super::scope::Known;
 use super::written::quoted;
 use crate::Result;
 use crate::sql::InputTable;
-use crate::sql::parse::normalised;
 
 /// Goes through queries.
 pub(super) struct Walk<'a> {

@@ -14,6 +14,7 @@ use datafusion_sql::sqlparser::ast::{
 
 use self::dialect::statements;
 use super::error::SqlText;
+use super::names::ident::normalised;
 use super::names::relations::resolve_relations;
 use super::spelling::made_rows::respell_made_rows;
 use super::syntax::no_query;
@@ -175,9 +176,4 @@ impl Visitor for Names {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// Unquoted names are lower case.
-pub(super) fn normalised(ident: &datafusion_sql::sqlparser::ast::Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }

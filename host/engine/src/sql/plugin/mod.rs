@@ -3,6 +3,7 @@
 
 pub(super) mod calls;
 pub(super) mod constants;
+pub(super) mod maps;
 
 use std::collections::HashMap;
 use std::fmt;

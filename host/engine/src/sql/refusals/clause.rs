@@ -100,3 +100,9 @@ pub(in crate::sql) fn refuse_node(text: &SqlText, plan: &LogicalPlan) -> Error {
     };
     text.refuse_clause(clause, why).with_help(help)
 }
+
+/// What a set operation that is no UNION would need.
+pub(in crate::sql) fn refuse_set(text: &SqlText, clause: &str) -> Error {
+    text.refuse_clause(clause, format!("{clause} would have to remember every row for ever; it is not supported"))
+        .with_help("use WHERE, or a plugin")
+}

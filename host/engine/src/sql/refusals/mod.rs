@@ -6,3 +6,4 @@ pub(super) mod clause;
 pub(super) mod conditions;
 pub(super) mod join_keys;
 pub(super) mod locate;
+pub(super) mod sub_queries;

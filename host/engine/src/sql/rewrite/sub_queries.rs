@@ -16,6 +16,7 @@ use datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSu
 use datafusion_optimizer::{OptimizerContext, OptimizerRule};
 
 use crate::sql::only_value::{FIELDS, only_value};
+use crate::sql::refusals::sub_queries::{is_sub_query, left_over};
 
 /// What is known of the values of a sub-query: rows, values that are not null, the least and the greatest.
 const FACTS: [&str; 4] = ["rows", "values", "least", "most"];
@@ -175,10 +176,6 @@ fn named_as_before(expr: Expr, change: impl FnMut(Expr) -> Result<Transformed<Ex
     Ok(Transformed::yes(changed.data.unalias().alias_qualified(relation, name)))
 }
 
-fn is_sub_query(expr: &Expr) -> bool {
-    matches!(expr, Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
-}
-
 /// `EXISTS` and `IN` among the columns of a SELECT: marks of a join below it.
 fn marked_columns(node: LogicalPlan, context: &OptimizerContext) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Projection(Projection { expr, input, schema, .. }) = node else {
@@ -211,7 +208,7 @@ fn marked_columns(node: LogicalPlan, context: &OptimizerContext) -> Result<Trans
 }
 
 fn refused<T>() -> Result<T> {
-    Err(crate::sql::lower::sub_query::left_over())
+    Err(left_over())
 }
 
 /// Makes names for the values of sub-queries.

@@ -15,8 +15,8 @@ use datafusion_sql::sqlparser::tokenizer::Span;
 
 use super::call;
 use crate::sql::error::SqlText;
+use crate::sql::names::ident::normalised;
 use crate::sql::parse::dialect::statements;
-use crate::sql::parse::normalised;
 use crate::{Error, Result};
 
 /// The table of one row. It cannot be typed without quotes.

@@ -17,8 +17,8 @@ use datafusion_sql::sqlparser::ast::{
 use datafusion_sql::sqlparser::tokenizer::Span;
 
 use super::constants::formats;
+use super::names::ident::normalised;
 use super::parse::dialect::{DISTINCT_FROM, NOT_DISTINCT_FROM};
-use super::parse::normalised;
 
 /// Functions of Spark and DuckDB that are here by another name.
 const FUNCTIONS: [(&str, &str); 28] = [

@@ -16,7 +16,7 @@ use crate::job::suggest;
 use crate::sql::error::SqlText;
 use crate::sql::functions::BUILT_IN;
 use crate::sql::functions::placed::is_placed;
-use crate::sql::parse::normalised;
+use crate::sql::names::ident::normalised;
 use crate::sql::syntax::calls::first_call;
 use crate::{Error, Result};
 

@@ -18,7 +18,7 @@ use datafusion_sql::sqlparser::tokenizer::Span;
 use crate::sql::error::SqlText;
 use crate::sql::functions::BUILT_IN;
 use crate::sql::functions::placed::is_placed;
-use crate::sql::parse::normalised;
+use crate::sql::names::ident::normalised;
 use crate::{Error, Result};
 
 /// Refuses what `statement` has in it that nothing computes; `asked_once`: over rows that end.

@@ -9,7 +9,7 @@ use datafusion_sql::sqlparser::ast::{
 
 use super::calls::first_call;
 use crate::sql::functions::BUILT_IN;
-use crate::sql::parse::normalised;
+use crate::sql::names::ident::normalised;
 
 use super::Syntax;
 
