@@ -262,7 +262,8 @@ impl Cut {
         }
         // How many of the digits stand before the point of the value times 10^scale.
         let kept = i64::try_from(whole).ok()? + i64::from(exponent) + i64::from(scale);
-        let limit = 10i128.pow(u32::from(precision));
+        // A value that has no place for one digit more; asked first, since ten times 38 digits are more than 128 bits.
+        let full = 10i128.pow(u32::from(precision) - 1);
         let mut cut = Self { negative, value: 0, next: 0, exact: true };
         for (place, byte) in (0i64..).zip(digits.iter().filter(|b| **b != b'.')) {
             let digit = byte.wrapping_sub(b'0');
@@ -270,11 +271,10 @@ impl Cut {
                 return None;
             }
             if place < kept {
-                // Stays below 10 * limit, which fits: larger values are refused here.
-                cut.value = cut.value * 10 + i128::from(digit);
-                if cut.value >= limit {
+                if cut.value >= full {
                     return None;
                 }
+                cut.value = cut.value * 10 + i128::from(digit);
             } else {
                 cut.next = if place == kept { digit } else { cut.next };
                 cut.exact &= digit == 0;
@@ -282,10 +282,10 @@ impl Cut {
         }
         let mut missing = kept - i64::try_from(count).ok()?;
         while missing > 0 && cut.value != 0 {
-            cut.value *= 10;
-            if cut.value >= limit {
+            if cut.value >= full {
                 return None;
             }
+            cut.value *= 10;
             missing -= 1;
         }
         // A second point is none of the digits.
@@ -409,6 +409,13 @@ mod tests {
         let nines = "9".repeat(38);
         assert_eq!(decimal(&nines, 38, 0).map(|v| v.to_string()), Some(nines));
         assert_eq!(decimal(&"9".repeat(400), 38, 0), None);
+        // Some of these are small again in 128 bits.
+        for first in 1..=9 {
+            for digits in (0..=9).map(|digit| format!("{first}{}", digit.to_string().repeat(38))) {
+                assert_eq!(decimal(&digits, 38, 0), None, "{digits}");
+                assert_eq!(decimal(&format!("{}e3", &digits[..36]), 38, 0), None, "{digits}");
+            }
+        }
     }
 
     #[test]
