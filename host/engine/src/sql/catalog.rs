@@ -15,8 +15,7 @@ use datafusion_sql::planner::{ParserOptions, SqlToRel};
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, Statement};
 
 use super::InputTable;
-use super::functions::avg::averages_of_integers;
-use super::functions::{BUILT_IN, Functions, placed};
+use super::functions::{BUILT_IN, Functions, Stage, rewritten};
 use super::plugin::PluginFunction;
 use super::plugin::constants::{AggregateConstants, Constants};
 use super::refusals::sub_queries::in_words;
@@ -42,7 +41,7 @@ impl Catalog {
     /// The job's tables and plugins, and DataFusion's functions.
     pub fn new(tables: &BTreeMap<String, InputTable>, plugins: &BTreeMap<String, PluginFunction>) -> Self {
         let tables = tables.iter().map(|(name, t)| (name.clone(), Arc::new(Table(t.schema.clone())) as _)).collect();
-        let Functions { scalars, higher_order, aggregates } = &*BUILT_IN;
+        let Functions { scalars, higher_order, aggregates, .. } = &*BUILT_IN;
         let (mut scalars, higher_order, mut aggregates) = (scalars.clone(), higher_order.clone(), aggregates.clone());
         // A plugin may take the name of a built-in function: the job says so.
         for (name, plugin) in plugins {
@@ -113,7 +112,7 @@ impl ContextProvider for Catalog {
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        placed::function(name)
+        BUILT_IN.over.get(name).cloned()
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -137,7 +136,7 @@ impl ContextProvider for Catalog {
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        placed::names().map(str::to_owned).collect()
+        BUILT_IN.over.keys().cloned().collect()
     }
 }
 
@@ -231,7 +230,7 @@ pub(super) fn optimize(
         false => optimized,
     };
     // Constants are folded now, and nothing is taken apart yet.
-    let recognised = averages_of_integers(recognise_bins(optimized)?)?;
+    let recognised = rewritten(recognise_bins(optimized)?, Stage::Folded)?;
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     if !keep_columns {
         rules.push(Arc::new(datafusion_optimizer::common_subexpr_eliminate::CommonSubexprEliminate::new()));

@@ -22,7 +22,7 @@ mod catalog;
 mod constants;
 mod counted_sets;
 mod error;
-mod functions;
+pub mod functions;
 mod lower;
 mod names;
 mod only_value;
@@ -146,7 +146,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     if let Some(refused) = conditions::first(&logical).map_err(refused)?.and_then(|found| no_condition(Some(found))) {
         return Err(refused);
     }
-    logical = functions::length::of_lists(logical).map_err(refused)?;
+    logical = functions::rewritten(logical, functions::Stage::Named).map_err(refused)?;
     if parsed.sets.is_some() {
         logical = counted_sets::counted(logical).map_err(refused)?;
     }

@@ -9,8 +9,19 @@ use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::logical_plan::Aggregate;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
+use super::function::{Example, Function, Implementation, Stage};
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "avg",
+    signature: "avg(x) → float64 or decimal",
+    gives: "the average; of integers it is that of their exact sum",
+    example: Example { sql: "avg(bytes) FROM events", answer: "122.0" },
+    by: Implementation::Rewrite(Stage::Folded, averages_of_integers),
+}];
+
 /// `plan` whose averages of integers are of integers.
-pub(in crate::sql) fn averages_of_integers(plan: LogicalPlan) -> Result<LogicalPlan> {
+fn averages_of_integers(plan: LogicalPlan) -> Result<LogicalPlan> {
     let exact = plan.transform_up(|node| {
         let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
         let (mut any, mut computed) = (false, Vec::with_capacity(aggregate.aggr_expr.len()));

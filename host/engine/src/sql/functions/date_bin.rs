@@ -13,13 +13,22 @@ use datafusion_common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion_functions::utils::make_scalar_function;
 
+use super::function::{Example, Function, Implementation};
 use crate::format::{UTC, shown_type, timestamp};
 use crate::operator::is_text;
 
 const NAME: &str = "date_bin";
 
-/// The function.
-pub(super) fn date_bin() -> ScalarUDF {
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: NAME,
+    signature: "date_bin(length, time[, origin]) → timestamp",
+    gives: "the start of the piece that a time lies in, where time is cut into pieces of one length from `origin` on, 1970 if there is none",
+    example: Example { sql: "date_bin('10 minutes', '2026-03-01 09:07')", answer: "2026-03-01T09:00:00Z" },
+    by: Implementation::Scalar(date_bin),
+}];
+
+fn date_bin() -> ScalarUDF {
     ScalarUDF::new_from_impl(DateBin { signature: Signature::user_defined(Volatility::Immutable) })
 }
 

@@ -12,10 +12,20 @@ use datafusion_expr::{
 };
 use datafusion_functions::utils::make_scalar_function;
 
+use super::function::{Example, Function, Implementation};
 use crate::format::{UTC, shown_type, timestamp};
 use crate::operator::is_text;
 
 const NAME: &str = "date_trunc";
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: NAME,
+    signature: "date_trunc(unit, time) → timestamp",
+    gives: "the start of the second, hour, week, month … that a time lies in",
+    example: Example { sql: "date_trunc('week', '2026-03-01 09:07')", answer: "2026-02-23T00:00:00Z" },
+    by: Implementation::Around(date_trunc),
+}];
 
 const UNITS: [&str; 10] =
     ["microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"];
@@ -26,10 +36,8 @@ pub(in crate::sql) fn unit_of(text: &str) -> Option<&'static str> {
     UNITS.into_iter().find(|unit| *unit == lower || lower.strip_suffix('s') == Some(unit))
 }
 
-/// Ours in the place of `theirs`, if it is that.
-pub(super) fn in_place_of(theirs: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    (theirs.name() == NAME).then(|| ScalarUDF::new_from_impl(DateTrunc { theirs: theirs.clone(), signature }))
+fn date_trunc(theirs: Arc<ScalarUDF>) -> ScalarUDF {
+    ScalarUDF::new_from_impl(DateTrunc { theirs, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 /// DataFusion's, for times of a day and of other zones than UTC.

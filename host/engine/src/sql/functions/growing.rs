@@ -20,10 +20,78 @@ use datafusion_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
+use super::function::{Example, Function, Implementation};
 use crate::{Error, ErrorKind};
 
 /// Bytes that one call may make.
 const AT_ONCE: u64 = 256 << 20;
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "lpad",
+        signature: "lpad(text, length[, fill]) → text",
+        gives: "the text filled up to so many letters on the left, or cut to them",
+        example: Example { sql: "lpad('7', 3, '0')", answer: "007" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::To)),
+    },
+    Function {
+        name: "rpad",
+        signature: "rpad(text, length[, fill]) → text",
+        gives: "the same as `lpad`, on the right",
+        example: Example { sql: "rpad('ab', 4, '.')", answer: "ab.." },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::To)),
+    },
+    Function {
+        name: "repeat",
+        signature: "repeat(text, times) → text",
+        gives: "the text so many times",
+        example: Example { sql: "repeat('ab', 3)", answer: "ababab" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Times)),
+    },
+    Function {
+        name: "replace",
+        signature: "replace(text, part, by) → text",
+        gives: "the text with another in each place where a part is",
+        example: Example { sql: "replace('10.5', '.', ',')", answer: "10,5" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Replaced)),
+    },
+    Function {
+        name: "regexp_replace",
+        signature: "regexp_replace(text, pattern, by[, flags]) → text",
+        gives: "the text with another where a pattern matches first, everywhere with the flag `'g'`",
+        example: Example { sql: "regexp_replace('/user/17/cart', '[0-9]+', 'N')", answer: "/user/N/cart" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Replaced)),
+    },
+    Function {
+        name: "array_repeat",
+        signature: "array_repeat(x, times) → list",
+        gives: "a list of a value so many times",
+        example: Example { sql: "array_repeat('a', 2)", answer: "[a, a]" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Elements)),
+    },
+    Function {
+        name: "array_resize",
+        signature: "array_resize(list, length[, fill]) → list",
+        gives: "the list with so many elements",
+        example: Example { sql: "array_resize(ARRAY[1, 2], 3, 0)", answer: "[1, 2, 0]" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Length)),
+    },
+    Function {
+        name: "range",
+        signature: "range([from, ]to[, step]) → list",
+        gives: "the numbers, dates or times from one to before the other",
+        example: Example { sql: "range(1, 4)", answer: "[1, 2, 3]" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Between)),
+    },
+    Function {
+        name: "generate_series",
+        signature: "generate_series([from, ]to[, step]) → list",
+        gives: "the same as `range`, with the last one",
+        example: Example { sql: "generate_series(1, 3)", answer: "[1, 2, 3]" },
+        by: Implementation::Around(|theirs| counted(theirs, Growth::Between)),
+    },
+];
 
 /// How a function's arguments say what it makes of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,18 +111,6 @@ enum Growth {
 }
 
 impl Growth {
-    fn of(function: &str) -> Option<Self> {
-        Some(match function {
-            "lpad" | "rpad" => Self::To,
-            "repeat" => Self::Times,
-            "array_repeat" => Self::Elements,
-            "array_resize" => Self::Length,
-            "range" | "generate_series" => Self::Between,
-            "replace" | "regexp_replace" => Self::Replaced,
-            _ => return None,
-        })
-    }
-
     /// The most bytes that `rows` rows of `args` can become.
     fn bytes(self, args: &[ColumnarValue], rows: usize) -> u64 {
         let values = args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
@@ -196,12 +252,8 @@ impl Lengths {
     }
 }
 
-/// `function`, counted where it can grow.
-pub(super) fn counted(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
-    match Growth::of(function.name()) {
-        Some(growth) => Arc::new(ScalarUDF::new_from_impl(Growing { function, growth })),
-        None => function,
-    }
+fn counted(function: Arc<ScalarUDF>, growth: Growth) -> ScalarUDF {
+    ScalarUDF::new_from_impl(Growing { function, growth })
 }
 
 /// One of DataFusion's functions. All but the call is its own.
@@ -301,18 +353,18 @@ mod tests {
         let numbers = ColumnarValue::Array(Arc::new(Int64Array::from(vec![Some(1000), Some(5), Some(-3)])));
         let all = |n: i64| ColumnarValue::Scalar(ScalarValue::Int64(Some(n)));
         let word = |w: &str| ColumnarValue::Scalar(ScalarValue::Utf8(Some(w.to_owned())));
-        let bytes = |function: &str, args: &[&ColumnarValue]| {
+        let bytes = |growth: Growth, args: &[&ColumnarValue]| {
             let args: Vec<ColumnarValue> = args.iter().map(|a| (*a).clone()).collect();
-            Growth::of(function).unwrap().bytes(&args, 3)
+            growth.bytes(&args, 3)
         };
-        assert_eq!(bytes("lpad", &[&texts, &all(200_000), &word(" ")]), 600_000);
-        assert_eq!(bytes("rpad", &[&texts, &numbers]), 1005);
-        assert_eq!(bytes("repeat", &[&texts, &numbers]), 2000);
-        assert_eq!(bytes("repeat", &[&word("abc"), &all(i64::MAX)]), u64::MAX);
-        assert_eq!(bytes("array_repeat", &[&word("abc"), &numbers]), 11 * 1005);
-        assert_eq!(bytes("range", &[&all(0), &all(1 << 40)]), 8 << 40);
-        assert_eq!(bytes("generate_series", &[&all(1), &numbers, &all(10)]), 8 * 99);
-        assert_eq!(bytes("replace", &[&texts, &word("a"), &word("xyz")]), 3 * 3 + 3 + 9 * 3);
-        assert_eq!(bytes("replace", &[&texts, &word("a"), &word("x")]), 0);
+        assert_eq!(bytes(Growth::To, &[&texts, &all(200_000), &word(" ")]), 600_000);
+        assert_eq!(bytes(Growth::To, &[&texts, &numbers]), 1005);
+        assert_eq!(bytes(Growth::Times, &[&texts, &numbers]), 2000);
+        assert_eq!(bytes(Growth::Times, &[&word("abc"), &all(i64::MAX)]), u64::MAX);
+        assert_eq!(bytes(Growth::Elements, &[&word("abc"), &numbers]), 11 * 1005);
+        assert_eq!(bytes(Growth::Between, &[&all(0), &all(1 << 40)]), 8 << 40);
+        assert_eq!(bytes(Growth::Between, &[&all(1), &numbers, &all(10)]), 8 * 99);
+        assert_eq!(bytes(Growth::Replaced, &[&texts, &word("a"), &word("xyz")]), 3 * 3 + 3 + 9 * 3);
+        assert_eq!(bytes(Growth::Replaced, &[&texts, &word("a"), &word("x")]), 0);
     }
 }

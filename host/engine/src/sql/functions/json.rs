@@ -12,6 +12,7 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde_json::Value;
 
+use super::function::{Example, Function, Implementation};
 use crate::format::shown_type;
 
 /// What is made of the field that was found.
@@ -30,22 +31,62 @@ enum Give {
     Contains,
 }
 
-const ALL: [(&str, Give); 7] = [
-    ("json_get_str", Give::Text),
-    ("json_get_int", Give::Int),
-    ("json_get_float", Give::Float),
-    ("json_get_bool", Give::Bool),
-    ("json_get_json", Give::Json),
-    ("json_length", Give::Length),
-    ("json_contains", Give::Contains),
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "json_get_str",
+        signature: "json_get_str(text, step …) → text",
+        gives: "the text, or the number or boolean as text, at the end of a path of keys and of positions from 0",
+        example: Example { sql: "json_get_str('{\"os\":\"linux\"}', 'os')", answer: "linux" },
+        by: Implementation::Scalar(|| json("json_get_str", Give::Text)),
+    },
+    Function {
+        name: "json_get_int",
+        signature: "json_get_int(text, step …) → int64",
+        gives: "the integer there",
+        example: Example { sql: "json_get_int('{\"v\":[1,2]}', 'v', 1)", answer: "2" },
+        by: Implementation::Scalar(|| json("json_get_int", Give::Int)),
+    },
+    Function {
+        name: "json_get_float",
+        signature: "json_get_float(text, step …) → float64",
+        gives: "the number there",
+        example: Example { sql: "json_get_float('{\"ms\":1.5}', 'ms')", answer: "1.5" },
+        by: Implementation::Scalar(|| json("json_get_float", Give::Float)),
+    },
+    Function {
+        name: "json_get_bool",
+        signature: "json_get_bool(text, step …) → boolean",
+        gives: "the boolean there",
+        example: Example { sql: "json_get_bool('{\"ok\":true}', 'ok')", answer: "true" },
+        by: Implementation::Scalar(|| json("json_get_bool", Give::Bool)),
+    },
+    Function {
+        name: "json_get_json",
+        signature: "json_get_json(text, step …) → text",
+        gives: "whatever is there, as JSON",
+        example: Example { sql: "json_get_json('{\"v\":[1,2]}', 'v')", answer: "[1,2]" },
+        by: Implementation::Scalar(|| json("json_get_json", Give::Json)),
+    },
+    Function {
+        name: "json_length",
+        signature: "json_length(text, step …) → int64",
+        gives: "the number of elements or entries there",
+        example: Example { sql: "json_length('{\"v\":[1,2]}', 'v')", answer: "2" },
+        by: Implementation::Scalar(|| json("json_length", Give::Length)),
+    },
+    Function {
+        name: "json_contains",
+        signature: "json_contains(text, step …) → boolean",
+        gives: "whether anything is there, were it `null`",
+        example: Example { sql: "json_contains('{\"v\":null}', 'v')", answer: "true" },
+        by: Implementation::Scalar(|| json("json_contains", Give::Contains)),
+    },
 ];
 
-/// The functions, ready to be registered.
-pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    ALL.into_iter().map(|(name, give)| {
-        let signature = Signature::user_defined(Volatility::Immutable);
-        Arc::new(ScalarUDF::new_from_impl(JsonFunction { name, give, signature }))
-    })
+fn json(name: &'static str, give: Give) -> ScalarUDF {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    ScalarUDF::new_from_impl(JsonFunction { name, give, signature })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -7,8 +7,19 @@ use datafusion_expr::utils::merge_schema;
 use datafusion_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion_functions_nested::expr_fn::array_length;
 
+use super::function::{Example, Function, Implementation, Stage};
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "length",
+    signature: "length(x)",
+    gives: "the number of letters of a text, of elements of a list",
+    example: Example { sql: "length(ARRAY['a', 'b'])", answer: "2" },
+    by: Implementation::Rewrite(Stage::Named, of_lists),
+}];
+
 /// `plan`, newly made of a query, with the lengths of lists.
-pub(in crate::sql) fn of_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
+fn of_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
         let schema = merge_schema(&node.inputs());
         let gives_columns = matches!(node, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));

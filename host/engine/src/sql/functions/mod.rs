@@ -1,11 +1,16 @@
-//! The built-in functions, by all their names.
+//! The functions that SQL may call: DataFusion's, and ours.
+//!
+//! A function of ours has a file, or shares one with those that differ from it in a word only, and the file a line in
+//! [`OURS`]. From that table come what the planner knows, how plans are rewritten, and the table in `docs/sql.md`.
+//! `docs/extending.md` says how one is added.
 
 pub(super) mod avg;
 pub(super) mod date_bin;
 pub(super) mod date_trunc;
+mod function;
 mod growing;
 mod json;
-pub(super) mod length;
+mod length;
 pub(super) mod placed;
 mod rounding;
 mod to_timestamp;
@@ -15,38 +20,81 @@ pub(super) mod window_time;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF};
+use datafusion_common::Result;
+use datafusion_expr::{AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, WindowUDF};
 
-use self::growing::counted;
-use self::window::{SESSION_WINDOW, WINDOW, WindowFunction};
-use self::window_time::WindowTime;
+use self::function::Implementation;
+pub(super) use self::function::Stage;
+pub use self::function::{Example, Function};
+
+/// Ours: those of windows, of times, of numbers, of texts and lists, and those that stand before `OVER`.
+const OURS: [&[Function]; 11] = [
+    window::FUNCTIONS,
+    window_time::FUNCTIONS,
+    date_trunc::FUNCTIONS,
+    date_bin::FUNCTIONS,
+    to_timestamp::FUNCTIONS,
+    avg::FUNCTIONS,
+    rounding::FUNCTIONS,
+    length::FUNCTIONS,
+    growing::FUNCTIONS,
+    json::FUNCTIONS,
+    placed::FUNCTIONS,
+];
+
+/// The functions that are ours.
+pub fn ours() -> impl Iterator<Item = &'static Function> {
+    OURS.into_iter().flatten()
+}
+
+/// `plan` with what ours that are rewrites make of it at this stage.
+pub(super) fn rewritten(plan: LogicalPlan, now: Stage) -> Result<LogicalPlan> {
+    ours().try_fold(plan, |plan, function| match function.by {
+        Implementation::Rewrite(stage, rewrite) if stage == now => rewrite(plan),
+        _ => Ok(plan),
+    })
+}
 
 /// What SQL may call without a plugin.
 pub(super) struct Functions {
     pub scalars: HashMap<String, Arc<ScalarUDF>>,
     pub higher_order: HashMap<String, Arc<HigherOrderUDF>>,
     pub aggregates: HashMap<String, Arc<AggregateUDF>>,
+    /// Those that stand before `OVER` and, but for those that are aggregates too, nowhere else.
+    pub over: HashMap<String, Arc<WindowUDF>>,
 }
 
 /// DataFusion's functions and ours.
 pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
+    let theirs = datafusion_functions::all_default_functions().into_iter();
+    let theirs = theirs.chain(datafusion_functions_nested::all_default_nested_functions());
     let mut scalars = HashMap::new();
-    let built_in = datafusion_functions::all_default_functions();
-    for f in built_in.into_iter().chain(datafusion_functions_nested::all_default_nested_functions()) {
-        let ours = to_timestamp::in_place_of(&f).or_else(|| rounding::in_place_of(&f));
-        let ours = ours.or_else(|| date_trunc::in_place_of(&f));
-        let f = ours.map_or_else(|| counted(f), Arc::new);
+    let mut add = |f: Arc<ScalarUDF>| {
         for alias in f.aliases() {
             scalars.insert(alias.clone(), f.clone());
         }
         scalars.insert(f.name().to_owned(), f);
+    };
+    for f in theirs {
+        let ours = ours().find_map(|ours| match ours.by {
+            Implementation::Around(wrap) if ours.name == f.name() => Some(wrap),
+            _ => None,
+        });
+        add(match ours {
+            Some(wrap) => Arc::new(wrap(f)),
+            None => f,
+        });
     }
-    for name in [WINDOW, SESSION_WINDOW] {
-        scalars.insert(name.to_owned(), WindowFunction::udf(name));
+    let mut over = HashMap::new();
+    for ours in ours() {
+        match ours.by {
+            Implementation::Scalar(make) => add(Arc::new(make())),
+            Implementation::Over(make) => {
+                over.insert(ours.name.to_owned(), Arc::new(make()));
+            }
+            Implementation::Around(_) | Implementation::Rewrite(..) => {}
+        }
     }
-    scalars.insert(window_time::NAME.to_owned(), WindowTime::udf());
-    scalars.insert("date_bin".to_owned(), Arc::new(date_bin::date_bin()));
-    scalars.extend(json::functions().map(|f| (f.name().to_owned(), f)));
     let higher_order = datafusion_functions_nested::all_default_higher_order_functions();
     let higher_order = higher_order.into_iter().map(|f| (f.name().to_owned(), f)).collect();
     let mut aggregates = HashMap::new();
@@ -56,16 +104,16 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
         }
         aggregates.insert(f.name().to_owned(), f);
     }
-    Functions { scalars, higher_order, aggregates }
+    Functions { scalars, higher_order, aggregates, over }
 });
 
 impl Functions {
-    /// Whether there is a function of this name.
+    /// Whether there is a function of this name that needs no `OVER`.
     pub fn has(&self, name: &str) -> bool {
         self.scalars.contains_key(name) || self.aggregates.contains_key(name) || self.higher_order.contains_key(name)
     }
 
-    /// All names.
+    /// All names of functions that need no `OVER`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.scalars.keys().chain(self.aggregates.keys()).chain(self.higher_order.keys()).map(String::as_str)
     }

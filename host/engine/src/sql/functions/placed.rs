@@ -11,38 +11,99 @@ use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion_expr::type_coercion::binary::type_union_resolution;
 use datafusion_expr::{Expr, PartitionEvaluator, Signature, Volatility, WindowUDF, WindowUDFImpl};
 
+use super::function::{Example, Function, Implementation};
 use crate::operator::over::Placed;
 
-/// Their names, and how they are called.
-const CALLED: [(&str, &str); 11] = [
-    ("row_number", "row_number()"),
-    ("rank", "rank()"),
-    ("dense_rank", "dense_rank()"),
-    ("percent_rank", "percent_rank()"),
-    ("cume_dist", "cume_dist()"),
-    ("ntile", "ntile(4)"),
-    ("lag", "lag(value), lag(value, 2) or lag(value, 2, default)"),
-    ("lead", "lead(value), lead(value, 2) or lead(value, 2, default)"),
-    ("first_value", "first_value(value)"),
-    ("last_value", "last_value(value)"),
-    ("nth_value", "nth_value(value, 2)"),
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "row_number",
+        signature: "row_number() OVER (…) → int64",
+        gives: "the number of the row in its partition",
+        example: Example { sql: "row_number() OVER (ORDER BY amount) FROM purchases", answer: "2, 3, 1" },
+        by: Implementation::Over(|| placed_function("row_number", "row_number()")),
+    },
+    Function {
+        name: "rank",
+        signature: "rank() OVER (…) → int64",
+        gives: "the number of the first of its peers, the rows that the order does not tell apart",
+        example: Example { sql: "rank() OVER (ORDER BY url) FROM events", answer: "1, 1, 4, 1, 5, 5" },
+        by: Implementation::Over(|| placed_function("rank", "rank()")),
+    },
+    Function {
+        name: "dense_rank",
+        signature: "dense_rank() OVER (…) → int64",
+        gives: "how many different places there are up to its own",
+        example: Example { sql: "dense_rank() OVER (ORDER BY url) FROM events", answer: "1, 1, 2, 1, 3, 3" },
+        by: Implementation::Over(|| placed_function("dense_rank", "dense_rank()")),
+    },
+    Function {
+        name: "percent_rank",
+        signature: "percent_rank() OVER (…) → float64",
+        gives: "the share of the other rows that come before its peers",
+        example: Example {
+            sql: "percent_rank() OVER (ORDER BY url) FROM events",
+            answer: "0.0, 0.0, 0.6, 0.0, 0.8, 0.8",
+        },
+        by: Implementation::Over(|| placed_function("percent_rank", "percent_rank()")),
+    },
+    Function {
+        name: "cume_dist",
+        signature: "cume_dist() OVER (…) → float64",
+        gives: "the share of rows up to its last peer",
+        example: Example {
+            sql: "cume_dist() OVER (ORDER BY id > 3) FROM events",
+            answer: "0.5, 0.5, 0.5, 1.0, 1.0, 1.0",
+        },
+        by: Implementation::Over(|| placed_function("cume_dist", "cume_dist()")),
+    },
+    Function {
+        name: "ntile",
+        signature: "ntile(parts) OVER (…) → int64",
+        gives: "which of so many parts of its partition it is in",
+        example: Example { sql: "ntile(2) OVER (ORDER BY id) FROM events", answer: "1, 1, 1, 2, 2, 2" },
+        by: Implementation::Over(|| placed_function("ntile", "ntile(4)")),
+    },
+    Function {
+        name: "lag",
+        signature: "lag(x[, rows[, default]]) OVER (…)",
+        gives: "the value of the row before, or so many before",
+        example: Example { sql: "lag(buyer) OVER (ORDER BY at) FROM purchases", answer: "dan, ann, null" },
+        by: Implementation::Over(|| placed_function("lag", "lag(value), lag(value, 2) or lag(value, 2, default)")),
+    },
+    Function {
+        name: "lead",
+        signature: "lead(x[, rows[, default]]) OVER (…)",
+        gives: "the value of the row behind, or so many behind",
+        example: Example { sql: "lead(buyer) OVER (ORDER BY at) FROM purchases", answer: "bob, null, ann" },
+        by: Implementation::Over(|| placed_function("lead", "lead(value), lead(value, 2) or lead(value, 2, default)")),
+    },
+    Function {
+        name: "first_value",
+        signature: "first_value(x) OVER (…)",
+        gives: "the value of the first row of the frame",
+        example: Example { sql: "first_value(buyer) OVER (ORDER BY at) FROM purchases", answer: "dan, dan, dan" },
+        by: Implementation::Over(|| placed_function("first_value", "first_value(value)")),
+    },
+    Function {
+        name: "last_value",
+        signature: "last_value(x) OVER (…)",
+        gives: "the value of the last row of the frame",
+        example: Example { sql: "last_value(buyer) OVER () FROM purchases", answer: "dan, dan, dan" },
+        by: Implementation::Over(|| placed_function("last_value", "last_value(value)")),
+    },
+    Function {
+        name: "nth_value",
+        signature: "nth_value(x, n) OVER (…)",
+        gives: "the value of the nth row of the frame, from 1",
+        example: Example { sql: "nth_value(buyer, 2) OVER () FROM purchases", answer: "bob, bob, bob" },
+        by: Implementation::Over(|| placed_function("nth_value", "nth_value(value, 2)")),
+    },
 ];
 
-/// Whether there is such a function.
-pub(in crate::sql) fn is_placed(name: &str) -> bool {
-    CALLED.iter().any(|(known, _)| *known == name)
-}
-
-/// The names of all.
-pub(in crate::sql) fn names() -> impl Iterator<Item = &'static str> {
-    CALLED.iter().map(|(name, _)| *name)
-}
-
-/// The function of this name.
-pub(in crate::sql) fn function(name: &str) -> Option<Arc<WindowUDF>> {
-    let (name, called) = CALLED.iter().find(|(known, _)| *known == name)?;
+fn placed_function(name: &'static str, called: &'static str) -> WindowUDF {
     let signature = Signature::user_defined(Volatility::Immutable);
-    Some(Arc::new(WindowUDF::new_from_impl(PlacedFunction { name, called, signature })))
+    WindowUDF::new_from_impl(PlacedFunction { name, called, signature })
 }
 
 /// What `function` computes with these arguments, where it is one of ours; or what is wrong with them.

@@ -14,15 +14,25 @@ use datafusion_expr::{
 };
 use datafusion_functions::utils::make_scalar_function;
 
-/// Ours in the place of `theirs`, if it is one of these.
-pub(super) fn in_place_of(theirs: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
-    let truncates = match theirs.name() {
-        "round" => false,
-        "trunc" => true,
-        _ => return None,
-    };
-    Some(ScalarUDF::new_from_impl(Rounding { theirs: theirs.clone(), truncates }))
-}
+use super::function::{Example, Function, Implementation};
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "round",
+        signature: "round(x[, places])",
+        gives: "the nearest number of so many places behind the point, or before it where they are negative; of two as near the one further from zero",
+        example: Example { sql: "round(1234.567, -2)", answer: "1200.0" },
+        by: Implementation::Around(|theirs| ScalarUDF::new_from_impl(Rounding { theirs, truncates: false })),
+    },
+    Function {
+        name: "trunc",
+        signature: "trunc(x[, places])",
+        gives: "the number without the digits behind so many places",
+        example: Example { sql: "trunc(-1.29, 1)", answer: "-1.2" },
+        by: Implementation::Around(|theirs| ScalarUDF::new_from_impl(Rounding { theirs, truncates: true })),
+    },
+];
 
 /// One of DataFusion's functions. All but what it makes of floats is its own.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -15,23 +15,52 @@ use datafusion_expr::{
 };
 use datafusion_functions::utils::make_scalar_function;
 
+use super::function::{Example, Function, Implementation};
 use crate::format::{InstantUnit, UTC, cast, shown_type, time_of_number, time_of_text, timestamp};
 use crate::operator::{is_text, no_time};
 
-/// The functions by their names, and what their numbers count.
-const FUNCTIONS: [(&str, InstantUnit); 5] = [
-    ("to_timestamp", InstantUnit::Seconds),
-    ("to_timestamp_seconds", InstantUnit::Seconds),
-    ("to_timestamp_millis", InstantUnit::Milliseconds),
-    ("to_timestamp_micros", InstantUnit::Microseconds),
-    ("to_timestamp_nanos", InstantUnit::Nanoseconds),
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "to_timestamp",
+        signature: "to_timestamp(x[, format …]) → timestamp",
+        gives: "the time of a text, by the first of the formats that fits, or of a number of seconds since 1970",
+        example: Example { sql: "to_timestamp('01.03.2026 09:00', '%d.%m.%Y %H:%M')", answer: "2026-03-01T09:00:00Z" },
+        by: Implementation::Around(|theirs| to_timestamp(theirs, InstantUnit::Seconds)),
+    },
+    Function {
+        name: "to_timestamp_seconds",
+        signature: "to_timestamp_seconds(x[, format …]) → timestamp",
+        gives: "the same as `to_timestamp`",
+        example: Example { sql: "to_timestamp_seconds(1772355600)", answer: "2026-03-01T09:00:00Z" },
+        by: Implementation::Around(|theirs| to_timestamp(theirs, InstantUnit::Seconds)),
+    },
+    Function {
+        name: "to_timestamp_millis",
+        signature: "to_timestamp_millis(x[, format …]) → timestamp",
+        gives: "the same of a number of milliseconds",
+        example: Example { sql: "to_timestamp_millis(1772355600250)", answer: "2026-03-01T09:00:00.250Z" },
+        by: Implementation::Around(|theirs| to_timestamp(theirs, InstantUnit::Milliseconds)),
+    },
+    Function {
+        name: "to_timestamp_micros",
+        signature: "to_timestamp_micros(x[, format …]) → timestamp",
+        gives: "the same of a number of microseconds",
+        example: Example { sql: "to_timestamp_micros(1772355600000250)", answer: "2026-03-01T09:00:00.000250Z" },
+        by: Implementation::Around(|theirs| to_timestamp(theirs, InstantUnit::Microseconds)),
+    },
+    Function {
+        name: "to_timestamp_nanos",
+        signature: "to_timestamp_nanos(x[, format …]) → timestamp",
+        gives: "the same of a number of nanoseconds, rounded down to microseconds",
+        example: Example { sql: "to_timestamp_nanos(1772355600000250999)", answer: "2026-03-01T09:00:00.000250Z" },
+        by: Implementation::Around(|theirs| to_timestamp(theirs, InstantUnit::Nanoseconds)),
+    },
 ];
 
-/// Ours in the place of `theirs`, if it is one of these.
-pub(super) fn in_place_of(theirs: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
-    let (_, unit) = FUNCTIONS.into_iter().find(|(name, _)| *name == theirs.name())?;
+fn to_timestamp(theirs: Arc<ScalarUDF>, unit: InstantUnit) -> ScalarUDF {
     let signature = Signature::user_defined(Volatility::Immutable);
-    Some(ScalarUDF::new_from_impl(ToTimestamp { theirs: theirs.clone(), unit, signature }))
+    ScalarUDF::new_from_impl(ToTimestamp { theirs, unit, signature })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -13,6 +13,7 @@ use datafusion_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::function::{Example, Function, Implementation};
 use crate::format::{shown_type, timestamp};
 use crate::job::parse_micros;
 use crate::operator::aggregate::window_type;
@@ -23,6 +24,30 @@ pub(in crate::sql) const WINDOW: &str = "window";
 /// The name of windows that end after a gap.
 pub(in crate::sql) const SESSION_WINDOW: &str = "session_window";
 
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: WINDOW,
+        signature: "window(time, size[, slide[, offset]]) → struct",
+        gives: "the tumbling or sliding windows that a time lies in, as groups",
+        example: Example {
+            sql: "window.start FROM events GROUP BY window(ts, '2 minutes') ORDER BY 1",
+            answer: "2026-03-01T09:00:00Z, 2026-03-01T09:02:00Z",
+        },
+        by: Implementation::Scalar(|| window_function(WINDOW)),
+    },
+    Function {
+        name: SESSION_WINDOW,
+        signature: "session_window(time, gap) → struct",
+        gives: "the session that a time lies in, as a group",
+        example: Example {
+            sql: "session_window.start FROM events GROUP BY session_window(ts, '1 minute') ORDER BY 1",
+            answer: "2026-03-01T09:00:05Z, 2026-03-01T09:02:10Z",
+        },
+        by: Implementation::Scalar(|| window_function(SESSION_WINDOW)),
+    },
+];
+
 /// `window` or `session_window` as DataFusion knows it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(in crate::sql) struct WindowFunction {
@@ -30,13 +55,10 @@ pub(in crate::sql) struct WindowFunction {
     signature: Signature,
 }
 
-impl WindowFunction {
-    /// The function, ready to be registered.
-    pub fn udf(name: &'static str) -> Arc<ScalarUDF> {
-        // Volatile, so that no rule of the optimizer moves, folds or shares it: it is grouped by, never computed.
-        let signature = Signature::variadic_any(Volatility::Volatile);
-        Arc::new(ScalarUDF::new_from_impl(Self { name, signature }))
-    }
+fn window_function(name: &'static str) -> ScalarUDF {
+    // Volatile, so that no rule of the optimizer moves, folds or shares it: it is grouped by, never computed.
+    let signature = Signature::variadic_any(Volatility::Volatile);
+    ScalarUDF::new_from_impl(WindowFunction { name, signature })
 }
 
 impl ScalarUDFImpl for WindowFunction {

@@ -8,11 +8,23 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{exec_err, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
+use super::function::{Example, Function, Implementation};
 use super::window::is_window_type;
 use crate::format::{UTC, shown_type, timestamp};
 
-/// Its name.
-pub(super) const NAME: &str = "window_time";
+const NAME: &str = "window_time";
+
+/// What stands in the table of functions.
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: NAME,
+    signature: "window_time(window) → timestamp",
+    gives: "the event time of a window, the last instant in it",
+    example: Example {
+        sql: "window_time(window) FROM (SELECT window FROM events GROUP BY window(ts, '10 minutes'))",
+        answer: "2026-03-01T09:09:59.999999Z",
+    },
+    by: Implementation::Scalar(window_time),
+}];
 
 /// `window_time` as DataFusion knows it.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -20,11 +32,9 @@ pub(in crate::sql) struct WindowTime {
     signature: Signature,
 }
 
-impl WindowTime {
-    /// The function, ready to be registered.
-    pub fn udf() -> Arc<ScalarUDF> {
-        Arc::new(ScalarUDF::new_from_impl(Self { signature: Signature::any(1, Volatility::Immutable) }))
-    }
+/// The function.
+pub(in crate::sql) fn window_time() -> ScalarUDF {
+    ScalarUDF::new_from_impl(WindowTime { signature: Signature::any(1, Volatility::Immutable) })
 }
 
 impl ScalarUDFImpl for WindowTime {

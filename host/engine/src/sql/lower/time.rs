@@ -13,7 +13,7 @@ use crate::operator::Expressions;
 use crate::operator::aggregate::{OutputColumn, TimeKey};
 use crate::relation::event_time::as_event_time;
 use crate::sql::functions::window::{SESSION_WINDOW, as_window_call, is_window_type, session_spec, window_spec};
-use crate::sql::functions::window_time::WindowTime;
+use crate::sql::functions::window_time::window_time;
 use crate::sql::rewrite::bin::as_bin;
 use crate::sql::shown::shown;
 
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         let (schema, failed) = (input.schema(), |e| self.text.error(e));
         let is_window = is_window_type(&expr.get_type(schema).map_err(failed)?);
         let expr = match what {
-            As::Instant if is_window => WindowTime::udf().call(vec![expr.clone()]),
+            As::Instant if is_window => window_time().call(vec![expr.clone()]),
             As::Last if is_window => get_field(expr.clone(), "end"),
             _ => expr.clone(),
         };

@@ -15,7 +15,6 @@ use super::over_frames::with_frame;
 use crate::job::suggest;
 use crate::sql::error::SqlText;
 use crate::sql::functions::BUILT_IN;
-use crate::sql::functions::placed::is_placed;
 use crate::sql::names::ident::normalised;
 use crate::sql::syntax::calls::first_call;
 use crate::{Error, Result};
@@ -258,7 +257,7 @@ impl Calls<'_> {
     fn function(&self, call: &Function, name: &Ident) -> Result<()> {
         let lower = normalised(name);
         let is_aggregate = BUILT_IN.aggregates.contains_key(&lower);
-        if !is_placed(&lower) && !is_aggregate && BUILT_IN.has(&lower) {
+        if !BUILT_IN.over.contains_key(&lower) && !is_aggregate && BUILT_IN.has(&lower) {
             let message = format!("`{}` is computed of one row: OVER does not go with it", name.value);
             let help = "leave OVER out; it goes with aggregates, row_number, rank, lag and the like";
             return Err(self.refuse(name, message, help));
@@ -270,7 +269,7 @@ impl Calls<'_> {
             _ => (false, [].as_slice()),
         };
         for (said, what) in [(call.filter.is_some(), "FILTER"), (distinct, "DISTINCT")] {
-            if said && is_placed(&lower) {
+            if said && BUILT_IN.over.contains_key(&lower) {
                 let message = format!("{what} goes with aggregates, and `{}` is none", name.value);
                 return Err(self.refuse(name, message, "leave the rows out in a sub-query in FROM"));
             }

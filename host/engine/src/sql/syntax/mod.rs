@@ -17,7 +17,6 @@ use datafusion_sql::sqlparser::tokenizer::Span;
 
 use crate::sql::error::SqlText;
 use crate::sql::functions::BUILT_IN;
-use crate::sql::functions::placed::is_placed;
 use crate::sql::names::ident::normalised;
 use crate::{Error, Result};
 
@@ -98,7 +97,7 @@ impl Syntax<'_> {
         }
         if let [ObjectNamePart::Identifier(name)] = f.name.0.as_slice()
             && let (None, true) = (&f.over, self.asked_once)
-            && is_placed(&normalised(name))
+            && BUILT_IN.over.contains_key(&normalised(name))
             && !BUILT_IN.has(&normalised(name))
         {
             let message = format!("`{}` is computed over rows in an order, and OVER says which", name.value);
