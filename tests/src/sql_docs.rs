@@ -3,18 +3,37 @@
 //! A block ```` ```json NAME ```` is a table. A block ```` ```sql ```` is a one-off query over these tables; ```` ```sql job ````
 //! and ```` ```sql refused [output mode] ```` are a job's query, over the same tables as streams, with all the
 //! ```` ```toml job ```` blocks of the page in the job. The ```` ```text ```` block behind it holds what comes out. `MILLSTREAM_WRITE_DOCS=1` writes what came out into the page: read it before you commit it.
+//!
+//! What stands between two comments is written from the engine's table of functions, whose examples are run over these tables too.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches;
 use millstream_engine::connector::Connectors;
 use millstream_engine::job::Job;
 use millstream_engine::run::{QueryTable, check, query};
+use millstream_engine::sql::functions::{Example, ours, reference};
 
 use crate::scratch::Scratch;
 use crate::support::{here, runtime};
+
+/// The page, which one test at a time reads or writes.
+static PAGE: Mutex<()> = Mutex::new(());
+
+fn page() -> (MutexGuard<'static, ()>, PathBuf, String) {
+    let held = PAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let path = here().join("../docs/sql.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    (held, path, page)
+}
+
+fn writes_docs() -> bool {
+    std::env::var_os("MILLSTREAM_WRITE_DOCS").is_some()
+}
 
 /// A fenced block: what stands behind the fence, its text, and its lines in the page.
 #[derive(Debug, Clone)]
@@ -106,14 +125,10 @@ fn in_order(batch: &RecordBatch, ordered: bool) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn every_example_gives_what_stands_there() {
-    let path: PathBuf = here().join("../docs/sql.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let blocks = blocks(&page);
-    let scratch = Scratch::new();
+/// The tables of the page.
+fn tables(scratch: &Scratch, blocks: &[Block]) -> Vec<QueryTable> {
     let mut tables = Vec::new();
-    for block in &blocks {
+    for block in blocks {
         if block.kind.starts_with("csv ") {
             scratch.write(&format!("{}.csv", &block.kind[4..]), format!("{}\n", block.text));
         }
@@ -122,6 +137,15 @@ fn every_example_gives_what_stands_there() {
             tables.push(QueryTable::new(name, file));
         }
     }
+    tables
+}
+
+#[test]
+fn every_example_gives_what_stands_there() {
+    let (_held, path, page) = page();
+    let blocks = blocks(&page);
+    let scratch = Scratch::new();
+    let tables = tables(&scratch, &blocks);
     let of_jobs = blocks.iter().filter(|b| b.kind == "toml job").map(|b| b.text.as_str());
     let of_jobs = of_jobs.collect::<Vec<_>>().join("\n");
     let (mut wrong, mut examples) = (Vec::new(), 0);
@@ -142,9 +166,51 @@ fn every_example_gives_what_stands_there() {
         }
     }
     assert!(examples > 15, "only {examples} examples were found");
-    if std::env::var_os("MILLSTREAM_WRITE_DOCS").is_some() {
+    if writes_docs() {
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
         return;
     }
     assert!(wrong.is_empty(), "docs/sql.md: {}", wrong.join("\n\n"));
+}
+
+/// What an example of a function gives, in one line.
+fn in_a_line(scratch: &Scratch, example: &Example, tables: &[QueryTable]) -> String {
+    let batch = match query(&format!("SELECT {}", example.sql), tables, scratch.path()) {
+        Ok(answer) => answer.batch,
+        Err(e) => return format!("error: {}", e.message()),
+    };
+    assert_eq!(batch.num_columns(), 1, "SELECT {}", example.sql);
+    let options = FormatOptions::default().with_null("null");
+    let values = ArrayFormatter::try_new(batch.column(0), &options).unwrap();
+    (0..batch.num_rows()).map(|row| values.value(row).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn functions_give_what_their_examples_say() {
+    let (_held, _, page) = page();
+    let scratch = Scratch::new();
+    let tables = tables(&scratch, &blocks(&page));
+    let mut wrong = Vec::new();
+    for example in ours().map(|function| &function.example) {
+        let gives = in_a_line(&scratch, example, &tables);
+        if gives != example.answer {
+            wrong.push(format!("SELECT {}\ngives {gives}\nand not {}", example.sql, example.answer));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_page_shows_the_table_of_functions() {
+    const MARKS: [&str; 2] = ["<!-- functions: MILLSTREAM_WRITE_DOCS=1 writes them -->\n", "<!-- functions end -->"];
+    let (_held, path, page) = page();
+    let (before, rest) = page.split_once(MARKS[0]).expect("the page has a place for functions");
+    let (there, behind) = rest.split_once(MARKS[1]).expect("the place for functions ends");
+    let section = format!("\n{}\n", reference::section());
+    if writes_docs() {
+        let page = [before, MARKS[0], &section, MARKS[1], behind].concat();
+        std::fs::write(&path, page).unwrap();
+        return;
+    }
+    assert_eq!(there, section, "docs/sql.md: MILLSTREAM_WRITE_DOCS=1 writes it");
 }

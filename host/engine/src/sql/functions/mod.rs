@@ -12,6 +12,7 @@ mod growing;
 mod json;
 mod length;
 pub(super) mod placed;
+pub mod reference;
 mod rounding;
 mod to_timestamp;
 pub(super) mod window;
