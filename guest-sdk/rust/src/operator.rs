@@ -5,12 +5,14 @@
 //! between calls but what follows from the configuration (a compiled pattern, a parsed table), which `bind` makes.
 
 mod aggregate;
+mod failure;
 mod filter;
 mod flat_map;
 mod fold;
 mod map;
 
 pub use aggregate::{Aggregate, Aggregation};
+pub use failure::Failure;
 pub use filter::{Filter, Selection};
 pub use flat_map::{Expanded, Expander, FlatMap, RowSink};
 pub use fold::{Fold, Folding, Inputs, StateCell, StateRow};
@@ -21,10 +23,6 @@ use crate::{
     contract::types::{InputField, Problem},
     schema::Schema,
 };
-
-/// Why a whole call failed. Any error converts with `?`, any text with `.into()`. The host then looks for the rows
-/// at fault by calling again on parts of the batch; where you know the row, reject it instead.
-pub type Failure = Box<dyn std::error::Error>;
 
 /// What every kind's `bind` has in common: the arguments are read, and what was given but not asked for is refused.
 pub(crate) fn bound<T>(

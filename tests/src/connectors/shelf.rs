@@ -12,7 +12,7 @@ use millstream_engine::connector::source::{Chunks, Known, Source};
 use millstream_engine::connector::{
     Committed, Connector, Published, Recovery, SinkConnector, SinkInput, SourceConnector,
 };
-use millstream_engine::format::{Decode, Decoded, RawChunk, RawContent, Rows};
+use millstream_engine::format::{Decode, Decoded, RawChunk, RawContent, RowLines};
 use millstream_engine::job::{JobText, Key, KeyKind, KeyTable, Options, SinkSpec, SourceSpec};
 use millstream_engine::record::{Held, OutputAction, OutputRecord, SourceRange};
 use millstream_engine::{Error, ErrorKind, Result};
@@ -194,7 +194,7 @@ impl Decode for Counting {
         let batch = RecordBatch::try_new_with_options(self.0.clone(), columns, &rows).unwrap();
         Ok(Decoded {
             batch,
-            rows: Rows::Contiguous { first: 0 },
+            rows: RowLines::Contiguous { first: 0 },
             bad: Vec::new(),
             lines: to - from,
             bytes: 8 * (to - from),

@@ -4,7 +4,7 @@
 
 mod circles;
 mod modules;
-mod words;
+mod tokens;
 
 mod built;
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::words::{Word, words as read_words};
+use super::tokens::{Token, tokens};
 
 /// Names that are being followed, each with the module it is looked for in: imports that lead back to themselves end.
 type Followed = BTreeSet<(usize, String)>;
@@ -58,47 +58,47 @@ impl Modules {
         let mut modules = Self(Vec::new());
         let source = text(root).expect("the crate has a root");
         let folder = root.rfind('/').map_or("", |slash| &root[..=slash]);
-        modules.add(Module { file: root.to_owned(), ..Module::default() }, folder, &read_words(&source), text);
+        modules.add(Module { file: root.to_owned(), ..Module::default() }, folder, &tokens(&source), text);
         modules
     }
 
-    /// Adds a module with the words of its source; `folder` (with its slash) is where its children's
+    /// Adds a module with the tokens of its source; `folder` (with its slash) is where its children's
     /// files are. Gives its number.
-    fn add(&mut self, module: Module, folder: &str, words: &[Word], text: &dyn Fn(&str) -> Option<String>) -> usize {
+    fn add(&mut self, module: Module, folder: &str, tokens: &[Token], text: &dyn Fn(&str) -> Option<String>) -> usize {
         let at = self.0.len();
         self.0.push(module);
         let mut i = 0;
-        while i < words.len() {
-            let word = |n: usize| words.get(n).map_or("", |w| w.text.as_str());
-            match word(i) {
-                "mod" if word(i + 2) == ";" => {
-                    let name = word(i + 1);
+        while i < tokens.len() {
+            let token = |n: usize| tokens.get(n).map_or("", |w| w.text.as_str());
+            match token(i) {
+                "mod" if token(i + 2) == ";" => {
+                    let name = token(i + 1);
                     let files = [format!("{folder}{name}.rs"), format!("{folder}{name}/mod.rs")];
                     if let Some((file, source)) = files.iter().find_map(|file| Some((file, text(file)?))) {
                         let child = Module { file: file.clone(), parent: Some(at), ..Module::default() };
-                        let child = self.add(child, &format!("{folder}{name}/"), &read_words(&source), text);
+                        let child = self.add(child, &format!("{folder}{name}/"), &super::tokens::tokens(&source), text);
                         self.0[at].children.insert(name.to_owned(), child);
                     }
                     i += 3;
                 }
-                "mod" if word(i + 2) == "{" => {
-                    let name = word(i + 1);
-                    let end = closing(words, i + 2);
+                "mod" if token(i + 2) == "{" => {
+                    let name = token(i + 1);
+                    let end = closing(tokens, i + 2);
                     let child = Module { file: self.0[at].file.clone(), parent: Some(at), ..Module::default() };
-                    let child = self.add(child, &format!("{folder}{name}/"), &words[i + 3..end], text);
+                    let child = self.add(child, &format!("{folder}{name}/"), &tokens[i + 3..end], text);
                     self.0[at].children.insert(name.to_owned(), child);
                     i = end;
                 }
                 "use" => {
-                    let end = i + words[i..].iter().take_while(|w| w.text != ";").count();
-                    self.0[at].import(&words[i + 1..end]);
+                    let end = i + tokens[i..].iter().take_while(|w| w.text != ";").count();
+                    self.0[at].import(&tokens[i + 1..end]);
                     i = end;
                 }
                 "struct" | "enum" | "union" | "trait" | "type" | "const" | "static" | "fn" | "macro_rules" => {
-                    self.0[at].items.insert(word(i + 1).trim_start_matches('!').to_owned());
+                    self.0[at].items.insert(token(i + 1).trim_start_matches('!').to_owned());
                     i += 1;
                 }
-                _ => i += self.0[at].path_at(&words[i..]),
+                _ => i += self.0[at].path_at(&tokens[i..]),
             }
         }
         at
@@ -177,7 +177,7 @@ impl Modules {
 
 impl Module {
     /// Takes a `use`, without the word itself.
-    fn import(&mut self, tree: &[Word]) {
+    fn import(&mut self, tree: &[Token]) {
         for (path, name, line) in leaves(&[], tree) {
             match name.as_str() {
                 "*" => self.globs.push(path.clone()),
@@ -188,27 +188,27 @@ impl Module {
         }
     }
 
-    /// Takes the path that `words` begin with, if they do; gives how many words were taken.
-    fn path_at(&mut self, words: &[Word]) -> usize {
+    /// Takes the path that `tokens` begin with, if they do; gives how many tokens were taken.
+    fn path_at(&mut self, tokens: &[Token]) -> usize {
         let mut path = Vec::new();
         let mut i = 0;
-        while words.get(i).is_some_and(|w| w.text.starts_with(|c: char| c.is_alphabetic() || c == '_')) {
-            path.push(words[i].text.clone());
+        while tokens.get(i).is_some_and(|w| w.text.starts_with(|c: char| c.is_alphabetic() || c == '_')) {
+            path.push(tokens[i].text.clone());
             i += 1;
-            if words.get(i).is_none_or(|w| w.text != "::") {
+            if tokens.get(i).is_none_or(|w| w.text != "::") {
                 break;
             }
             i += 1;
         }
         if path.len() > 1 {
-            self.paths.push((path, words[0].line));
+            self.paths.push((path, tokens[0].line));
         }
         i.max(1)
     }
 }
 
 /// The paths of a tree of `use` below `above`, each with the name it brings in and its line.
-fn leaves(above: &[String], tree: &[Word]) -> Vec<(Vec<String>, String, usize)> {
+fn leaves(above: &[String], tree: &[Token]) -> Vec<(Vec<String>, String, usize)> {
     let mut path = above.to_vec();
     let mut i = 0;
     while i < tree.len() {
@@ -222,8 +222,8 @@ fn leaves(above: &[String], tree: &[Word]) -> Vec<(Vec<String>, String, usize)> 
             "as" => return vec![(path, tree[i + 1].text.clone(), tree[i].line)],
             // `use a::{self}` names a.
             "self" if !path.is_empty() => i += 1,
-            word => {
-                path.push(word.to_owned());
+            token => {
+                path.push(token.to_owned());
                 i += 1;
             }
         }
@@ -233,28 +233,28 @@ fn leaves(above: &[String], tree: &[Word]) -> Vec<(Vec<String>, String, usize)> 
 }
 
 /// The parts between commas.
-fn split(words: &[Word]) -> Vec<&[Word]> {
+fn split(tokens: &[Token]) -> Vec<&[Token]> {
     let (mut parts, mut from, mut depth) = (Vec::new(), 0, 0);
-    for (i, word) in words.iter().enumerate() {
-        match word.text.as_str() {
+    for (i, token) in tokens.iter().enumerate() {
+        match token.text.as_str() {
             "{" => depth += 1,
             "}" => depth -= 1,
             "," if depth == 0 => {
-                parts.push(&words[from..i]);
+                parts.push(&tokens[from..i]);
                 from = i + 1;
             }
             _ => {}
         }
     }
-    parts.push(&words[from..]);
+    parts.push(&tokens[from..]);
     parts
 }
 
 /// Where the brace that opens at `from` closes.
-fn closing(words: &[Word], from: usize) -> usize {
+fn closing(tokens: &[Token], from: usize) -> usize {
     let mut depth = 0;
-    for (i, word) in words.iter().enumerate().skip(from) {
-        match word.text.as_str() {
+    for (i, token) in tokens.iter().enumerate().skip(from) {
+        match token.text.as_str() {
             "{" => depth += 1,
             "}" => depth -= 1,
             _ => {}
@@ -263,7 +263,7 @@ fn closing(words: &[Word], from: usize) -> usize {
             return i;
         }
     }
-    words.len()
+    tokens.len()
 }
 
 #[cfg(test)]
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn trees_of_use_are_read_as_the_compiler_does() {
         let read = |source: &str| {
-            leaves(&[], &read_words(source))
+            leaves(&[], &tokens(source))
                 .into_iter()
                 .map(|(p, n, _)| format!("{} {n}", p.join("::")))
                 .collect::<Vec<_>>()

@@ -1,16 +1,11 @@
-//! What goes into a decoder and what comes out of it.
+//! What goes into a decoder.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
 
 use super::{CsvLayout, Records, RowGroup};
-use crate::error::Result;
-
-/// A bad row shows this many bytes of its line at the most.
-pub const SHOWN_BYTES: usize = 4096;
 
 /// A piece of a source's range that is decoded by itself. Where one ends depends on the data and on constants only,
 /// never on the machine, so that results are the same everywhere.
@@ -79,93 +74,4 @@ pub struct LongLine {
     pub bytes: u64,
     /// How long a record may be.
     pub limit: u64,
-}
-
-/// The rows of one chunk.
-#[derive(Debug, Clone)]
-pub struct Decoded {
-    /// The good rows, in the order of the chunk.
-    pub batch: RecordBatch,
-    /// Which line each of them stood in.
-    pub rows: Rows,
-    /// The rows that could not be decoded, by line.
-    pub bad: Vec<BadRow>,
-    /// Lines of the chunk, blank ones and the header included; rows or records where there are no lines. The next chunk
-    /// of the part starts so many lines further on.
-    pub lines: u64,
-    /// Bytes of the chunk, uncompressed (of a Parquet row group: those stored).
-    pub bytes: u64,
-}
-
-/// Where the rows of a batch stood: lines, or records, counted from 0 at the chunk's start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rows {
-    /// Row `i` stood in line `first + i`.
-    Contiguous {
-        /// Line of the first row.
-        first: u32,
-    },
-    /// Row `i` stood in line `lines[i]`.
-    At(Vec<u32>),
-}
-
-impl Rows {
-    /// The line of row `row` of the batch. The line in the file, counted from 1 as people do, is one more plus the
-    /// lines of the file's earlier chunks.
-    pub fn line(&self, row: usize) -> u32 {
-        match self {
-            Rows::Contiguous { first } => first + u32::try_from(row).expect("a chunk has fewer than 2^32 rows"),
-            Rows::At(lines) => lines[row],
-        }
-    }
-}
-
-/// A row that could not be decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRow {
-    /// Its line, counted from 0 at the chunk's start.
-    pub line: u32,
-    /// What is wrong with it, in one line.
-    pub reason: String,
-    /// The line as it stood, at most [`SHOWN_BYTES`] of it; bytes that are no UTF-8 are replaced.
-    pub text: String,
-}
-
-/// Which values are looked at to tell a good row from a bad one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Check {
-    /// Those of every declared column, so that which rows are bad does not depend on what a query happens to read.
-    #[default]
-    Declared,
-    /// Those of the wanted columns. Faster, but a query that reads one column more may see fewer rows. A line that
-    /// is malformed as a whole (JSON syntax, number of CSV fields, UTF-8) is bad either way.
-    Wanted,
-}
-
-/// A declared column that none of the rows had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unseen {
-    /// Its name.
-    pub column: String,
-    /// What some row had that differs from it in upper and lower case only.
-    pub near: Option<String>,
-}
-
-/// Turns chunks into batches. Implementations keep nothing between calls that a later one depends on.
-pub trait Decode: Send + Sync {
-    /// The columns of each batch: those that the decoder was made for, in that order.
-    fn schema(&self) -> SchemaRef;
-
-    /// The rows of `chunk`.
-    ///
-    /// # Errors
-    /// Only where no single row is to blame: a damaged Parquet file, a file that cannot be read any more, or a chunk
-    /// of another kind of source.
-    fn decode(&self, chunk: &RawChunk) -> Result<Decoded>;
-
-    /// The declared columns that no row of all chunks so far had: empty where a missing one is an error, or there was no
-    /// row.
-    fn unseen(&self) -> Vec<Unseen> {
-        Vec::new()
-    }
 }

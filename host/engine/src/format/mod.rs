@@ -11,6 +11,7 @@ mod cast;
 mod chunk;
 mod compression;
 mod decode;
+mod decoded;
 pub mod encode;
 mod error;
 mod file_format;
@@ -19,15 +20,16 @@ mod infer;
 mod normalise;
 mod records;
 mod types;
-mod words;
+mod wording;
 
 pub use cast::{cast, rounded_down};
-pub use chunk::{BadRow, Check, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES, Unseen};
+pub use chunk::{LongLine, RawChunk, RawContent};
 pub use compression::{is_gzip, packing_of, unread_packing, wide_encoding};
 pub use decode::{
-    ColumnsDecoder, CsvDialect, CsvLayout, InstantUnit, Metadata, ParquetFile, RecordFormat, RowGroup, csv_decoder,
-    csv_names, decoder, is_in_range, time_of_number, time_of_text, time_of_text_in,
+    Check, ColumnsDecoder, CsvDialect, CsvLayout, Decode, InstantUnit, Metadata, ParquetFile, RecordFormat, RowGroup,
+    Unseen, csv_decoder, csv_names, decoder, is_in_range, time_of_number, time_of_text, time_of_text_in,
 };
+pub use decoded::{BadRow, Decoded, RowLines, SHOWN_BYTES};
 pub use error::FormatError;
 pub use file_format::{CsvReading, FileFormat, MAX_RECORD};
 pub use gzip::{Gunzip, is_behind_its_end};
@@ -35,4 +37,4 @@ pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use records::{Header, Record, Records, RecordsBuilder, headers_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};
-pub(crate) use words::{shown_type, shown_value, with_our_types};
+pub(crate) use wording::{shown_type, shown_value, with_our_types};

@@ -11,7 +11,7 @@ use super::decode::decode;
 use super::gather::Origin;
 use super::parts::Parts;
 use crate::executor::Workers;
-use crate::format::{BadRow, Decode, RawChunk, Rows as Lines};
+use crate::format::{BadRow, Decode, RawChunk, RowLines};
 use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
 use crate::plan::{Flow, Next, Plan, PlannedStateful};
 use crate::record::WatermarkPair;
@@ -25,13 +25,13 @@ pub(super) struct ChunkOutput<'a> {
     /// The part of its range, and the lines of it that this covers.
     pub part: u32,
     pub lines: u64,
-    /// Lines of the chunk that were left before it, where the chunk had to be cut.
+    /// RowLines of the chunk that were left before it, where the chunk had to be cut.
     pub skipped: u64,
     pub bytes: u64,
     /// Rows decoded, bad ones included.
     pub rows: u64,
     /// Where the decoded rows stood.
-    pub positions: Lines,
+    pub positions: RowLines,
     pub bad: Vec<BadRow>,
     /// What came of its rows, in their order.
     pub passed: Vec<Passed>,

@@ -6,7 +6,7 @@
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
 
-use crate::format::{BadRow, Decode, Decoded, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES};
+use crate::format::{BadRow, Decode, Decoded, LongLine, RawChunk, RawContent, RowLines, SHOWN_BYTES};
 use crate::panics::{self, Panic};
 use crate::{Error, ErrorKind, Result};
 
@@ -87,7 +87,7 @@ fn bad_line(decoder: &dyn Decode, chunk: &RawChunk, panic: &Panic) -> Decoded {
     let bad = BadRow { line: before, reason: format!("the engine failed on this line: {panic}"), text };
     Decoded {
         batch: RecordBatch::new_empty(decoder.schema()),
-        rows: Rows::Contiguous { first: 0 },
+        rows: RowLines::Contiguous { first: 0 },
         bad: vec![bad],
         lines: u64::from(before) + 1,
         bytes: bytes.len() as u64,

@@ -9,7 +9,7 @@ use super::access_logs::AccessLogs;
 use super::options::GenerateSpec;
 use crate::connector::source::{Chunks, Known, NextLook, REST, Source, SourceError};
 use crate::error::{Error, Result};
-use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, Rows};
+use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, RowLines};
 use crate::record::SourceRange;
 
 /// Rows of a chunk, cut at multiples of this: as many as make about two megabytes of columns.
@@ -156,6 +156,6 @@ impl Decode for Maker {
         let bytes = batch.get_array_memory_size() as u64;
         let batch =
             batch.project(&self.columns).map_err(|e| Error::internal(format!("columns cannot be chosen: {e}")))?;
-        Ok(Decoded { batch, rows: Rows::Contiguous { first: 0 }, bad: Vec::new(), lines: to - from, bytes })
+        Ok(Decoded { batch, rows: RowLines::Contiguous { first: 0 }, bad: Vec::new(), lines: to - from, bytes })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use crate::error::{Error, Result};
-use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, Rows};
+use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, RowLines};
 
 /// Gives chunks of columns as they are.
 #[derive(Debug)]
@@ -36,6 +36,6 @@ impl Decode for ColumnsDecoder {
         let batch = batch
             .project(&self.wanted)
             .map_err(|e| Error::internal(format!("a chunk's columns are not its source's: {e}")).caused_by(e))?;
-        Ok(Decoded { batch, rows: Rows::Contiguous { first: 0 }, bad: Vec::new(), lines, bytes })
+        Ok(Decoded { batch, rows: RowLines::Contiguous { first: 0 }, bad: Vec::new(), lines, bytes })
     }
 }

@@ -8,7 +8,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
 
 use crate::error::{Error, Result};
-use crate::format::{BadRow, Decoded, FormatError, LongLine, RawChunk, RawContent, Rows, SHOWN_BYTES};
+use crate::format::{BadRow, Decoded, FormatError, LongLine, RawChunk, RawContent, RowLines, SHOWN_BYTES};
 
 /// A chunk's lines as text of the same length as its bytes: a line that is no UTF-8, or only the beginning of one, is
 /// blanked out and bad.
@@ -179,9 +179,9 @@ impl Found {
             self.at = Some(good.set_indices().map(|row| self.line(row)).collect());
         }
         let rows = match self.at {
-            Some(at) if lines.before == 0 => Rows::At(at),
-            Some(at) => Rows::At(at.into_iter().map(|line| line + lines.before).collect()),
-            None => Rows::Contiguous { first: lines.before },
+            Some(at) if lines.before == 0 => RowLines::At(at),
+            Some(at) => RowLines::At(at.into_iter().map(|line| line + lines.before).collect()),
+            None => RowLines::Contiguous { first: lines.before },
         };
         Ok(Decoded {
             batch,

@@ -1,22 +1,23 @@
-//! Decoders, one per format. The line formats work in two steps: a *scan* of the lines finds where each wanted
+//! Decoders, one per format ([`Decode`]). The line formats work in two steps: a *scan* of the lines finds where each wanted
 //! field stands ([`slots`]), then each column is made from its fields in one go ([`columns`]). A line that does not
 //! scan, or a field that does not parse, makes its row bad and no other.
 
+mod column;
 mod columns;
 mod columns_as_they_are;
 mod csv;
 mod json;
-mod json_scan;
 mod lines;
 mod nested;
 mod no_time;
+mod numbers;
 mod parquet;
-mod place;
 mod projection;
 mod records;
 mod slots;
 mod text;
-mod values;
+mod times;
+mod value_path;
 mod watch;
 
 #[cfg(test)]
@@ -30,11 +31,51 @@ use arrow::datatypes::SchemaRef;
 pub use self::columns_as_they_are::ColumnsDecoder;
 pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
-pub use self::no_time::InstantUnit;
 pub use self::parquet::{ParquetFile, RowGroup};
 pub use self::records::{Metadata, RecordFormat};
-use super::{Check, Decode, FormatError};
+pub use self::times::InstantUnit;
+use super::{Decoded, FormatError, RawChunk};
+use crate::error::Result;
 use crate::format::{CsvReading, FileFormat, MAX_RECORD};
+
+/// Which values are looked at to tell a good row from a bad one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Check {
+    /// Those of every declared column, so that which rows are bad does not depend on what a query happens to read.
+    #[default]
+    Declared,
+    /// Those of the wanted columns. Faster, but a query that reads one column more may see fewer rows. A line that
+    /// is malformed as a whole (JSON syntax, number of CSV fields, UTF-8) is bad either way.
+    Wanted,
+}
+
+/// A declared column that none of the rows had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Its name.
+    pub column: String,
+    /// What some row had that differs from it in upper and lower case only.
+    pub near: Option<String>,
+}
+
+/// Turns chunks into batches. Implementations keep nothing between calls that a later one depends on.
+pub trait Decode: Send + Sync {
+    /// The columns of each batch: those that the decoder was made for, in that order.
+    fn schema(&self) -> SchemaRef;
+
+    /// The rows of `chunk`.
+    ///
+    /// # Errors
+    /// Only where no single row is to blame: a damaged Parquet file, a file that cannot be read any more, or a chunk
+    /// of another kind of source.
+    fn decode(&self, chunk: &RawChunk) -> Result<Decoded>;
+
+    /// The declared columns that no row of all chunks so far had: empty where a missing one is an error, or there was no
+    /// row.
+    fn unseen(&self) -> Vec<Unseen> {
+        Vec::new()
+    }
+}
 
 /// The names in the header of a CSV file, a line without its end; none if it is no CSV.
 pub fn csv_names(header: &str, delimiter: u8) -> Option<Vec<String>> {
@@ -43,28 +84,28 @@ pub fn csv_names(header: &str, delimiter: u8) -> Option<Vec<String>> {
 
 /// Whether a text is read as a date.
 pub(super) fn reads_as_date(text: &str) -> bool {
-    values::date(text).is_some()
+    times::date(text).is_some()
 }
 
 /// The time that a text is, wherever one is read: in files, in what is told of their columns, in SQL. Microseconds since
 /// 1970; `docs/sql.md` has the forms.
 pub fn time_of_text(text: &str) -> Option<i64> {
-    values::timestamp(text)
+    times::timestamp(text)
 }
 
 /// The same of a text that, where it has no zone, is a time in this one.
 pub fn time_of_text_in(zone: &Tz, text: &str) -> Option<i64> {
-    values::timestamp_in(zone, text).filter(|micros| is_in_range(*micros))
+    times::timestamp_in(zone, text).filter(|micros| is_in_range(*micros))
 }
 
 /// The time of a number of `unit`s since 1970, as it is written; what is finer than microseconds is rounded down.
 pub fn time_of_number(text: &str, unit: InstantUnit) -> Option<i64> {
-    values::instant(text, unit)
+    times::instant(text, unit)
 }
 
 /// Whether the time lies in the years that times have, 1 to 9999; microseconds since 1970.
 pub fn is_in_range(micros: i64) -> bool {
-    values::YEARS.contains(&micros)
+    times::YEARS.contains(&micros)
 }
 
 /// The decoder of files of `format` whose declared columns are `schema`, for the columns `wanted` (indices into

@@ -1,22 +1,26 @@
-//! Lists and structs of JSON, made as columns are: where the items or fields of all rows stand is found out first, then
-//! an array is made of them in one go, by the same rules as a column of their type. So what a value must look like is
-//! the same at every depth.
+//! Lists and structs of JSON: where the items or fields of all rows stand, so that an array can be made of them in one
+//! go, as of a column.
 
-use std::sync::Arc;
+use arrow::array::NullBufferBuilder;
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::Fields;
 
-use arrow::array::{ArrayRef, ListArray, NullBufferBuilder, StructArray};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{FieldRef, Fields};
-
-use super::columns::{Column, make};
-use super::json::JsonCells;
-use super::json_scan::{Keys, Scan};
-use super::place::Place;
+use super::column::Column;
+use super::json::{Keys, Scan};
 use super::slots::{Cell, Cells, Slot};
 use super::watch::Sightings;
 
-/// Lists of `item`; a value that is none is null.
-pub(super) fn list(column: &mut Column<'_, impl Cells>, item: &FieldRef) -> ArrayRef {
+/// The items of all lists of a column.
+pub(super) struct Items {
+    pub slots: Vec<Slot>,
+    /// List `i` has the items from `offsets[i]` up to `offsets[i + 1]`.
+    pub offsets: Vec<i32>,
+    /// Which rows are lists.
+    pub nulls: Option<NullBuffer>,
+}
+
+/// Where the items are; a value that is no list is null.
+pub(super) fn items(column: &mut Column<'_, impl Cells>) -> Items {
     let (text, rows) = (column.cells.text(), column.cells.len());
     let mut slots: Vec<Slot> = Vec::with_capacity(rows);
     let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
@@ -38,14 +42,19 @@ pub(super) fn list(column: &mut Column<'_, impl Cells>, item: &FieldRef) -> Arra
         nulls.append(is_list);
         offsets.push(i32::try_from(slots.len()).expect("a chunk has fewer than 2^31 bytes"));
     }
-    let place = Place::Items { of: column.place, offsets: &offsets };
-    let cells = JsonCells { text, slots: &slots, rows: slots.len(), width: 1, column: 0 };
-    let items = make(item.data_type(), &place, &cells, column.mismatches);
-    Arc::new(ListArray::new(item.clone(), OffsetBuffer::new(ScalarBuffer::from(offsets)), items, nulls.finish()))
+    Items { slots, offsets, nulls: nulls.finish() }
 }
 
-/// Structs of `fields`; a value that is none is null, and so is a field that it lacks. Other fields are ignored.
-pub(super) fn structs(column: &mut Column<'_, impl Cells>, fields: &Fields) -> ArrayRef {
+/// The fields of all structs of a column.
+pub(super) struct Members {
+    /// Of each row, one for each field.
+    pub slots: Vec<Slot>,
+    /// Which rows are structs.
+    pub nulls: Option<NullBuffer>,
+}
+
+/// Where the `fields` are; a value that is no struct is null, and so is a field that it lacks. Other fields are ignored.
+pub(super) fn members(column: &mut Column<'_, impl Cells>, fields: &Fields) -> Members {
     let (text, rows) = (column.cells.text(), column.cells.len());
     let width = fields.len();
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
@@ -65,11 +74,5 @@ pub(super) fn structs(column: &mut Column<'_, impl Cells>, fields: &Fields) -> A
         }
         nulls.append(is_object);
     }
-    let made = fields.iter().enumerate().map(|(field, of)| {
-        let place = Place::Field { of: column.place, name: of.name() };
-        let cells = JsonCells { text, slots: &slots, rows, width, column: field };
-        make(of.data_type(), &place, &cells, column.mismatches)
-    });
-    let made: Vec<ArrayRef> = made.collect();
-    Arc::new(StructArray::new(fields.clone(), made, nulls.finish()))
+    Members { slots, nulls: nulls.finish() }
 }

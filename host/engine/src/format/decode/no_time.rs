@@ -1,7 +1,7 @@
 //! What a message says of a value that is no time, where more can be said than that.
 
 use super::slots::{Cell, Raw};
-use super::values::{YEARS, timestamp_of_any_year};
+use super::times::{InstantUnit, YEARS, timestamp_of_any_year};
 
 /// Units of numbers that are times: each with how many of them are a second, and the function that reads it.
 const UNITS: [(&str, f64, &str); 4] = [
@@ -46,41 +46,7 @@ fn said_of(number: f64, units: &str) -> String {
     }
 }
 
-/// What a number that stands for a time counts, from 1970 on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum InstantUnit {
-    /// Seconds.
-    Seconds,
-    /// Thousandths of them.
-    Milliseconds,
-    /// Millionths.
-    Microseconds,
-    /// Billionths.
-    Nanoseconds,
-}
-
 impl InstantUnit {
-    /// The time of a whole number, microseconds since 1970 rounded down; none outside the years 1 to 9999.
-    pub fn micros(self, number: i64) -> Option<i64> {
-        let micros = match self {
-            Self::Seconds => number.checked_mul(1_000_000)?,
-            Self::Milliseconds => number.checked_mul(1000)?,
-            Self::Microseconds => number,
-            Self::Nanoseconds => number.div_euclid(1000),
-        };
-        YEARS.contains(&micros).then_some(micros)
-    }
-
-    /// Digits behind the point of a number of them that are microseconds; fewer than none: the last ones before it are not.
-    pub(super) fn digits(self) -> i8 {
-        match self {
-            Self::Seconds => 6,
-            Self::Milliseconds => 3,
-            Self::Microseconds => 0,
-            Self::Nanoseconds => -3,
-        }
-    }
-
     /// What is said of a number that is no time.
     pub fn far_off(self, number: &str) -> String {
         let units = UNITS[self as usize].0;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 
-use super::columns::{self, Mismatches};
-use super::place::Place;
+use super::column::Mismatches;
+use super::columns;
 use super::slots::Cells;
+use super::value_path::ValuePath;
 use crate::error::{Error, Result};
 use crate::format::{Check, FormatError, type_name};
 
@@ -64,7 +65,7 @@ impl Projection {
             .iter()
             .enumerate()
             .map(|(i, (_, field))| {
-                columns::make(field.data_type(), &Place::Column(field.name()), &cells(i), &mut mismatches)
+                columns::make(field.data_type(), &ValuePath::Column(field.name()), &cells(i), &mut mismatches)
             })
             .collect();
         let columns = self.wanted.iter().map(|i| made[*i].clone()).collect();

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::types::timestamp;
 use crate::format::{
     BadRow, Check, CsvReading, Decode, Decoded, FileFormat, FormatError, MAX_RECORD, RawChunk, RawContent, Records,
-    Rows, Unseen, headers_type,
+    RowLines, Unseen, headers_type,
 };
 
 /// What comes with a record's value.
@@ -276,7 +276,7 @@ impl Decode for RecordsDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(len));
         Ok(Decoded {
             batch: RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(failed)?,
-            rows: if whole { Rows::Contiguous { first: 0 } } else { Rows::At(of.values().to_vec()) },
+            rows: if whole { RowLines::Contiguous { first: 0 } } else { RowLines::At(of.values().to_vec()) },
             bad,
             lines: records.len() as u64,
             bytes: records.bytes() as u64,

@@ -16,7 +16,7 @@ use arrow::datatypes::{
 use proptest::prelude::*;
 
 use self::json::json_schema;
-use super::{CsvLayout, ParquetFile, decoder, values};
+use super::{CsvLayout, ParquetFile, decoder};
 use crate::format::FileFormat;
 use crate::format::{BadRow, Check, RawChunk, RawContent, SHOWN_BYTES, parse_type, timestamp};
 

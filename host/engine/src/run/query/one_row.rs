@@ -11,7 +11,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::connector::generate;
 use crate::connector::source::{Chunks, Known, Source};
-use crate::format::{Decode, Decoded, RawChunk, RawContent, Rows};
+use crate::format::{Decode, Decoded, RawChunk, RawContent, RowLines};
 use crate::job::{SourceSpec, Spanned};
 use crate::record::SourceRange;
 use crate::sql::ONE_ROW;
@@ -83,7 +83,7 @@ impl Decode for Decoder {
         let options = RecordBatchOptions::new().with_row_count(Some(1));
         let columns = self.schema.fields().iter().map(|_| Arc::new(BooleanArray::from(vec![true])) as ArrayRef);
         let batch = RecordBatch::try_new_with_options(self.schema(), columns.collect(), &options).map_err(failed)?;
-        Ok(Decoded { batch, rows: Rows::Contiguous { first: 0 }, bad: Vec::new(), lines: 1, bytes: 0 })
+        Ok(Decoded { batch, rows: RowLines::Contiguous { first: 0 }, bad: Vec::new(), lines: 1, bytes: 0 })
     }
 }
 

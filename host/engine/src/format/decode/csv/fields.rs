@@ -102,3 +102,22 @@ pub(super) fn line_end(bytes: &[u8], at: usize) -> usize {
 pub(super) fn content_end(bytes: &[u8], start: usize, end: usize) -> usize {
     if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end }
 }
+
+/// A field without its quotes, and whether quotes are doubled in it.
+#[inline]
+pub(super) fn unquoted(text: &str, escaped: bool) -> (&str, bool) {
+    match text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+        Some(inner) => (inner, escaped),
+        None => (text, false),
+    }
+}
+
+/// Appends the text that the inside of a quoted field stands for.
+pub(super) fn unescape(raw: &str, to: &mut String) {
+    let mut parts = raw.split("\"\"");
+    to.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        to.push('"');
+        to.push_str(part);
+    }
+}

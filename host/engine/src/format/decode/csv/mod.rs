@@ -7,14 +7,18 @@
 //! name, whatever their order; others are ignored.
 
 mod fields;
+mod layout;
 mod open;
 mod scan;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 
-use self::fields::{Fault, content_end};
+pub use self::layout::CsvLayout;
+pub(super) use self::layout::names;
+
+use self::fields::{Fault, content_end, unescape, unquoted};
 use self::open::{Cut, Open};
 use self::scan::Scan;
 use super::lines::{Found, Lines};
@@ -23,72 +27,6 @@ use super::slots::{Cell, Cells, Raw, Slot};
 use crate::error::Result;
 use crate::format::CsvReading;
 use crate::format::{Check, Decode, Decoded, FormatError, RawChunk, RawContent};
-
-/// Where one file has its columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvLayout {
-    /// Fields of each line.
-    fields: usize,
-    /// For each declared column, which field it is.
-    columns: Vec<usize>,
-}
-
-impl CsvLayout {
-    /// A file without a header: the declared columns in their order.
-    pub fn by_position(schema: &Schema) -> Self {
-        let fields = schema.fields().len();
-        Self { fields, columns: (0..fields).collect() }
-    }
-
-    /// A file whose header, without its line's end, is `header` and stands in line `line`. A declared column is the field of
-    /// just its name, or else the one whose name has blanks around it; what the other fields are called plays no part.
-    ///
-    /// # Errors
-    /// [`FormatError::MissingColumn`], and [`FormatError::Malformed`] if the header is no CSV or names a declared column
-    /// twice.
-    pub fn by_header(header: &str, line: u64, delimiter: u8, schema: &Schema, file: &str) -> Result<Self, FormatError> {
-        let malformed = |reason: String| FormatError::Malformed { file: file.into(), reason };
-        let names = names(header, delimiter)
-            .map_err(|what| malformed(format!("line {line}: the header is not valid CSV: {what}")))?;
-        let place = |name: &str, is: fn(&str) -> &str| -> Result<Option<usize>, FormatError> {
-            let mut places = names.iter().enumerate().filter(|(_, found)| is(found) == name).map(|(place, _)| place);
-            let first = places.next();
-            if places.next().is_some() {
-                return Err(malformed(format!("line {line}: the header names the column `{name}` twice")));
-            }
-            Ok(first)
-        };
-        let mut columns = Vec::with_capacity(schema.fields().len());
-        for field in schema.fields() {
-            let exact = place(field.name(), |name| name)?;
-            match if exact.is_some() { exact } else { place(field.name(), str::trim)? } {
-                Some(place) => columns.push(place),
-                None => {
-                    let column = field.name().clone();
-                    return Err(FormatError::MissingColumn { file: file.into(), column, found: names });
-                }
-            }
-        }
-        Ok(Self { fields: names.len(), columns })
-    }
-}
-
-/// The names in a header.
-pub(super) fn names(header: &str, delimiter: u8) -> Result<Vec<String>, String> {
-    let mut names: Vec<String> = Vec::new();
-    let take = |_, start, end, escaped| {
-        let mut name = String::new();
-        let (text, escaped) = unquoted(&header[start..end], escaped);
-        if escaped {
-            unescape(text, &mut name)
-        } else {
-            name.push_str(text)
-        }
-        names.push(name);
-    };
-    fields::split(header.as_bytes(), 0, header.len(), delimiter, take).map_err(|fault| fault.to_string())?;
-    Ok(names)
-}
 
 /// How the CSV files of a source are read.
 #[derive(Debug, Clone, Copy)]
@@ -198,23 +136,6 @@ impl Decode for CsvDecoder {
         let cells = |column| CsvCells { text: &lines.text, slots: &slots, rows: found.rows, width, column };
         let (batch, mismatches) = self.projection.batch(found.rows, cells)?;
         found.finish(&lines, batch, mismatches)
-    }
-}
-
-#[inline]
-fn unquoted(text: &str, escaped: bool) -> (&str, bool) {
-    match text.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
-        Some(inner) => (inner, escaped),
-        None => (text, false),
-    }
-}
-
-fn unescape(raw: &str, to: &mut String) {
-    let mut parts = raw.split("\"\"");
-    to.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        to.push('"');
-        to.push_str(part);
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::cast::cast;
-use super::chunk::SHOWN_BYTES;
+use super::decoded::SHOWN_BYTES;
 use super::types::type_name;
 
 /// A type as a user knows it. One that a job file cannot declare has a name too.

@@ -2,16 +2,16 @@
 
 /// Values that one array is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place<'a> {
+pub(super) enum ValuePath<'a> {
     /// A column: one value a row.
     Column(&'a str),
     /// A field of structs: one value for each of them.
-    Field { of: &'a Place<'a>, name: &'a str },
+    Field { of: &'a ValuePath<'a>, name: &'a str },
     /// The items of lists; list `i` has those from `offsets[i]` up to `offsets[i + 1]`.
-    Items { of: &'a Place<'a>, offsets: &'a [i32] },
+    Items { of: &'a ValuePath<'a>, offsets: &'a [i32] },
 }
 
-impl Place<'_> {
+impl ValuePath<'_> {
     /// The row that a value is part of.
     pub fn row(&self, value: usize) -> usize {
         match self {
@@ -22,13 +22,13 @@ impl Place<'_> {
     }
 
     /// As `column.field[2].field`: items count from 1, as in SQL.
-    pub fn path(&self, value: usize) -> String {
+    pub fn name(&self, value: usize) -> String {
         match self {
             Self::Column(name) => (*name).to_owned(),
-            Self::Field { of, name } => format!("{}.{name}", of.path(value)),
+            Self::Field { of, name } => format!("{}.{name}", of.name(value)),
             Self::Items { of, offsets } => {
                 let (list, item) = list_of(offsets, value);
-                format!("{}[{}]", of.path(list), item + 1)
+                format!("{}[{}]", of.name(list), item + 1)
             }
         }
     }
@@ -47,10 +47,10 @@ mod tests {
 
     #[test]
     fn items_are_found_behind_empty_lists() {
-        let column = Place::Column("a");
-        let items = Place::Items { of: &column, offsets: &[0, 0, 2, 2, 3] };
-        let field = Place::Field { of: &items, name: "b" };
-        let found: Vec<_> = (0..3).map(|value| (field.row(value), field.path(value))).collect();
+        let column = ValuePath::Column("a");
+        let items = ValuePath::Items { of: &column, offsets: &[0, 0, 2, 2, 3] };
+        let field = ValuePath::Field { of: &items, name: "b" };
+        let found: Vec<_> = (0..3).map(|value| (field.row(value), field.name(value))).collect();
         assert_eq!(found, [(1, "a[1].b".into()), (1, "a[2].b".into()), (3, "a[1].b".into())]);
     }
 }

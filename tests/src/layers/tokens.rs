@@ -2,27 +2,27 @@
 
 /// A word, or a sign; `::` is one sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub struct Token {
     pub text: String,
     pub line: usize,
 }
 
-/// The words of `source`, those of tests left out.
-pub fn words(source: &str) -> Vec<Word> {
-    without_tests(&all_words(source))
+/// The tokens of `source`, those of tests left out.
+pub fn tokens(source: &str) -> Vec<Token> {
+    without_tests(&all_tokens(source))
 }
 
 fn is_letter(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn all_words(source: &str) -> Vec<Word> {
+fn all_tokens(source: &str) -> Vec<Token> {
     let chars: Vec<char> = source.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
-    let (mut words, mut i, mut line) = (Vec::new(), 0, 1);
+    let (mut tokens, mut i, mut line) = (Vec::new(), 0, 1);
     while i < chars.len() {
         let from = i;
-        let mut word = None;
+        let mut token = None;
         match at(i) {
             '/' if at(i + 1) == '/' => i += chars[i..].iter().take_while(|c| **c != '\n').count(),
             '/' if at(i + 1) == '*' => {
@@ -42,23 +42,23 @@ fn all_words(source: &str) -> Vec<Word> {
             '\'' if at(i + 2) == '\'' => i += 3,
             ':' if at(i + 1) == ':' => {
                 i += 2;
-                word = Some("::".to_owned());
+                token = Some("::".to_owned());
             }
             c if is_letter(c) => {
                 i += chars[i..].iter().take_while(|c| is_letter(**c)).count();
                 // b"…" and br"…" are texts.
                 let letters: String = chars[from..i].iter().collect();
-                word = (!(letters == "b" && at(i) == '"')).then_some(letters);
+                token = (!(letters == "b" && at(i) == '"')).then_some(letters);
             }
             c => {
                 i += 1;
-                word = (!c.is_whitespace()).then(|| c.to_string());
+                token = (!c.is_whitespace()).then(|| c.to_string());
             }
         }
-        words.extend(word.map(|text| Word { text, line }));
+        tokens.extend(token.map(|text| Token { text, line }));
         line += chars[from..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
     }
-    words
+    tokens
 }
 
 /// Behind the text that begins with the quote at `from`.
@@ -88,14 +88,14 @@ fn raw_text(chars: &[char], from: usize) -> Option<usize> {
 }
 
 /// Without each item, field or statement that stands behind `#[cfg(test)]`.
-fn without_tests(words: &[Word]) -> Vec<Word> {
+fn without_tests(tokens: &[Token]) -> Vec<Token> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut left, mut i) = (Vec::new(), 0);
-    while i < words.len() {
-        if words[i..].len() >= MARK.len() && words[i..].iter().zip(MARK).all(|(word, mark)| word.text == mark) {
-            i = end_of_item(words, i + MARK.len());
+    while i < tokens.len() {
+        if tokens[i..].len() >= MARK.len() && tokens[i..].iter().zip(MARK).all(|(token, mark)| token.text == mark) {
+            i = end_of_item(tokens, i + MARK.len());
         } else {
-            left.push(words[i].clone());
+            left.push(tokens[i].clone());
             i += 1;
         }
     }
@@ -103,10 +103,10 @@ fn without_tests(words: &[Word]) -> Vec<Word> {
 }
 
 /// Behind the item at `from`: its `;`, `,` or last brace. A brace that closes what it stands in is not its own.
-fn end_of_item(words: &[Word], from: usize) -> usize {
+fn end_of_item(tokens: &[Token], from: usize) -> usize {
     let mut depth = 0;
-    for (i, word) in words.iter().enumerate().skip(from) {
-        match word.text.as_str() {
+    for (i, token) in tokens.iter().enumerate().skip(from) {
+        match token.text.as_str() {
             "{" | "(" | "[" => depth += 1,
             "}" | ")" | "]" if depth == 0 => return i,
             ")" | "]" => depth -= 1,
@@ -120,7 +120,7 @@ fn end_of_item(words: &[Word], from: usize) -> usize {
             _ => {}
         }
     }
-    words.len()
+    tokens.len()
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn texts(source: &str) -> String {
-        words(source).into_iter().map(|w| w.text).collect::<Vec<_>>().join(" ")
+        tokens(source).into_iter().map(|w| w.text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(texts("a // b\n/* c\n d */ e"), "a e");
         assert_eq!(texts(r##"f("a \" b", r#"c " d"#, b"e", 'f', '\'', '"', r#type)"##), "f ( , , , , , , r # type )");
         assert_eq!(texts("fn f<'a>(x: &'a str)"), "fn f < ' a > ( x : & ' a str )");
-        let lines: Vec<usize> = words("a\n\"x\ny\"\nb").iter().map(|w| w.line).collect();
+        let lines: Vec<usize> = tokens("a\n\"x\ny\"\nb").iter().map(|w| w.line).collect();
         assert_eq!(lines, [1, 4]);
     }
 

@@ -4,12 +4,19 @@
 //! The scan validates the whole line but keeps only where the wanted values stand. It guesses that a line has the same
 //! keys in the same order as the line before, which is nearly always so: then a key costs one comparison.
 
+mod cells;
+mod keys;
+mod scan;
+mod strings;
+
 use arrow::datatypes::SchemaRef;
 
-use super::json_scan::{Keys, Scan, unescape};
+pub(super) use self::cells::JsonCells;
+pub(super) use self::keys::Keys;
+pub(super) use self::scan::Scan;
 use super::lines::{Found, Lines, is_blank};
 use super::projection::Projection;
-use super::slots::{Cell, Cells, Raw, Slot};
+use super::slots::Slot;
 use super::watch::Watch;
 use crate::error::Result;
 use crate::format::{Check, Decode, Decoded, FormatError, RawChunk, Unseen};
@@ -61,51 +68,5 @@ impl Decode for JsonDecoder {
 
     fn unseen(&self) -> Vec<Unseen> {
         self.watch.unseen()
-    }
-}
-
-/// The values of one column, or of one field of structs, or of the items of lists; strings stand with their quotes.
-pub(super) struct JsonCells<'a> {
-    pub text: &'a str,
-    /// Of each row, `width` of them.
-    pub slots: &'a [Slot],
-    pub rows: usize,
-    pub width: usize,
-    /// Which of a row's slots is the value.
-    pub column: usize,
-}
-
-impl Cells for JsonCells<'_> {
-    #[inline]
-    fn len(&self) -> usize {
-        self.rows
-    }
-
-    #[inline]
-    fn cell(&self, row: usize) -> Cell<'_> {
-        let slot = self.slots[row * self.width + self.column];
-        if slot.is_missing() {
-            return Cell::Null;
-        }
-        let text = slot.text(self.text);
-        match text.as_bytes()[0] {
-            b'"' => Cell::String(Raw { text: &text[1..text.len() - 1], escaped: slot.escaped() }),
-            b't' => Cell::Bool(true),
-            b'f' => Cell::Bool(false),
-            b'{' | b'[' => Cell::Nested(text),
-            _ => Cell::Number(text),
-        }
-    }
-
-    fn text(&self) -> &str {
-        self.text
-    }
-
-    fn slot(&self, row: usize) -> Slot {
-        self.slots[row * self.width + self.column]
-    }
-
-    fn unescape(&self, raw: &str, to: &mut String) {
-        unescape(raw, to).expect("the scan has looked at the escapes");
     }
 }
