@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use millstream_engine::checkpoint::{Checkpoint, Options};
+use millstream_engine::checkpoint::{Checkpoint, OpenOptions};
 use millstream_engine::record::{Counters, EpochRecord};
 use millstream_engine::state::State;
 use millstream_engine::storage::{LocalStorage, Storage};
@@ -36,7 +36,7 @@ fn append(c: &mut Criterion) {
         for (name, parent) in [("disk, synced", env!("CARGO_TARGET_TMPDIR")), ("memory", "/dev/shm")] {
             let Ok(folder) = tempfile::tempdir_in(parent) else { continue };
             let storage = Arc::new(LocalStorage::new(folder.path()));
-            let (mut checkpoint, found) = Checkpoint::open(storage, &Options::default()).unwrap();
+            let (mut checkpoint, found) = Checkpoint::open(storage, &OpenOptions::default()).unwrap();
             let (mut state, mut epoch) = (found.state, 0);
             group.bench_function(name, |b| {
                 b.iter_batched(
@@ -62,7 +62,7 @@ fn append(c: &mut Criterion) {
 fn open(c: &mut Criterion) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path()));
-    let (mut checkpoint, found) = Checkpoint::open(storage.clone(), &Options::default()).unwrap();
+    let (mut checkpoint, found) = Checkpoint::open(storage.clone(), &OpenOptions::default()).unwrap();
     let mut state = found.state;
     for epoch in 0..200 {
         touch(&mut state, epoch, 20_000);
@@ -79,7 +79,7 @@ fn open(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Bytes(bytes as u64));
     group.bench_function("disk", |b| {
         b.iter(|| {
-            let (_, found) = Checkpoint::open(storage.clone(), &Options::default()).unwrap();
+            let (_, found) = Checkpoint::open(storage.clone(), &OpenOptions::default()).unwrap();
             assert_eq!(found.state.table("t").unwrap().len(), keys);
         });
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millstream_engine::Error;
-use millstream_engine::checkpoint::{Checkpoint, Options};
+use millstream_engine::checkpoint::{Checkpoint, OpenOptions};
 use millstream_engine::storage::LocalStorage;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ impl Outcome {
         // A note need not say the last epoch, where that one's snapshot was the same as the one before.
         files.iter_mut().filter(|(name, _)| name.ends_with(".snapshot")).for_each(|(_, note)| note.clear());
         let storage = Arc::new(LocalStorage::new(folder.join("state")));
-        let open = || Checkpoint::open(storage.clone(), &Options::default()).map_err(Error::from);
+        let open = || Checkpoint::open(storage.clone(), &OpenOptions::default()).map_err(Error::from);
         let (_, found) = patiently(open).unwrap();
         assert!(found.damaged.is_empty() && found.suspicious.is_none(), "{:?} {:?}", found.damaged, found.suspicious);
         assert!(found.unpublished.is_empty(), "after a whole run everything is marked as published");

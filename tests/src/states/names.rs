@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use millstream_engine::checkpoint::{Checkpoint, Options};
+use millstream_engine::checkpoint::{Checkpoint, OpenOptions};
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::run::{Environment, RunOptions};
 use millstream_engine::storage::LocalStorage;
@@ -36,7 +36,7 @@ fn the_record_of_the_epoch_that_dropped_a_table_names_it() {
     let scratch = Scratch::new();
     let dropped = || {
         let storage = Arc::new(LocalStorage::new(scratch.path().join("state")));
-        let (_, found) = Checkpoint::open(storage, &Options::default()).unwrap();
+        let (_, found) = Checkpoint::open(storage, &OpenOptions::default()).unwrap();
         let tables: Vec<String> = found.state.tables().filter(|(_, t)| !t.is_empty()).map(|t| t.0.to_owned()).collect();
         (found.last.unwrap().dropped, tables)
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, ListArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
-use millstream_engine::checkpoint::{Checkpoint, Options};
+use millstream_engine::checkpoint::{Checkpoint, OpenOptions};
 use millstream_engine::run::check;
 use millstream_engine::state::row::{Form, RowBuffer, decode, encode};
 use millstream_engine::state::{Partition, State};
@@ -26,7 +26,7 @@ pub(super) fn note(scratch: &Scratch, stateful: BTreeMap<String, Value>) {
 /// Appends an epoch that changes what its record says of operators, and the state.
 fn append(scratch: &Scratch, change: impl FnOnce(&mut BTreeMap<String, Value>, &mut State)) {
     let storage = Arc::new(LocalStorage::new(scratch.path().join("state")));
-    let (mut checkpoint, mut found) = Checkpoint::open(storage, &Options::default()).unwrap();
+    let (mut checkpoint, mut found) = Checkpoint::open(storage, &OpenOptions::default()).unwrap();
     let mut record = found.last.unwrap();
     record.epoch += 1;
     record.outputs.clear();

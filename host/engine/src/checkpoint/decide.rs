@@ -8,7 +8,7 @@
 //! * A partition's state is its newest intact snapshot that the run reaches back to, and the changes since.
 //! * Damage that is not in the way (an older segment, a snapshot with an intact one in its place) is reported.
 
-use super::frame::{End, Frame, Kind};
+use super::frame::{End, Frame, FrameKind};
 use super::snapshot::Section;
 
 /// A segment that was read.
@@ -99,7 +99,7 @@ pub(super) fn decide(found: &Found, at: Option<u64>) -> Result<Decision, Refusal
 
 /// Decides as if nothing had come after the record of `epoch`, but for what was published.
 fn decide_at(found: &Found, epoch: u64) -> Result<Decision, Refusal> {
-    let is_record = |f: &Frame| f.header.kind == Kind::Epoch && f.header.epoch == epoch;
+    let is_record = |f: &Frame| f.header.kind == FrameKind::Epoch && f.header.epoch == epoch;
     let Some(segment) = found.segments.iter().position(|s| s.frames.iter().any(is_record)) else {
         let intact = found.segments.iter().flat_map(|s| &s.frames).map(|f| f.header.epoch);
         let why = match (intact.clone().min(), intact.max()) {
@@ -140,7 +140,7 @@ fn decide_last(found: &Found, published: u64) -> Result<Decision, Refusal> {
     let in_segment = |s: usize| found.segments[s].frames.iter().enumerate().map(move |(f, frame)| (s, f, frame));
     let all = (run..found.segments.len()).flat_map(in_segment);
     let published = all.clone().map(|(_, _, frame)| frame.header.published).max().unwrap_or(0).max(published);
-    let frames: Vec<_> = all.filter(|(_, _, frame)| frame.header.kind == Kind::Epoch).collect();
+    let frames: Vec<_> = all.filter(|(_, _, frame)| frame.header.kind == FrameKind::Epoch).collect();
     let first = frames.first().map_or(u64::MAX, |(_, _, frame)| frame.header.epoch);
     let published = published.min(last + 1);
     if first > last || published < first {
@@ -179,7 +179,7 @@ fn run(found: &Found) -> (usize, Option<Broken>) {
     let mut first = segments.len();
     for i in (0..segments.len()).rev() {
         let segment = &segments[i];
-        let begins = segment.frames.first().map(|f| f.header.epoch + u64::from(f.header.kind == Kind::Mark));
+        let begins = segment.frames.first().map(|f| f.header.epoch + u64::from(f.header.kind == FrameKind::Mark));
         if begins.is_some_and(|epoch| epoch != segment.first) {
             let what = format!("it begins with epoch {}, which its name does not say", begins.unwrap_or(0));
             return (first, Some(Broken { file: segment.file.clone(), at: 0, what, is_gap: false }));

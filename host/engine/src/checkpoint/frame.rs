@@ -13,7 +13,7 @@ const MAGIC: &[u8; 4] = b"MSL1";
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     /// An epoch's record: the commit.
     Epoch,
     /// Only says up to where publishing is done; its epoch is that of the frame before.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 /// What stands in a frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// The checkpoint.
     pub id: u64,
     pub epoch: u64,
@@ -51,8 +51,8 @@ impl Header {
         let mut out = [0; HEADER];
         out[..4].copy_from_slice(MAGIC);
         out[4] = match self.kind {
-            Kind::Epoch => 1,
-            Kind::Mark => 2,
+            FrameKind::Epoch => 1,
+            FrameKind::Mark => 2,
         };
         out[8..16].copy_from_slice(&self.id.to_le_bytes());
         out[16..24].copy_from_slice(&self.epoch.to_le_bytes());
@@ -76,8 +76,8 @@ impl Header {
             return Err(HeaderError::Damaged);
         }
         let kind = match (bytes[3], bytes[4]) {
-            (b'1', 1) => Kind::Epoch,
-            (b'1', 2) => Kind::Mark,
+            (b'1', 1) => FrameKind::Epoch,
+            (b'1', 2) => FrameKind::Mark,
             (version, kind) => return Err(HeaderError::Newer(format!("frame version {version}, kind {kind}"))),
         };
         let header = Self {
@@ -175,7 +175,7 @@ fn next(bytes: &[u8], at: usize, id: u64, before: Option<&Frame>) -> Result<Fram
         return Err(damaged(format!("the frame belongs to another checkpoint, {:016x}", header.id), true));
     }
     if let Some(before) = before {
-        let expected = before.header.epoch + u64::from(header.kind == Kind::Epoch);
+        let expected = before.header.epoch + u64::from(header.kind == FrameKind::Epoch);
         if header.epoch != expected || header.previous != before.checksum {
             let (found, before) = (header.epoch, before.header.epoch);
             return Err(damaged(

@@ -75,7 +75,7 @@ impl Planner {
 
 /// A snapshot file and the partitions that it can be used for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct UsableSnapshot {
     pub file: String,
     pub epoch: u64,
     pub sequence: u64,
@@ -86,7 +86,7 @@ pub(super) struct Kept {
 /// epochs of all segments, `last` the last committed epoch, `published` the number of epochs published.
 pub(super) fn unneeded(
     segments: &BTreeSet<u64>,
-    snapshots: &[Kept],
+    snapshots: &[UsableSnapshot],
     partitions: u32,
     last: u64,
     published: u64,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use super::frame::{HEADER, Header, Kind};
+use super::frame::{FrameKind, HEADER, Header};
 use super::{Checkpoint, CheckpointError};
 use crate::fault::point;
 use crate::record::EpochRecord;
@@ -81,7 +81,7 @@ impl Checkpoint {
                 return Err(CheckpointError::Misuse(format!("epoch {epoch} is appended where epoch {next} is next")));
             }
             let json = serde_json::to_vec(record).map_err(|e| CheckpointError::Misuse(e.to_string()))?;
-            let bytes = checkpoint.write_frame(Kind::Epoch, record.epoch, [&json, &change.bytes, inline])?;
+            let bytes = checkpoint.write_frame(FrameKind::Epoch, record.epoch, [&json, &change.bytes, inline])?;
             checkpoint.log.last = Some(record.epoch);
             checkpoint.planner.logged(bytes);
             Ok(Appended { bytes, snapshot: checkpoint.planner.ask(&change.sizes) })
@@ -109,14 +109,14 @@ impl Checkpoint {
     /// [`CheckpointError::Storage`] and [`CheckpointError::Poisoned`]; nothing that was committed is lost.
     pub fn close(mut self) -> Result<(), CheckpointError> {
         let Some(last) = self.log.last.filter(|_| self.published > self.log.published[1]) else { return Ok(()) };
-        self.writing(|checkpoint| checkpoint.write_frame(Kind::Mark, last, [&[], &[], &[]]).map(|_| ()))
+        self.writing(|checkpoint| checkpoint.write_frame(FrameKind::Mark, last, [&[], &[], &[]]).map(|_| ()))
     }
 
     /// Writes one frame and syncs it; its length.
-    fn write_frame(&mut self, kind: Kind, epoch: u64, parts: [&[u8]; 3]) -> Result<u64, CheckpointError> {
+    fn write_frame(&mut self, kind: FrameKind, epoch: u64, parts: [&[u8]; 3]) -> Result<u64, CheckpointError> {
         let [before, torn, after_write, after_sync] = match kind {
-            Kind::Epoch => [point::RECORD_BEFORE, point::RECORD_TORN, point::RECORD_WRITTEN, point::RECORD_SYNCED],
-            Kind::Mark => [point::CLOSE_BEFORE, point::CLOSE_TORN, point::CLOSE_WRITTEN, point::CLOSE_SYNCED],
+            FrameKind::Epoch => [point::RECORD_BEFORE, point::RECORD_TORN, point::RECORD_WRITTEN, point::RECORD_SYNCED],
+            FrameKind::Mark => [point::CLOSE_BEFORE, point::CLOSE_TORN, point::CLOSE_WRITTEN, point::CLOSE_SYNCED],
         };
         self.faults.hit(before);
         let mut payload = crc32fast::Hasher::new();
@@ -152,7 +152,7 @@ impl Checkpoint {
         let synced = written.and_then(|()| file.sync());
         synced.map_err(|e| self.storage_error("appending to", &path, e))?;
         self.faults.hit(after_sync);
-        if kind == Kind::Epoch {
+        if kind == FrameKind::Epoch {
             self.log.published = [self.log.published[1], self.published];
         }
         self.log.previous = checksum;

@@ -7,17 +7,18 @@
 //!   epoch, the last one unless the storage lost what it said was synced, or it refuses and says why.
 //! * While a [`Checkpoint`] lives, no other can be opened on the same storage. Should somebody remove the lock's file, this
 //!   handle writes no more.
-//! * The epoch before the last can be opened too ([`Options::at`]).
+//! * The epoch before the last can be opened too ([`OpenOptions::at`]).
 //! * After a failed write the handle takes no more: what is on the disk is found out at the next start.
 //!
 //! What it leaves to others: what a record means, and whether to go on when a damaged last record is reported
 //! ([`Recovered::suspicious`]), to `run`; publishing, to the sinks.
 //!
-//! The I/O is in `open`, `log` and `snapshots`; what to make of what was read is decided by `decide`, and what to
+//! The I/O is in `folder`, `open`, `log` and `snapshots`; what to make of what was read is decided by `decide`, and what to
 //! write and remove by `keep`, both pure.
 
 mod decide;
 mod error;
+mod folder;
 mod frame;
 mod keep;
 mod log;
@@ -45,7 +46,7 @@ pub(crate) const SPOOL: &str = "spool";
 
 /// How to open a checkpoint.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct OpenOptions {
     /// Name of the job, kept for whoever looks at the folder.
     pub job: String,
     /// Partitions of the state, if the checkpoint is new.
@@ -97,7 +98,7 @@ impl Default for SnapshotSizes {
     }
 }
 
-impl Default for Options {
+impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             job: String::new(),
@@ -170,7 +171,7 @@ pub struct Checkpoint {
     log: log::Log,
     /// First epochs of all segments.
     segments: BTreeSet<u64>,
-    snapshots: Vec<keep::Kept>,
+    snapshots: Vec<keep::UsableSnapshot>,
     planner: keep::Planner,
     /// Number of epochs, from 0, that are published.
     published: u64,
@@ -185,7 +186,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`]: `Held` if another job has it, `NotACheckpoint`, `Damaged`, `Newer`, `NoSuchEpoch`,
     /// `Storage`.
-    pub fn open(storage: Arc<dyn Storage>, options: &Options) -> Result<(Self, Recovered), CheckpointError> {
+    pub fn open(storage: Arc<dyn Storage>, options: &OpenOptions) -> Result<(Self, Recovered), CheckpointError> {
         open::open(storage, options)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::keep::{self, Kept};
+use super::keep::{self, UsableSnapshot};
 use super::{Checkpoint, CheckpointError, snapshot};
 use crate::fault::point;
 
@@ -53,7 +53,7 @@ impl Checkpoint {
         let partitions: Vec<u32> = sections.iter().map(|(partition, _)| *partition).collect();
         let bytes = sections.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         self.planner.snapshot(partitions.iter().copied(), bytes);
-        self.snapshots.push(Kept { file: path, epoch, sequence, partitions });
+        self.snapshots.push(UsableSnapshot { file: path, epoch, sequence, partitions });
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::report::Observer;
-use crate::checkpoint::{Checkpoint, CheckpointError, Forget, Options, Recovered};
+use crate::checkpoint::{Checkpoint, CheckpointError, Forget, OpenOptions, Recovered};
 use crate::connector::sink::Folders;
 use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
@@ -61,7 +61,7 @@ pub(super) fn open(
     workers: &Workers,
 ) -> Result<(Checkpoint, Recovered)> {
     let Environment { connectors, folders, faults, .. } = environment;
-    let options = Options {
+    let options = OpenOptions {
         job: job.name.clone(),
         fresh,
         now: environment.clock.now(),
@@ -71,7 +71,7 @@ pub(super) fn open(
         snapshots: environment.snapshots,
         forget,
         workers: workers.clone(),
-        ..Options::default()
+        ..OpenOptions::default()
     };
     let (mut checkpoint, mut recovered) = Checkpoint::open(storage, &options).map_err(|e| match e {
         CheckpointError::NotACheckpoint { .. } => Error::from(e).at(job.text.at(job.checkpoint_at.clone())),

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millstream_engine::ErrorKind;
-use millstream_engine::checkpoint::{Checkpoint, Options};
+use millstream_engine::checkpoint::{Checkpoint, OpenOptions};
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::storage::LocalStorage;
 
@@ -80,7 +80,7 @@ const ANYWHERE: &[(&str, u64)] = &[
 
 fn last_epoch(folder: &Path) -> Option<u64> {
     let storage = Arc::new(LocalStorage::new(folder.join("state")));
-    let open = || Checkpoint::open(storage.clone(), &Options::default()).map_err(millstream_engine::Error::from);
+    let open = || Checkpoint::open(storage.clone(), &OpenOptions::default()).map_err(millstream_engine::Error::from);
     crate::crash::process::patiently(open).unwrap().1.last.map(|record| record.epoch)
 }
 

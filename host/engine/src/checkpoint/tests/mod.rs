@@ -68,20 +68,20 @@ pub(super) fn inline(epoch: u64) -> Vec<u8> {
     format!("output of {epoch}").into_bytes()
 }
 
-pub(super) fn options() -> Options {
-    Options {
+pub(super) fn options() -> OpenOptions {
+    OpenOptions {
         job: "test".into(),
         partitions: 3,
         id: Some(0xfeed),
         snapshots: SnapshotSizes { least: 700, most: 300 },
-        ..Options::default()
+        ..OpenOptions::default()
     }
 }
 
 /// A job in small: one state, changed at random in each epoch; knows what the state was after every epoch.
 pub(super) struct Run {
     pub disk: FaultyStorage,
-    pub options: Options,
+    pub options: OpenOptions,
     pub open: Option<(Checkpoint, State)>,
     /// The state after each epoch that an append was begun for.
     pub after: Vec<Content>,

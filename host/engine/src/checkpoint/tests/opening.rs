@@ -1,6 +1,6 @@
 use super::*;
 
-fn open(disk: &FaultyStorage, options: &Options) -> Result<(Checkpoint, Recovered), CheckpointError> {
+fn open(disk: &FaultyStorage, options: &OpenOptions) -> Result<(Checkpoint, Recovered), CheckpointError> {
     Checkpoint::open(Arc::new(disk.clone()), options)
 }
 
@@ -10,7 +10,7 @@ fn one_owner_at_a_time_and_it_is_named() {
     let storage: Arc<dyn Storage> = Arc::new(LocalStorage::new(folder.path().join("a/checkpoint")));
     let first = Checkpoint::open(storage.clone(), &options()).unwrap();
     for fresh in [false, true] {
-        let e = Error::from(Checkpoint::open(storage.clone(), &Options { fresh, ..options() }).unwrap_err());
+        let e = Error::from(Checkpoint::open(storage.clone(), &OpenOptions { fresh, ..options() }).unwrap_err());
         assert_eq!(e.kind(), ErrorKind::Conflict);
         assert!(e.message().contains("a/checkpoint"), "{e}");
         assert!(e.message().contains(&format!("process {}", std::process::id())), "{e}");
@@ -64,7 +64,7 @@ fn epochs_follow_each_other() {
 #[test]
 fn fresh_drops_everything_wherever_it_is_interrupted() {
     let old = Run::with_epochs(20);
-    let fresh = Options { fresh: true, id: Some(0xabc), ..options() };
+    let fresh = OpenOptions { fresh: true, id: Some(0xabc), ..options() };
     let disk = disk_of(&old.files());
     let before = disk.calls();
     let (checkpoint, found) = open(&disk, &fresh).unwrap();
@@ -79,7 +79,7 @@ fn fresh_drops_everything_wherever_it_is_interrupted() {
             drop(open(&disk, &fresh));
             let disk = disk.crash(survives);
             // Without asking for it again: either nothing was dropped yet, or all is.
-            let (_, found) = open(&disk, &Options { id: Some(0xdef), ..options() }).unwrap();
+            let (_, found) = open(&disk, &OpenOptions { id: Some(0xdef), ..options() }).unwrap();
             match &found.last {
                 Some(_) => old.check(&found),
                 None => assert!(["0000000000000abc", "0000000000000def"].contains(&found.id.as_str())),
@@ -93,7 +93,7 @@ fn other_folders_are_left_alone() {
     for fresh in [false, true] {
         let disk = FaultyStorage::new();
         put(&disk, "thesis.txt", b"years of work");
-        let e = Error::from(open(&disk, &Options { fresh, ..options() }).unwrap_err());
+        let e = Error::from(open(&disk, &OpenOptions { fresh, ..options() }).unwrap_err());
         assert_eq!(e.kind(), ErrorKind::Invalid);
         assert!(e.message().contains("thesis.txt"), "{e}");
         assert_eq!(files(&disk).len(), 1, "not even a lock file");
@@ -101,7 +101,7 @@ fn other_folders_are_left_alone() {
     // A stray file in a checkpoint is no reason to refuse, and is not dropped.
     let run = Run::with_epochs(3);
     put(&run.disk, "notes.txt", b"mine");
-    let (_, found) = open(&run.disk, &Options { fresh: true, ..options() }).unwrap();
+    let (_, found) = open(&run.disk, &OpenOptions { fresh: true, ..options() }).unwrap();
     assert!(found.last.is_none() && files(&run.disk).contains_key("notes.txt"));
 }
 
@@ -138,12 +138,12 @@ fn the_epoch_before_the_last_can_always_be_opened() {
         run.epoch(5).unwrap();
         let copy = disk_of(&run.files());
         let Some(before) = run.committed.checked_sub(2) else { continue };
-        let (_, found) = open(&copy, &Options { at: Some(before), ..run.options.clone() }).unwrap();
+        let (_, found) = open(&copy, &OpenOptions { at: Some(before), ..run.options.clone() }).unwrap();
         assert_eq!(found.last.as_ref().unwrap().epoch, before);
         run.check(&found);
         let (_, found) = open(&copy, &run.options).unwrap();
         assert_eq!(found.last.as_ref().unwrap().epoch, epoch, "opening an older one changes nothing by itself");
-        let e = open(&copy, &Options { at: Some(epoch + 1), ..run.options.clone() }).unwrap_err();
+        let e = open(&copy, &OpenOptions { at: Some(epoch + 1), ..run.options.clone() }).unwrap_err();
         assert!(matches!(e, CheckpointError::NoSuchEpoch { .. }), "{e}");
     }
     // Going on from there is the same as if the last epoch had never been, wherever it is interrupted.

@@ -40,7 +40,7 @@ struct Volume {
     files: usize,
 }
 
-fn volume(of: u64, keys: u64, epochs: u64, options: Options) -> Volume {
+fn volume(of: u64, keys: u64, epochs: u64, options: OpenOptions) -> Volume {
     let disk = FaultyStorage::new();
     let (mut checkpoint, found) = Checkpoint::open(Arc::new(disk.clone()), &options).unwrap();
     let mut state = found.state;
@@ -77,7 +77,7 @@ fn volume(of: u64, keys: u64, epochs: u64, options: Options) -> Volume {
 
 #[test]
 fn snapshots_cost_no_more_than_the_log_and_keep_it_short() {
-    let options = Options { snapshots: SnapshotSizes { least: 20_000, most: 50_000 }, ..Options::default() };
+    let options = OpenOptions { snapshots: SnapshotSizes { least: 20_000, most: 50_000 }, ..OpenOptions::default() };
     let large = volume(20_000, 200, 600, options.clone());
     assert!(large.largest < large.state / 4, "no epoch writes more than a part of the state");
     assert!(large.log < large.change + 600 * 700);
