@@ -4,8 +4,8 @@ use super::fields::Fields;
 use super::keys::{ConnectorKeys, KeyTable};
 use crate::error::Result;
 
-/// A place of the job file where a connector is named.
-pub(super) struct Place {
+/// A table of the job file in which a connector is named.
+pub(super) struct ConnectorTable {
     /// What a connector has there.
     pub table: fn(&ConnectorKeys) -> Option<&'static KeyTable>,
     /// The connector of a table that names none.
@@ -17,20 +17,20 @@ pub(super) struct Place {
 /// The connector that `fields` names, after its keys were looked at by name.
 pub(super) fn choose<'k>(
     fields: &Fields<'_>,
-    place: &Place,
+    named: &ConnectorTable,
     known: &'k [ConnectorKeys],
 ) -> Result<(&'k ConnectorKeys, &'static KeyTable)> {
     let here: Vec<(&'k ConnectorKeys, &'static KeyTable)> =
-        known.iter().filter_map(|keys| Some((keys, (place.table)(keys)?))).collect();
+        known.iter().filter_map(|keys| Some((keys, (named.table)(keys)?))).collect();
     let words: Vec<(&str, usize)> = here.iter().enumerate().map(|(at, (keys, _))| (keys.name, at)).collect();
-    let default = here.iter().position(|(keys, _)| keys.name == place.default);
+    let default = here.iter().position(|(keys, _)| keys.name == named.default);
     let at = match (fields.choice("connector", &words)?, default) {
         (Some(word), _) => word.value,
         (None, Some(default)) => default,
-        (None, None) => return Err(fields.missing("connector", &format!("\"{}\"", place.default))),
+        (None, None) => return Err(fields.missing("connector", &format!("\"{}\"", named.default))),
     };
     let own = |table: &KeyTable| -> Vec<&'static str> {
-        (place.common)(table).into_iter().chain(table.keys.iter().map(|key| key.name)).collect()
+        (named.common)(table).into_iter().chain(table.keys.iter().map(|key| key.name)).collect()
     };
     let mut elsewhere: Vec<(&str, String)> = Vec::new();
     for (keys, table) in here.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other) {

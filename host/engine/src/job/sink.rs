@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::connectors::{self, Place};
+use super::connectors::{self, ConnectorTable};
 use super::fields::Fields;
 use super::keys::{ConnectorKeys, Key, KeyKind, KeyTable};
 use super::model::SinkSpec;
@@ -29,8 +29,8 @@ pub(super) fn read(
     base: &Path,
     known: &[ConnectorKeys],
 ) -> Result<SinkSpec> {
-    let place = Place { table: |keys| keys.sink, default: "console", common: |_| vec!["connector", "input"] };
-    let (keys, table) = connectors::choose(fields, &place, known)?;
+    let named = ConnectorTable { table: |keys| keys.sink, default: "console", common: |_| vec!["connector", "input"] };
+    let (keys, table) = connectors::choose(fields, &named, known)?;
     let options = Options::read(keys.name, table, fields, base, "", 0..0)?;
     Ok(SinkSpec { name, input: fields.text("input")?, options })
 }
@@ -45,8 +45,8 @@ pub(super) fn dead_letters(
     known: &[ConnectorKeys],
 ) -> Result<SinkSpec> {
     let common = |_: &KeyTable| vec!["connector"];
-    let place = Place { table: |keys| keys.dead_letters, default: "file", common };
-    let (keys, table) = connectors::choose(fields, &place, known)?;
+    let named = ConnectorTable { table: |keys| keys.dead_letters, default: "file", common };
+    let (keys, table) = connectors::choose(fields, &named, known)?;
     let options = Options::read(keys.name, table, fields, base, job, name.span.clone())?;
     Ok(SinkSpec { name, input: None, options })
 }

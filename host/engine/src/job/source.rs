@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::connectors::{self, Place};
+use super::connectors::{self, ConnectorTable};
 use super::event_time::event_time;
 use super::fields::Fields;
 use super::keys::{ConnectorKeys, Key, KeyKind, KeyTable};
@@ -69,8 +69,8 @@ pub(super) fn read(
     base: &Path,
     known: &[ConnectorKeys],
 ) -> Result<SourceSpec> {
-    let place = Place { table: |keys| keys.source, default: DEFAULT, common };
-    let (keys, table) = connectors::choose(fields, &place, known)?;
+    let named = ConnectorTable { table: |keys| keys.source, default: DEFAULT, common };
+    let (keys, table) = connectors::choose(fields, &named, known)?;
     let options = super::Options::read(keys.name, table, fields, base, "", 0..0)?;
     Ok(SourceSpec { name, options, event_time: event_time(fields)?, fixed: fixed(fields, table)? })
 }

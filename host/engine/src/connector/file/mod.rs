@@ -77,13 +77,13 @@ impl SinkConnector for File {
 
     fn open(&self, spec: &SinkSpec, input: SinkInput, context: &SinkContext) -> Result<Box<dyn Sink>> {
         let file = FileSinkSpec::of(&spec.options);
-        let kind = match input.mode {
-            OutputMode::Append => sink::Kind::Parts,
-            OutputMode::Update => sink::Kind::ChangeLog,
-            OutputMode::Complete => sink::Kind::Snapshot,
+        let publication = match input.mode {
+            OutputMode::Append => sink::Publication::Parts,
+            OutputMode::Update => sink::Publication::ChangeLog,
+            OutputMode::Complete => sink::Publication::Snapshot,
         };
         let name = &spec.name.value;
-        Ok(Box::new(sink::FileSink::open_folder(name, &file.path, file.format, kind, input.schema, context)?))
+        Ok(Box::new(sink::FileSink::open_folder(name, &file.path, file.format, publication, input.schema, context)?))
     }
 
     fn describe(&self, options: &Options, shown: &dyn Fn(&Path) -> String) -> String {

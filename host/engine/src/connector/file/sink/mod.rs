@@ -1,15 +1,15 @@
-//! Files in a folder: a new one per epoch ([`Kind::Parts`], [`Kind::ChangeLog`]), one that is replaced
-//! ([`Kind::Snapshot`]), or lines added to a file ([`Kind::Lines`]: the dead letters).
+//! Files in a folder: a new one per epoch ([`Publication::Parts`], [`Publication::ChangeLog`]), one that is replaced
+//! ([`Publication::Snapshot`]), or lines added to a file ([`Publication::Lines`]: the dead letters).
 //!
 //! Rows are encoded as they come; an epoch's memory is bounded by a Parquet row group, whatever its size. Rows are cut
 //! into chunks of a fixed number before they are encoded, and files are split between chunks only, so that an epoch
 //! computed twice gives the same files.
 
+mod buffer;
 mod check;
 mod claim;
 mod extend;
 mod forget;
-mod hold;
 mod name;
 mod place;
 mod publish;
@@ -27,7 +27,7 @@ pub(super) use forget::forget;
 pub(super) use name::epoch_of;
 pub(super) use publish::republish;
 
-use self::hold::{Held as HeldBytes, Hold, Place};
+use self::buffer::{BufferedOutput, OutputBuffer, OutputBytes};
 use self::name::Names;
 use crate::connector::sink::{Payload, Prepared, Publish, Sink, SinkContext, SinkError};
 use crate::error::Result;
@@ -51,7 +51,7 @@ pub(super) fn published_names(sink: &str, format: FileFormat) -> [String; 2] {
 
 /// What a file sink does with an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::connector) enum Kind {
+pub(in crate::connector) enum Publication {
     /// New files, none where there are no rows.
     Parts,
     /// The same, and each row carries its epoch.
@@ -125,16 +125,16 @@ impl Outlet {
 
 /// The compute half of a file sink.
 pub(in crate::connector) struct FileSink {
-    kind: Kind,
+    publication: Publication,
     format: FileFormat,
     columns: FileColumns,
     chunks: BatchCoalescer,
     outlet: Arc<Outlet>,
     publisher: Arc<publish::FilePublisher>,
     /// The epoch's file that is being written.
-    open: Option<(Box<dyn Encoder<Hold>>, u64)>,
+    open: Option<(Box<dyn Encoder<OutputBuffer>>, u64)>,
     /// The epoch's files that are full, with their rows.
-    full: Vec<(HeldBytes, u64)>,
+    full: Vec<(BufferedOutput, u64)>,
     /// A change log's rows: they wait for the epoch's number.
     waiting: Vec<RecordBatch>,
     /// Number of the next file aside.
@@ -149,14 +149,14 @@ impl FileSink {
         sink: &str,
         folder: &Path,
         format: FileFormat,
-        kind: Kind,
+        publication: Publication,
         schema: SchemaRef,
         context: &SinkContext,
     ) -> Result<Self, SinkError> {
         let outlet = Outlet::new(sink, folder, format, context)?;
         claim::claim(&*outlet.storage, &outlet.names, &context.job, &context.faults)?;
-        let schema = if kind == Kind::ChangeLog { check::with_epoch(&schema) } else { schema };
-        Self::new(outlet, format, kind, schema)
+        let schema = if publication == Publication::ChangeLog { check::with_epoch(&schema) } else { schema };
+        Self::new(outlet, format, publication, schema)
     }
 
     /// A sink that extends the file `path`, which may be there.
@@ -183,14 +183,14 @@ impl FileSink {
                 outlet.faults.hit(point::REMAINS_REMOVED);
             }
         }
-        Self::new(outlet, format, Kind::Lines { from }, schema)
+        Self::new(outlet, format, Publication::Lines { from }, schema)
     }
 
-    fn new(outlet: Outlet, format: FileFormat, kind: Kind, schema: SchemaRef) -> Result<Self, SinkError> {
+    fn new(outlet: Outlet, format: FileFormat, publication: Publication, schema: SchemaRef) -> Result<Self, SinkError> {
         let columns = FileColumns::new(format, &schema)?;
         let outlet = Arc::new(outlet);
         Ok(Self {
-            kind,
+            publication,
             format,
             chunks: BatchCoalescer::new(columns.schema().clone(), CHUNK_ROWS),
             columns,
@@ -200,10 +200,10 @@ impl FileSink {
             full: Vec::new(),
             waiting: Vec::new(),
             sequence: 0,
-            split: match kind {
-                Kind::Parts | Kind::ChangeLog => SPLIT_FILE,
-                Kind::Lines { .. } => SPLIT_LINES,
-                Kind::Snapshot => u64::MAX,
+            split: match publication {
+                Publication::Parts | Publication::ChangeLog => SPLIT_FILE,
+                Publication::Lines { .. } => SPLIT_LINES,
+                Publication::Snapshot => u64::MAX,
             },
         })
     }
@@ -225,17 +225,17 @@ impl FileSink {
     }
 
     /// The open file; a new one if none is.
-    fn open(&mut self) -> Result<&mut (Box<dyn Encoder<Hold>>, u64), EncodeError> {
+    fn open(&mut self) -> Result<&mut (Box<dyn Encoder<OutputBuffer>>, u64), EncodeError> {
         let open = match self.open.take() {
             Some(open) => open,
             None => {
-                let mut hold = Hold::new(self.outlet.clone(), self.outlet.aside(self.sequence));
+                let mut buffer = OutputBuffer::new(self.outlet.clone(), self.outlet.aside(self.sequence));
                 self.sequence += 1;
                 if !self.full.is_empty() {
                     // The record holds an epoch's one file or none.
-                    hold.spill()?;
+                    buffer.spill()?;
                 }
-                (encoder(self.format, self.columns.schema(), hold)?, 0)
+                (encoder(self.format, self.columns.schema(), buffer)?, 0)
             }
         };
         Ok(self.open.insert(open))
@@ -266,7 +266,7 @@ impl FileSink {
         while let Some(chunk) = self.chunks.next_completed_batch() {
             self.encode(&chunk)?;
         }
-        if self.kind == Kind::Snapshot {
+        if self.publication == Publication::Snapshot {
             self.open()?;
         }
         self.close()
@@ -281,14 +281,14 @@ impl FileSink {
     }
 
     /// The record of the epoch's file number `part`.
-    fn record(&mut self, epoch: u64, part: usize, bytes: &HeldBytes, rows: u64) -> OutputRecord {
+    fn record(&mut self, epoch: u64, part: usize, output: &BufferedOutput, rows: u64) -> OutputRecord {
         let Outlet { names, folder, extension, file, .. } = &*self.outlet;
-        let (action, target) = match &mut self.kind {
-            Kind::Parts | Kind::ChangeLog => (OutputAction::Add, names.part(epoch, part, extension)),
-            Kind::Snapshot => (OutputAction::Replace, names.snapshot(extension)),
-            Kind::Lines { from } => {
+        let (action, target) = match &mut self.publication {
+            Publication::Parts | Publication::ChangeLog => (OutputAction::Add, names.part(epoch, part, extension)),
+            Publication::Snapshot => (OutputAction::Replace, names.snapshot(extension)),
+            Publication::Lines { from } => {
                 let action = OutputAction::Extend { from: *from };
-                *from += bytes.len;
+                *from += output.len;
                 (action, file.clone().expect("a sink of lines has a file"))
             }
         };
@@ -298,12 +298,12 @@ impl FileSink {
             folder: folder.clone(),
             target,
             action,
-            held: match &bytes.place {
-                Place::Memory(_) => Held::Inline { offset: 0 },
-                Place::Aside(aside) => Held::Aside { path: aside.path.clone() },
+            held: match &output.bytes {
+                OutputBytes::Memory(_) => Held::Inline { offset: 0 },
+                OutputBytes::Aside(aside) => Held::Aside { path: aside.path.clone() },
             },
-            len: bytes.len,
-            digest: bytes.digest.clone(),
+            len: output.len,
+            digest: output.digest.clone(),
             rows,
         }
     }
@@ -314,7 +314,7 @@ impl Sink for FileSink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        if self.kind == Kind::ChangeLog {
+        if self.publication == Publication::ChangeLog {
             self.waiting.push(batch.clone());
             return Ok(());
         }
@@ -323,9 +323,9 @@ impl Sink for FileSink {
 
     fn abandon(&mut self) -> Result<()> {
         let open = self.open.take().and_then(|(encoder, _)| encoder.get_ref().aside().map(str::to_owned));
-        let full = std::mem::take(&mut self.full).into_iter().filter_map(|(held, _)| match held.place {
-            Place::Aside(aside) => Some(aside.path),
-            Place::Memory(_) => None,
+        let full = std::mem::take(&mut self.full).into_iter().filter_map(|(output, _)| match output.bytes {
+            OutputBytes::Aside(aside) => Some(aside.path),
+            OutputBytes::Memory(_) => None,
         });
         for path in full.chain(open) {
             self.outlet.storage.remove(&path).map_err(SinkError::io("remove", self.outlet.at(&path)))?;
@@ -339,12 +339,12 @@ impl Sink for FileSink {
         self.end_epoch(epoch).map_err(|e| self.placed(e))?;
         let mut prepared = Prepared::default();
         let mut aside = Vec::new();
-        for (part, (bytes, rows)) in std::mem::take(&mut self.full).into_iter().enumerate() {
-            prepared.outputs.push(self.record(epoch, part, &bytes, rows));
+        for (part, (output, rows)) in std::mem::take(&mut self.full).into_iter().enumerate() {
+            prepared.outputs.push(self.record(epoch, part, &output, rows));
             prepared.rows += rows;
-            match bytes.place {
-                Place::Memory(bytes) => prepared.payload = Payload::Inline(bytes),
-                Place::Aside(file) => aside.push(file),
+            match output.bytes {
+                OutputBytes::Memory(bytes) => prepared.payload = Payload::Inline(bytes),
+                OutputBytes::Aside(file) => aside.push(file),
             }
         }
         if !aside.is_empty() {

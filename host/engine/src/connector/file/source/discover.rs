@@ -28,12 +28,12 @@ pub(super) type Each<'a> = dyn FnMut(&Path, String) -> Result<(), SourceError> +
 
 /// Where files are looked for.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    kind: Kind,
+pub(super) struct SourcePath {
+    kind: PathKind,
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum PathKind {
     /// One file.
     File(PathBuf),
     /// The files right in one folder whose names match.
@@ -47,13 +47,13 @@ enum Kind {
     Tree { folder: PathBuf, parts: Vec<String> },
 }
 
-impl Place {
-    /// The place that `path` (absolute) names: a file or folder that exists, else a pattern.
+impl SourcePath {
+    /// What `path` (absolute) names: a file or folder that exists, else a pattern.
     pub fn new(path: &str) -> Result<Self, SourceError> {
         let whole = PathBuf::from(path);
         let kind = match fs::metadata(&whole) {
-            Ok(meta) if meta.is_dir() => Kind::Folder { folder: whole, names: None, settled: None },
-            Ok(meta) if meta.is_file() => Kind::File(whole),
+            Ok(meta) if meta.is_dir() => PathKind::Folder { folder: whole, names: None, settled: None },
+            Ok(meta) if meta.is_file() => PathKind::File(whole),
             Ok(_) => return Err(SourceError::NoFile { path: path.into() }),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 return Err(SourceError::Unreadable { path: path.into(), error });
@@ -67,7 +67,7 @@ impl Place {
         Ok(Self { kind })
     }
 
-    fn pattern(path: &str, whole: &Path) -> Result<Kind, SourceError> {
+    fn pattern(path: &str, whole: &Path) -> Result<PathKind, SourceError> {
         let bad = |e: glob::PatternError| SourceError::BadPattern { path: path.into(), reason: e.msg.into() };
         Pattern::new(path).map_err(bad)?;
         let is_wild = |part: &Path| part.to_string_lossy().contains(WILD);
@@ -78,7 +78,7 @@ impl Place {
         }
         match whole.strip_prefix(&folder).ok().and_then(Path::to_str) {
             Some(name) if name != "**" && !name.contains('/') => {
-                Ok(Kind::Folder { folder, names: Some(Pattern::new(name).map_err(bad)?), settled: None })
+                Ok(PathKind::Folder { folder, names: Some(Pattern::new(name).map_err(bad)?), settled: None })
             }
             Some(below) => {
                 let mut parts: Vec<String> =
@@ -87,9 +87,9 @@ impl Place {
                 if parts.last().is_some_and(|last| last == "**") {
                     parts.push("*".to_owned());
                 }
-                Ok(Kind::Tree { folder, parts })
+                Ok(PathKind::Tree { folder, parts })
             }
-            None => Ok(Kind::Tree { folder, parts: Vec::new() }),
+            None => Ok(PathKind::Tree { folder, parts: Vec::new() }),
         }
     }
 
@@ -97,15 +97,15 @@ impl Place {
     /// looked: it does not where nothing can have come since the last time.
     pub fn list(&mut self, names: &Names, each: &mut Each<'_>) -> Result<bool, SourceError> {
         match &mut self.kind {
-            Kind::File(path) => {
+            PathKind::File(path) => {
                 let name = names.of(path)?;
                 each(path, name)?;
                 Ok(true)
             }
-            Kind::Folder { folder, names: pattern, settled } => {
+            PathKind::Folder { folder, names: pattern, settled } => {
                 in_folder(folder, pattern.as_ref(), settled, names, each)
             }
-            Kind::Tree { folder, parts } => in_tree(folder, parts, names, each).map(|()| true),
+            PathKind::Tree { folder, parts } => in_tree(folder, parts, names, each).map(|()| true),
         }
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use self::discover::{Place, stat};
+use self::discover::{SourcePath, stat};
 use self::seen::{Entry, Watch};
 use super::options::FileSourceSpec;
 use crate::connector::source::{Chunks, EntryChange, Known, NextLook, Notices, REST, Source, SourceError};
@@ -42,7 +42,7 @@ const LONGEST_REST: i64 = 1_000_000;
 
 /// The source of `connector = "file"`.
 pub struct FileSource {
-    place: Place,
+    path: SourcePath,
     names: Names,
     format: FileFormat,
     /// How its files are read, if they are CSV.
@@ -95,7 +95,7 @@ impl FileSource {
     /// for in, does not exist; a type is not known; a schema is missing.
     pub fn open(spec: &FileSourceSpec, job: &JobText) -> Result<Self> {
         let at_path = |e: Error| e.at(job.at(spec.path.span.clone()));
-        let place = Place::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
+        let path = SourcePath::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
         let names = Names { base: spec.base.clone() };
         let schema = match &spec.schema {
             Some(columns) => {
@@ -109,12 +109,12 @@ impl FileSource {
             }
             None => match spec.format {
                 FileFormat::Text => text_schema(),
-                FileFormat::Parquet => first_schema(&place, &names).map_err(at_path)?,
+                FileFormat::Parquet => first_schema(&path, &names).map_err(at_path)?,
                 FileFormat::Json => return Err(at_path(FormatError::SchemaNeeded("json").into())),
                 FileFormat::Csv { .. } => return Err(at_path(FormatError::SchemaNeeded("csv").into())),
             },
         };
-        Ok(Self::of(spec, place, schema, Check::Declared))
+        Ok(Self::of(spec, path, schema, Check::Declared))
     }
 
     /// Opens the source with columns that were found out, of types that no text stands for; of each row only what is wanted
@@ -124,14 +124,14 @@ impl FileSource {
     /// As [`FileSource::open`].
     pub fn with_columns(spec: &FileSourceSpec, schema: SchemaRef, job: &JobText) -> Result<Self> {
         let at_path = |e: Error| e.at(job.at(spec.path.span.clone()));
-        let place = Place::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
+        let path = SourcePath::new(&spec.path.value).map_err(|e| at_path(e.into()))?;
         format::decoder(spec.format, &schema, &[], Check::Wanted).map_err(|e| at_path(e.into()))?;
-        Ok(Self::of(spec, place, schema, Check::Wanted))
+        Ok(Self::of(spec, path, schema, Check::Wanted))
     }
 
-    fn of(spec: &FileSourceSpec, place: Place, schema: SchemaRef, check: Check) -> Self {
+    fn of(spec: &FileSourceSpec, path: SourcePath, schema: SchemaRef, check: Check) -> Self {
         Self {
-            place,
+            path,
             names: Names { base: spec.base.clone() },
             format: spec.format,
             csv: match spec.format {
@@ -164,7 +164,7 @@ impl FileSource {
     fn discover(&mut self, now: i64, known: Known<'_>) -> Result<(), SourceError> {
         let mut look = self.watch.look(now);
         let mut found: Vec<FileRange> = Vec::new();
-        let has_looked = self.place.list(&self.names, &mut |path, name| {
+        let has_looked = self.path.list(&self.names, &mut |path, name| {
             look.there(&name);
             match known.get(name.as_bytes()) {
                 Some(stored) => look.known(path, &name, stored)?,
@@ -303,7 +303,7 @@ impl Source for FileSource {
 pub fn files_of(path: &str) -> Result<Vec<PathBuf>> {
     // Nothing is taken off the names: messages have them.
     let names = Names { base: PathBuf::new() };
-    let found = Place::new(path)?.all(&names)?;
+    let found = SourcePath::new(path)?.all(&names)?;
     Ok(found.into_iter().map(|file| names.path(&file.path)).collect())
 }
 
@@ -328,9 +328,9 @@ fn declared(schema: SchemaRef, format: FileFormat) -> Result<SchemaRef> {
 }
 
 /// The schema of the first Parquet file there is.
-fn first_schema(place: &Place, names: &Names) -> Result<SchemaRef> {
+fn first_schema(path: &SourcePath, names: &Names) -> Result<SchemaRef> {
     // One without a byte is passed over.
-    let Some(first) = place.all(names)?.into_iter().find(|file| file.len > 0) else {
+    let Some(first) = path.all(names)?.into_iter().find(|file| file.len > 0) else {
         return Err(
             Error::from(FormatError::SchemaNeeded("parquet")).context("there is no file yet to take the columns from")
         );

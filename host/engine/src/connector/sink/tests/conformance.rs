@@ -1,5 +1,6 @@
 //! The suite of sinks, run by each of them.
 
+use super::console::Shown;
 use super::*;
 use crate::connector::sink::conformance::conforms;
 

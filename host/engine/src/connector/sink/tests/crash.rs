@@ -17,7 +17,7 @@ struct Committer {
 
 impl Committer {
     /// Starts, or starts again, and runs all epochs.
-    fn run(&mut self, kind: Kind, epochs: &[Vec<RecordBatch>]) -> Result<()> {
+    fn run(&mut self, case: SinkCase, epochs: &[Vec<RecordBatch>]) -> Result<()> {
         let context = SinkContext { first_epoch: self.log.len() as u64, ..context(&self.disk) };
         for (epoch, (outputs, inline)) in self.log.iter().enumerate().skip(self.mark) {
             for output in outputs {
@@ -25,7 +25,7 @@ impl Committer {
             }
         }
         let mut published = self.log.len();
-        let mut sink = kind.build(&context)?;
+        let mut sink = case.build(&context)?;
         let publisher = sink.publisher();
         for (epoch, batches) in epochs.iter().enumerate().skip(published) {
             for batch in batches {
@@ -55,22 +55,23 @@ impl Committer {
     }
 }
 
+/// A sink that publishes in one of the ways there are.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum SinkCase {
     Append,
     Snapshot,
     Lines,
 }
 
-impl Kind {
+impl SinkCase {
     fn build(self, context: &SinkContext) -> Result<Box<dyn Sink>> {
         let csv = FileFormat::Csv { header: true, delimiter: b',' };
         let made = match self {
             Self::Lines => return build_dead_letters(&dead_letter_spec(), schema(), context),
             Self::Append => {
                 // Small parts, so that epochs are split.
-                let (path, kind) = (Path::new("/disk"), file::sink::Kind::Parts);
-                let mut sink = file::sink::FileSink::open_folder("out", path, csv, kind, schema(), context)?;
+                let (path, publication) = (Path::new("/disk"), file::sink::Publication::Parts);
+                let mut sink = file::sink::FileSink::open_folder("out", path, csv, publication, schema(), context)?;
                 sink.split = 140_000;
                 return Ok(Box::new(sink));
             }
@@ -92,36 +93,36 @@ fn epochs(sizes: &[i64]) -> Vec<Vec<RecordBatch>> {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-fn undisturbed(kind: Kind, epochs: &[Vec<RecordBatch>], lag: usize) -> (Files, u64) {
+fn undisturbed(case: SinkCase, epochs: &[Vec<RecordBatch>], lag: usize) -> (Files, u64) {
     let disk = Disk::default();
     let mut committer = Committer { disk: disk.clone(), log: Vec::new(), mark: 0, lag };
-    committer.run(kind, epochs).unwrap();
+    committer.run(case, epochs).unwrap();
     (disk.visible(), disk.calls())
 }
 
 /// What a reader may see at any time: whole files, of committed epochs.
-fn check_visible(kind: Kind, committer: &Committer) {
+fn check_visible(case: SinkCase, committer: &Committer) {
     let mut allowed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for output in committer.log.iter().flat_map(|(outputs, _)| outputs) {
         allowed.entry(&output.target).or_default().push(&output.digest);
     }
-    if !matches!(kind, Kind::Lines) {
+    if !matches!(case, SinkCase::Lines) {
         for (name, bytes) in committer.disk.visible() {
             let digest = blake3::hash(&bytes).to_hex();
             assert!(
                 allowed.get(name.as_str()).is_some_and(|d| d.contains(&digest.as_str())),
-                "{kind:?}: {name} is not committed"
+                "{case:?}: {name} is not committed"
             );
         }
     }
 }
 
-fn disturbed(kind: Kind, epochs: &[Vec<RecordBatch>], lag: usize, stops: &[(u64, Option<u64>)], expected: &Files) {
+fn disturbed(case: SinkCase, epochs: &[Vec<RecordBatch>], lag: usize, stops: &[(u64, Option<u64>)], expected: &Files) {
     let disk = Disk::default();
     let mut committer = Committer { disk: disk.clone(), log: Vec::new(), mark: 0, lag };
     for &(calls, power) in stops {
         disk.stop_after(calls);
-        let ended = committer.run(kind, epochs);
+        let ended = committer.run(case, epochs);
         match power {
             Some(seed) => disk.lose_power(seed),
             None => disk.kill(),
@@ -130,37 +131,37 @@ fn disturbed(kind: Kind, epochs: &[Vec<RecordBatch>], lag: usize, stops: &[(u64,
             assert_eq!(
                 error.kind(),
                 ErrorKind::Unavailable,
-                "{kind:?} {lag} {stops:?}: {error} {:?}",
+                "{case:?} {lag} {stops:?}: {error} {:?}",
                 std::error::Error::source(&error).map(ToString::to_string)
             );
         }
-        check_visible(kind, &committer);
+        check_visible(case, &committer);
     }
-    if let Err(error) = committer.run(kind, epochs) {
-        panic!("{kind:?} {lag} {stops:?}: {error}, {:?}", error.help());
+    if let Err(error) = committer.run(case, epochs) {
+        panic!("{case:?} {lag} {stops:?}: {error}, {:?}", error.help());
     }
     let found = disk.visible();
     let (names, expected_names): (Vec<_>, Vec<_>) = (found.keys().collect(), expected.keys().collect());
-    assert_eq!(names, expected_names, "{kind:?} {lag} {stops:?}");
-    assert!(&found == expected, "{kind:?} {lag} {stops:?}: other bytes");
+    assert_eq!(names, expected_names, "{case:?} {lag} {stops:?}");
+    assert!(&found == expected, "{case:?} {lag} {stops:?}: other bytes");
     let left: Vec<String> = disk.paths().into_iter().filter(|p| p.ends_with(".aside") || p.ends_with(".new")).collect();
     // A power failure may bring an old name back; the next start removes it.
-    assert!(left.is_empty() || stops.iter().any(|s| s.1.is_some()), "{kind:?} {lag} {stops:?}: left over {left:?}");
+    assert!(left.is_empty() || stops.iter().any(|s| s.1.is_some()), "{case:?} {lag} {stops:?}: left over {left:?}");
 }
 
-const KINDS: [Kind; 3] = [Kind::Append, Kind::Snapshot, Kind::Lines];
+const CASES: [SinkCase; 3] = [SinkCase::Append, SinkCase::Snapshot, SinkCase::Lines];
 
 #[test]
 fn stopped_at_every_call() {
     let epochs = epochs(&[1, 0, 9000, 1, 9000, 1]);
-    for kind in KINDS {
+    for case in CASES {
         for lag in [1, 3] {
-            let (expected, calls) = undisturbed(kind, &epochs, lag);
+            let (expected, calls) = undisturbed(case, &epochs, lag);
             let split = expected.keys().filter(|name| name.ends_with("-1.csv")).count();
-            assert_eq!(split, if matches!(kind, Kind::Append) { 2 } else { 0 });
+            assert_eq!(split, if matches!(case, SinkCase::Append) { 2 } else { 0 });
             for call in 1..=calls {
-                disturbed(kind, &epochs, lag, &[(call, None)], &expected);
-                disturbed(kind, &epochs, lag, &[(call, Some(call))], &expected);
+                disturbed(case, &epochs, lag, &[(call, None)], &expected);
+                disturbed(case, &epochs, lag, &[(call, Some(call))], &expected);
             }
         }
     }
@@ -171,13 +172,13 @@ proptest! {
 
     #[test]
     fn stopped_again_and_again(
-        kind in prop::sample::select(&KINDS[..]),
+        case in prop::sample::select(&CASES[..]),
         sizes in prop::collection::vec(prop::sample::select(&[0i64, 1, 1, 9000][..]), 1..7),
         lag in 1usize..4,
         stops in prop::collection::vec((1u64..80, prop::option::of(any::<u64>())), 1..6),
     ) {
         let epochs = epochs(&sizes);
-        let (expected, _) = undisturbed(kind, &epochs, lag);
-        disturbed(kind, &epochs, lag, &stops, &expected);
+        let (expected, _) = undisturbed(case, &epochs, lag);
+        disturbed(case, &epochs, lag, &stops, &expected);
     }
 }

@@ -8,30 +8,31 @@ use crate::connector::sink::AsideFile;
 use crate::fault::point;
 
 /// Takes an output's bytes as they come; what they are is known at the end without reading them again.
-pub(super) struct Hold {
+pub(super) struct OutputBuffer {
     outlet: Arc<Outlet>,
     /// The name aside, if it comes to that.
     path: String,
     hasher: blake3::Hasher,
     len: u64,
-    place: Place,
+    bytes: OutputBytes,
 }
 
-pub(super) enum Place {
+/// Where they are.
+pub(super) enum OutputBytes {
     Memory(Vec<u8>),
     Aside(AsideFile),
 }
 
 /// An output whose bytes are all there.
-pub(super) struct Held {
-    pub(super) place: Place,
+pub(super) struct BufferedOutput {
+    pub(super) bytes: OutputBytes,
     pub(super) len: u64,
     pub(super) digest: String,
 }
 
-impl Hold {
+impl OutputBuffer {
     pub(super) fn new(outlet: Arc<Outlet>, path: String) -> Self {
-        Self { outlet, path, hasher: blake3::Hasher::new(), len: 0, place: Place::Memory(Vec::new()) }
+        Self { outlet, path, hasher: blake3::Hasher::new(), len: 0, bytes: OutputBytes::Memory(Vec::new()) }
     }
 
     /// Bytes so far.
@@ -41,38 +42,38 @@ impl Hold {
 
     /// The file aside, if there is one.
     pub(super) fn aside(&self) -> Option<&str> {
-        matches!(self.place, Place::Aside(_)).then_some(&*self.path)
+        matches!(self.bytes, OutputBytes::Aside(_)).then_some(&*self.path)
     }
 
     /// From now on aside.
     pub(super) fn spill(&mut self) -> io::Result<()> {
-        let Place::Memory(bytes) = &self.place else { return Ok(()) };
+        let OutputBytes::Memory(bytes) = &self.bytes else { return Ok(()) };
         self.outlet.faults.hit(point::ASIDE_BEFORE);
         let mut file = self.outlet.storage.create(&self.path)?;
         file.write_all(bytes)?;
-        self.place = Place::Aside(AsideFile { path: self.path.clone(), file: Some(file) });
+        self.bytes = OutputBytes::Aside(AsideFile { path: self.path.clone(), file: Some(file) });
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> io::Result<Held> {
-        if let Place::Aside(AsideFile { file: Some(file), .. }) = &mut self.place {
+    pub(super) fn finish(mut self) -> io::Result<BufferedOutput> {
+        if let OutputBytes::Aside(AsideFile { file: Some(file), .. }) = &mut self.bytes {
             file.flush()?;
             self.outlet.faults.hit(point::ASIDE_WRITTEN);
         }
-        Ok(Held { place: self.place, len: self.len, digest: self.hasher.finalize().to_hex().to_string() })
+        Ok(BufferedOutput { bytes: self.bytes, len: self.len, digest: self.hasher.finalize().to_hex().to_string() })
     }
 }
 
-impl Write for Hold {
+impl Write for OutputBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Place::Memory(held) = &mut self.place {
+        if let OutputBytes::Memory(held) = &mut self.bytes {
             if held.len() + bytes.len() <= self.outlet.inline_limit {
                 held.extend_from_slice(bytes);
             } else {
                 self.spill()?;
             }
         }
-        if let Place::Aside(AsideFile { file: Some(file), .. }) = &mut self.place {
+        if let OutputBytes::Aside(AsideFile { file: Some(file), .. }) = &mut self.bytes {
             file.write_all(bytes)?;
         }
         self.hasher.update(bytes);
