@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::join::Join;
+use super::ledger::Planned;
 use super::model::{Mode, Row};
 use super::pairs::{Joined, Joining};
 use super::query::Question;
 use super::scenario::{Scenario, Stream};
 use super::watermark::Watermark;
-use super::world::{Planned, World};
+use super::world::World;
 
 /// Rows by epoch, each as text, sorted.
 type ByEpoch = BTreeMap<usize, Vec<String>>;

@@ -5,9 +5,12 @@
 //! A seed that fails is printed; `MILLSTREAM_SEED=<seed> cargo test --workspace simulation -- --nocapture`
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual two thousand.
 
+mod clock;
 mod compare;
+mod damage;
 mod join;
 mod keyed;
+mod ledger;
 mod model;
 mod pairs;
 mod query;

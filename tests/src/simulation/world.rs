@@ -1,5 +1,5 @@
-//! The world around the engine: a clock that jumps, a disk that fails and forgets, input that comes bit by bit; and the
-//! ledger of what was planned and promised.
+//! The world around the engine: a [clock](super::clock) that jumps, a disk that fails and forgets, input that comes bit by
+//! bit; and the [ledger](super::ledger) of what was planned and promised.
 //!
 //! A job is run again and again, each time until it ends or something breaks; what must hold at every moment is checked
 //! on the way, what must hold at the end by [`super::compare`].
@@ -10,17 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use millstream_engine::clock::Clock;
 use millstream_engine::connector::Connectors;
 use millstream_engine::executor::Executor;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::{
-    Control, Environment, EpochReport, Observer, Pace, RunOptions, Started, Summary, Turn, run,
-};
+use millstream_engine::run::{Control, Environment, Pace, RunOptions, Summary, Turn, run};
 use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
+use super::clock::JumpingClock;
+use super::damage::Damage;
+use super::ledger::{Ledger, Planned, Watch};
 use super::random::Random;
 use super::scenario::Scenario;
 use super::source::{Feed, SimulatedFiles};
@@ -28,86 +28,6 @@ use super::trouble::Trouble;
 
 /// The folder in which the job file would stand.
 pub const BASE: &str = "/simulated";
-
-/// Processing time that goes on a little with every look, and now and then jumps by an hour or by ten years.
-#[derive(Debug)]
-struct JumpingClock(Mutex<(i64, Random)>);
-
-const HOUR: i64 = 3_600_000_000;
-
-impl Clock for JumpingClock {
-    fn now(&self) -> i64 {
-        let mut clock = self.0.lock().unwrap();
-        let (now, random) = &mut *clock;
-        *now += random.between(0, 50_000);
-        if random.one_in(40) {
-            let years = 10 * 8766 * HOUR;
-            *now += random.pick(&[HOUR, -HOUR, years, -years]);
-        }
-        *now
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.0.lock().unwrap().0 += duration.as_micros() as i64;
-    }
-}
-
-/// One epoch as it was planned.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// Processing time at its beginning.
-    pub now: i64,
-    /// Per source the files that it reads.
-    pub files: Vec<Vec<usize>>,
-}
-
-/// What is known of the job's epochs.
-#[derive(Debug, Default)]
-pub struct Ledger {
-    /// All epochs that are committed, and behind them those that may be.
-    pub epochs: Vec<Planned>,
-    /// Epochs that somebody was told are committed.
-    promised: usize,
-    /// The disk was damaged before this run: the last epoch may be gone and computed again.
-    damaged: bool,
-    /// Damage took a committed record whose output a crash had taken: from this epoch on everything is new.
-    forgotten: Option<usize>,
-    /// What went wrong.
-    broken: Vec<String>,
-}
-
-struct Watch(Arc<Mutex<Ledger>>);
-
-impl Observer for Watch {
-    fn started(&self, started: &Started) {
-        let mut ledger = self.0.lock().unwrap();
-        let committed = started.resumed_from.map_or(0, |last| last as usize + 1);
-        let (promised, planned) = (ledger.promised, ledger.epochs.len());
-        if committed < promised && !ledger.damaged {
-            ledger.broken.push(format!("{promised} epochs were committed, and {committed} are there"));
-        }
-        if committed > planned {
-            ledger.broken.push(format!("{planned} epochs were planned, and {committed} are there"));
-        }
-        if committed < promised {
-            ledger.forgotten = Some(committed);
-        }
-        ledger.epochs.truncate(committed);
-        ledger.promised = committed;
-    }
-
-    fn epoch(&self, report: &EpochReport) {
-        self.0.lock().unwrap().promised = report.epoch as usize + 1;
-    }
-}
-
-/// A bit that is another than it was written.
-struct Damage {
-    path: String,
-    at: usize,
-    bit: u64,
-    before: Vec<u8>,
-}
 
 /// Everything about one simulated job.
 pub struct World {
@@ -155,7 +75,7 @@ impl World {
             scenario,
             disk: FaultyStorage::new(),
             ledger: Arc::default(),
-            clock: Arc::new(JumpingClock(Mutex::new((super::time::NOON, random.fork())))),
+            clock: Arc::new(JumpingClock::new(random.fork())),
             inline_limit: *random.pick(&[0, 100, 1000, 100_000]),
             snapshot_least: *random.pick(&[1, 1, 1, 3000, 1 << 20]),
             random,
@@ -236,9 +156,10 @@ impl World {
             _ => Trigger::Every(Duration::from_millis(self.random.below(5000))),
         };
         let damage = match trouble {
-            Trouble::Bit(seed) => self.flip(seed),
+            Trouble::Bit(seed) => Damage::flip(&self.disk, seed),
             _ => None,
         };
+        self.story.extend(damage.iter().map(Damage::to_string));
         self.ledger.lock().unwrap().damaged = damage.is_some();
         let ended = self.start(trigger, trouble);
         let told = match &ended {
@@ -251,7 +172,7 @@ impl World {
             self.met.insert(trouble.kind());
         }
         if let Some(damage) = &damage {
-            self.unflip(damage);
+            damage.mend(&self.disk);
         }
         match (ended, trouble, damage) {
             (Ok(_), ..) => Ok(()),
@@ -354,40 +275,6 @@ impl World {
                 }
             }
         })
-    }
-
-    /// Puts the bit right, if the file is still the one that was damaged.
-    fn unflip(&mut self, damage: &Damage) {
-        let Damage { path, at, bit, before } = damage;
-        self.disk.damage(path, |bytes| {
-            let mut flipped = before.clone();
-            flipped[*at] ^= 1 << bit;
-            if bytes.starts_with(&flipped) {
-                bytes[*at] ^= 1 << bit;
-            }
-        });
-    }
-
-    /// Changes one bit of one file of the checkpoint.
-    fn flip(&mut self, seed: u64) -> Option<Damage> {
-        let mut random = Random::new(seed);
-        let files: Vec<(String, Vec<u8>)> = self.checkpoint().into_iter().filter(|(_, b)| !b.is_empty()).collect();
-        if files.is_empty() {
-            return None;
-        }
-        let (path, bytes) = random.pick(&files).clone();
-        let (at, bit) = (random.below(bytes.len() as u64) as usize, random.below(8));
-        self.disk.damage(&path, |bytes| bytes[at] ^= 1 << bit);
-        self.story.push(format!("bit {bit} of byte {at} of {path} is flipped"));
-        Some(Damage { path, at, bit, before: bytes })
-    }
-
-    /// The files of the checkpoint that matter.
-    fn checkpoint(&self) -> BTreeMap<String, Vec<u8>> {
-        let folder = format!("{}/state/", &BASE[1..]);
-        let mut files = self.disk.files();
-        files.retain(|path, _| path.starts_with(&folder) && !path.ends_with("/LOCK") && !path.ends_with(".tmp"));
-        files
     }
 
     /// What the sinks have published, by path from the job's folder.

@@ -1,0 +1,55 @@
+//! What was planned and promised, noted while a job runs; a promise that is not kept is noted too.
+
+use std::sync::{Arc, Mutex};
+
+use millstream_engine::run::{EpochReport, Observer, Started};
+
+/// One epoch as it was planned.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Processing time at its beginning.
+    pub now: i64,
+    /// Per source the files that it reads.
+    pub files: Vec<Vec<usize>>,
+}
+
+/// What is known of the job's epochs.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// All epochs that are committed, and behind them those that may be.
+    pub epochs: Vec<Planned>,
+    /// Epochs that somebody was told are committed.
+    pub promised: usize,
+    /// The disk was damaged before this run: the last epoch may be gone and computed again.
+    pub damaged: bool,
+    /// Damage took a committed record whose output a crash had taken: from this epoch on everything is new.
+    pub forgotten: Option<usize>,
+    /// What went wrong.
+    pub broken: Vec<String>,
+}
+
+/// Notes what a run says of itself.
+pub struct Watch(pub Arc<Mutex<Ledger>>);
+
+impl Observer for Watch {
+    fn started(&self, started: &Started) {
+        let mut ledger = self.0.lock().unwrap();
+        let committed = started.resumed_from.map_or(0, |last| last as usize + 1);
+        let (promised, planned) = (ledger.promised, ledger.epochs.len());
+        if committed < promised && !ledger.damaged {
+            ledger.broken.push(format!("{promised} epochs were committed, and {committed} are there"));
+        }
+        if committed > planned {
+            ledger.broken.push(format!("{planned} epochs were planned, and {committed} are there"));
+        }
+        if committed < promised {
+            ledger.forgotten = Some(committed);
+        }
+        ledger.epochs.truncate(committed);
+        ledger.promised = committed;
+    }
+
+    fn epoch(&self, report: &EpochReport) {
+        self.0.lock().unwrap().promised = report.epoch as usize + 1;
+    }
+}
