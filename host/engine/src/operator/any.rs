@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use arrow::datatypes::SchemaRef;
 
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -48,8 +48,8 @@ pub trait AnyStateful: Send + Sync + Debug {
     /// As there.
     fn bring_over(&self, old: &Old, tables: &mut [&mut Table], workers: &Workers) -> Result<()>;
 
-    /// [`Stateful::in_words`].
-    fn in_words(&self) -> InWords;
+    /// [`Stateful::explain`].
+    fn explain(&self) -> Explanation;
 
     /// [`Stateful::next_due`].
     fn next_due(&self, tables: &[&Table]) -> Option<Due>;
@@ -95,8 +95,8 @@ impl<O: Stateful> AnyStateful for O {
         Stateful::bring_over(self, old, tables, workers)
     }
 
-    fn in_words(&self) -> InWords {
-        Stateful::in_words(self)
+    fn explain(&self) -> Explanation {
+        Stateful::explain(self)
     }
 
     fn next_due(&self, tables: &[&Table]) -> Option<Due> {

@@ -12,9 +12,9 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::explain::{Explanation, StateEntry, Until};
 use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
-use super::words::{InWords, Kept, Until};
 use super::{Closed, Due, Effects, EpochEnd, Rows, Sort, Stateful, Transform};
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -113,10 +113,10 @@ impl Stateful for Collect {
         Fingerprint::of("rows until the end")
     }
 
-    fn in_words(&self) -> InWords {
-        InWords {
+    fn explain(&self) -> Explanation {
+        Explanation {
             emits: "at the end of the input".to_owned(),
-            keeps: vec![Kept {
+            keeps: vec![StateEntry {
                 what: "rows",
                 by: "of",
                 keys: Vec::new(),

@@ -14,6 +14,7 @@ pub mod conformance;
 mod dedup;
 mod effects;
 mod event_time;
+mod explain;
 mod expression;
 pub mod fingerprint;
 mod float_text;
@@ -31,7 +32,6 @@ mod stateful;
 pub mod static_join;
 mod time_text;
 mod unnest;
-mod words;
 
 use std::fmt::Debug;
 
@@ -43,6 +43,7 @@ pub use comparing::{is_comparing_function, is_comparison};
 pub use dedup::{Dedup, Expiry};
 pub use effects::{Effects, LateRows, REASON_BYTES, Reject, Seen, cut_reason, row_as_json};
 pub use event_time::{AheadRows, ObserveEventTime};
+pub use explain::{Explanation, StateEntry, Until};
 pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use float_text::{is_text, text_value, with_texts, writes_texts};
 pub use floats::{has_floats, normal_scalar, normal_value};
@@ -52,11 +53,10 @@ pub use readable::{readable, readable_expression};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use room::Room;
 pub(crate) use rows::arrow_failed;
-pub use rows::{Origin, Rows};
+pub use rows::{RowOrigins, Rows};
 pub use stateful::{Closed, Due, EpochEnd, Stateful};
 pub use time_text::{is_time, no_time, time_constant};
 pub use unnest::{Unnest, UnnestColumn};
-pub use words::{InWords, Kept, Until};
 
 /// A stateless operator.
 pub trait Transform: Send + Sync + Debug {

@@ -1,7 +1,7 @@
 //! Names of columns as a person would write them. Those that the planner makes of calls, `sum(logs.bytes)` and
 //! `count(Int64(1))`, have names of tables in them and literals as it keeps them.
 
-use crate::time::in_words;
+use crate::time::shown_length;
 
 /// The name of a column, where the planner made it of a call.
 pub fn readable(name: &str) -> String {
@@ -58,7 +58,7 @@ fn interval_of(fields: &str) -> String {
     match (number("months"), number("days"), number("nanoseconds")) {
         (Some(0), Some(days), Some(ns)) => {
             let us = days.saturating_mul(86_400_000_000).saturating_add(ns / 1000);
-            format!("INTERVAL '{}{}'", if us < 0 { "-" } else { "" }, in_words(us))
+            format!("INTERVAL '{}{}'", if us < 0 { "-" } else { "" }, shown_length(us))
         }
         _ => format!("INTERVAL '{fields}'"),
     }

@@ -9,9 +9,9 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Which row of its chunk a row came from.
+/// Which row of its chunk each row came from.
 #[derive(Debug, Clone)]
-pub enum Origin {
+pub enum RowOrigins {
     /// Row `i` from row `first + i`.
     From(u32),
     /// Row `i` from row `.0[i]`.
@@ -24,13 +24,13 @@ pub struct Rows {
     /// The rows.
     pub batch: RecordBatch,
     /// Where they came from: as many as the batch has rows.
-    pub origin: Origin,
+    pub origin: RowOrigins,
 }
 
 impl Rows {
     /// The rows of a whole chunk.
     pub fn new(batch: RecordBatch) -> Self {
-        Self { batch, origin: Origin::From(0) }
+        Self { batch, origin: RowOrigins::From(0) }
     }
 
     /// How many rows.
@@ -46,8 +46,8 @@ impl Rows {
     /// The chunk's row that row `i` came from.
     pub fn origin(&self, i: usize) -> u32 {
         match &self.origin {
-            Origin::From(first) => first + i as u32,
-            Origin::At(rows) => rows[i],
+            RowOrigins::From(first) => first + i as u32,
+            RowOrigins::At(rows) => rows[i],
         }
     }
 
@@ -68,22 +68,22 @@ impl Rows {
         let mut origins = Vec::with_capacity(kept);
         let chosen = |i: usize| keep.value(i) && keep.is_valid(i);
         origins.extend((0..self.len()).filter(|i| chosen(*i)).map(|i| self.origin(i)));
-        Ok(Self { batch, origin: Origin::At(origins.into()) })
+        Ok(Self { batch, origin: RowOrigins::At(origins.into()) })
     }
 
     /// The rows at `indices`, which may repeat.
     pub fn take(self, indices: &UInt32Array) -> Result<Self> {
         let batch = take_record_batch(&self.batch, indices).map_err(arrow_failed)?;
         let origins: Vec<u32> = indices.values().iter().map(|i| self.origin(*i as usize)).collect();
-        Ok(Self { batch, origin: Origin::At(origins.into()) })
+        Ok(Self { batch, origin: RowOrigins::At(origins.into()) })
     }
 
     /// `len` rows from `offset` on; copies no values.
     #[must_use]
     pub fn slice(&self, offset: usize, len: usize) -> Self {
         let origin = match &self.origin {
-            Origin::From(first) => Origin::From(first + offset as u32),
-            Origin::At(rows) => Origin::At(rows[offset..offset + len].into()),
+            RowOrigins::From(first) => RowOrigins::From(first + offset as u32),
+            RowOrigins::At(rows) => RowOrigins::At(rows[offset..offset + len].into()),
         };
         Self { batch: self.batch.slice(offset, len), origin }
     }

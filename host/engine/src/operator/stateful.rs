@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Effects, InWords, LateRows, Reject, Rows};
+use super::{Effects, Explanation, LateRows, Reject, Rows};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -128,7 +128,7 @@ pub trait Stateful: Send + Sync + Debug {
     }
 
     /// When rows come out, what is kept and until when, what is late.
-    fn in_words(&self) -> InWords;
+    fn explain(&self) -> Explanation;
 
     /// What an epoch without input has to wait for to do something, given the tables of [`Stateful::tables`]; none = it
     /// never does anything.

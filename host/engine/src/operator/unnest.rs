@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::room::Sizes;
 use super::rows::arrow_failed;
-use super::{Effects, Origin, Rows, Transform};
+use super::{Effects, RowOrigins, Rows, Transform};
 use crate::{Error, Result};
 
 /// Where an output column comes from.
@@ -90,7 +90,7 @@ impl Transform for Unnest {
         });
         let batch = RecordBatch::try_new(self.schema.clone(), columns.collect::<Result<_>>()?).map_err(arrow_failed)?;
         let origins = parents.values().iter().map(|p| rows.origin(*p as usize)).collect();
-        Ok(Rows { batch, origin: Origin::At(origins) })
+        Ok(Rows { batch, origin: RowOrigins::At(origins) })
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_arra
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::time::in_words;
+use crate::time::shown_length;
 
 /// Where a row came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn reason(watermark: Option<i64>) -> String {
 /// Why rows are ahead: by more than `max_ahead` of the processing time at which their epoch `started`.
 pub fn ahead(max_ahead: i64, started: i64) -> String {
     let after = shown(started).map(|t| format!(", {t}")).unwrap_or_default();
-    format!("ahead: more than {} after the start of its epoch{after}", in_words(max_ahead))
+    format!("ahead: more than {} after the start of its epoch{after}", shown_length(max_ahead))
 }
 
 fn shown(micros: i64) -> Option<String> {

@@ -132,7 +132,7 @@ impl fmt::Display for SourceChange {
         match self {
             Self::Away { source, why } => write!(f, "source `{source}` is away, the job waits for it: {why}"),
             Self::Back { source, after } => {
-                write!(f, "source `{source}` is back after {}", crate::time::in_words(after.as_micros() as i64))
+                write!(f, "source `{source}` is back after {}", crate::time::shown_length(after.as_micros() as i64))
             }
         }
     }

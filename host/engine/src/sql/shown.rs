@@ -11,7 +11,7 @@ use datafusion_expr::{BinaryExpr, Expr, Operator};
 use super::only_value::SUB_QUERY;
 use crate::format::shown_type;
 use crate::operator::readable;
-use crate::time::in_words;
+use crate::time::shown_length;
 
 /// `expr` with the names of columns alone.
 pub(super) fn shown(expr: &Expr) -> String {
@@ -107,7 +107,7 @@ impl Words<'_> {
 }
 
 fn literal(value: &ScalarValue) -> String {
-    let interval = |us: i64| format!("INTERVAL '{}{}'", if us < 0 { "-" } else { "" }, in_words(us));
+    let interval = |us: i64| format!("INTERVAL '{}{}'", if us < 0 { "-" } else { "" }, shown_length(us));
     match value {
         value if value.is_null() => "NULL".to_owned(),
         ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {

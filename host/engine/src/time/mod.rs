@@ -2,12 +2,12 @@
 //! so that a run can be replayed from what its epochs logged. Times are microseconds since 1970-01-01T00:00:00Z.
 
 pub mod reach;
+mod shown;
 pub mod trigger;
 pub mod watermark;
 pub mod window;
-mod words;
 
-pub use words::in_words;
+pub use shown::shown_length;
 
 /// Event times beyond this many microseconds from 1970 (about 146,000 years) are refused, so that window arithmetic
 /// cannot overflow.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::in_words;
+use super::shown_length;
 use super::window::WindowSpec;
 
 /// One of a join's two sides.
@@ -86,7 +86,7 @@ impl Reach {
     }
 
     /// What it says of the times `left` and `right`; none if it says nothing.
-    pub fn in_words(&self, left: &str, right: &str) -> Option<String> {
+    pub fn shown(&self, left: &str, right: &str) -> Option<String> {
         let across = self.window.map(|w| w.size() - 1);
         // What lies in one window is no further apart than its ends.
         let least = self.least.filter(|l| across.is_none_or(|a| *l > -a));
@@ -94,21 +94,25 @@ impl Reach {
         let near = match (least, most) {
             (None, None) => None,
             (Some(0), Some(0)) => Some(format!("{right} at {left}")),
-            (Some(0), Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", in_words(m))),
-            (Some(l), Some(0)) if l < 0 => Some(format!("{right} at most {} before {left}", in_words(l))),
-            (Some(l), Some(m)) if l > 0 => Some(format!("{right} {} to {} after {left}", in_words(l), in_words(m))),
-            (Some(l), Some(m)) if m < 0 => Some(format!("{right} {} to {} before {left}", in_words(m), in_words(l))),
+            (Some(0), Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", shown_length(m))),
+            (Some(l), Some(0)) if l < 0 => Some(format!("{right} at most {} before {left}", shown_length(l))),
+            (Some(l), Some(m)) if l > 0 => {
+                Some(format!("{right} {} to {} after {left}", shown_length(l), shown_length(m)))
+            }
+            (Some(l), Some(m)) if m < 0 => {
+                Some(format!("{right} {} to {} before {left}", shown_length(m), shown_length(l)))
+            }
             (Some(l), Some(m)) => {
-                Some(format!("{right} from {} before {left} to {} after it", in_words(l), in_words(m)))
+                Some(format!("{right} from {} before {left} to {} after it", shown_length(l), shown_length(m)))
             }
             (Some(0), None) => Some(format!("{right} not before {left}")),
-            (Some(l), None) if l > 0 => Some(format!("{right} at least {} after {left}", in_words(l))),
-            (Some(l), None) => Some(format!("{right} at most {} before {left}", in_words(l))),
+            (Some(l), None) if l > 0 => Some(format!("{right} at least {} after {left}", shown_length(l))),
+            (Some(l), None) => Some(format!("{right} at most {} before {left}", shown_length(l))),
             (None, Some(0)) => Some(format!("{right} not after {left}")),
-            (None, Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", in_words(m))),
-            (None, Some(m)) => Some(format!("{right} at least {} before {left}", in_words(m))),
+            (None, Some(m)) if m > 0 => Some(format!("{right} at most {} after {left}", shown_length(m))),
+            (None, Some(m)) => Some(format!("{right} at least {} before {left}", shown_length(m))),
         };
-        let window = self.window.map(|w| format!("{left} and {right} in one window of {}", in_words(w.size())));
+        let window = self.window.map(|w| format!("{left} and {right} in one window of {}", shown_length(w.size())));
         match (near, window) {
             (Some(near), Some(window)) => Some(format!("{near}, {window}")),
             (near, window) => near.or(window),
@@ -116,13 +120,13 @@ impl Reach {
     }
 
     /// When a row of `side`, whose time is called `time`, is kept no longer: the watermark …; none = never.
-    pub fn expiry_in_words(&self, side: Side, time: &str) -> Option<String> {
+    pub fn shown_expiry(&self, side: Side, time: &str) -> Option<String> {
         let most = match side {
             Side::Left => self.most,
             Side::Right => self.least.map(i64::saturating_neg),
         }?;
         let end = self.window.map(|w| {
-            format!("has reached the end of the window of {} that the row's {time} is in", in_words(w.size()))
+            format!("has reached the end of the window of {} that the row's {time} is in", shown_length(w.size()))
         });
         if self.window.is_some_and(|w| most >= w.size() - 1) {
             return end;
@@ -130,8 +134,8 @@ impl Reach {
         let bound = match most {
             0 if self.is_equality() => format!("has reached the row's {time}"),
             0 => format!("is past the row's {time}"),
-            1.. => format!("is more than {} past the row's {time}", in_words(most)),
-            _ => format!("is less than {} before the row's {time}", in_words(most)),
+            1.. => format!("is more than {} past the row's {time}", shown_length(most)),
+            _ => format!("is less than {} before the row's {time}", shown_length(most)),
         };
         Some(end.map_or(bound.clone(), |end| format!("{bound}, or {end}")))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::trigger::{Next, next};
+use super::trigger::{TriggerDecision, next};
 use super::watermark::{Derived, Policy, WatermarkRule, advance, combine, moved};
 use super::window::{WindowError, WindowSpec};
 use crate::job::Trigger;
@@ -112,10 +112,10 @@ fn watermarks_are_whole_milliseconds_rounded_down_also_before_1970() {
 #[test]
 fn an_interval_keeps_to_its_grid_and_an_overrun_runs_at_once() {
     let every = Trigger::Every(Duration::from_micros(100));
-    assert_eq!(next(every, None, 130), Next::Now);
-    assert_eq!(next(every, Some(130), 150), Next::WaitUntil(200));
-    assert_eq!(next(every, Some(130), 200), Next::Now);
-    assert_eq!(next(every, Some(130), 450), Next::Now);
-    assert_eq!(next(every, Some(130), 20), Next::Now);
-    assert_eq!(next(Trigger::Continuous, Some(130), 131), Next::Now);
+    assert_eq!(next(every, None, 130), TriggerDecision::Now);
+    assert_eq!(next(every, Some(130), 150), TriggerDecision::WaitUntil(200));
+    assert_eq!(next(every, Some(130), 200), TriggerDecision::Now);
+    assert_eq!(next(every, Some(130), 450), TriggerDecision::Now);
+    assert_eq!(next(every, Some(130), 20), TriggerDecision::Now);
+    assert_eq!(next(Trigger::Continuous, Some(130), 131), TriggerDecision::Now);
 }

@@ -4,7 +4,7 @@ use crate::job::Trigger;
 
 /// What the epoch loop does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum TriggerDecision {
     /// Look for input now.
     Now,
     /// Wait until this time, then ask again.
@@ -12,13 +12,13 @@ pub enum Next {
 }
 
 /// When to look for input: `last` is when somebody last looked, whether there was any or not, `now` the clock.
-pub fn next(trigger: Trigger, last: Option<i64>, now: i64) -> Next {
-    let (Trigger::Every(interval), Some(last)) = (trigger, last) else { return Next::Now };
+pub fn next(trigger: Trigger, last: Option<i64>, now: i64) -> TriggerDecision {
+    let (Trigger::Every(interval), Some(last)) = (trigger, last) else { return TriggerDecision::Now };
     let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
     // The interval's grid starts at 1970, so that a restart keeps to it. After an overrun: at once.
     let due = (last - last.rem_euclid(interval)).saturating_add(interval);
     // A clock that was set back must not stop the job for as long.
-    if now >= due || now < last { Next::Now } else { Next::WaitUntil(due) }
+    if now >= due || now < last { TriggerDecision::Now } else { TriggerDecision::WaitUntil(due) }
 }
 
 /// Whether the job ends when a look found no input and no watermark has moved.

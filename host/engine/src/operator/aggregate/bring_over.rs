@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 
 use super::apart::{Apart, New};
 use super::function::{AggregateFunction, FunctionError, OverDistinct};
-use super::session::{Sets, Stored, read};
+use super::session::{Sets, StoredSession, read};
 use super::{GroupAggregate, TimeKey};
 use crate::executor::Workers;
 use crate::operator::fingerprint::{Old, OldStates};
@@ -120,8 +120,8 @@ impl GroupAggregate {
         lists: Option<&mut Partition>,
     ) -> Result<Vec<Vec<u8>>> {
         let with_sets = self.keeps_combinations() && lists.is_none();
-        let sessions = values.iter().map(|value| read(value, with_sets).collect::<Result<Vec<Stored<'_>>>>());
-        let sessions: Vec<Vec<Stored<'_>>> = sessions.collect::<Result<_>>()?;
+        let sessions = values.iter().map(|value| read(value, with_sets).collect::<Result<Vec<StoredSession<'_>>>>());
+        let sessions: Vec<Vec<StoredSession<'_>>> = sessions.collect::<Result<_>>()?;
         let states: Vec<&[u8]> = sessions.iter().flatten().map(|session| session.state).collect();
         let stored = decode(&states, types)?;
         let sets = lists.as_deref().map(|partition| {
@@ -139,7 +139,7 @@ impl GroupAggregate {
             let mut value = Vec::new();
             for session in sessions {
                 let set = sets.as_ref().map_or(session.set, |sets| Some(sets.of[next]));
-                Stored { set, state: states.row(next), ..*session }.write(&mut value);
+                StoredSession { set, state: states.row(next), ..*session }.write(&mut value);
                 next += 1;
             }
             value

@@ -10,7 +10,7 @@ use super::apart::{self, Apart};
 use super::emit::{NOWHERE, Of};
 use super::function::Unmerged;
 use super::partial::{GroupPartial, rows_that_stay};
-use super::touched::{Kept, Touched};
+use super::touched::{PartitionState, Touched};
 use super::{AggregateFunction, FunctionError, GroupAggregate, TimeKey};
 use crate::job::OutputMode;
 use crate::operator::grouping::Grouper;
@@ -70,30 +70,30 @@ impl GroupAggregate {
         let groups = tables.next().ok_or_else(|| Error::internal("an aggregation has a table"))?;
         let mut combinations = if self.keeps_combinations() { tables.next() } else { None };
         let mut pieces = if self.stores_pieces().is_some() { tables.next() } else { None };
-        let mut next = |groups| Kept {
+        let mut next = |groups| PartitionState {
             groups,
             combinations: combinations.as_mut().and_then(Iterator::next),
             pieces: pieces.as_mut().and_then(Iterator::next),
         };
-        let kept: Vec<Kept<'_>> = groups.map(&mut next).collect();
-        let close = |(p, mut kept): (usize, Kept<'_>)| {
-            let mut touched = self.merge(p, partials, &mut kept)?;
+        let states: Vec<PartitionState<'_>> = groups.map(&mut next).collect();
+        let close = |(p, mut state): (usize, PartitionState<'_>)| {
+            let mut touched = self.merge(p, partials, &mut state)?;
             let mut closed = Closed { rejects: std::mem::take(&mut touched.rejects), ..Closed::default() };
             if self.waits(at) {
                 return Ok(closed);
             }
             let touched = Touched { all: self.at_end, ..touched };
-            closed.append(self.emit(&mut kept, &touched, at)?);
-            self.drop_closed(kept, at);
+            closed.append(self.emit(&mut state, &touched, at)?);
+            self.drop_closed(state, at);
             Ok(closed)
         };
         let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
-        end.workers.for_rows(rows).each(kept.into_iter().enumerate(), close).into_iter().collect()
+        end.workers.for_rows(rows).each(states.into_iter().enumerate(), close).into_iter().collect()
     }
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.
-    fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], kept: &mut Kept<'_>) -> Result<Touched<'a>> {
-        let Kept { groups: partition, combinations, pieces } = kept;
+    fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], state: &mut PartitionState<'_>) -> Result<Touched<'a>> {
+        let PartitionState { groups: partition, combinations, pieces } = state;
         let ranges = partials.iter().map(|g| (g, g.of_partition(p)));
         let ranges: Vec<_> = ranges.filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(ranges.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
@@ -266,7 +266,7 @@ impl GroupAggregate {
         Ok(states)
     }
 
-    fn emit(&self, kept: &mut Kept<'_>, touched: &Touched<'_>, at: WatermarkPair) -> Result<Closed> {
+    fn emit(&self, state: &mut PartitionState<'_>, touched: &Touched<'_>, at: WatermarkPair) -> Result<Closed> {
         // Where windows are stored, a bucket bears the start of its window.
         let length = match &self.time {
             TimeKey::Window { spec, .. } => spec.size(),
@@ -276,16 +276,16 @@ impl GroupAggregate {
             (_, TimeKey::Session { .. }) => Err(Error::internal(format!("{}: sessions have their own way", self.name))),
             (OutputMode::Update, _) => self.emit_touched(touched),
             (OutputMode::Complete, TimeKey::Window { spec, .. }) if !self.stores_windows() => {
-                self.emit_slices(kept, spec, None, None, touched)
+                self.emit_slices(state, spec, None, None, touched)
             }
-            (OutputMode::Complete, _) => self.emit_buckets(kept.groups, None, touched),
+            (OutputMode::Complete, _) => self.emit_buckets(state.groups, None, touched),
             (OutputMode::Append, TimeKey::Window { .. } | TimeKey::EventTime { .. }) => {
                 let Some(close) = at.close else { return Ok(Closed::default()) };
                 match &self.time {
                     TimeKey::Window { spec, .. } if !self.stores_windows() => {
-                        self.emit_slices(kept, spec, at.late, Some(close), touched)
+                        self.emit_slices(state, spec, at.late, Some(close), touched)
                     }
-                    _ => self.emit_buckets(kept.groups, Some(close.saturating_sub(length)), touched),
+                    _ => self.emit_buckets(state.groups, Some(close.saturating_sub(length)), touched),
                 }
             }
             (OutputMode::Append, TimeKey::None) => {
@@ -295,7 +295,7 @@ impl GroupAggregate {
     }
 
     /// Drops the buckets that no row can reach any more.
-    fn drop_closed(&self, kept: Kept<'_>, at: WatermarkPair) {
+    fn drop_closed(&self, state: PartitionState<'_>, at: WatermarkPair) {
         if self.mode == OutputMode::Complete {
             return;
         }
@@ -305,14 +305,14 @@ impl GroupAggregate {
             TimeKey::Window { spec, .. } if self.stores_windows() => Some(bucket + spec.size()),
             TimeKey::Window { spec, .. } => Some(spec.last_end(bucket)),
         };
-        for partition in [Some(kept.groups), kept.combinations].into_iter().flatten() {
+        for partition in [Some(state.groups), state.combinations].into_iter().flatten() {
             let buckets = partition.buckets().map(|(bucket, _)| bucket);
             let closed: Vec<i64> = buckets.take_while(|b| end(*b).is_some_and(|e| is_late(e, at.close))).collect();
             for bucket in closed {
                 partition.drop_bucket(bucket);
             }
         }
-        if let (Some(pieces), Some(close)) = (kept.pieces, at.close) {
+        if let (Some(pieces), Some(close)) = (state.pieces, at.close) {
             self.drop_passed(pieces, close);
         }
     }

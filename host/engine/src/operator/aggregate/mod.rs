@@ -16,6 +16,7 @@ mod close;
 mod distinct;
 mod emit;
 mod exact;
+mod explain;
 mod extreme;
 mod fingerprint;
 mod function;
@@ -25,7 +26,6 @@ mod plugin;
 mod session;
 mod slices;
 mod touched;
-mod words;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ use partial::GroupPartial;
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
 use crate::executor::Workers;
 use crate::format::timestamp;
 use crate::job::OutputMode;
@@ -323,8 +323,8 @@ impl Stateful for GroupAggregate {
         }
     }
 
-    fn in_words(&self) -> InWords {
-        GroupAggregate::in_words(self)
+    fn explain(&self) -> Explanation {
+        GroupAggregate::explain(self)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

@@ -43,7 +43,7 @@ impl Touched<'_> {
 }
 
 /// What one partition keeps.
-pub(super) struct Kept<'a> {
+pub(super) struct PartitionState<'a> {
     /// The groups.
     pub groups: &'a mut Partition,
     /// Combinations of DISTINCT.

@@ -11,8 +11,8 @@
 //! * for ever: the key.
 
 mod close;
+mod explain;
 mod partial;
-mod words;
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use partial::DedupPartial;
 
 use super::fingerprint::{Fingerprint, Former, column_told, type_told};
 use super::rows::arrow_failed;
-use super::{Closed, Due, Effects, EpochEnd, Expressions, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::state::row::check_type;
@@ -131,8 +131,8 @@ impl Stateful for Dedup {
         Former { text, is_enough: true }
     }
 
-    fn in_words(&self) -> InWords {
-        Dedup::in_words(self)
+    fn explain(&self) -> Explanation {
+        Dedup::explain(self)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

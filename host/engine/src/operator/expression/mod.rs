@@ -160,7 +160,7 @@ impl Expressions {
     }
 
     /// What they compute, for people.
-    pub fn in_words(&self) -> String {
+    pub fn shown(&self) -> String {
         let words = |expr: &Arc<dyn PhysicalExpr>| {
             let text = unplaced(expr).replace("@0", "");
             // A window's time is its end.

@@ -15,7 +15,7 @@ const CHUNK: usize = 1024;
 
 /// A stored row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stored<'a> {
+pub(super) struct StoredRow<'a> {
     /// The chunk that it lies in; the head is the one after the full ones.
     pub chunk: u32,
     /// Where in the value the row's flag is.
@@ -37,7 +37,7 @@ pub(super) fn rows<'a>(
     bucket: &'a Bucket,
     hash: u64,
     key: &[u8],
-    mut each: impl FnMut(Stored<'a>) -> ControlFlow<()>,
+    mut each: impl FnMut(StoredRow<'a>) -> ControlFlow<()>,
 ) -> Result<(), StateError> {
     let Some(head) = bucket.get_hashed(hash, key) else { return Ok(()) };
     let mut from = Cursor::new(head);
@@ -58,7 +58,7 @@ fn rows_of<'a>(
     value: &'a [u8],
     mut from: Cursor<'a>,
     chunk: u32,
-    each: &mut impl FnMut(Stored<'a>) -> ControlFlow<()>,
+    each: &mut impl FnMut(StoredRow<'a>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, StateError> {
     while !from.is_done() {
         let len = from.number("a row's length")?;
@@ -66,7 +66,7 @@ fn rows_of<'a>(
         let matched = from.byte("a row's flag")? != 0;
         let time = from.i64("a row's event time")?;
         let columns = from.take(len, "a row's columns")?;
-        if each(Stored { chunk, flag_at, matched, time, columns }).is_break() {
+        if each(StoredRow { chunk, flag_at, matched, time, columns }).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -164,7 +164,7 @@ mod tests {
         }
         let all = |bucket: &Bucket| {
             let mut all = Vec::new();
-            let each = |s: Stored<'_>| {
+            let each = |s: StoredRow<'_>| {
                 all.push((s.time, s.matched, s.columns.to_vec(), s.chunk, s.flag_at));
                 ControlFlow::Continue(())
             };

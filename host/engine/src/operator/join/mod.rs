@@ -15,12 +15,12 @@
 
 mod close;
 mod entry;
+mod explain;
 mod finder;
 mod fresh;
 mod output;
 mod partial;
 mod store;
-mod words;
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
-use super::{Closed, Due, Effects, EpochEnd, InWords, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
 use crate::record::WatermarkPair;
 use crate::state::row::check_type;
 use crate::state::{Table, Timers};
@@ -263,8 +263,8 @@ impl Stateful for StreamJoin {
         Former { text, is_enough: condition.is_none() }
     }
 
-    fn in_words(&self) -> InWords {
-        StreamJoin::in_words(self)
+    fn explain(&self) -> Explanation {
+        StreamJoin::explain(self)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

@@ -56,8 +56,8 @@ pub(super) struct Frames<'a> {
     pub sorted: &'a Sorted,
 }
 
-/// A row's place.
-struct Place<'a> {
+/// A row's position.
+struct RowPosition<'a> {
     at: usize,
     /// Where groups of peers of its partition begin, and where the partition ends.
     peers: &'a [u32],
@@ -65,7 +65,7 @@ struct Place<'a> {
     group: usize,
 }
 
-impl Place<'_> {
+impl RowPosition<'_> {
     fn partition(&self) -> (usize, usize) {
         (self.peers[0] as usize, self.group_start(self.groups()))
     }
@@ -96,14 +96,14 @@ impl Frames<'_> {
         for (_, _, peers) in self.sorted.parts() {
             for group in 0..peers.len() - 1 {
                 let (from, to) = (peers[group] as usize, peers[group + 1] as usize);
-                let mut place = Place { at: from, peers, group };
+                let mut position = RowPosition { at: from, peers, group };
                 if self.frame.unit == Unit::Rows {
                     for at in from..to {
-                        place.at = at;
-                        frames.push(self.of(&place, line.as_ref()));
+                        position.at = at;
+                        frames.push(self.of(&position, line.as_ref()));
                     }
                 } else {
-                    let frame = self.of(&place, line.as_ref());
+                    let frame = self.of(&position, line.as_ref());
                     frames.extend(std::iter::repeat_n(frame, to - from));
                 }
             }
@@ -111,74 +111,74 @@ impl Frames<'_> {
         Ok(frames)
     }
 
-    fn of(&self, place: &Place<'_>, line: Option<&Line>) -> (u32, u32) {
+    fn of(&self, position: &RowPosition<'_>, line: Option<&Line>) -> (u32, u32) {
         let (start, end) = match self.frame.unit {
-            Unit::Rows => (self.start_in_rows(place), self.end_in_rows(place)),
-            Unit::Groups => (self.start_in_groups(place), self.end_in_groups(place)),
-            Unit::Range => (self.in_range(place, line, false), self.in_range(place, line, true)),
+            Unit::Rows => (self.start_in_rows(position), self.end_in_rows(position)),
+            Unit::Groups => (self.start_in_groups(position), self.end_in_groups(position)),
+            Unit::Range => (self.in_range(position, line, false), self.in_range(position, line, true)),
         };
         // Those of no rows are all alike.
-        let empty = place.peers[0];
+        let empty = position.peers[0];
         if start < end { (start as u32, end as u32) } else { (empty, empty) }
     }
 
-    fn start_in_rows(&self, place: &Place<'_>) -> usize {
-        let (first, last) = place.partition();
+    fn start_in_rows(&self, position: &RowPosition<'_>) -> usize {
+        let (first, last) = position.partition();
         match self.frame.start {
             Bound::Unbounded => first,
-            Bound::Before(n) => place.at.saturating_sub(count(n)).max(first),
-            Bound::Current => place.at,
-            Bound::After(n) => place.at.saturating_add(count(n)).min(last),
+            Bound::Before(n) => position.at.saturating_sub(count(n)).max(first),
+            Bound::Current => position.at,
+            Bound::After(n) => position.at.saturating_add(count(n)).min(last),
         }
     }
 
-    fn end_in_rows(&self, place: &Place<'_>) -> usize {
-        let (first, last) = place.partition();
+    fn end_in_rows(&self, position: &RowPosition<'_>) -> usize {
+        let (first, last) = position.partition();
         match self.frame.end {
             Bound::Unbounded => last,
-            Bound::Before(n) => (place.at + 1).saturating_sub(count(n)).max(first),
-            Bound::Current => place.at + 1,
-            Bound::After(n) => (place.at + 1).saturating_add(count(n)).min(last),
+            Bound::Before(n) => (position.at + 1).saturating_sub(count(n)).max(first),
+            Bound::Current => position.at + 1,
+            Bound::After(n) => (position.at + 1).saturating_add(count(n)).min(last),
         }
     }
 
-    fn start_in_groups(&self, place: &Place<'_>) -> usize {
+    fn start_in_groups(&self, position: &RowPosition<'_>) -> usize {
         match self.frame.start {
-            Bound::Unbounded => place.group_start(0),
-            Bound::Before(n) => place.group_start(place.group.saturating_sub(count(n))),
-            Bound::Current => place.group_start(place.group),
-            Bound::After(n) => place.group_start(place.group.saturating_add(count(n))),
+            Bound::Unbounded => position.group_start(0),
+            Bound::Before(n) => position.group_start(position.group.saturating_sub(count(n))),
+            Bound::Current => position.group_start(position.group),
+            Bound::After(n) => position.group_start(position.group.saturating_add(count(n))),
         }
     }
 
-    fn end_in_groups(&self, place: &Place<'_>) -> usize {
+    fn end_in_groups(&self, position: &RowPosition<'_>) -> usize {
         match self.frame.end {
-            Bound::Unbounded => place.group_start(place.groups()),
-            Bound::Before(n) => place.group_start((place.group + 1).saturating_sub(count(n))),
-            Bound::Current => place.group_start(place.group + 1),
-            Bound::After(n) => place.group_start((place.group + 1).saturating_add(count(n))),
+            Bound::Unbounded => position.group_start(position.groups()),
+            Bound::Before(n) => position.group_start((position.group + 1).saturating_sub(count(n))),
+            Bound::Current => position.group_start(position.group + 1),
+            Bound::After(n) => position.group_start((position.group + 1).saturating_add(count(n))),
         }
     }
 
     /// Where the frame begins, or ends.
-    fn in_range(&self, place: &Place<'_>, line: Option<&Line>, is_end: bool) -> usize {
-        let own = place.group_start(place.group + usize::from(is_end));
-        let (bound, edge) = if is_end { (self.frame.end, place.groups()) } else { (self.frame.start, 0) };
+    fn in_range(&self, position: &RowPosition<'_>, line: Option<&Line>, is_end: bool) -> usize {
+        let own = position.group_start(position.group + usize::from(is_end));
+        let (bound, edge) = if is_end { (self.frame.end, position.groups()) } else { (self.frame.start, 0) };
         let (before, distance) = match bound {
-            Bound::Unbounded => return place.group_start(edge),
+            Bound::Unbounded => return position.group_start(edge),
             Bound::Current => return own,
             Bound::Before(distance) => (true, distance),
             Bound::After(distance) => (false, distance),
         };
         // Rows without a value are near each other only, as are those that no distance can be told of.
-        let Some(line) = line.filter(|line| line.has_value(place.at)) else { return own };
-        let (mut first, mut last) = place.partition();
+        let Some(line) = line.filter(|line| line.has_value(position.at)) else { return own };
+        let (mut first, mut last) = position.partition();
         if !line.has_value(first) {
-            first = place.group_start(1);
+            first = position.group_start(1);
         }
         if !line.has_value(last - 1) {
-            last = place.group_start(place.groups() - 1);
+            last = position.group_start(position.groups() - 1);
         }
-        line.find(place.at, distance, before, is_end, first..last)
+        line.find(position.at, distance, before, is_end, first..last)
     }
 }

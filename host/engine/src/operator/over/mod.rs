@@ -29,10 +29,10 @@ use self::aggregated::Aggregated;
 use self::frame::Frames;
 use self::sorted::Sorted;
 use super::aggregate::AggregateFunction;
+use super::explain::{Explanation, StateEntry, Until};
 use super::expression::{Expressions, RejectedRow};
 use super::fingerprint::Fingerprint;
 use super::rows::{arrow_failed, batch_of};
-use super::words::{InWords, Kept, Until};
 use super::{Closed, Due, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
@@ -279,11 +279,11 @@ impl Stateful for Over {
         Fingerprint::of("window functions until the end")
     }
 
-    fn in_words(&self) -> InWords {
+    fn explain(&self) -> Explanation {
         let until = Until::Never("the query is asked once");
-        InWords {
+        Explanation {
             emits: "at the end of the input".to_owned(),
-            keeps: vec![Kept { what: "rows", by: "of", keys: Vec::new(), until }],
+            keeps: vec![StateEntry { what: "rows", by: "of", keys: Vec::new(), until }],
             late: None,
         }
     }

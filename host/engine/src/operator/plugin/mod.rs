@@ -358,6 +358,6 @@ impl Transform for PluginFlatMap {
         }
         let batch = assemble(&self.schema, &self.layout, &input, &returned, parents.len())?;
         let origins = parents.values().iter().map(|p| rows.origin(*p as usize)).collect();
-        Ok(Rows { batch, origin: super::Origin::At(origins) })
+        Ok(Rows { batch, origin: super::RowOrigins::At(origins) })
     }
 }

@@ -17,7 +17,7 @@ use self::table::{Index, Lookup, locked};
 use super::expression::Expressions;
 use super::room::Sizes;
 use super::rows::{arrow_failed, batch_of};
-use super::{Effects, Origin, Rows, Transform};
+use super::{Effects, RowOrigins, Rows, Transform};
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::reach::Side;
 use crate::{Error, Result};
@@ -172,6 +172,6 @@ impl Transform for StaticJoin {
         let ours = UInt32Array::from(ours);
         let columns = self.columns(&rows.batch, &index, &ours, &UInt32Array::from(theirs))?;
         let batch = batch_of(&self.parts.schema, columns, ours.len())?;
-        Ok(Rows { batch, origin: Origin::At(origins) })
+        Ok(Rows { batch, origin: RowOrigins::At(origins) })
     }
 }

@@ -75,7 +75,7 @@ impl StaticTable {
             let built = Index::build(&self.name, batch, &lookup.steps, &lookup.keys, Room::up_to(allowed));
             built.map_err(|e| e.context(format!("operator `{}`", lookup.name)))
         };
-        let (mut built, mut memory): (Vec<Index>, _) = (Vec::new(), Memory::default());
+        let (mut built, mut memory): (Vec<Index>, _) = (Vec::new(), MemoryCount::default());
         for lookup in &lookups {
             let index = build(lookup)?;
             index.count(&mut memory);
@@ -160,7 +160,7 @@ impl Index {
     }
 
     /// Adds what it takes.
-    fn count(&self, memory: &mut Memory) {
+    fn count(&self, memory: &mut MemoryCount) {
         self.columns.iter().for_each(|column| memory.add(&column.to_data()));
         memory.beside += self.keys.memory() + size_of::<u32>() * (self.starts.capacity() + self.rows.capacity());
     }
@@ -181,12 +181,12 @@ impl Index {
 
 /// Bytes of memory; buffers that several columns or joins share count once.
 #[derive(Debug, Default)]
-struct Memory {
+struct MemoryCount {
     buffers: BTreeMap<usize, usize>,
     beside: usize,
 }
 
-impl Memory {
+impl MemoryCount {
     fn add(&mut self, column: &ArrayData) {
         let nulls = column.nulls().map(|nulls| nulls.buffer());
         for buffer in column.buffers().iter().chain(nulls) {

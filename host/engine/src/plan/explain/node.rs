@@ -5,7 +5,7 @@ use super::{Branch, Explainer, Fact};
 use crate::job::{Logic, SourceSpec};
 use crate::plan::PlannedNode;
 use crate::relation::Emits;
-use crate::time::in_words;
+use crate::time::shown_length;
 
 impl<'a> Explainer<'a> {
     /// The node of this name, with all below it; its name alone if it was described before.
@@ -43,7 +43,7 @@ impl<'a> Explainer<'a> {
         };
         let read = match fixed.refresh {
             None => "as a whole, once at the start".to_owned(),
-            Some(refresh) => format!("as a whole, at the start and again every {}", in_words(refresh)),
+            Some(refresh) => format!("as a whole, at the start and again every {}", shown_length(refresh)),
         };
         facts.push(Fact::text("read", read));
         Branch { title: format!("static source {}: {what}", node.name), facts, ..Branch::default() }

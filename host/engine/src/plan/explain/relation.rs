@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::words::watermark;
 use super::{Branch, Explainer, Fact};
-use crate::operator::{AnyStateful, Kept, Until, readable};
+use crate::operator::{AnyStateful, StateEntry, Until, readable};
 use crate::plan::PlannedNode;
 use crate::relation::{Description, Relation};
 
@@ -64,7 +64,7 @@ impl<'a> Explainer<'a> {
 
     fn state(&self, node: &PlannedNode, operator: &Arc<dyn AnyStateful>, facts: &mut Vec<Fact>) {
         let Some(planned) = self.plan.stateful.iter().find(|s| Arc::ptr_eq(&s.operator, operator)) else { return };
-        let words = operator.in_words();
+        let words = operator.explain();
         let by = watermark(self.plan, &node.name, &planned.watermark);
         if by.is_some() && planned.watermark != node.watermark {
             facts.extend(by.iter().map(|by| Fact::detail("watermark", by)));
@@ -84,7 +84,7 @@ impl<'a> Explainer<'a> {
 }
 
 /// What is kept, by what, and until when.
-fn said(kept: &Kept, has_watermark: bool) -> String {
+fn said(kept: &StateEntry, has_watermark: bool) -> String {
     let keys: Vec<String> = kept.keys.iter().map(|key| readable(key)).collect();
     let keys = if keys.is_empty() { String::new() } else { format!(" {} ({})", kept.by, keys.join(", ")) };
     let what = format!("{}{keys}", kept.what);

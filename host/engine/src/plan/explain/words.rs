@@ -7,7 +7,7 @@ use crate::format::type_name;
 use crate::job::OutputMode;
 use crate::plan::Plan;
 use crate::relation::event_time::EVENT_TIME;
-use crate::time::in_words;
+use crate::time::shown_length;
 use crate::time::watermark::{Derived, Policy};
 
 /// Name and type of each column, and whether it can be null.
@@ -53,17 +53,17 @@ pub(super) fn own(plan: &Plan, number: usize, whose: &str) -> String {
     let Some(rule) = &plan.watermarks[number].rule else { return "none: event time without a watermark".to_owned() };
     let behind = match rule.delay {
         0 => format!("the greatest event time{whose} so far"),
-        delay => format!("{} behind the greatest event time{whose} so far", in_words(delay)),
+        delay => format!("{} behind the greatest event time{whose} so far", shown_length(delay)),
     };
     match rule.idle_after {
         None => behind,
-        Some(after) => format!("{behind}; holds nobody back after {} without a row", in_words(after)),
+        Some(after) => format!("{behind}; holds nobody back after {} without a row", shown_length(after)),
     }
 }
 
 /// What becomes of rows that are too far ahead, where the node of this number says how far they may be.
 pub(super) fn ahead(plan: &Plan, number: usize) -> Option<Fact> {
-    let by = in_words(plan.watermarks[number].max_ahead?);
+    let by = shown_length(plan.watermarks[number].max_ahead?);
     let text = format!(
         "a row more than {by} after the start of its epoch moves no watermark, and goes where the next operator's late rows go"
     );
@@ -102,7 +102,7 @@ fn of(plan: &Plan, derived: &Derived) -> String {
                 Derived::Node(number) => format!("that of {}", plan.watermarks[*number].name),
                 input => of(plan, input),
             };
-            let by = in_words(*by);
+            let by = shown_length(*by);
             let by = if by.contains('−') { format!("({by})") } else { by };
             format!("{input}, less {by}: a join's longest wait")
         }

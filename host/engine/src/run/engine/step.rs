@@ -15,7 +15,7 @@ use crate::run::epoch::{EpochPlan, LiveSource, Outcome, compute};
 use crate::run::progress::{Decided, Reads};
 use crate::run::report::{EpochReport, StopReason};
 use crate::run::sources::{known, source_table};
-use crate::time::trigger::{self, Next};
+use crate::time::trigger::{self, TriggerDecision};
 use crate::{Error, ErrorKind, Result};
 
 impl Engine {
@@ -68,7 +68,7 @@ impl Engine {
             return self.refuse_more_input();
         }
         let now = self.options.environment.clock.now();
-        if let Next::WaitUntil(due) = trigger::next(self.trigger, self.looked, now) {
+        if let TriggerDecision::WaitUntil(due) = trigger::next(self.trigger, self.looked, now) {
             return Ok(Step::WaitUntil(due));
         }
         if let Some(rests) = self.rests_still(now) {
@@ -99,8 +99,8 @@ impl Engine {
         let exhausted = self.sources.iter().all(|live| live.source.exhausted());
         if self.is_away() || !trigger::ends_without_input(self.trigger, exhausted) {
             return Ok(match trigger::next(self.trigger, Some(now), now) {
-                Next::WaitUntil(due) => Step::WaitUntil(due),
-                Next::Now => self.rest(now),
+                TriggerDecision::WaitUntil(due) => Step::WaitUntil(due),
+                TriggerDecision::Now => self.rest(now),
             });
         }
         if self.plan.job.final_watermark && !once {

@@ -32,7 +32,7 @@ use crate::sql::plugin::calls::{add_calls, arguments};
 use crate::sql::plugin::{PluginAggregateFunction, argument_schema};
 use crate::sql::rewrite::bin::{shown_group, uneven_bin};
 use crate::sql::shown::shown_of;
-use crate::time::in_words;
+use crate::time::shown_length;
 use crate::{Error, Result};
 
 /// Windows that a row may lie in where each of them is stored.
@@ -122,7 +122,7 @@ impl Lowering<'_> {
             let least = if least > 1_000_000 { (least / 1_000_000 + 1) * 1_000_000 } else { least };
             return Err(self.text.refuse(self.text.find_call("window"), message).with_help(format!(
                 "use append mode, where windows share what they have in common, or a slide of at least {}",
-                in_words(least)
+                shown_length(least)
             )));
         }
 

@@ -308,7 +308,7 @@ fn shown_join(
             let end = if time.is_window { ".end" } else { "" };
             format!("{}{end}", shown_of(&Expr::Column(Column::from(pair.qualified_field(time.at))), pair))
         };
-        with.extend(bounds.reach.in_words(&name(left), &name(&right)));
+        with.extend(bounds.reach.shown(&name(left), &name(&right)));
     }
     with.extend(rest.map(|rest| format!("and {}", shown_of(rest, pair))));
     with

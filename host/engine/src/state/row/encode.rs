@@ -29,7 +29,7 @@ pub fn encode(columns: &[ArrayRef], rows: usize, form: Form, into: &mut RowBuffe
     cursors.resize(rows, 0);
     let mut constant = header as u32;
     for (column, present) in columns.iter().zip(&present) {
-        constant = constant.saturating_add(size(column.as_ref(), Rows::of(present.as_deref(), rows), cursors));
+        constant = constant.saturating_add(size(column.as_ref(), ChosenRows::of(present.as_deref(), rows), cursors));
     }
 
     offsets.clear();
@@ -62,7 +62,7 @@ pub fn encode(columns: &[ArrayRef], rows: usize, form: Form, into: &mut RowBuffe
     }
     let mut writer = Writer { bytes, cursors, form };
     for (column, present) in columns.iter().zip(&present) {
-        writer.write(column.as_ref(), Rows::of(present.as_deref(), rows));
+        writer.write(column.as_ref(), ChosenRows::of(present.as_deref(), rows));
     }
     Ok(())
 }
@@ -72,14 +72,14 @@ type Entry = (u32, u32);
 
 /// Which values of an array are written.
 #[derive(Clone, Copy)]
-enum Rows<'a> {
+enum ChosenRows<'a> {
     /// Value i to row i, none of them null.
     All(usize),
     /// These.
     Some(&'a [Entry]),
 }
 
-impl<'a> Rows<'a> {
+impl<'a> ChosenRows<'a> {
     fn of(present: Option<&'a [Entry]>, rows: usize) -> Self {
         present.map_or(Self::All(rows), Self::Some)
     }
@@ -113,8 +113,8 @@ fn is_null(nulls: Option<&NullBuffer>, i: usize) -> bool {
     nulls.is_some_and(|n| n.is_null(i))
 }
 
-/// Adds the size of each value's block to `sizes`; what every row of `Rows::All` takes alike is returned instead.
-fn size(array: &dyn Array, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
+/// Adds the size of each value's block to `sizes`; what every row of `ChosenRows::All` takes alike is returned instead.
+fn size(array: &dyn Array, rows: ChosenRows<'_>, sizes: &mut [u32]) -> u32 {
     let width = match array.data_type() {
         DataType::Null => return 0,
         DataType::Boolean => 1,
@@ -127,14 +127,14 @@ fn size(array: &dyn Array, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
         DataType::BinaryView => return size_views(array.as_binary_view(), rows, sizes),
         DataType::Dictionary(..) => {
             let entries = dictionary_entries(array, rows);
-            return size(array.as_any_dictionary().values().as_ref(), Rows::Some(&entries), sizes);
+            return size(array.as_any_dictionary().values().as_ref(), ChosenRows::Some(&entries), sizes);
         }
         DataType::Struct(fields) => {
             let header = fields.len().div_ceil(8) as u32;
             let entries = rows.entries();
             entries.iter().for_each(|e| add(sizes, e.1 as usize, header));
             for child in array.as_struct().columns() {
-                size(child.as_ref(), Rows::Some(&present(child.as_ref(), &entries)), sizes);
+                size(child.as_ref(), ChosenRows::Some(&present(child.as_ref(), &entries)), sizes);
             }
             return 0;
         }
@@ -143,8 +143,8 @@ fn size(array: &dyn Array, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
         other => other.primitive_width().expect("the type was checked to be one with a row form") as u32,
     };
     match rows {
-        Rows::All(_) => width,
-        Rows::Some(entries) => {
+        ChosenRows::All(_) => width,
+        ChosenRows::Some(entries) => {
             entries.iter().for_each(|e| add(sizes, e.1 as usize, width));
             0
         }
@@ -161,19 +161,19 @@ fn size_of_bytes(len: usize) -> u32 {
     u32::try_from(len + varint::len(len as u64)).unwrap_or(u32::MAX)
 }
 
-fn size_bytes<T: ByteArrayType>(array: &GenericByteArray<T>, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
+fn size_bytes<T: ByteArrayType>(array: &GenericByteArray<T>, rows: ChosenRows<'_>, sizes: &mut [u32]) -> u32 {
     let offsets = array.value_offsets();
     rows.each(|i, row| add(sizes, row, size_of_bytes((offsets[i + 1] - offsets[i]).as_usize())));
     0
 }
 
-fn size_views<T: ByteViewType>(array: &GenericByteViewArray<T>, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
+fn size_views<T: ByteViewType>(array: &GenericByteViewArray<T>, rows: ChosenRows<'_>, sizes: &mut [u32]) -> u32 {
     let views = array.views();
     rows.each(|i, row| add(sizes, row, size_of_bytes(ByteView::from(views[i]).length as usize)));
     0
 }
 
-fn size_list<O: OffsetSizeTrait>(array: &GenericListArray<O>, rows: Rows<'_>, sizes: &mut [u32]) -> u32 {
+fn size_list<O: OffsetSizeTrait>(array: &GenericListArray<O>, rows: ChosenRows<'_>, sizes: &mut [u32]) -> u32 {
     let offsets = array.value_offsets();
     let nulls = nulls_of(array.values().as_ref());
     let mut items = Vec::new();
@@ -187,12 +187,12 @@ fn size_list<O: OffsetSizeTrait>(array: &GenericListArray<O>, rows: Rows<'_>, si
         }
         add(sizes, row as usize, u32::try_from(count.div_ceil(8)).unwrap_or(u32::MAX));
     }
-    size(array.values().as_ref(), Rows::Some(&items), sizes);
+    size(array.values().as_ref(), ChosenRows::Some(&items), sizes);
     0
 }
 
 /// The entries of a dictionary's values that the given entries of its keys stand for.
-fn dictionary_entries(array: &dyn Array, rows: Rows<'_>) -> Vec<Entry> {
+fn dictionary_entries(array: &dyn Array, rows: ChosenRows<'_>) -> Vec<Entry> {
     let dictionary = array.as_any_dictionary();
     if dictionary.values().is_empty() {
         return Vec::new();
@@ -220,7 +220,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Writes the block of each row's values.
-    fn write(&mut self, array: &dyn Array, rows: Rows<'_>) {
+    fn write(&mut self, array: &dyn Array, rows: ChosenRows<'_>) {
         match array.data_type() {
             DataType::Null => {}
             DataType::Boolean => {
@@ -250,7 +250,7 @@ impl Writer<'_> {
             }
             DataType::Dictionary(..) => {
                 let entries = dictionary_entries(array, rows);
-                self.write(array.as_any_dictionary().values().as_ref(), Rows::Some(&entries));
+                self.write(array.as_any_dictionary().values().as_ref(), ChosenRows::Some(&entries));
             }
             DataType::Struct(_) => self.structs(array, rows),
             DataType::List(_) => self.list(array.as_list::<i32>(), rows),
@@ -274,7 +274,7 @@ impl Writer<'_> {
         self.cursors[row] = (at + W) as u32;
     }
 
-    fn primitive<const W: usize>(&mut self, array: &dyn Array, rows: Rows<'_>) {
+    fn primitive<const W: usize>(&mut self, array: &dyn Array, rows: ChosenRows<'_>) {
         let data = array.to_data();
         let from = data.offset() * W;
         let (values, _) = data.buffers()[0].as_slice()[from..from + data.len() * W].as_chunks::<W>();
@@ -286,10 +286,10 @@ impl Writer<'_> {
         }
     }
 
-    fn byte_array<T: ByteArrayType>(&mut self, array: &GenericByteArray<T>, rows: Rows<'_>) {
+    fn byte_array<T: ByteArrayType>(&mut self, array: &GenericByteArray<T>, rows: ChosenRows<'_>) {
         let (offsets, data) = (array.value_offsets(), array.value_data());
         match rows {
-            Rows::All(n) => {
+            ChosenRows::All(n) => {
                 let mut from = offsets[0].as_usize();
                 for row in 0..n {
                     let to = offsets[row + 1].as_usize();
@@ -297,7 +297,7 @@ impl Writer<'_> {
                     from = to;
                 }
             }
-            Rows::Some(entries) => {
+            ChosenRows::Some(entries) => {
                 for &(i, row) in entries {
                     let i = i as usize;
                     self.put_bytes(row as usize, &data[offsets[i].as_usize()..offsets[i + 1].as_usize()]);
@@ -314,7 +314,7 @@ impl Writer<'_> {
         self.cursors[row] = end as u32;
     }
 
-    fn structs(&mut self, array: &dyn Array, rows: Rows<'_>) {
+    fn structs(&mut self, array: &dyn Array, rows: ChosenRows<'_>) {
         let array = array.as_struct();
         let width = array.num_columns().div_ceil(8);
         let entries = rows.entries();
@@ -332,11 +332,11 @@ impl Writer<'_> {
                     self.bytes[at + c / 8] |= u8::from(nulls.is_null(i as usize)) << (c % 8);
                 }
             }
-            self.write(child.as_ref(), Rows::Some(&present(child.as_ref(), &entries)));
+            self.write(child.as_ref(), ChosenRows::Some(&present(child.as_ref(), &entries)));
         }
     }
 
-    fn list<O: OffsetSizeTrait>(&mut self, array: &GenericListArray<O>, rows: Rows<'_>) {
+    fn list<O: OffsetSizeTrait>(&mut self, array: &GenericListArray<O>, rows: ChosenRows<'_>) {
         let offsets = array.value_offsets();
         let nulls = nulls_of(array.values().as_ref());
         let mut items = Vec::new();
@@ -359,7 +359,7 @@ impl Writer<'_> {
             }
             self.cursors[row as usize] = (at + bit.div_ceil(8)) as u32;
         }
-        self.write(array.values().as_ref(), Rows::Some(&items));
+        self.write(array.values().as_ref(), ChosenRows::Some(&items));
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow::array::AsArray;
 
 use super::sets::{NO_SET, Sets};
-use super::stored::{Stored, read};
+use super::stored::{StoredSession, read};
 use super::timers_of;
 use crate::job::OutputMode;
 use crate::operator::aggregate::GroupAggregate;
@@ -152,7 +152,7 @@ impl GroupAggregate {
             return Ok(Tried::Merged(Touched::default()));
         }
         let new = items.len();
-        let mut stored: Vec<Stored<'_>> = Vec::new();
+        let mut stored: Vec<StoredSession<'_>> = Vec::new();
         let asked = (0..keys.len()).map(|key| Key { bucket: 0, hash: groups.hashes[key], bytes: keys[key] });
         for (key, of_key) in sessions.get_many(asked).into_iter().enumerate() {
             for session in of_key.into_iter().flat_map(|value| read(value, with_sets)) {
@@ -218,7 +218,7 @@ impl GroupAggregate {
             let key = items[at].key;
             if let Some((g, session)) = next.next_if(|(_, m)| m.items.start == at) {
                 let (start, end, set) = (session.start, session.end, sets_now.as_ref().map(|sets| sets.of[g]));
-                Stored { start, end, set, state: encoded.row(g) }.write(&mut changes.values);
+                StoredSession { start, end, set, state: encoded.row(g) }.write(&mut changes.values);
                 if let Some(slots) = &slots {
                     changes.set_timer(&items[session.items.clone()], session.end, slots);
                 }
@@ -267,7 +267,7 @@ impl GroupAggregate {
         let mut keys: Vec<&[u8]> = reached.flat_map(|(_, keys)| keys.iter().map(|(key, _)| key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let mut over: Vec<(Stored<'_>, &[u8])> = Vec::new();
+        let mut over: Vec<(StoredSession<'_>, &[u8])> = Vec::new();
         // What stays of a key's sessions: key, hash, value.
         let mut left: Vec<(&[u8], u64, usize)> = Vec::new();
         let mut values: Vec<u8> = Vec::new();
@@ -321,7 +321,7 @@ impl GroupAggregate {
 
     fn session_rows(
         &self,
-        mut sessions: Vec<(Stored<'_>, &[u8])>,
+        mut sessions: Vec<(StoredSession<'_>, &[u8])>,
         is_news: impl Fn(i64, &[u8]) -> bool,
     ) -> Result<Closed> {
         if sessions.is_empty() {

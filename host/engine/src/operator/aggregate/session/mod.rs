@@ -17,7 +17,7 @@ mod stored;
 
 pub(super) use group::group_sessions;
 pub(super) use sets::Sets;
-pub(super) use stored::{Stored, read};
+pub(super) use stored::{StoredSession, read};
 
 use crate::state::Timers;
 use crate::time::window::SessionSpec;

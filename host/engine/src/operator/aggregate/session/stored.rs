@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// One session as it is stored.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::operator::aggregate) struct Stored<'a> {
+pub(in crate::operator::aggregate) struct StoredSession<'a> {
     pub start: i64,
     pub end: i64,
     /// The set of its combinations ([`super::sets`]); none where the operator keeps no sets.
@@ -16,7 +16,7 @@ pub(in crate::operator::aggregate) struct Stored<'a> {
     pub state: &'a [u8],
 }
 
-impl Stored<'_> {
+impl StoredSession<'_> {
     /// Appends the session to a value.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.start.to_le_bytes());
@@ -30,17 +30,20 @@ impl Stored<'_> {
 }
 
 /// The sessions in `value`, of an operator that keeps sets of DISTINCT or of one that does not.
-pub(in crate::operator::aggregate) fn read(value: &[u8], with_sets: bool) -> impl Iterator<Item = Result<Stored<'_>>> {
+pub(in crate::operator::aggregate) fn read(
+    value: &[u8],
+    with_sets: bool,
+) -> impl Iterator<Item = Result<StoredSession<'_>>> {
     let mut from = Cursor::new(value);
     std::iter::from_fn(move || (!from.is_done()).then(|| one(&mut from, with_sets).map_err(|_| damaged())))
 }
 
-fn one<'a>(from: &mut Cursor<'a>, with_sets: bool) -> Result<Stored<'a>, StateError> {
+fn one<'a>(from: &mut Cursor<'a>, with_sets: bool) -> Result<StoredSession<'a>, StateError> {
     let (start, end) = (from.i64("a session's start")?, from.i64("a session's end")?);
     let len = from.take(4, "the length of a session's state")?;
     let len = len.iter().rev().fold(0, |len, byte| len << 8 | usize::from(*byte));
     let set = if with_sets { Some(from.i64("a session's set")?) } else { None };
-    Ok(Stored { start, end, set, state: from.take(len, "a session's state")? })
+    Ok(StoredSession { start, end, set, state: from.take(len, "a session's state")? })
 }
 
 fn damaged() -> Error {

@@ -27,7 +27,7 @@ use super::GroupAggregate;
 use super::apart::Combination;
 use super::emit::{Of, Results};
 use super::function::{FunctionError, Unmerged};
-use super::touched::{Kept, Touched};
+use super::touched::{PartitionState, Touched};
 use crate::Result;
 use crate::operator::Closed;
 use crate::operator::grouping::Grouper;
@@ -135,17 +135,17 @@ impl GroupAggregate {
     /// The windows that end after `late` and at or before `close`, by window and key; none = no bound.
     pub(super) fn emit_slices(
         &self,
-        kept: &mut Kept<'_>,
+        state: &mut PartitionState<'_>,
         spec: &WindowSpec,
         late: Option<i64>,
         close: Option<i64>,
         touched: &Touched<'_>,
     ) -> Result<Closed> {
-        let starts = due(kept.groups, spec, late, close);
+        let starts = due(state.groups, spec, late, close);
         let (Some(first), Some(last)) = (starts.first(), starts.last()) else { return Ok(Closed::default()) };
         // In complete mode all windows come out, with pieces of their own for the most part.
-        let middle = if close.is_some() { self.store_middle(kept, spec, *first, *last)? } else { 0..0 };
-        let pieces = self.pieces(kept, spec, *first..last + spec.size(), middle)?;
+        let middle = if close.is_some() { self.store_middle(state, spec, *first, *last)? } else { 0..0 };
+        let pieces = self.pieces(state, spec, *first..last + spec.size(), middle)?;
         let has_news = touched.news(|start| start..start + spec.size());
         let is_news = |start: i64, key: &[u8]| close.is_some() || has_news(start, key);
         let (mut emitted, mut block) = (Closed::default(), Block::default());
@@ -163,19 +163,19 @@ impl GroupAggregate {
     /// The slices of `range`, merged; those of the nodes `middle` have been merged before.
     fn pieces<'a>(
         &self,
-        kept: &'a Kept<'_>,
+        state: &'a PartitionState<'_>,
         spec: &WindowSpec,
         range: Range<i64>,
         middle: Range<i64>,
     ) -> Result<Pieces<'a>> {
         let mut loading = Loading::default();
         let index = |slice: i64| spec.slice_index(slice);
-        let slices = kept.groups.scan(range.clone()).map(|(slice, bucket)| (index(slice), bucket));
+        let slices = state.groups.scan(range.clone()).map(|(slice, bucket)| (index(slice), bucket));
         let slices = loading.load(slices.filter(|(at, _)| !middle.contains(&(at >> WHOLE))));
-        let whole = kept.pieces.as_deref().into_iter().flat_map(|p| p.scan(middle.clone()));
+        let whole = state.pieces.as_deref().into_iter().flat_map(|p| p.scan(middle.clone()));
         let mut whole = loading.load(whole);
         let mut sets = Vec::new();
-        for (slice, bucket) in kept.combinations.as_deref().into_iter().flat_map(|c| c.scan(range.clone())) {
+        for (slice, bucket) in state.combinations.as_deref().into_iter().flat_map(|c| c.scan(range.clone())) {
             let mut set = Vec::with_capacity(bucket.len());
             for (entry, _) in bucket.iter() {
                 let Combination { call, key, args } = Combination::read(entry)?;

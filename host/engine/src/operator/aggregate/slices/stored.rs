@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Loading, MANY, WHOLE};
 use crate::Result;
-use crate::operator::aggregate::touched::Kept;
+use crate::operator::aggregate::touched::PartitionState;
 use crate::operator::aggregate::{GroupAggregate, TimeKey};
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Key, Partition, hash_key};
@@ -53,12 +53,12 @@ impl GroupAggregate {
     /// now, if they were not. None, if some cannot be merged.
     pub(super) fn store_middle(
         &self,
-        kept: &mut Kept<'_>,
+        state: &mut PartitionState<'_>,
         spec: &WindowSpec,
         first: i64,
         last: i64,
     ) -> Result<Range<i64>> {
-        let Kept { groups, pieces: Some(pieces), .. } = kept else { return Ok(0..0) };
+        let PartitionState { groups, pieces: Some(pieces), .. } = state else { return Ok(0..0) };
         let from = (spec.slice_index(last) + (1 << WHOLE) - 1) >> WHOLE;
         let to = spec.slice_index(first + spec.size()) >> WHOLE;
         if from >= to {

@@ -2,18 +2,21 @@
 
 use super::{GroupAggregate, OutputColumn, TimeKey};
 use crate::job::OutputMode;
-use crate::operator::words::{InWords, Kept, Until};
-use crate::time::in_words;
+use crate::operator::explain::{Explanation, StateEntry, Until};
+use crate::time::shown_length;
 
 impl GroupAggregate {
-    pub(super) fn in_words(&self) -> InWords {
+    pub(super) fn explain(&self) -> Explanation {
         let (time, passed, late) = match &self.time {
             TimeKey::None => (None, String::new(), None),
             TimeKey::Window { spec, .. } => {
                 let (key, passed) = if self.stores_windows() {
                     ("window".to_owned(), "has reached the end of the window")
                 } else if spec.size() % spec.slide() == 0 {
-                    (format!("slice of {}", in_words(spec.slide())), "has reached the end of the slice's last window")
+                    (
+                        format!("slice of {}", shown_length(spec.slide())),
+                        "has reached the end of the slice's last window",
+                    )
                 } else {
                     ("slice".to_owned(), "has reached the end of the slice's last window")
                 };
@@ -25,13 +28,13 @@ impl GroupAggregate {
                 (Some(key), passed.to_owned(), Some(late.to_owned()))
             }
             TimeKey::Session { spec, time } => {
-                let gap = in_words(spec.gap());
+                let gap = shown_length(spec.gap());
                 let passed = format!("has reached the end of the session, {gap} after its last row");
-                let late = format!("a row whose {} + {gap} the watermark has reached", time.in_words());
+                let late = format!("a row whose {} + {gap} the watermark has reached", time.shown());
                 (Some("session".to_owned()), passed, Some(late))
             }
             TimeKey::EventTime { time } => {
-                let time = time.in_words();
+                let time = time.shown();
                 // Where it does not come out by itself, it is in one of the keys.
                 let key = self.groups.contains(&OutputColumn::Time).then(|| time.clone());
                 (key, format!("has reached {time}"), Some(format!("a row whose {time} the watermark has reached")))
@@ -53,15 +56,15 @@ impl GroupAggregate {
                 "each session once, when the watermark has reached its end".to_owned()
             }
             (OutputMode::Append, TimeKey::EventTime { time }) => {
-                format!("each group once, when the watermark has reached its {}", time.in_words())
+                format!("each group once, when the watermark has reached its {}", time.shown())
             }
             (OutputMode::Append, TimeKey::None) => "nothing".to_owned(),
         };
         let late = late.filter(|_| self.mode != OutputMode::Complete);
-        let mut keeps = vec![Kept { what: "one row", by: "per", keys, until }];
+        let mut keeps = vec![StateEntry { what: "one row", by: "per", keys, until }];
         if self.keeps_combinations() {
-            keeps.push(Kept { what: "each value of DISTINCT once", ..keeps[0].clone() });
+            keeps.push(StateEntry { what: "each value of DISTINCT once", ..keeps[0].clone() });
         }
-        InWords { emits, keeps, late }
+        Explanation { emits, keeps, late }
     }
 }

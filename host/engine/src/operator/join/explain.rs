@@ -1,11 +1,11 @@
 //! A join of streams in words.
 
 use super::{JoinKind, StreamJoin};
-use crate::operator::words::{InWords, Kept, UNBOUNDED, Until};
+use crate::operator::explain::{Explanation, StateEntry, UNBOUNDED, Until};
 use crate::time::reach::Side;
 
 impl StreamJoin {
-    pub(super) fn in_words(&self) -> InWords {
+    pub(super) fn explain(&self) -> Explanation {
         let kind = self.parts.kind;
         let mut emits = match kind {
             JoinKind::LeftSemi => "a row of the left side once, in the epoch of its first match".to_owned(),
@@ -22,16 +22,16 @@ impl StreamJoin {
         }
         let kept = |side: Side, what: &'static str| {
             let input = self.input(side);
-            let until = input.time.as_ref().and_then(|t| self.parts.reach.expiry_in_words(side, &t.in_words()));
-            Kept {
+            let until = input.time.as_ref().and_then(|t| self.parts.reach.shown_expiry(side, &t.shown()));
+            StateEntry {
                 what,
                 by: "by",
-                keys: vec![input.keys.in_words()],
+                keys: vec![input.keys.shown()],
                 until: until.map_or(Until::Never(UNBOUNDED), Until::Watermark),
             }
         };
         let timed = self.parts.left.time.is_some() || self.parts.right.time.is_some();
-        InWords {
+        Explanation {
             emits,
             keeps: vec![kept(Side::Left, "rows of the left side"), kept(Side::Right, "rows of the right side")],
             late: timed.then(|| "a row whose event time the watermark has reached".to_owned()),

@@ -1,7 +1,7 @@
 //! Lengths of time as people say them.
 
 /// `10 minutes`, `1 hour 30 minutes`, `250 ms`; of a negative length the amount.
-pub fn in_words(us: i64) -> String {
+pub fn shown_length(us: i64) -> String {
     const UNITS: [(u64, &str); 7] = [
         (7 * 86_400_000_000, "week"),
         (86_400_000_000, "day"),
@@ -13,7 +13,7 @@ pub fn in_words(us: i64) -> String {
     ];
     // To the last instant of a window.
     if us > 0 && us % 1_000_000 == 999_999 {
-        return format!("{} − 1 µs", in_words(us + 1));
+        return format!("{} − 1 µs", shown_length(us + 1));
     }
     let mut rest = us.unsigned_abs();
     let mut words = Vec::new();
@@ -33,15 +33,15 @@ pub fn in_words(us: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::shown_length;
 
     #[test]
     fn lengths_are_said_in_their_own_units() {
         let said = [0, 1, 60_000_000, -90_000_000, 5_400_000_000, 1_000_250, 864_000_000_000, 1_209_600_000_000];
         let want =
             ["0 seconds", "1 µs", "1 minute", "1 minute 30 seconds", "1 hour 30 minutes", "1 second 250 µs", "10 days"];
-        assert_eq!(said.map(in_words)[..7], want);
-        assert_eq!(in_words(said[7]), "2 weeks");
-        assert_eq!(in_words(599_999_999), "10 minutes − 1 µs");
+        assert_eq!(said.map(shown_length)[..7], want);
+        assert_eq!(shown_length(said[7]), "2 weeks");
+        assert_eq!(shown_length(599_999_999), "10 minutes − 1 µs");
     }
 }

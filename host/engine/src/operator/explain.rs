@@ -4,18 +4,18 @@
 
 /// A stateful operator in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InWords {
+pub struct Explanation {
     /// When which rows come out.
     pub emits: String,
     /// What it keeps between two epochs.
-    pub keeps: Vec<Kept>,
+    pub keeps: Vec<StateEntry>,
     /// Which rows are late, where a watermark makes rows late.
     pub late: Option<String>,
 }
 
 /// One kind of entry in the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StateEntry {
     /// What it is: `one row`.
     pub what: &'static str,
     /// How it goes on before the keys: `per`.
