@@ -13,7 +13,7 @@
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `joins` | joins of streams where a golden job cannot say it |
-//! | `layers` | that the engine's modules use lower layers only, and files one another in no circle |
+//! | `layers` | that the engine's modules use lower layers only, and files one another in no circle, and that none is long |
 //! | `model` | what windows mean, as a slow program |
 //! | `over` | window functions of queries that are asked once, beside answers worked out by hand and a slow model |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |

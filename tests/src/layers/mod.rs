@@ -1,9 +1,10 @@
 //! The engine's modules use only modules of lower layers. The layers stand in the table at the top of its `lib.rs`;
 //! here the `use crate::…` edges of its sources are held against them. Between files, use goes round in no circle
-//! ([`circles`]).
+//! ([`circles`]), and none is long ([`sizes`]).
 
 mod circles;
 mod modules;
+mod sizes;
 mod tokens;
 
 mod built;

@@ -33,7 +33,7 @@ pub(super) struct Snapshot {
 
 /// Everything that was found, each sorted by its name.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Findings {
     pub partitions: u32,
     pub segments: Vec<Segment>,
     pub snapshots: Vec<Snapshot>,
@@ -78,7 +78,7 @@ pub(super) enum Refusal {
 
 /// Decides what to open: the state after the epoch `at` if one is named, as if nothing had come after it, else
 /// after the last.
-pub(super) fn decide(found: &Found, at: Option<u64>) -> Result<Decision, Refusal> {
+pub(super) fn decide(found: &Findings, at: Option<u64>) -> Result<Decision, Refusal> {
     if let Some((file, what)) = found.segments.iter().find_map(|s| match &s.end {
         End::Newer(what) => Some((s.file.clone(), what.clone())),
         _ => None,
@@ -98,7 +98,7 @@ pub(super) fn decide(found: &Found, at: Option<u64>) -> Result<Decision, Refusal
 }
 
 /// Decides as if nothing had come after the record of `epoch`, but for what was published.
-fn decide_at(found: &Found, epoch: u64) -> Result<Decision, Refusal> {
+fn decide_at(found: &Findings, epoch: u64) -> Result<Decision, Refusal> {
     let is_record = |f: &Frame| f.header.kind == FrameKind::Epoch && f.header.epoch == epoch;
     let Some(segment) = found.segments.iter().position(|s| s.frames.iter().any(is_record)) else {
         let intact = found.segments.iter().flat_map(|s| &s.frames).map(|f| f.header.epoch);
@@ -114,7 +114,7 @@ fn decide_at(found: &Found, epoch: u64) -> Result<Decision, Refusal> {
     last.frames.truncate(keep);
     last.end = End::Clean;
     let snapshots = found.snapshots.iter().filter(|s| s.epoch <= epoch).cloned().collect();
-    let earlier = Found { partitions: found.partitions, segments, snapshots };
+    let earlier = Findings { partitions: found.partitions, segments, snapshots };
     let published = found.segments.iter().flat_map(|s| &s.frames).map(|f| f.header.published).max().unwrap_or(0);
     decide_last(&earlier, published).map_err(|refusal| match refusal {
         Refusal::Damaged { file, at, what, .. } => {
@@ -126,7 +126,7 @@ fn decide_at(found: &Found, epoch: u64) -> Result<Decision, Refusal> {
 }
 
 /// Decides for the last epoch; at least the epochs below `published` are known to be published.
-fn decide_last(found: &Found, published: u64) -> Result<Decision, Refusal> {
+fn decide_last(found: &Findings, published: u64) -> Result<Decision, Refusal> {
     let (run, broken) = run(found);
     let segment = found.segments.len().checked_sub(1);
     let Some(last) = last_epoch(found, run, broken.as_ref())? else {
@@ -174,7 +174,7 @@ struct Broken {
 }
 
 /// The first segment of the newest run whose frames fit together, and what is wrong before it.
-fn run(found: &Found) -> (usize, Option<Broken>) {
+fn run(found: &Findings) -> (usize, Option<Broken>) {
     let segments = &found.segments;
     let mut first = segments.len();
     for i in (0..segments.len()).rev() {
@@ -207,7 +207,7 @@ fn run(found: &Found) -> (usize, Option<Broken>) {
 }
 
 /// The last committed epoch of the run; refuses when something says that there were later ones.
-fn last_epoch(found: &Found, run: usize, broken: Option<&Broken>) -> Result<Option<u64>, Refusal> {
+fn last_epoch(found: &Findings, run: usize, broken: Option<&Broken>) -> Result<Option<u64>, Refusal> {
     let last = found.segments[run..].iter().rev().find_map(|s| s.frames.last()).map(|f| f.header.epoch);
     let known = found.snapshots.iter().map(|s| s.epoch).max();
     let ended = found.segments.last().map_or(0, |s| s.first);
@@ -223,7 +223,7 @@ fn last_epoch(found: &Found, run: usize, broken: Option<&Broken>) -> Result<Opti
 }
 
 /// The refusal for `what`, pointing at the damage that is behind it.
-fn missing(found: &Found, broken: Option<&Broken>, what: String) -> Refusal {
+fn missing(found: &Findings, broken: Option<&Broken>, what: String) -> Refusal {
     let (file, at, cause) = match (broken, found.segments.last()) {
         (Some(broken), _) => (broken.file.clone(), Some(broken.at), Some(&broken.what)),
         (None, Some(Segment { file, end: End::Damaged { at, what, .. }, .. })) => {
@@ -237,7 +237,11 @@ fn missing(found: &Found, broken: Option<&Broken>, what: String) -> Refusal {
 }
 
 /// Where each partition starts from, given the first epoch that the log has.
-fn bases(found: &Found, reaches_back_to: u64, broken: Option<&Broken>) -> Result<Vec<Option<(usize, usize)>>, Refusal> {
+fn bases(
+    found: &Findings,
+    reaches_back_to: u64,
+    broken: Option<&Broken>,
+) -> Result<Vec<Option<(usize, usize)>>, Refusal> {
     let mut newest: Vec<Option<(usize, usize)>> = vec![None; found.partitions as usize];
     // Sorted by name, which is by epoch: later ones replace earlier ones.
     for (i, snapshot) in found.snapshots.iter().enumerate() {
@@ -289,7 +293,7 @@ fn damage_of(snapshot: &Snapshot) -> Vec<String> {
     }
 }
 
-fn tail(found: &Found, epoch: u64) -> Option<Tail> {
+fn tail(found: &Findings, epoch: u64) -> Option<Tail> {
     let segment = found.segments.len().checked_sub(1)?;
     match &found.segments[segment].end {
         End::Damaged { at, what, short, .. } => {

@@ -22,7 +22,7 @@ pub(super) struct Log {
     /// First epoch and length of the segment that is written to; none before the first append.
     pub segment: Option<(u64, u64)>,
     /// What is to be cut off before the first write: a torn write, or epochs that were left behind.
-    pub cut: Option<Cut>,
+    pub cut: Option<LogCut>,
     /// What the last record and the one before it say is published. What may be removed goes by the older one, as the
     /// last record might not be readable at the next start.
     pub published: [u64; 2],
@@ -37,7 +37,7 @@ impl fmt::Debug for Log {
 
 /// What to remove before the log goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(super) struct LogCut {
     /// Snapshots of epochs left behind.
     pub snapshots: Vec<String>,
     /// Segments of epochs left behind, newest first.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::decide::{self, Decision, Found, Refusal, Segment, Snapshot};
+use super::decide::{self, Decision, Findings, Refusal, Segment, Snapshot};
 use super::error::damaged_change;
 use super::folder::{DROPPED, File, Folder, parse_segment, parse_snapshot};
 use super::frame;
 use super::keep::{Planner, UsableSnapshot};
-use super::log::{Cut, Log};
+use super::log::{Log, LogCut};
 use super::meta::Meta;
 use super::snapshot::SnapshotError;
 use super::{Checkpoint, CheckpointError, OpenOptions, Recovered, Suspicious, Unpublished, snapshot};
@@ -98,7 +98,7 @@ pub(super) fn open(
 impl Folder<'_> {
     /// What was read may stand in the machine's memory only, written by a process that died before it could sync. The
     /// job goes on from it, and publishes what it says: it must not be lost later.
-    fn make_durable(&self, found: &Found, decision: &Decision) -> Result<(), CheckpointError> {
+    fn make_durable(&self, found: &Findings, decision: &Decision) -> Result<(), CheckpointError> {
         if let Some((segment, _)) = decision.goes_on {
             // Earlier segments are whole: a new one begins after the last record of the old one is synced.
             let path = &found.segments[segment].file;
@@ -113,7 +113,7 @@ impl Folder<'_> {
 
     fn restore(
         &self,
-        found: &Found,
+        found: &Findings,
         decision: &Decision,
         segments: &[(u64, File)],
         snapshots: &[((u64, u64), File)],
@@ -161,7 +161,7 @@ fn examine(
     segments: &[(u64, File)],
     snapshots: &[((u64, u64), File)],
     workers: &Workers,
-) -> Result<Found, Refusal> {
+) -> Result<Findings, Refusal> {
     let id = meta.number();
     let segments = workers.each(segments, |(first, (file, bytes))| {
         let (frames, end) = frame::scan(bytes, id);
@@ -175,11 +175,11 @@ fn examine(
         };
         Ok(Snapshot { file: file.clone(), epoch: *epoch, sequence: *sequence, sections })
     });
-    Ok(Found { partitions: meta.partitions, segments, snapshots: snapshots.into_iter().collect::<Result<_, _>>()? })
+    Ok(Findings { partitions: meta.partitions, segments, snapshots: snapshots.into_iter().collect::<Result<_, _>>()? })
 }
 
 /// Where the log goes on.
-fn go_on(found: &Found, decision: &Decision) -> Log {
+fn go_on(found: &Findings, decision: &Decision) -> Log {
     let frame = |(s, f): &(usize, usize)| &found.segments[*s].frames[*f];
     let published = |back: usize| decision.frames.iter().rev().nth(back).map_or(0, |i| frame(i).header.published);
     let mut log = Log {
@@ -196,7 +196,7 @@ fn go_on(found: &Found, decision: &Decision) -> Log {
     let in_segment = found.segments[segment].frames.iter().rev().find(|f| f.end() as u64 <= len);
     let before = || found.segments[..segment].iter().rev().find_map(|s| s.frames.last());
     log.previous = in_segment.or_else(before).map_or(0, |f| f.checksum);
-    let cut = Cut {
+    let cut = LogCut {
         snapshots: found
             .snapshots
             .iter()
@@ -206,12 +206,12 @@ fn go_on(found: &Found, decision: &Decision) -> Log {
         segments: found.segments[segment + 1..].iter().rev().map(|s| s.first).collect(),
         truncate: found.segments[segment].len != len,
     };
-    log.cut = (cut != Cut::default()).then_some(cut);
+    log.cut = (cut != LogCut::default()).then_some(cut);
     log
 }
 
 /// The accounts of log and snapshots as they were before the restart.
-fn plan(found: &Found, decision: &Decision, snapshots: &[((u64, u64), File)], options: &OpenOptions) -> Planner {
+fn plan(found: &Findings, decision: &Decision, snapshots: &[((u64, u64), File)], options: &OpenOptions) -> Planner {
     let mut planner = Planner::new(found.partitions, options.snapshots);
     let mut due: BTreeSet<usize> = decision.bases.iter().flatten().map(|(s, _)| *s).collect();
     let before = decision.frames.first().map_or(0, |(s, f)| found.segments[*s].frames[*f].header.epoch);

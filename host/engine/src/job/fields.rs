@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::limit::Limit;
 use super::text::{JobText, Spanned};
-use super::tree::{Entry, Node, Value};
+use super::tree::{Node, TableEntry, Value};
 use super::{suggest, value};
 use crate::error::{Error, Result};
 
@@ -20,12 +20,12 @@ pub(super) struct Fields<'a> {
     label: String,
     /// Where its name stands: what "missing" errors point at.
     place: Range<usize>,
-    entries: &'a [Entry],
+    entries: &'a [TableEntry],
 }
 
 impl<'a> Fields<'a> {
     /// The top level of the file.
-    pub(super) fn root(job: &'a JobText, entries: &'a [Entry]) -> Self {
+    pub(super) fn root(job: &'a JobText, entries: &'a [TableEntry]) -> Self {
         // "Missing" points at the first line that says anything.
         let first = job.text.len() - job.text.trim_start().len();
         let end = job.text[first..].find('\n').map_or(job.text.len(), |at| first + at);
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The table `entry`, called `label`.
-    pub(super) fn table(job: &'a JobText, label: String, entry: &'a Entry) -> Result<Self> {
+    pub(super) fn table(job: &'a JobText, label: String, entry: &'a TableEntry) -> Result<Self> {
         match &entry.node.value {
             Value::Table(entries) => Ok(Self { job, label, place: entry.key_span.clone(), entries }),
             other => Err(job
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Its entries, in file order.
-    pub(super) fn entries(&self) -> &'a [Entry] {
+    pub(super) fn entries(&self) -> &'a [TableEntry] {
         self.entries
     }
 
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The entry of `key`.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a TableEntry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
@@ -208,7 +208,7 @@ impl<'a> Fields<'a> {
 
     /// A number of bytes, also as a plain integer.
     pub(super) fn bytes(&self, key: &str) -> Result<Option<u64>> {
-        if let Some(Entry { node: Node { value: Value::Integer(_), .. }, .. }) = self.get(key) {
+        if let Some(TableEntry { node: Node { value: Value::Integer(_), .. }, .. }) = self.get(key) {
             return self.count(key, 1);
         }
         let bytes = self.parsed(key, "a size", "\"64MiB\"", |text| match value::bytes(text) {

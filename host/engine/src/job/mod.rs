@@ -41,7 +41,7 @@ pub use options::{OptionValue, Options};
 pub use sink::SINK_KEYS;
 pub use source::{SOURCE_KEYS, STATIC_KEYS};
 pub use text::{JobText, Spanned};
-use tree::{Entry, Value};
+use tree::{TableEntry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 
 const KEYS: [&str; 11] = [
@@ -366,8 +366,8 @@ fn is_node(job: &Job, name: &str) -> bool {
 }
 
 /// See [`Job::digest`].
-fn digest(entries: &[Entry]) -> String {
-    let counts = |entry: &&Entry| entry.key != "trigger" && entry.key != "checkpoint";
-    let entries: Vec<Entry> = entries.iter().filter(counts).cloned().collect();
+fn digest(entries: &[TableEntry]) -> String {
+    let counts = |entry: &&TableEntry| entry.key != "trigger" && entry.key != "checkpoint";
+    let entries: Vec<TableEntry> = entries.iter().filter(counts).cloned().collect();
     blake3::hash(tree::canonical(&entries).to_string().as_bytes()).to_hex().to_string()
 }

@@ -7,7 +7,7 @@ use super::event_time::event_time;
 use super::fields::{Fields, string};
 use super::model::{ConfigPlaces, Logic, OperatorSpec, OutputMode, PluginSpec, WatermarkPolicy};
 use super::text::Spanned;
-use super::tree::{Entry, Value, table_json};
+use super::tree::{TableEntry, Value, table_json};
 use crate::error::Result;
 
 const PLUGIN: [&str; 3] = ["path", "limits", "with"];
@@ -146,7 +146,7 @@ fn config(fields: &Fields<'_>) -> Result<String> {
 }
 
 fn config_at(fields: &Fields<'_>, operator: &Spanned<String>) -> ConfigPlaces {
-    let Some(Entry { key_span, node, .. }) = fields.get("with") else {
+    let Some(TableEntry { key_span, node, .. }) = fields.get("with") else {
         return ConfigPlaces { keys: Vec::new(), whole: operator.span.clone() };
     };
     let keys = match &node.value {

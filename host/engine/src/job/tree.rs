@@ -38,12 +38,12 @@ pub(super) enum Value {
     /// As TOML writes it.
     Datetime(String),
     Array(Vec<Node>),
-    Table(Vec<Entry>),
+    Table(Vec<TableEntry>),
 }
 
 /// One key of a table; tables keep the order of the file.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct TableEntry {
     pub key: String,
     pub key_span: Range<usize>,
     pub node: Node,
@@ -69,7 +69,7 @@ impl Value {
 const NAMED: [&str; 4] = ["source", "plugin", "operator", "sink"];
 
 /// Parses `text` and applies `overrides`, in order.
-pub(super) fn parse(text: &str, file: &Path, overrides: &[(String, String)]) -> Result<(JobText, Vec<Entry>)> {
+pub(super) fn parse(text: &str, file: &Path, overrides: &[(String, String)]) -> Result<(JobText, Vec<TableEntry>)> {
     let mut whole = String::from(text);
     // Where the value of each override stands in the text.
     let mut places = Vec::with_capacity(overrides.len());
@@ -88,7 +88,7 @@ pub(super) fn parse(text: &str, file: &Path, overrides: &[(String, String)]) -> 
     let job = JobText { file: file.to_path_buf(), text: Arc::from(whole) };
 
     let parsed = DeTable::parse(text).map_err(|error| syntax_error(&job, &error, 0))?;
-    let mut root = Reader { job: &job, offset: 0 }.table(parsed.get_ref())?;
+    let mut root = TableReader { job: &job, offset: 0 }.table(parsed.get_ref())?;
     for ((key, value), (key_span, value_span)) in overrides.iter().zip(places) {
         apply(&job, &mut root, (key, key_span), (value, value_span))?;
     }
@@ -112,22 +112,22 @@ fn syntax_error(job: &JobText, error: &toml::de::Error, offset: usize) -> crate:
 }
 
 /// Turns the parser's values into ours.
-struct Reader<'a> {
+struct TableReader<'a> {
     job: &'a JobText,
     /// Where the parsed text starts in the job's.
     offset: usize,
 }
 
-impl Reader<'_> {
+impl TableReader<'_> {
     fn span(&self, span: Range<usize>) -> Range<usize> {
         span.start + self.offset..span.end + self.offset
     }
 
-    fn table(&self, table: &DeTable<'_>) -> Result<Vec<Entry>> {
+    fn table(&self, table: &DeTable<'_>) -> Result<Vec<TableEntry>> {
         let mut entries = Vec::with_capacity(table.len());
         for (key, value) in table {
             let key_span = self.span(key.span());
-            entries.push(Entry { key: key.get_ref().to_string(), key_span, node: self.node(value)? });
+            entries.push(TableEntry { key: key.get_ref().to_string(), key_span, node: self.node(value)? });
         }
         entries.sort_by_key(|entry| entry.key_span.start);
         Ok(entries)
@@ -226,9 +226,14 @@ fn place(job: &JobText, token: &str, inner: &Range<usize>) -> Range<usize> {
 }
 
 /// Applies one override: `key` is a dotted path, `value` TOML or else a plain string.
-fn apply(job: &JobText, root: &mut Vec<Entry>, key: (&str, Range<usize>), value: (&str, Range<usize>)) -> Result<()> {
+fn apply(
+    job: &JobText,
+    root: &mut Vec<TableEntry>,
+    key: (&str, Range<usize>),
+    value: (&str, Range<usize>),
+) -> Result<()> {
     let path = key_path(job, key.0, &key.1)?;
-    let reader = Reader { job, offset: value.1.start };
+    let reader = TableReader { job, offset: value.1.start };
     let node = match DeValue::parse(value.0) {
         Ok(parsed) => reader.node(&parsed)?,
         Err(_) => {
@@ -248,7 +253,7 @@ fn apply(job: &JobText, root: &mut Vec<Entry>, key: (&str, Range<usize>), value:
                 .with_help(suggest::choices(name, names)));
         }
         if depth == last {
-            let entry = Entry { key: name.clone(), key_span: key.1.clone(), node: node.clone() };
+            let entry = TableEntry { key: name.clone(), key_span: key.1.clone(), node: node.clone() };
             match known {
                 // The key keeps its place in the file: the order of entries stays what it was.
                 Some(at) => table[at].node = entry.node,
@@ -258,7 +263,7 @@ fn apply(job: &JobText, root: &mut Vec<Entry>, key: (&str, Range<usize>), value:
         }
         let at = known.unwrap_or_else(|| {
             let node = Node { span: key.1.clone(), value: Value::Table(Vec::new()) };
-            table.push(Entry { key: name.clone(), key_span: key.1.clone(), node });
+            table.push(TableEntry { key: name.clone(), key_span: key.1.clone(), node });
             table.len() - 1
         });
         let kind = table[at].node.value.kind();
@@ -298,10 +303,10 @@ fn key_path(job: &JobText, key: &str, span: &Range<usize>) -> Result<Vec<String>
 
 /// The tree as JSON that does not depend on spacing, comments or the order of keys, except below `schema`, whose order
 /// means something: what [`super::Job::digest`] is made of.
-pub(super) fn canonical(entries: &[Entry]) -> serde_json::Value {
-    let member = |entry: &Entry| match &entry.node.value {
+pub(super) fn canonical(entries: &[TableEntry]) -> serde_json::Value {
+    let member = |entry: &TableEntry| match &entry.node.value {
         Value::Table(columns) if entry.key == "schema" => {
-            let column = |column: &Entry| serde_json::json!([column.key, json(&column.node, &mut |_| {})]);
+            let column = |column: &TableEntry| serde_json::json!([column.key, json(&column.node, &mut |_| {})]);
             columns.iter().map(column).collect()
         }
         Value::Table(inner) => canonical(inner),
@@ -311,7 +316,7 @@ pub(super) fn canonical(entries: &[Entry]) -> serde_json::Value {
 }
 
 /// A table as a JSON object; `odd` is called with each number that JSON cannot write.
-pub(super) fn table_json(entries: &[Entry], odd: &mut dyn FnMut(&Node)) -> serde_json::Value {
+pub(super) fn table_json(entries: &[TableEntry], odd: &mut dyn FnMut(&Node)) -> serde_json::Value {
     let members = entries.iter().map(|entry| (entry.key.clone(), json(&entry.node, odd)));
     serde_json::Value::Object(members.collect())
 }

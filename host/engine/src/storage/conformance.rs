@@ -4,7 +4,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use super::{Entry, Storage};
+use super::{FolderEntry, Storage};
 
 fn write(storage: &dyn Storage, path: &str, bytes: &[u8]) {
     let mut file = storage.create(path).unwrap();
@@ -13,7 +13,12 @@ fn write(storage: &dyn Storage, path: &str, bytes: &[u8]) {
 }
 
 fn names(storage: &dyn Storage, folder: &str) -> Vec<(String, u64, bool)> {
-    storage.list(folder).unwrap().into_iter().map(|Entry { name, len, is_folder }| (name, len, is_folder)).collect()
+    storage
+        .list(folder)
+        .unwrap()
+        .into_iter()
+        .map(|FolderEntry { name, len, is_folder }| (name, len, is_folder))
+        .collect()
 }
 
 /// Runs the suite on `storage`, which must be empty.

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Entry, Lock, Storage, WriteFile};
+use super::{FolderEntry, Lock, Storage, WriteFile};
 
 /// Files below one local folder.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl Storage for LocalStorage {
         }
     }
 
-    fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
+    fn list(&self, folder: &str) -> io::Result<Vec<FolderEntry>> {
         let entries = match fs::read_dir(self.at(folder)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
@@ -88,7 +88,7 @@ impl Storage for LocalStorage {
             let entry = entry?;
             let meta = entry.metadata()?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            found.push(Entry { name, len: meta.len(), is_folder: meta.is_dir() });
+            found.push(FolderEntry { name, len: meta.len(), is_folder: meta.is_dir() });
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)

@@ -17,7 +17,7 @@ pub use local::LocalStorage;
 
 /// One file in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct FolderEntry {
     /// Name inside the folder, without a slash.
     pub name: String,
     /// Length in bytes.
@@ -51,7 +51,7 @@ pub trait Storage: Send + Sync + fmt::Debug {
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
 
     /// The files and folders in `folder` (`""` is the root), sorted by name; none if it is not there.
-    fn list(&self, folder: &str) -> io::Result<Vec<Entry>>;
+    fn list(&self, folder: &str) -> io::Result<Vec<FolderEntry>>;
 
     /// Whether there is a file or folder at `path`.
     fn exists(&self, path: &str) -> io::Result<bool>;

@@ -98,7 +98,7 @@ impl Iterator for Ends<'_> {
 
 /// Which lines became rows and which are bad, while a chunk is scanned. Lines count from the start of the text.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct FoundRows {
     /// The line of each row, once a line was no row; until then row `i` stands in line `i`.
     at: Option<Vec<u32>>,
     pub rows: usize,
@@ -108,7 +108,7 @@ pub(super) struct Found {
     long: Vec<(u32, u32)>,
 }
 
-impl Found {
+impl FoundRows {
     pub fn new(invalid: BTreeMap<u32, String>) -> Self {
         Self { bad: invalid, ..Self::default() }
     }

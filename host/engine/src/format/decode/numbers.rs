@@ -60,14 +60,14 @@ pub(super) fn float32(cell: Cell<'_>) -> Option<f32> {
 /// A decimal number with an optional exponent, rounded half up to `scale` digits behind the point, as Spark does;
 /// none if it then has more than `precision` digits.
 pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
-    let cut = Cut::of(text, precision, scale)?;
+    let cut = CutNumber::of(text, precision, scale)?;
     let value = cut.value + i128::from(cut.next >= 5);
     // Rounding may have carried.
     (value < 10i128.pow(u32::from(precision))).then_some(if cut.negative { -value } else { value })
 }
 
 /// A decimal number with an optional exponent, cut after some digits behind the point.
-pub(super) struct Cut {
+pub(super) struct CutNumber {
     pub negative: bool,
     /// The digits that are kept, as a whole number.
     pub value: i128,
@@ -77,7 +77,7 @@ pub(super) struct Cut {
     pub exact: bool,
 }
 
-impl Cut {
+impl CutNumber {
     /// Cut after `scale` digits behind the point; none if more than `precision` digits are kept, or it is no number.
     pub fn of(text: &str, precision: u8, scale: i8) -> Option<Self> {
         let bytes = text.as_bytes();

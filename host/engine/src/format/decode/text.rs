@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::SchemaRef;
 
-use super::lines::{Found, Lines};
+use super::lines::{FoundRows, Lines};
 use crate::error::{Error, Result};
 use crate::format::{Decode, Decoded, RawChunk};
 
@@ -28,7 +28,7 @@ impl Decode for TextDecoder {
 
     fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
         let mut lines = Lines::of(chunk, "text")?;
-        let mut found = Found::new(std::mem::take(&mut lines.invalid));
+        let mut found = FoundRows::new(std::mem::take(&mut lines.invalid));
         let text = lines.text.as_bytes();
         let mut values: Vec<u8> = Vec::with_capacity(text.len());
         let mut ends: Vec<i32> = Vec::with_capacity(text.len() / 64 + 2);

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 
-use super::numbers::{Cut, integer};
+use super::numbers::{CutNumber, integer};
 use crate::format::UTC;
 
 /// `2025-01-31`: days since 1970-01-01.
@@ -196,7 +196,7 @@ pub(super) fn instant(text: &str, unit: InstantUnit) -> Option<i64> {
     if let Some(whole) = integer::<i64>(text) {
         return unit.micros(whole);
     }
-    let cut = Cut::of(text, 18, unit.digits())?;
+    let cut = CutNumber::of(text, 18, unit.digits())?;
     let value = i64::try_from(cut.value).ok()?;
     let micros = if cut.negative { -value - i64::from(!cut.exact) } else { value };
     YEARS.contains(&micros).then_some(micros)

@@ -27,7 +27,7 @@ pub fn decode(rows: &[&[u8]], types: &[DataType]) -> Result<Vec<ArrayRef>, RowEr
     if let Some(row) = rows.iter().position(|r| r.len() < header) {
         return Err(RowError::Damaged { row, what: "it is shorter than its header".into() });
     }
-    let mut reader = Reader { rows, cursors: vec![header; rows.len()] };
+    let mut reader = RowReader { rows, cursors: vec![header; rows.len()] };
     let columns = types.iter().enumerate().map(|(c, data_type)| {
         let nulls = rows
             .iter()
@@ -90,13 +90,13 @@ impl Items<'_> {
     }
 }
 
-struct Reader<'a> {
+struct RowReader<'a> {
     rows: &'a [&'a [u8]],
     /// How far each row is read.
     cursors: Vec<usize>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RowReader<'a> {
     fn read(&mut self, data_type: &DataType, items: Items<'_>) -> Result<ArrayRef, RowError> {
         match data_type {
             DataType::Null => Ok(Arc::new(NullArray::new(items.len()))),

@@ -23,7 +23,7 @@ pub fn encode(columns: &[ArrayRef], rows: usize, form: Form, into: &mut RowBuffe
     let RowBuffer { bytes, offsets, cursors } = into;
     let header = columns.len().div_ceil(8);
     let nulls: Vec<Option<NullBuffer>> = columns.iter().map(|c| nulls_of(c.as_ref())).collect();
-    let present: Vec<Option<Vec<Entry>>> = nulls.iter().map(|n| n.as_ref().map(entries_present)).collect();
+    let present: Vec<Option<Vec<Chosen>>> = nulls.iter().map(|n| n.as_ref().map(entries_present)).collect();
 
     cursors.clear();
     cursors.resize(rows, 0);
@@ -68,7 +68,7 @@ pub fn encode(columns: &[ArrayRef], rows: usize, form: Form, into: &mut RowBuffe
 }
 
 /// A non-null value: its index in the array, and the row that it goes to. Entries of one row stand together.
-type Entry = (u32, u32);
+type Chosen = (u32, u32);
 
 /// Which values of an array are written.
 #[derive(Clone, Copy)]
@@ -76,11 +76,11 @@ enum ChosenRows<'a> {
     /// Value i to row i, none of them null.
     All(usize),
     /// These.
-    Some(&'a [Entry]),
+    Some(&'a [Chosen]),
 }
 
 impl<'a> ChosenRows<'a> {
-    fn of(present: Option<&'a [Entry]>, rows: usize) -> Self {
+    fn of(present: Option<&'a [Chosen]>, rows: usize) -> Self {
         present.map_or(Self::All(rows), Self::Some)
     }
 
@@ -92,7 +92,7 @@ impl<'a> ChosenRows<'a> {
         }
     }
 
-    fn entries(self) -> Vec<Entry> {
+    fn entries(self) -> Vec<Chosen> {
         match self {
             Self::All(n) => (0..n as u32).map(|i| (i, i)).collect(),
             Self::Some(entries) => entries.to_vec(),
@@ -105,7 +105,7 @@ fn nulls_of(array: &dyn Array) -> Option<NullBuffer> {
     array.logical_nulls().filter(|n| n.null_count() > 0)
 }
 
-fn entries_present(nulls: &NullBuffer) -> Vec<Entry> {
+fn entries_present(nulls: &NullBuffer) -> Vec<Chosen> {
     nulls.valid_indices().map(|i| (i as u32, i as u32)).collect()
 }
 
@@ -192,7 +192,7 @@ fn size_list<O: OffsetSizeTrait>(array: &GenericListArray<O>, rows: ChosenRows<'
 }
 
 /// The entries of a dictionary's values that the given entries of its keys stand for.
-fn dictionary_entries(array: &dyn Array, rows: ChosenRows<'_>) -> Vec<Entry> {
+fn dictionary_entries(array: &dyn Array, rows: ChosenRows<'_>) -> Vec<Chosen> {
     let dictionary = array.as_any_dictionary();
     if dictionary.values().is_empty() {
         return Vec::new();
@@ -204,7 +204,7 @@ fn dictionary_entries(array: &dyn Array, rows: ChosenRows<'_>) -> Vec<Entry> {
 }
 
 /// Those of the entries whose value in `child` is not null.
-fn present(child: &dyn Array, entries: &[Entry]) -> Vec<Entry> {
+fn present(child: &dyn Array, entries: &[Chosen]) -> Vec<Chosen> {
     match nulls_of(child) {
         Some(nulls) => entries.iter().copied().filter(|e| nulls.is_valid(e.0 as usize)).collect(),
         None => entries.to_vec(),

@@ -17,7 +17,7 @@ pub use disk::{Fault, Survives};
 
 use disk::{Change, Disk, Rename, apply_rename};
 
-use super::{Entry, Lock, Storage, WriteFile};
+use super::{FolderEntry, Lock, Storage, WriteFile};
 
 /// The faulty disk, or a folder of it.
 #[derive(Clone)]
@@ -190,16 +190,16 @@ impl Storage for FaultyStorage {
         Ok(())
     }
 
-    fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
+    fn list(&self, folder: &str) -> io::Result<Vec<FolderEntry>> {
         let (disk, folder) = self.call("list", folder)?;
         let within = |path: &str| -> Option<String> {
             let rest = if folder.is_empty() { path } else { path.strip_prefix(&folder)?.strip_prefix('/')? };
             (!rest.contains('/')).then(|| rest.to_string())
         };
         let folders = disk.folders.iter().filter_map(|f| within(f)).filter(|name| !name.is_empty());
-        let folders = folders.map(|name| Entry { name, len: 0, is_folder: true });
+        let folders = folders.map(|name| FolderEntry { name, len: 0, is_folder: true });
         let files = disk.names.iter().filter_map(|(path, inode)| {
-            Some(Entry { name: within(path)?, len: disk.files[*inode].seen.len() as u64, is_folder: false })
+            Some(FolderEntry { name: within(path)?, len: disk.files[*inode].seen.len() as u64, is_folder: false })
         });
         let mut found: Vec<_> = folders.chain(files).collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));

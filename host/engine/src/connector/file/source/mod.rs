@@ -22,7 +22,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use self::discover::{SourcePath, stat};
-use self::seen::{Entry, Watch};
+use self::seen::{SeenFile, Watch};
 use super::options::FileSourceSpec;
 use crate::connector::source::{Chunks, EntryChange, Known, NextLook, Notices, REST, Source, SourceError};
 use crate::error::{Error, Result};
@@ -249,7 +249,7 @@ impl Source for FileSource {
 
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
         let SourceRange::Files(files) = range else { return Vec::new() };
-        files.iter().map(|file| (file.path.as_bytes().to_vec(), Entry::of(file).encode())).collect()
+        files.iter().map(|file| (file.path.as_bytes().to_vec(), SeenFile::of(file).encode())).collect()
     }
 
     fn housekeeping(&mut self) -> Vec<EntryChange> {
@@ -264,7 +264,7 @@ impl Source for FileSource {
     fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
         // What they say is asked of the state, when files are looked for.
         for (path, value) in entries {
-            if std::str::from_utf8(path).is_err() || Entry::decode(value).is_none() {
+            if std::str::from_utf8(path).is_err() || SeenFile::decode(value).is_none() {
                 return Err(SourceError::BadEntry(String::from_utf8_lossy(path).into_owned(), "file").into());
             }
         }
@@ -273,7 +273,7 @@ impl Source for FileSource {
 
     fn read(&self, range: &SourceRange) -> Result<Chunks> {
         let SourceRange::Files(files) = range else { return Err(SourceError::WrongRange("file").into()) };
-        Ok(Box::new(read::Reader::new(self, files.clone())))
+        Ok(Box::new(read::FileReader::new(self, files.clone())))
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {

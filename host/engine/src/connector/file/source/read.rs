@@ -22,7 +22,7 @@ use crate::format::{
 use crate::record::FileRange;
 
 /// The chunks of some files, one file after the other.
-pub(super) struct Reader {
+pub(super) struct FileReader {
     format: FileFormat,
     csv: Option<CsvDialect>,
     schema: SchemaRef,
@@ -33,11 +33,11 @@ pub(super) struct Reader {
     files: Vec<FileRange>,
     /// The next file to open.
     next: usize,
-    open: Option<Open>,
+    open: Option<OpenFile>,
     failed: bool,
 }
 
-enum Open {
+enum OpenFile {
     Lines(LineFile),
     Groups(std::iter::Enumerate<std::vec::IntoIter<RowGroup>>),
 }
@@ -78,7 +78,7 @@ impl Bytes {
     }
 }
 
-impl Reader {
+impl FileReader {
     pub fn new(source: &FileSource, files: Vec<FileRange>) -> Self {
         let FileSource { format, csv, schema, names, chunk, max_record, json_over_lines, .. } = source;
         let (format, csv, schema, names) = (*format, *csv, schema.clone(), names.clone());
@@ -101,8 +101,8 @@ impl Reader {
     fn step(&mut self) -> Result<Option<RawChunk>> {
         loop {
             let content = match &mut self.open {
-                Some(Open::Lines(file)) => file.next(self.format, self.csv, &self.schema)?,
-                Some(Open::Groups(groups)) => {
+                Some(OpenFile::Lines(file)) => file.next(self.format, self.csv, &self.schema)?,
+                Some(OpenFile::Groups(groups)) => {
                     groups.next().map(|(index, group)| (number(index), RawContent::RowGroup(group)))
                 }
                 None => None,
@@ -110,7 +110,7 @@ impl Reader {
             if let Some((index, content)) = content {
                 return Ok(Some(RawChunk { part: number(self.next - 1), index, content }));
             }
-            if let Some(Open::Lines(file)) = self.open.take() {
+            if let Some(OpenFile::Lines(file)) = self.open.take() {
                 file.close()?;
             }
             let Some(range) = self.files.get(self.next) else { return Ok(None) };
@@ -119,7 +119,7 @@ impl Reader {
         }
     }
 
-    fn open(&self, range: &FileRange) -> Result<Open> {
+    fn open(&self, range: &FileRange) -> Result<OpenFile> {
         let path = self.names.path(&range.path);
         let file = File::open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => SourceError::Gone { path: range.path.clone() },
@@ -127,12 +127,12 @@ impl Reader {
         })?;
         unchanged(&file, range)?;
         if range.len == 0 {
-            return Ok(Open::Groups(Vec::new().into_iter().enumerate()));
+            return Ok(OpenFile::Groups(Vec::new().into_iter().enumerate()));
         }
         if self.format == FileFormat::Parquet {
             let file = Arc::new(ParquetFile::read(&file, &path, &range.path)?);
             file.check(&self.schema)?;
-            return Ok(Open::Groups(file.row_groups().into_iter().enumerate()));
+            return Ok(OpenFile::Groups(file.row_groups().into_iter().enumerate()));
         }
         let (bytes, ends) = if is_gzip(&range.path) {
             let buffered = BufReader::with_capacity(128 << 10, file);
@@ -151,11 +151,11 @@ impl Reader {
             false => (bytes, ends),
         };
         let cutter = Cutter::new(bytes, ends, Longest::of(self.max_record, self.csv), self.csv);
-        Ok(Open::Lines(LineFile { range: range.clone(), cutter, index: 0, layout: None }))
+        Ok(OpenFile::Lines(LineFile { range: range.clone(), cutter, index: 0, layout: None }))
     }
 }
 
-impl Iterator for Reader {
+impl Iterator for FileReader {
     type Item = Result<RawChunk>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -39,7 +39,7 @@ const NAMED: u64 = 3;
 
 /// What the state has of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct SeenFile {
     /// Its length when it was read.
     pub len: u64,
     /// Its modification time when it was read.
@@ -53,7 +53,7 @@ pub(super) struct Entry {
 const CHANGED: u8 = 1;
 const MISSING: u8 = 2;
 
-impl Entry {
+impl SeenFile {
     pub fn of(file: &FileRange) -> Self {
         Self { len: file.len, modified: file.modified, changed: false, missing: None }
     }
@@ -115,17 +115,17 @@ impl Watch {
     }
 
     /// What is to be kept with an epoch; none = it is forgotten.
-    pub fn take_changes(&mut self) -> impl Iterator<Item = (String, Option<Entry>)> + use<> {
+    pub fn take_changes(&mut self) -> impl Iterator<Item = (String, Option<SeenFile>)> + use<> {
         let changes = std::mem::take(&mut self.changes).into_iter();
         changes.map(|(name, change)| (name, (!change.forgotten).then_some(change.entry)))
     }
 
     /// The entry of a file, `stored` being what the state has; none if that is damaged.
-    fn entry(&self, name: &str, stored: &[u8]) -> Option<Entry> {
-        self.changes.get(name).map(|change| change.entry.clone()).or_else(|| Entry::decode(stored))
+    fn entry(&self, name: &str, stored: &[u8]) -> Option<SeenFile> {
+        self.changes.get(name).map(|change| change.entry.clone()).or_else(|| SeenFile::decode(stored))
     }
 
-    fn change(&mut self, name: &str, entry: Entry, forgotten: bool) {
+    fn change(&mut self, name: &str, entry: SeenFile, forgotten: bool) {
         self.changes.insert(name.to_owned(), Change { entry, forgotten });
     }
 }
@@ -133,7 +133,7 @@ impl Watch {
 /// What an entry becomes with the next epoch.
 #[derive(Debug, Clone)]
 struct Change {
-    entry: Entry,
+    entry: SeenFile,
     /// It goes, unless the file is back before.
     forgotten: bool,
 }
@@ -235,7 +235,7 @@ fn is_gone(path: &Path) -> bool {
 }
 
 /// How a file differs from what was read of it.
-fn difference(read: &Entry, file: &FileRange) -> Option<String> {
+fn difference(read: &SeenFile, file: &FileRange) -> Option<String> {
     let lengths = |what: &str| format!("{what} since it was read ({} bytes then, {} now)", read.len, file.len);
     if file.len > read.len {
         return Some(lengths("has grown"));
@@ -259,15 +259,15 @@ mod tests {
     fn entries_come_back_and_old_ones_are_read() {
         for changed in [false, true] {
             for missing in [None, Some(-5), Some(i64::MAX)] {
-                let entry = Entry { len: 7, modified: -9, changed, missing };
-                assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+                let entry = SeenFile { len: 7, modified: -9, changed, missing };
+                assert_eq!(SeenFile::decode(&entry.encode()), Some(entry));
             }
         }
         let old = [7u64.to_le_bytes(), (-9i64).to_le_bytes()].concat();
-        assert_eq!(Entry::decode(&old), Some(Entry { len: 7, modified: -9, changed: false, missing: None }));
+        assert_eq!(SeenFile::decode(&old), Some(SeenFile { len: 7, modified: -9, changed: false, missing: None }));
         for wrong in [&old[..15], &[&old[..], &[0]].concat(), &[&old[..], &[2, 0]].concat(), &[&old[..], &[4]].concat()]
         {
-            assert_eq!(Entry::decode(wrong), None);
+            assert_eq!(SeenFile::decode(wrong), None);
         }
     }
 }

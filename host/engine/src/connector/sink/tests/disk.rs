@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::storage::{Entry, Lock, Storage, WriteFile};
+use crate::storage::{FolderEntry, Lock, Storage, WriteFile};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk(Arc<Mutex<State>>);
@@ -217,10 +217,10 @@ impl Storage for Disk {
         Ok(())
     }
 
-    fn list(&self, folder: &str) -> io::Result<Vec<Entry>> {
+    fn list(&self, folder: &str) -> io::Result<Vec<FolderEntry>> {
         let mut state = self.state();
         state.call()?;
-        let mut found: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut found: BTreeMap<String, FolderEntry> = BTreeMap::new();
         for (path, inode) in &state.names {
             let inside = if folder.is_empty() {
                 Some(path.as_str())
@@ -230,7 +230,7 @@ impl Storage for Disk {
             let Some(inside) = inside else { continue };
             let (name, is_folder) = inside.split_once('/').map_or((inside, false), |(name, _)| (name, true));
             let len = if is_folder { 0 } else { state.inodes[*inode].data.len() as u64 };
-            found.insert(name.into(), Entry { name: name.into(), len, is_folder });
+            found.insert(name.into(), FolderEntry { name: name.into(), len, is_folder });
         }
         Ok(found.into_values().collect())
     }
@@ -253,7 +253,7 @@ impl Storage for Disk {
 
     fn lock(&self, _path: &str) -> io::Result<Option<Box<dyn Lock>>> {
         self.state().call()?;
-        Ok(Some(Box::new(Held)))
+        Ok(Some(Box::new(HeldLock)))
     }
 
     fn describe(&self) -> String {
@@ -262,9 +262,9 @@ impl Storage for Disk {
 }
 
 #[derive(Debug)]
-struct Held;
+struct HeldLock;
 
-impl Lock for Held {
+impl Lock for HeldLock {
     fn is_held(&self) -> io::Result<bool> {
         Ok(true)
     }

@@ -19,9 +19,9 @@ pub use self::layout::CsvLayout;
 pub(super) use self::layout::names;
 
 use self::fields::{Fault, content_end, unescape, unquoted};
-use self::open::{Cut, Open};
+use self::open::{CsvCut, OpenQuote};
 use self::scan::Scan;
-use super::lines::{Found, Lines};
+use super::lines::{FoundRows, Lines};
 use super::projection::Projection;
 use super::slots::{Cell, Cells, Raw, Slot};
 use crate::error::Result;
@@ -73,8 +73,8 @@ impl CsvDialect {
     /// at `from`.
     pub fn cut(&self, bytes: &[u8], from: usize, wanted: usize, whole: bool) -> Option<usize> {
         match open::cut(bytes, from, wanted, self.delimiter, self.reach, whole) {
-            Cut::At(place) => Some(place),
-            Cut::More => None,
+            CsvCut::At(place) => Some(place),
+            CsvCut::More => None,
         }
     }
 
@@ -84,7 +84,7 @@ impl CsvDialect {
         if self.multiline
             && let Err(Fault::Open { quote, .. }) =
                 fields::split(bytes, start, content_end(bytes, start, end), self.delimiter, |_, _, _, _| {})
-            && let Open::Record { end: last } = open::open(bytes, start, quote, self.delimiter, self.reach, true)
+            && let OpenQuote::Record { end: last } = open::open(bytes, start, quote, self.delimiter, self.reach, true)
         {
             end = last;
         }
@@ -127,7 +127,7 @@ impl Decode for CsvDecoder {
             targets[layout.columns[*declared]] = Some(i);
         }
 
-        let found = Found::new(std::mem::take(&mut lines.invalid));
+        let found = FoundRows::new(std::mem::take(&mut lines.invalid));
         let slots = Vec::with_capacity(width * (lines.text.len() / 32 + 1));
         let fields = layout.fields;
         let mut scan = Scan { dialect: self.dialect, bytes: lines.bytes, fields, targets, width, slots, found };

@@ -21,7 +21,7 @@ use super::fields::{Fault, closing_quote, content_end, line_end, split};
 
 /// What an open line begins. `end` is the newline of the last line that belongs to it, or the end of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Open {
+pub(super) enum OpenQuote {
     /// A record of several lines.
     Record { end: usize },
     /// Lines that are no record and no rows.
@@ -34,41 +34,41 @@ pub(super) enum Open {
 
 /// What the line that starts at `start` begins, whose quote at `quote` is open. `whole` = nothing follows `bytes` that
 /// could belong to it.
-pub(super) fn open(bytes: &[u8], start: usize, quote: usize, delimiter: u8, reach: usize, whole: bool) -> Open {
+pub(super) fn open(bytes: &[u8], start: usize, quote: usize, delimiter: u8, reach: usize, whole: bool) -> OpenQuote {
     let (mut line, mut from) = (start, quote + 1);
     // What it is if the quote that is open now is a stray one: as far as the lines were a record, they cannot be trusted.
-    let mut otherwise = Open::Stray;
+    let mut otherwise = OpenQuote::Stray;
     loop {
         let limit = line.saturating_add(reach);
         let seen = &bytes[..bytes.len().min(limit)];
         let behind = match closing_quote(seen, from.min(seen.len())) {
-            Some((behind, _)) if behind == bytes.len() && !whole => return Open::More,
+            Some((behind, _)) if behind == bytes.len() && !whole => return OpenQuote::More,
             // A doubled quote, of which the reach ends in the middle, closes nothing.
             Some((behind, _)) if bytes.get(behind) != Some(&b'"') => behind,
             _ if whole || seen.len() == limit => return otherwise,
-            _ => return Open::More,
+            _ => return OpenQuote::More,
         };
         let end = line_end(bytes, behind);
         if end == bytes.len() && !whole {
-            return Open::More;
+            return OpenQuote::More;
         }
         let content = content_end(bytes, behind, end);
         let rest = match bytes.get(behind) {
-            _ if behind == content => return Open::Record { end },
+            _ if behind == content => return OpenQuote::Record { end },
             Some(byte) if *byte == delimiter => split(bytes, behind + 1, content, delimiter, |_, _, _, _| {}),
             _ => Err(Fault::Behind { field: 0 }),
         };
         match rest {
-            Ok(_) => return Open::Record { end },
+            Ok(_) => return OpenQuote::Record { end },
             Err(Fault::Open { quote, .. }) => {
-                otherwise = Open::Broken { end };
+                otherwise = OpenQuote::Broken { end };
                 line = line_start(bytes, behind, line);
                 from = quote + 1;
             }
             Err(_) if opens_a_field(bytes, line_start(bytes, behind, line), behind, content, delimiter) => {
                 return otherwise;
             }
-            Err(_) => return Open::Broken { end },
+            Err(_) => return OpenQuote::Broken { end },
         }
     }
 }
@@ -88,7 +88,7 @@ fn line_start(bytes: &[u8], at: usize, least: usize) -> usize {
 
 /// A place where no record is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum CsvCut {
     /// This one.
     At(usize),
     /// More bytes are needed to say it.
@@ -97,7 +97,7 @@ pub(super) enum Cut {
 
 /// The first place at or behind `wanted`, just behind a newline, where no record is open. None is at `from`, where a
 /// line starts. `whole` = nothing follows `bytes`.
-pub(super) fn cut(bytes: &[u8], from: usize, wanted: usize, delimiter: u8, reach: usize, whole: bool) -> Cut {
+pub(super) fn cut(bytes: &[u8], from: usize, wanted: usize, delimiter: u8, reach: usize, whole: bool) -> CsvCut {
     let mut at = nothing_open(&bytes[..wanted], from, delimiter);
     while let Some(length) = memchr::memchr(b'"', &bytes[at..wanted]) {
         let start = line_start(bytes, at + length, at);
@@ -109,15 +109,15 @@ pub(super) fn cut(bytes: &[u8], from: usize, wanted: usize, delimiter: u8, reach
             continue;
         };
         match open(bytes, start, quote, delimiter, reach, whole) {
-            Open::Record { end } | Open::Broken { end, .. } => at = (end + 1).min(bytes.len()),
-            Open::Stray => {}
-            Open::More => return Cut::More,
+            OpenQuote::Record { end } | OpenQuote::Broken { end, .. } => at = (end + 1).min(bytes.len()),
+            OpenQuote::Stray => {}
+            OpenQuote::More => return CsvCut::More,
         }
         if at >= wanted {
-            return Cut::At(at);
+            return CsvCut::At(at);
         }
     }
-    Cut::At(wanted)
+    CsvCut::At(wanted)
 }
 
 /// The start of the last line at or before the end of `bytes` where nothing is open, whatever stood before; `from` at the

@@ -2,8 +2,8 @@
 
 use super::CsvDialect;
 use super::fields::{Fault, content_end, line_end, split, split_plain};
-use super::open::{Open, open};
-use crate::format::decode::lines::{Ends, Found, is_blank, too_long};
+use super::open::{OpenQuote, open};
+use crate::format::decode::lines::{Ends, FoundRows, is_blank, too_long};
 use crate::format::decode::slots::Slot;
 
 /// The scan of a chunk.
@@ -19,7 +19,7 @@ pub(super) struct Scan<'a> {
     pub width: usize,
     /// The scanned fields of each good record.
     pub slots: Vec<Slot>,
-    pub found: Found,
+    pub found: FoundRows,
 }
 
 impl Scan<'_> {
@@ -106,9 +106,9 @@ impl Scan<'_> {
     fn open(&mut self, start: usize, end: usize, quote: usize, fault: Fault) -> usize {
         let CsvDialect { delimiter, reach, multiline, .. } = self.dialect;
         let (last, is_record) = match open(self.bytes, start, quote, delimiter, reach, true) {
-            Open::Record { end } => (end, true),
-            Open::Broken { end } => (end, false),
-            Open::Stray | Open::More => {
+            OpenQuote::Record { end } => (end, true),
+            OpenQuote::Broken { end } => (end, false),
+            OpenQuote::Stray | OpenQuote::More => {
                 self.found.bad(1, fault.to_string());
                 return end;
             }

@@ -14,7 +14,7 @@ use arrow::datatypes::SchemaRef;
 pub(super) use self::cells::JsonCells;
 pub(super) use self::keys::Keys;
 pub(super) use self::scan::Scan;
-use super::lines::{Found, Lines, is_blank};
+use super::lines::{FoundRows, Lines, is_blank};
 use super::projection::Projection;
 use super::slots::Slot;
 use super::watch::Watch;
@@ -40,7 +40,7 @@ impl Decode for JsonDecoder {
 
     fn decode(&self, chunk: &RawChunk) -> Result<Decoded> {
         let mut lines = Lines::of(chunk, "json")?;
-        let mut found = Found::new(std::mem::take(&mut lines.invalid));
+        let mut found = FoundRows::new(std::mem::take(&mut lines.invalid));
         let names: Vec<&str> = self.projection.scanned.iter().map(|(_, field)| field.name().as_str()).collect();
         let width = names.len();
         let mut keys = Keys::new(&names, self.watch.begin());

@@ -42,7 +42,7 @@ struct Merged {
 }
 
 /// What one partition keeps.
-struct Open<'a> {
+struct OpenSessions<'a> {
     sessions: &'a mut Partition,
     timers: &'a mut Partition,
     /// Combinations of DISTINCT.
@@ -87,9 +87,12 @@ impl GroupAggregate {
         };
         let mut sets = sets.map(|table| table.partitions_mut().iter_mut());
         let both = sessions.partitions_mut().iter_mut().zip(timers.partitions_mut());
-        let open =
-            both.map(|(sessions, timers)| Open { sessions, timers, sets: sets.as_mut().and_then(Iterator::next) });
-        let open: Vec<Open<'_>> = open.collect();
+        let open = both.map(|(sessions, timers)| OpenSessions {
+            sessions,
+            timers,
+            sets: sets.as_mut().and_then(Iterator::next),
+        });
+        let open: Vec<OpenSessions<'_>> = open.collect();
         let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
         let emitted = end.workers.for_rows(rows).each(open.into_iter().enumerate(), |(p, mut open)| {
             let mut touched = self.merge_sessions(p, spec, partials, &mut open)?;
@@ -110,7 +113,7 @@ impl GroupAggregate {
         p: usize,
         spec: SessionSpec,
         partials: &'a [GroupPartial],
-        open: &mut Open<'_>,
+        open: &mut OpenSessions<'_>,
     ) -> Result<Touched<'a>> {
         let pieces = partials.iter().map(|g| (g, g.of_partition(p)));
         let mut pieces: Vec<_> = pieces.filter(|(_, r)| !r.is_empty()).collect();
@@ -131,9 +134,9 @@ impl GroupAggregate {
         &self,
         spec: SessionSpec,
         pieces: &[(&'a GroupPartial, Range<usize>)],
-        open: &mut Open<'_>,
+        open: &mut OpenSessions<'_>,
     ) -> Result<Tried<'a>> {
-        let Open { sessions, timers, sets } = open;
+        let OpenSessions { sessions, timers, sets } = open;
         let with_sets = sets.is_some();
         let mut groups = Grouper::new(pieces.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
@@ -259,8 +262,8 @@ impl GroupAggregate {
     }
 
     /// The sessions that end at or before the watermark, by start and key; they are stored no longer.
-    fn end_sessions(&self, spec: SessionSpec, open: Open<'_>, at: WatermarkPair) -> Result<Closed> {
-        let Open { sessions, timers, sets } = open;
+    fn end_sessions(&self, spec: SessionSpec, open: OpenSessions<'_>, at: WatermarkPair) -> Result<Closed> {
+        let OpenSessions { sessions, timers, sets } = open;
         let Some(close) = at.close.filter(|_| at.close != at.late) else { return Ok(Closed::default()) };
         let slots = timers_of(spec);
         let reached = slots.reached(timers, Some(close));
