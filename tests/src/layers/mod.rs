@@ -2,12 +2,11 @@
 //! here the `use crate::…` edges of its sources are held against them. Between files, use goes round in no circle
 //! ([`circles`]), and none is long ([`sizes`]).
 
+mod built;
 mod circles;
 mod modules;
 mod sizes;
 mod tokens;
-
-mod built;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
