@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray}
 use arrow::record_batch::RecordBatch;
 use millstream_engine::operator::conformance::{EpochInput, conforms};
 use millstream_engine::operator::{Effects, Rows};
-use millstream_engine::plan::{Flow, Next, Plan};
+use millstream_engine::plan::{Edge, Flow, Plan};
 use millstream_engine::record::WatermarkPair;
 use millstream_engine::run::check;
 
@@ -54,14 +54,14 @@ fn rows(random: &mut Random, epoch: i64) -> RecordBatch {
 fn reach(flow: &Flow, rows: &Rows, reached: &mut Vec<(usize, RecordBatch)>) {
     for next in flow {
         match next {
-            Next::Through(transform, rest) => {
+            Edge::Through(transform, rest) => {
                 let rows = transform.apply(rows.clone(), &mut Effects::new(2)).unwrap();
                 reach(rest, &rows, reached);
             }
-            Next::EventTime(_, rest) => reach(rest, rows, reached),
-            Next::State { operator: 0, input } => reached.push((*input, rows.batch.clone())),
-            Next::State { .. } => panic!("there are several stateful operators"),
-            Next::Sink(_) => {}
+            Edge::EventTime(_, rest) => reach(rest, rows, reached),
+            Edge::State { operator: 0, input } => reached.push((*input, rows.batch.clone())),
+            Edge::State { .. } => panic!("there are several stateful operators"),
+            Edge::Sink(_) => {}
         }
     }
 }

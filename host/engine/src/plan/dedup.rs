@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::event_time;
 use super::node::{PlannedNode, Use};
-use super::operators::{Planner, refuse_fixed};
+use super::operators::{Planner, refuse_static};
 use crate::job::{OperatorSpec, Spanned, suggest};
 use crate::operator::{Expiry, Expressions};
 use crate::relation::event_time::{has_watermark, last_time_of, mark};
@@ -26,8 +26,8 @@ impl Planner<'_> {
         let from = self.input(&input.value)?;
         let (mut schema, mut watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let text = &self.job.text;
-        if from.fixed.is_some() {
-            return Err(refuse_fixed(text, input));
+        if from.static_table.is_some() {
+            return Err(refuse_static(text, input));
         }
         if emits != Emits::Rows {
             let message = "a dedup cannot follow a node whose rows replace earlier ones";
@@ -97,7 +97,7 @@ impl Planner<'_> {
             schema,
             uses: vec![Use { input: input.value.clone(), reads, passes_on: true }],
             plugin_reads: None,
-            fixed: None,
+            static_table: None,
             keys: Some(keys.iter().map(|key| key.value.clone()).collect()),
         })
     }

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, SchemaRef};
 
-use super::{Flow, Next, WatermarkNode};
+use super::{Edge, Flow, WatermarkNode};
 use crate::format::type_name;
 use crate::job::{EventTimeSpec, JobText, OperatorSpec, WatermarkPolicy, suggest};
 use crate::operator::ObserveEventTime;
@@ -51,7 +51,7 @@ impl WatermarkNodes {
 
     /// `flow`, before which the event time of a node is noted, by its number and column.
     pub fn observe(&self, (node, column): (usize, usize), flow: Flow) -> Flow {
-        vec![Next::EventTime(ObserveEventTime { node, column, max_ahead: self.nodes[node].max_ahead }, flow)]
+        vec![Edge::EventTime(ObserveEventTime { node, column, max_ahead: self.nodes[node].max_ahead }, flow)]
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::operator::{ObserveEventTime, Transform};
 
 /// What happens to rows: all of these.
-pub type Flow = Vec<Next>;
+pub type Flow = Vec<Edge>;
 
 /// One thing that happens to rows.
 #[derive(Clone)]
-pub enum Next {
+pub enum Edge {
     /// They go through a stateless operator, and on.
     Through(Arc<dyn Transform>, Flow),
     /// Their event time is noted, and those too far ahead are told from the others; then they go on.

@@ -10,7 +10,7 @@ use crate::time::shown_length;
 
 /// Where a row came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct RowOrigin {
     /// Its source; none for a row that a stateful operator gave.
     pub source: Option<Arc<str>>,
     /// Its file, if the source reads files.
@@ -81,11 +81,12 @@ pub fn batch(
     epoch: u64,
     node: &str,
     reason: &str,
-    places: &[Place],
+    origins: &[RowOrigin],
 ) -> Result<RecordBatch, ArrowError> {
     let n = rows.num_rows();
-    let text =
-        |of: &dyn Fn(&Place) -> Option<&str>| -> ArrayRef { Arc::new(places.iter().map(of).collect::<StringArray>()) };
+    let text = |of: &dyn Fn(&RowOrigin) -> Option<&str>| -> ArrayRef {
+        Arc::new(origins.iter().map(of).collect::<StringArray>())
+    };
     let same = |text: &str| -> ArrayRef { Arc::new(std::iter::repeat_n(Some(text), n).collect::<StringArray>()) };
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let columns = schema.fields().iter().map(|field| match field.name().as_str() {
@@ -94,7 +95,7 @@ pub fn batch(
         "_reason" => same(reason),
         "_source" => text(&|p| p.source.as_deref()),
         "_file" => text(&|p| p.file.as_deref()),
-        "_line" => Arc::new(places.iter().map(|p| p.line.map(number)).collect::<Int64Array>()),
+        "_line" => Arc::new(origins.iter().map(|p| p.line.map(number)).collect::<Int64Array>()),
         name => match rows.column_by_name(name) {
             Some(column) => column.clone(),
             None => new_null_array(field.data_type(), n),

@@ -70,7 +70,7 @@ pub(super) fn refuse(job: &Job, connectors: &Connectors) -> Result<()> {
 /// A sink must not write where the checkpoint is.
 fn refuse_inside_checkpoint(job: &Job, written: &[Written]) -> Result<()> {
     let Some(checkpoint) = job.checkpoint.as_ref().map(|path| real(path)) else { return Ok(()) };
-    let inside = written.iter().filter(|w| w.kind != Kind::Checkpoint).find(|w| w.folder.starts_with(&checkpoint));
+    let inside = written.iter().filter(|w| w.writer != Writer::Checkpoint).find(|w| w.folder.starts_with(&checkpoint));
     let Some(written) = inside else { return Ok(()) };
     let message = format!("{} would go into the job's checkpoint", written.what);
     Err(match &written.at {
@@ -84,7 +84,7 @@ fn refuse_inside_checkpoint(job: &Job, written: &[Written]) -> Result<()> {
 
 /// What the job writes in one folder.
 struct Written {
-    kind: Kind,
+    writer: Writer,
     /// What it is, several of something.
     what: String,
     /// As the job file has it.
@@ -98,8 +98,9 @@ struct Written {
     help: String,
 }
 
+/// What of a job writes files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Writer {
     Sink,
     DeadLetters,
     Checkpoint,
@@ -110,7 +111,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
     for sink in &job.sinks {
         let Some(Writes { path, key, folder, files }) = connectors.sink(sink)?.writes(sink) else { continue };
         all.push(Written {
-            kind: Kind::Sink,
+            writer: Writer::Sink,
             what: format!("the rows of sink `{}`", sink.name.value),
             shown: path,
             at: Some(sink.options.place(key)),
@@ -126,7 +127,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
         let place = letters.options.place(key);
         let said = !place.is_empty();
         all.push(Written {
-            kind: Kind::DeadLetters,
+            writer: Writer::DeadLetters,
             what: "the dead letters".into(),
             shown: path,
             at: said.then_some(place),
@@ -143,7 +144,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
     }
     if let Some(path) = &job.checkpoint {
         all.push(Written {
-            kind: Kind::Checkpoint,
+            writer: Writer::Checkpoint,
             what: "the files of the checkpoint".into(),
             shown: path.clone(),
             at: None,
@@ -235,7 +236,7 @@ impl Read {
             return Some(Meeting::WritesInside);
         }
         let reads_inside = self.base.starts_with(&written.folder) && self.base != written.folder;
-        (reads_inside && written.kind != Kind::DeadLetters).then_some(Meeting::ReadsInside)
+        (reads_inside && written.writer != Writer::DeadLetters).then_some(Meeting::ReadsInside)
     }
 }
 

@@ -27,7 +27,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 pub use branch::QueryBranch;
 pub use explain::{Branch, Explained, Fact};
-pub use flow::{Flow, Next};
+pub use flow::{Edge, Flow};
 pub use node::{PlannedNode, Use};
 pub use plugins::Plugins;
 pub use sinks::PlannedSink;

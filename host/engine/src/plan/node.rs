@@ -28,7 +28,7 @@ pub struct PlannedNode {
     /// What a plugin reads, for people and to see whether it stays the same: names of columns.
     pub plugin_reads: Option<Vec<String>>,
     /// The rows of a static source.
-    pub fixed: Option<Arc<StaticTable>>,
+    pub static_table: Option<Arc<StaticTable>>,
     /// Names of the columns that make a row's key, where rows replace each other; none where the key is not all there.
     pub keys: Option<Vec<String>>,
 }

@@ -73,7 +73,7 @@ pub(super) fn plan_nodes(
             watermark: Derived::None,
             uses: Vec::new(),
             plugin_reads: None,
-            fixed: source.fixed.map(|_| Arc::new(StaticTable::new(name.as_str().into(), schema.clone()))),
+            static_table: source.fixed.map(|_| Arc::new(StaticTable::new(name.as_str().into(), schema.clone()))),
             keys: None,
             schema,
         };
@@ -184,7 +184,7 @@ impl Planner<'_> {
 }
 
 /// A static source stands still: nothing takes its rows.
-pub(super) fn refuse_fixed(text: &JobText, name: &Spanned<String>) -> Error {
+pub(super) fn refuse_static(text: &JobText, name: &Spanned<String>) -> Error {
     text.error(name.span.clone(), format!("`{}` is a static source: it gives no rows of its own", name.value))
         .with_help("join a stream with it in SQL, or leave `static` out of it")
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use millstream_plugin::{Bound, InputField, PluginError, PluginKind};
 
 use super::node::{PlannedNode, Use};
-use super::operators::{Planner, key_names, refuse_fixed};
+use super::operators::{Planner, key_names, refuse_static};
 use crate::job::{Logic, OperatorSpec, OutputMode, suggest};
 use crate::operator::aggregate::{AggregateCall, GroupAggregateParts, OutputColumn, PluginAggregate, TimeKey};
 use crate::operator::fingerprint::column_told;
@@ -22,8 +22,8 @@ impl Planner<'_> {
         };
         let name: Arc<str> = operator.name.value.as_str().into();
         let from = self.input(&input.value)?;
-        if from.fixed.is_some() {
-            return Err(refuse_fixed(&self.job.text, input));
+        if from.static_table.is_some() {
+            return Err(refuse_static(&self.job.text, input));
         }
         let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
@@ -75,7 +75,7 @@ impl Planner<'_> {
             schema,
             uses: vec![Use { input: input.value.clone(), reads: (!reads_all).then_some(read), passes_on }],
             plugin_reads: Some(reads),
-            fixed: None,
+            static_table: None,
             keys,
         })
     }

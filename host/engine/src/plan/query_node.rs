@@ -28,7 +28,7 @@ impl Planner<'_> {
                 given: node.schema.clone(),
                 emits: node.emits(),
                 made_by: None,
-                fixed: node.fixed.clone(),
+                fixed: node.static_table.clone(),
             };
             tables.insert(input.clone(), table);
         }
@@ -142,7 +142,7 @@ impl Planner<'_> {
             schema,
             uses,
             plugin_reads: None,
-            fixed: None,
+            static_table: None,
             keys,
         })
     }

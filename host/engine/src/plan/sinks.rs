@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::operators::{PlannedNodes, refuse_fixed};
+use super::operators::{PlannedNodes, refuse_static};
 use super::{dead_letters, late, loops};
 use crate::connector::{Connectors, SinkConnector};
 use crate::job::{Job, OutputMode, SinkSpec};
@@ -31,8 +31,8 @@ pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNode
         let sink = match &spec.input {
             Some(input) => {
                 let node = nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone()))?;
-                if node.fixed.is_some() {
-                    return Err(refuse_fixed(&job.text, input));
+                if node.static_table.is_some() {
+                    return Err(refuse_static(&job.text, input));
                 }
                 let mode = match node.emits() {
                     Emits::Rows => OutputMode::Append,

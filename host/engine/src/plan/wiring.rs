@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::event_time;
-use super::flow::{Flow, Next};
+use super::flow::{Edge, Flow};
 use super::operators::PlannedNodes;
 use super::{
     Plan, PlannedSink, PlannedSource, PlannedStateful, PlannedStatic, Plugins, QueryBranch, project, table_names,
@@ -39,7 +39,7 @@ pub(super) fn connect(
     };
     for sink in job.sinks.iter().enumerate() {
         if let Some(input) = &sink.1.input {
-            wiring.flow(&input.value).push(Next::Sink(sink.0));
+            wiring.flow(&input.value).push(Edge::Sink(sink.0));
         }
     }
     for node in nodes.nodes[job.sources.len()..].iter().rev() {
@@ -61,7 +61,7 @@ pub(super) fn connect(
         }
         let names = node.schema.fields().iter().map(|f| f.name().clone()).collect();
         let (_, columns) = project(&schemas[&node.name], Some(&names));
-        if let Some(table) = &node.fixed {
+        if let Some(table) = &node.static_table {
             statics.push(PlannedStatic { spec: spec.clone(), columns, table: table.clone() });
             continue;
         }
@@ -75,9 +75,9 @@ pub(super) fn connect(
 fn renumber(flow: &mut Flow, last: usize) {
     for next in flow {
         match next {
-            Next::Through(_, rest) | Next::EventTime(_, rest) => renumber(rest, last),
-            Next::State { operator, .. } => *operator = last - *operator,
-            Next::Sink(_) => {}
+            Edge::Through(_, rest) | Edge::EventTime(_, rest) => renumber(rest, last),
+            Edge::State { operator, .. } => *operator = last - *operator,
+            Edge::Sink(_) => {}
         }
     }
 }
@@ -116,7 +116,7 @@ impl Wiring<'_> {
             Relation::Input { table, columns, schema, .. } => {
                 let mut flow = flow;
                 if let Some(columns) = columns {
-                    flow = vec![Next::Through(build::selection(columns, schema), flow)];
+                    flow = vec![Edge::Through(build::selection(columns, schema), flow)];
                 }
                 if let Some(observed) = node.observes_input {
                     flow = self.nodes.observe(observed, flow);
@@ -125,7 +125,7 @@ impl Wiring<'_> {
                 Ok(())
             }
             Relation::Transform { input, transform, .. } => {
-                self.relation(node, input, vec![Next::Through(transform.clone(), flow)])
+                self.relation(node, input, vec![Edge::Through(transform.clone(), flow)])
             }
             Relation::Union { inputs, .. } => {
                 inputs.iter().try_for_each(|input| self.relation(node, input, flow.clone()))
@@ -160,7 +160,7 @@ impl Wiring<'_> {
                 });
                 let number = self.stateful.len() - 1;
                 inputs.iter().enumerate().try_for_each(|(at, input)| {
-                    self.relation(node, input, vec![Next::State { operator: number, input: at }])
+                    self.relation(node, input, vec![Edge::State { operator: number, input: at }])
                 })
             }
         }

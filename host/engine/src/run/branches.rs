@@ -25,10 +25,11 @@ pub(super) fn find(plan: &mut Plan, last: &EpochRecord, state: &State) -> Result
     let nodes: BTreeSet<String> = several.map(|s| s.node().to_owned()).collect();
     for node in nodes {
         let numbers: Vec<usize> = (0..plan.stateful.len()).filter(|n| plan.stateful[*n].node() == node).collect();
-        let stored: Vec<Stored<'_>> = last.stateful.iter().filter_map(|noted| Stored::of(noted, &node)).collect();
+        let stored: Vec<StoredBranch<'_>> =
+            last.stateful.iter().filter_map(|noted| StoredBranch::of(noted, &node)).collect();
         // With another number of them none fits, which is said where they are compared.
         if stored.len() == numbers.len() {
-            let named = One { plan, last, state, node: &node, numbers, stored }.named()?;
+            let named = SplitQuery { plan, last, state, node: &node, numbers, stored }.named()?;
             for (number, name) in named {
                 plan.stateful[number].rename(name);
             }
@@ -38,7 +39,7 @@ pub(super) fn find(plan: &mut Plan, last: &EpochRecord, state: &State) -> Result
 }
 
 /// A state as the last record has it.
-struct Stored<'a> {
+struct StoredBranch<'a> {
     name: &'a str,
     told: &'a Value,
     /// None where an older version has noted it.
@@ -47,7 +48,7 @@ struct Stored<'a> {
     place: usize,
 }
 
-impl<'a> Stored<'a> {
+impl<'a> StoredBranch<'a> {
     fn of((name, told): (&'a String, &'a Value), node: &str) -> Option<Self> {
         let rest = name.strip_prefix(node)?;
         let place = if rest.is_empty() { 0 } else { rest.strip_prefix('/')?.parse().ok()? };
@@ -57,17 +58,17 @@ impl<'a> Stored<'a> {
 }
 
 /// One query with several states.
-struct One<'a> {
+struct SplitQuery<'a> {
     plan: &'a Plan,
     last: &'a EpochRecord,
     state: &'a State,
     node: &'a str,
     /// Its operators.
     numbers: Vec<usize>,
-    stored: Vec<Stored<'a>>,
+    stored: Vec<StoredBranch<'a>>,
 }
 
-impl One<'_> {
+impl SplitQuery<'_> {
     /// The operators, each with the name of its state.
     fn named(mut self) -> Result<Vec<(usize, Arc<str>)>> {
         let mut named = Vec::new();
@@ -80,7 +81,7 @@ impl One<'_> {
         }
         let mut changed = Vec::new();
         for number in numbers {
-            let same = |s: &Stored<'_>| s.branch.as_ref().is_some_and(|b| b.digest == self.branch(number).digest);
+            let same = |s: &StoredBranch<'_>| s.branch.as_ref().is_some_and(|b| b.digest == self.branch(number).digest);
             match self.stored.iter().position(same) {
                 Some(at) => named.push((number, self.stored.remove(at).name.into())),
                 None => changed.push(number),
@@ -98,7 +99,7 @@ impl One<'_> {
     /// Refuses states of branches that did the very same when the job stopped, and have different rows: one was changed
     /// until it was what the other is, and which one is which cannot be told any more.
     fn refuse_alike(&self, number: usize) -> Result<()> {
-        let digest = |stored: &Stored<'_>| stored.branch.as_ref().map(|branch| branch.digest.clone());
+        let digest = |stored: &StoredBranch<'_>| stored.branch.as_ref().map(|branch| branch.digest.clone());
         for (at, first) in self.stored.iter().enumerate().filter(|(_, stored)| stored.branch.is_some()) {
             let mut alike = self.stored[at + 1..].iter().filter(|other| digest(other) == digest(first));
             if alike.any(|other| !self.hold_the_same(number, first.name, other.name)) {
@@ -145,7 +146,7 @@ impl One<'_> {
         }
     }
 
-    fn fits(&self, number: usize, stored: &Stored<'_>) -> bool {
+    fn fits(&self, number: usize, stored: &StoredBranch<'_>) -> bool {
         match stored.told.as_str() {
             Some(text) => self.plan.stateful[number].operator.former_fingerprint().text == text,
             None => !matches!(self.plan.fingerprint(number).fits(stored.told), Fit::No(_)),

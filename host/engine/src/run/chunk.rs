@@ -8,12 +8,12 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 
 use super::decode::decode;
-use super::gather::Origin;
+use super::gather::ChunkOrigin;
 use super::parts::Parts;
 use crate::executor::Workers;
 use crate::format::{BadRow, Decode, RawChunk, RowLines};
 use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
-use crate::plan::{Flow, Next, Plan, PlannedStateful};
+use crate::plan::{Edge, Flow, Plan, PlannedStateful};
 use crate::record::WatermarkPair;
 use crate::{Error, ErrorKind, Result};
 
@@ -89,7 +89,7 @@ impl Passed {
 /// be cut to be decoded.
 pub(super) fn process<'a>(
     plan: &'a Plan,
-    origin: &Origin,
+    origin: &ChunkOrigin,
     decoder: &dyn Decode,
     chunk: &RawChunk,
     context: EpochContext<'_>,
@@ -154,7 +154,7 @@ fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed:
     for next in flow {
         // Cloning rows copies no values.
         match next {
-            Next::Through(transform, rest) => {
+            Edge::Through(transform, rest) => {
                 let (before, used) = (rows.batch.get_array_memory_size(), passed.effects.room.used());
                 let out = transform.apply(rows.clone(), &mut passed.effects)?;
                 let grown = out.batch.get_array_memory_size().saturating_sub(before) as u64;
@@ -163,7 +163,7 @@ fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed:
                 passed.effects.room.take(grown.saturating_sub(counted))?;
                 drive(rest, out, when, context, passed)?;
             }
-            Next::EventTime(node, rest) => {
+            Edge::EventTime(node, rest) => {
                 if let When::Ahead(_) = when {
                     drive(rest, rows.clone(), when, context, passed)?;
                     continue;
@@ -174,8 +174,8 @@ fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed:
                     drive(rest, rows, When::Ahead(max_ahead), context, passed)?;
                 }
             }
-            Next::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),
-            Next::State { operator, input } => {
+            Edge::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),
+            Edge::State { operator, input } => {
                 if let When::Ahead(max_ahead) = when {
                     passed.ahead.push((*operator, AheadRows { rows: rows.clone(), max_ahead }));
                     continue;

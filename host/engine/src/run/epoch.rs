@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::away::{Failed, Gone, Presence};
 use super::chunk::{EpochContext, Passed, process};
 use super::environment::Environment;
-use super::gather::{Count, Gather, Origin};
+use super::gather::{ChunkOrigin, Count, Gather};
 use super::parts::{Parts, whole};
 use super::side_by_side::{Lane, in_lanes};
 use super::state_memory::refuse_too_much;
@@ -21,7 +21,7 @@ use crate::fault::point;
 use crate::format::{Decode, RawChunk};
 use crate::operator::{Closed, EpochEnd, Rows, Seen, arrow_failed};
 use crate::panics::{self, Panic};
-use crate::plan::{Flow, Next, Plan};
+use crate::plan::{Edge, Flow, Plan};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::state::State;
 use crate::{Error, ErrorKind, Result};
@@ -205,7 +205,7 @@ fn closing_panicked(panic: &Panic, node: &str) -> Error {
 }
 
 /// A chunk, where it came from, and who decodes it.
-pub(super) type Read<'a> = (Origin, &'a dyn Decode, RawChunk);
+pub(super) type Read<'a> = (ChunkOrigin, &'a dyn Decode, RawChunk);
 
 /// Reads the chunks of one range of one source.
 pub(super) struct Reader<'a> {
@@ -235,7 +235,7 @@ impl<'a> Iterator for Reader<'a> {
             Err(e) => return Some(Err(e)),
         };
         let part = self.parts.get(chunk.part as usize).cloned();
-        let origin = Origin { source: self.number, part, count: Count::of(&chunk.content) };
+        let origin = ChunkOrigin { source: self.number, part, count: Count::of(&chunk.content) };
         Some(Ok((origin, self.decoder, chunk)))
     }
 }
@@ -266,8 +266,8 @@ fn emit(
 
 fn needs_whole_result(flow: &Flow) -> bool {
     flow.iter().any(|next| match next {
-        Next::Through(transform, rest) => transform.needs_whole_result() || needs_whole_result(rest),
-        Next::EventTime(_, rest) => needs_whole_result(rest),
-        Next::Sink(_) | Next::State { .. } => false,
+        Edge::Through(transform, rest) => transform.needs_whole_result() || needs_whole_result(rest),
+        Edge::EventTime(_, rest) => needs_whole_result(rest),
+        Edge::Sink(_) | Edge::State { .. } => false,
     })
 }

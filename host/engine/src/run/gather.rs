@@ -15,7 +15,7 @@ use crate::job::OnError;
 use crate::operator::{AheadRows, Effects, Partial, Reject, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
-use crate::plan::late::{self, Place};
+use crate::plan::late::{self, RowOrigin};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::{Error, ErrorKind, Result};
 
@@ -27,7 +27,7 @@ const LETTER_BYTES: usize = 16 << 20;
 
 /// Where a chunk came from.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
+pub(super) struct ChunkOrigin {
     /// The source's place in the plan.
     pub source: usize,
     /// The name of the part of its range (a file, a partition), if that has parts.
@@ -124,7 +124,12 @@ impl<'a> Gather<'a> {
     }
 
     /// Takes the output of the next chunk.
-    pub fn take_chunk(&mut self, origin: &Origin, output: ChunkOutput<'_>, context: EpochContext<'_>) -> Result<()> {
+    pub fn take_chunk(
+        &mut self,
+        origin: &ChunkOrigin,
+        output: ChunkOutput<'_>,
+        context: EpochContext<'_>,
+    ) -> Result<()> {
         let ChunkOutput { part, skipped, lines, bytes, rows, positions, bad, passed, mut rest } = output;
         self.counters.rows_in += rows;
         self.counters.bytes_in += bytes;
@@ -152,9 +157,9 @@ impl<'a> Gather<'a> {
                 is_group: false,
             });
         }
-        let place = |row: u32| {
+        let origin_of = |row: u32| {
             let line = Some(called(positions.line(row as usize)));
-            Place { source: Some(source.clone()), file: origin.part.clone(), line }
+            RowOrigin { source: Some(source.clone()), file: origin.part.clone(), line }
         };
         let mut passed = passed.into_iter();
         loop {
@@ -165,7 +170,7 @@ impl<'a> Gather<'a> {
                     None => break,
                 },
             };
-            self.take_passed(next, place, std::mem::take(&mut letters))?;
+            self.take_passed(next, origin_of, std::mem::take(&mut letters))?;
         }
         // Of a chunk whose rows are bad all.
         letters.into_iter().try_for_each(|letter| self.letter(letter))
@@ -174,13 +179,13 @@ impl<'a> Gather<'a> {
     /// Takes what came of rows that a stateful operator gave.
     pub fn take_emitted(&mut self, passed: Passed) -> Result<()> {
         self.partition = None;
-        self.take_passed(passed, |_| Place::default(), Vec::new())
+        self.take_passed(passed, |_| RowOrigin::default(), Vec::new())
     }
 
     fn take_passed(
         &mut self,
         passed: Passed,
-        place: impl Fn(u32) -> Place,
+        origin_of: impl Fn(u32) -> RowOrigin,
         mut letters: Vec<DeadLetter>,
     ) -> Result<()> {
         let Passed { sinks, partials, late, ahead, effects } = passed;
@@ -192,7 +197,7 @@ impl<'a> Gather<'a> {
         }
         let Effects { rejects, partly_late, seen, .. } = effects;
         for reject in rejects {
-            let Place { source, file, line } = place(reject.origin);
+            let RowOrigin { source, file, line } = origin_of(reject.origin);
             let Reject { node, reason, row, is_group, .. } = reject;
             letters.push(DeadLetter { node, source, file, line, reason, row, is_group });
         }
@@ -202,12 +207,12 @@ impl<'a> Gather<'a> {
         }
         for (operator, rows) in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            self.set_aside(operator, &rows.node, &rows.rows, &late::reason(self.pairs[operator].late), &place)?;
+            self.set_aside(operator, &rows.node, &rows.rows, &late::reason(self.pairs[operator].late), &origin_of)?;
         }
         for (operator, AheadRows { rows, max_ahead }) in ahead {
             let node = self.plan.stateful[operator].node();
             *self.counters.ahead.entry(node.to_owned()).or_default() += rows.len() as u64;
-            self.set_aside(operator, node, &rows, &late::ahead(max_ahead, self.started), &place)?;
+            self.set_aside(operator, node, &rows, &late::ahead(max_ahead, self.started), &origin_of)?;
         }
         for (node, rows) in partly_late {
             *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
@@ -228,11 +233,11 @@ impl<'a> Gather<'a> {
         node: &str,
         rows: &Rows,
         reason: &str,
-        place: &impl Fn(u32) -> Place,
+        origin_of: &impl Fn(u32) -> RowOrigin,
     ) -> Result<()> {
         let Some(sink) = self.plan.stateful[operator].late else { return Ok(()) };
-        let places: Vec<Place> = (0..rows.len()).map(|i| place(rows.origin(i))).collect();
-        let batch = late::batch(&self.plan.sinks[sink].schema, &rows.batch, self.epoch, node, reason, &places);
+        let origins: Vec<RowOrigin> = (0..rows.len()).map(|i| origin_of(rows.origin(i))).collect();
+        let batch = late::batch(&self.plan.sinks[sink].schema, &rows.batch, self.epoch, node, reason, &origins);
         self.write(sink, &batch.map_err(does_not_fit)?)
     }
 

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::executor::Workers;
     use crate::operator::{Effects, Transform};
-    use crate::plan::Next;
+    use crate::plan::Edge;
 
     /// Passes rows on; a library below it panics over some, and what it makes of each is a number of MiB.
     #[derive(Debug)]
@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn a_host_without_room_for_a_single_row_stops_the_job_and_blames_none() {
-        let flow: Flow = vec![Next::Through(
+        let flow: Flow = vec![Edge::Through(
             Arc::new(Making { panics_over: vec![], mib: vec![0; 8], room_for: 0 }),
-            vec![Next::Sink(0)],
+            vec![Edge::Sink(0)],
         )];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
@@ -149,7 +149,7 @@ mod tests {
 
     /// The numbers that came through, those that did not, and how many rows each part had.
     fn taken(making: Making, n: usize) -> (Vec<i64>, Vec<(u32, String)>, Vec<usize>) {
-        let flow: Flow = vec![Next::Through(Arc::new(making), vec![Next::Sink(0)])];
+        let flow: Flow = vec![Edge::Through(Arc::new(making), vec![Edge::Sink(0)])];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n as i64));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
         let context = EpochContext {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::environment::OpenSource;
 use super::sources::{SOURCE, source_table};
 use crate::connector::source::Known;
-use crate::plan::{Flow, Next, Plan};
+use crate::plan::{Edge, Flow, Plan};
 use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
 
@@ -50,13 +50,13 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
 fn reached(flow: &Flow, plan: &Plan, behind: &mut BTreeSet<usize>) {
     for next in flow {
         match next {
-            Next::Through(_, rest) | Next::EventTime(_, rest) => reached(rest, plan, behind),
-            Next::State { operator, .. } => {
+            Edge::Through(_, rest) | Edge::EventTime(_, rest) => reached(rest, plan, behind),
+            Edge::State { operator, .. } => {
                 if behind.insert(*operator) {
                     reached(&plan.stateful[*operator].flow, plan, behind);
                 }
             }
-            Next::Sink(_) => {}
+            Edge::Sink(_) => {}
         }
     }
 }

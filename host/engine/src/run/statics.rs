@@ -54,7 +54,7 @@ impl Statics {
         let mut failed = BTreeMap::new();
         for planned in &plan.statics {
             let name = &planned.spec.name.value;
-            let Some(refresh) = planned.spec.fixed.and_then(|fixed| fixed.refresh) else { continue };
+            let Some(refresh) = planned.spec.fixed.and_then(|spec| spec.refresh) else { continue };
             let tried = self.tried.entry(name.clone()).or_insert(now);
             if now.saturating_sub(*tried) < refresh {
                 continue;
@@ -139,7 +139,7 @@ struct Allowed {
 
 impl Allowed {
     fn of(planned: &PlannedStatic) -> Self {
-        let bytes = planned.spec.fixed.map_or(StaticSpec::MAX_MEMORY, |fixed| fixed.max_memory);
+        let bytes = planned.spec.fixed.map_or(StaticSpec::MAX_MEMORY, |spec| spec.max_memory);
         Self { bytes, used: 0, rows: 0 }
     }
 

@@ -38,10 +38,10 @@ impl<'a> Explainer<'a> {
             facts.push(Fact::text("watermark", own(self.plan, number, "")));
             facts.extend(ahead(self.plan, number));
         }
-        let Some(fixed) = source.fixed else {
+        let Some(spec) = source.fixed else {
             return Branch { title: format!("source {}: {what}", node.name), facts, ..Branch::default() };
         };
-        let read = match fixed.refresh {
+        let read = match spec.refresh {
             None => "as a whole, once at the start".to_owned(),
             Some(refresh) => format!("as a whole, at the start and again every {}", shown_length(refresh)),
         };

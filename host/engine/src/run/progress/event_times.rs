@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::operator::Seen;
-use crate::plan::{Flow, Next, Plan};
+use crate::plan::{Edge, Flow, Plan};
 use crate::record::{EpochRecord, EventTime, SourceRange};
 use crate::run::epoch::LiveSource;
 use crate::time::watermark::{Policy, WatermarkRule, combine};
@@ -131,12 +131,12 @@ pub(super) fn sources_of_nodes(plan: &Plan) -> Vec<Option<usize>> {
 fn reached(flow: &Flow, source: Option<usize>, found: &mut [BTreeSet<Option<usize>>]) {
     for next in flow {
         match next {
-            Next::Through(_, rest) => reached(rest, source, found),
-            Next::EventTime(observes, rest) => {
+            Edge::Through(_, rest) => reached(rest, source, found),
+            Edge::EventTime(observes, rest) => {
                 found[observes.node].insert(source);
                 reached(rest, source, found);
             }
-            Next::Sink(_) | Next::State { .. } => {}
+            Edge::Sink(_) | Edge::State { .. } => {}
         }
     }
 }

@@ -104,8 +104,8 @@ pub fn query(sql: &str, tables: &[QueryTable], base: &Path) -> Result<Answer> {
 
 fn query_within(limits: Limits, sql: &str, tables: &[QueryTable], base: &Path) -> Result<Answer> {
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<(Option<SchemaRef>, Vec<RecordBatch>)>>);
-    impl TakeRows for Kept {
+    struct Collected(Arc<Mutex<(Option<SchemaRef>, Vec<RecordBatch>)>>);
+    impl TakeRows for Collected {
         fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
             locked(&self.0)?.0 = Some(schema.clone());
             Ok(())
@@ -115,7 +115,7 @@ fn query_within(limits: Limits, sql: &str, tables: &[QueryTable], base: &Path) -
             Ok(())
         }
     }
-    let kept = Kept::default();
+    let kept = Collected::default();
     let answered = ask_within(limits, sql, tables, base, Box::new(kept.clone()))?;
     let kept = locked(&kept.0)?;
     let schema = kept.0.as_ref().ok_or_else(|| Error::internal("the query has no result"))?;

@@ -69,9 +69,9 @@ pub struct Refused {
 
 /// Where an answer's rows go, shared by its sink and whoever asked.
 #[derive(Clone)]
-pub(super) struct Out(Arc<Mutex<Held>>);
+pub(super) struct Out(Arc<Mutex<PendingAnswer>>);
 
-struct Held {
+struct PendingAnswer {
     to: Box<dyn TakeRows>,
     /// The columns as they are called.
     schema: Option<SchemaRef>,
@@ -85,11 +85,19 @@ struct Held {
 
 impl Out {
     pub fn new(to: Box<dyn TakeRows>) -> Self {
-        let held = Held { to, schema: None, begun: false, rows: Vec::new(), bytes: 0, most: None, first_refused: None };
+        let held = PendingAnswer {
+            to,
+            schema: None,
+            begun: false,
+            rows: Vec::new(),
+            bytes: 0,
+            most: None,
+            first_refused: None,
+        };
         Self(Arc::new(Mutex::new(held)))
     }
 
-    fn held(&self) -> Result<MutexGuard<'_, Held>> {
+    fn held(&self) -> Result<MutexGuard<'_, PendingAnswer>> {
         self.0.lock().map_err(|_| Error::internal("another thread of this query panicked"))
     }
 
@@ -122,7 +130,7 @@ impl Out {
     }
 }
 
-impl Held {
+impl PendingAnswer {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
         if std::mem::replace(&mut self.begun, true) { Ok(()) } else { self.to.begin(schema) }
     }
