@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::epoch::LiveSource;
 use super::report::{EpochReport, Observer, SourceChange, Started};
+use super::sources::LiveSource;
 use crate::clock::Wake;
 use crate::plan::Plan;
 use crate::record::{EpochRecord, SourceRange};

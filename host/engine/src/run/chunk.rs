@@ -5,27 +5,66 @@
 
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
-
 use super::decode::decode;
-use super::gather::ChunkOrigin;
 use super::parts::Parts;
-use crate::executor::Workers;
-use crate::format::{BadRow, Decode, RawChunk, RowLines};
-use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
-use crate::plan::{Edge, Flow, Plan, PlannedStateful};
-use crate::record::WatermarkPair;
+use super::pass::{EpochContext, Passed};
+use crate::format::{BadRow, Decode, RawChunk, RawContent, RowLines};
+use crate::operator::Rows;
+use crate::plan::Plan;
 use crate::{Error, ErrorKind, Result};
 
 /// What is made of a chunk before its turn, at the most, in bytes beyond those of its rows.
 const BEFORE_ITS_TURN: u64 = 64 << 20;
+
+/// Where a chunk came from.
+#[derive(Debug, Clone)]
+pub(super) struct ChunkOrigin {
+    /// The source's place in the plan.
+    pub source: usize,
+    /// The name of the part of its range (a file, a partition), if that has parts.
+    pub part: Option<Arc<str>>,
+    /// How its lines are counted.
+    pub numbers: LineNumbers,
+}
+
+/// How the lines of a chunk are counted, for people.
+#[derive(Debug, Clone)]
+pub(super) enum LineNumbers {
+    /// On from those of the part's earlier chunks, from 1.
+    On,
+    /// As rows of the whole source, the first of which is row 1; the chunk begins behind so many.
+    Rows(u64),
+    /// Each has an offset of its own.
+    Offsets(Arc<[u64]>),
+}
+
+impl LineNumbers {
+    /// How the records or rows of `content` are counted.
+    pub fn of(content: &RawContent) -> Self {
+        match content {
+            RawContent::Rows { from, .. } => Self::Rows(*from),
+            RawContent::Records(records) => Self::Offsets(records.offsets().clone()),
+            RawContent::Lines { .. } | RawContent::RowGroup(_) | RawContent::Columns(_) => Self::On,
+        }
+    }
+
+    /// What line `line` is called, which stands behind `before` lines of its part and behind `skipped` of its chunk.
+    pub fn called(&self, before: u64, skipped: u64, line: u32) -> u64 {
+        let (line, of_chunk) = (u64::from(line), skipped + u64::from(line));
+        match self {
+            Self::On => before + line + 1,
+            Self::Rows(first) => first + of_chunk + 1,
+            Self::Offsets(offsets) => offsets.get(of_chunk as usize).copied().unwrap_or_default(),
+        }
+    }
+}
 
 /// What a chunk leaves.
 pub(super) struct ChunkOutput<'a> {
     /// The part of its range, and the lines of it that this covers.
     pub part: u32,
     pub lines: u64,
-    /// RowLines of the chunk that were left before it, where the chunk had to be cut.
+    /// Lines of the chunk that were left before it, where the chunk had to be cut.
     pub skipped: u64,
     pub bytes: u64,
     /// Rows decoded, bad ones included.
@@ -37,52 +76,6 @@ pub(super) struct ChunkOutput<'a> {
     pub passed: Vec<Passed>,
     /// Rows that are still to be computed.
     pub rest: Parts<'a>,
-}
-
-/// What rows leave on their way through a flow.
-#[derive(Debug)]
-pub(super) struct Passed {
-    /// Rows that reached sinks, in order.
-    pub sinks: Vec<(usize, RecordBatch)>,
-    /// Condensed rows that reached stateful operators, in order.
-    pub partials: Vec<(usize, Partial)>,
-    /// Rows that came too late, each with the stateful operator that they were too late for.
-    pub late: Vec<(usize, LateRows)>,
-    /// Rows whose event time is too far ahead, each with the stateful operator that they came to.
-    pub ahead: Vec<(usize, AheadRows)>,
-    /// All else; its late rows have moved to `late`.
-    pub effects: Effects,
-}
-
-impl Passed {
-    /// What stateful operator number `operator` has left at the end of an epoch beside its rows.
-    pub fn beside(operator: usize, rejects: Vec<Reject>, late: Vec<LateRows>) -> Self {
-        let mut effects = Effects::new(0);
-        effects.rejects = rejects;
-        let late = late.into_iter().map(|late| (operator, late)).collect();
-        Self { sinks: Vec::new(), partials: Vec::new(), late, ahead: Vec::new(), effects }
-    }
-}
-
-/// What stays the same for all chunks of an epoch.
-#[derive(Clone, Copy)]
-pub(super) struct EpochContext<'a> {
-    pub epoch: u64,
-    pub stateful: &'a [PlannedStateful],
-    /// The watermarks of each stateful operator.
-    pub pairs: &'a [WatermarkPair],
-    pub watermark_nodes: usize,
-    /// Processing time at the epoch's start.
-    pub started: i64,
-    pub workers: &'a Workers,
-}
-
-impl Passed {
-    /// Nothing yet.
-    pub fn new(context: EpochContext<'_>) -> Self {
-        let effects = Effects::new(context.watermark_nodes);
-        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), ahead: Vec::new(), effects }
-    }
 }
 
 /// Decodes a chunk and takes its rows through its source's flow. As a rule one output; several where the chunk had to
@@ -127,67 +120,4 @@ pub(super) fn process<'a>(
         })
     });
     computed.collect()
-}
-
-/// Takes rows through a flow, all at once.
-pub(super) fn pass(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
-    let mut passed = Passed::new(context);
-    passed.effects.room = Room::of(&rows.batch);
-    drive(flow, rows, When::Usual, context, &mut passed)?;
-    Ok(passed)
-}
-
-/// What is known of the event times of rows on their way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    /// Nothing that is out of the way.
-    Usual,
-    /// They are further ahead than a node allows, which is so many microseconds: no state takes such rows, and they move
-    /// no watermark.
-    Ahead(i64),
-}
-
-fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed: &mut Passed) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    for next in flow {
-        // Cloning rows copies no values.
-        match next {
-            Edge::Through(transform, rest) => {
-                let (before, used) = (rows.batch.get_array_memory_size(), passed.effects.room.used());
-                let out = transform.apply(rows.clone(), &mut passed.effects)?;
-                let grown = out.batch.get_array_memory_size().saturating_sub(before) as u64;
-                // But for what the operator has counted itself.
-                let counted = passed.effects.room.used() - used;
-                passed.effects.room.take(grown.saturating_sub(counted))?;
-                drive(rest, out, when, context, passed)?;
-            }
-            Edge::EventTime(node, rest) => {
-                if let When::Ahead(_) = when {
-                    drive(rest, rows.clone(), when, context, passed)?;
-                    continue;
-                }
-                let (usual, ahead) = node.observe(rows.clone(), context.started, &mut passed.effects)?;
-                drive(rest, usual, When::Usual, context, passed)?;
-                if let Some(AheadRows { rows, max_ahead }) = ahead {
-                    drive(rest, rows, When::Ahead(max_ahead), context, passed)?;
-                }
-            }
-            Edge::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),
-            Edge::State { operator, input } => {
-                if let When::Ahead(max_ahead) = when {
-                    passed.ahead.push((*operator, AheadRows { rows: rows.clone(), max_ahead }));
-                    continue;
-                }
-                let stateful = &context.stateful[*operator];
-                let at = stateful.judged_by(*input, context.pairs[*operator]);
-                if let Some(partial) = stateful.operator.partial(*input, rows.clone(), at, &mut passed.effects)? {
-                    passed.partials.push((*operator, partial));
-                }
-                passed.late.extend(passed.effects.late.drain(..).map(|late| (*operator, late)));
-            }
-        }
-    }
-    Ok(())
 }

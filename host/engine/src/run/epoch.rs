@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use super::away::{Failed, Gone, Presence};
-use super::chunk::{EpochContext, Passed, process};
+use super::away::{Failed, Gone};
+use super::chunk::{ChunkOrigin, LineNumbers, process};
 use super::environment::Environment;
-use super::gather::{ChunkOrigin, Count, Gather};
+use super::gather::Gather;
 use super::parts::{Parts, whole};
+use super::pass::{EpochContext, Passed};
 use super::side_by_side::{Lane, in_lanes};
+use super::sources::LiveSource;
 use super::state_memory::refuse_too_much;
 use crate::connector::sink::{Prepared, Sink};
-use crate::connector::source::{Chunks, Source};
+use crate::connector::source::Chunks;
 use crate::executor::Workers;
 use crate::fault::point;
 use crate::format::{Decode, RawChunk};
@@ -28,13 +30,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// Rows of a stateful operator's output that go on together, where nobody needs them all at once.
 const EMITTED_ROWS: usize = 65_536;
-
-/// A source at work.
-pub(super) struct LiveSource {
-    pub source: Box<dyn Source>,
-    pub decoder: Arc<dyn Decode>,
-    pub presence: Presence,
-}
 
 /// One epoch, planned.
 pub(super) struct EpochPlan {
@@ -85,7 +80,7 @@ pub(super) fn compute(
         workers,
         started: epoch.started,
     };
-    let mut gather = Gather::new(epoch, plan, sinks);
+    let mut gather = Gather::new(context, plan, &epoch.ranges, sinks);
 
     let gone = Gone::default();
     let failed = |number: usize, e: Error| {
@@ -235,7 +230,7 @@ impl<'a> Iterator for Reader<'a> {
             Err(e) => return Some(Err(e)),
         };
         let part = self.parts.get(chunk.part as usize).cloned();
-        let origin = ChunkOrigin { source: self.number, part, count: Count::of(&chunk.content) };
+        let origin = ChunkOrigin { source: self.number, part, numbers: LineNumbers::of(&chunk.content) };
         Some(Ok((origin, self.decoder, chunk)))
     }
 }

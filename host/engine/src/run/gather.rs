@@ -7,10 +7,9 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use super::chunk::{ChunkOutput, EpochContext, Passed};
-use super::epoch::EpochPlan;
+use super::chunk::{ChunkOrigin, ChunkOutput};
+use super::pass::{EpochContext, Passed};
 use crate::connector::sink::Sink;
-use crate::format::RawContent;
 use crate::job::OnError;
 use crate::operator::{AheadRows, Effects, Partial, Reject, Rows, Seen, cut_reason};
 use crate::plan::Plan;
@@ -24,49 +23,6 @@ const LETTERS: usize = 8192;
 
 /// Bytes of their rows and reasons, likewise.
 const LETTER_BYTES: usize = 16 << 20;
-
-/// Where a chunk came from.
-#[derive(Debug, Clone)]
-pub(super) struct ChunkOrigin {
-    /// The source's place in the plan.
-    pub source: usize,
-    /// The name of the part of its range (a file, a partition), if that has parts.
-    pub part: Option<Arc<str>>,
-    /// How its lines are counted.
-    pub count: Count,
-}
-
-/// How the lines of a chunk are counted, for people.
-#[derive(Debug, Clone)]
-pub(super) enum Count {
-    /// On from those of the part's earlier chunks, from 1.
-    On,
-    /// As rows of the whole source, the first of which is row 1; the chunk begins behind so many.
-    Rows(u64),
-    /// Each has an offset of its own.
-    Offsets(Arc<[u64]>),
-}
-
-impl Count {
-    /// How the records or rows of `content` are counted.
-    pub fn of(content: &RawContent) -> Self {
-        match content {
-            RawContent::Rows { from, .. } => Self::Rows(*from),
-            RawContent::Records(records) => Self::Offsets(records.offsets().clone()),
-            RawContent::Lines { .. } | RawContent::RowGroup(_) | RawContent::Columns(_) => Self::On,
-        }
-    }
-
-    /// What line `line` is called, which stands behind `before` lines of its part and behind `skipped` of its chunk.
-    fn called(&self, before: u64, skipped: u64, line: u32) -> u64 {
-        let (line, of_chunk) = (u64::from(line), skipped + u64::from(line));
-        match self {
-            Self::On => before + line + 1,
-            Self::Rows(first) => first + of_chunk + 1,
-            Self::Offsets(offsets) => offsets.get(of_chunk as usize).copied().unwrap_or_default(),
-        }
-    }
-}
 
 /// What an epoch has come to so far.
 pub(super) struct Gather<'a> {
@@ -98,17 +54,23 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    pub fn new(epoch: &'a EpochPlan, plan: &'a Plan, sinks: &'a mut [Box<dyn Sink>]) -> Self {
+    /// Of an epoch that reads `ranges`, per source.
+    pub fn new(
+        context: EpochContext<'a>,
+        plan: &'a Plan,
+        ranges: &[Option<SourceRange>],
+        sinks: &'a mut [Box<dyn Sink>],
+    ) -> Self {
         Self {
-            epoch: epoch.epoch,
-            started: epoch.started,
+            epoch: context.epoch,
+            started: context.started,
             plan,
-            pairs: &epoch.pairs,
+            pairs: context.pairs,
             sinks,
             partials: plan.stateful.iter().map(|_| Vec::new()).collect(),
             seen: vec![Seen::default(); plan.watermarks.len()],
             seen_in: vec![BTreeMap::new(); plan.watermarks.len()],
-            partitioned: epoch.ranges.iter().map(|range| matches!(range, Some(SourceRange::Offsets(_)))).collect(),
+            partitioned: ranges.iter().map(|range| matches!(range, Some(SourceRange::Offsets(_)))).collect(),
             partition: None,
             counters: Counters::default(),
             reading: BTreeMap::new(),
@@ -139,7 +101,7 @@ impl<'a> Gather<'a> {
         }
         let before = reading.1;
         reading.1 += lines;
-        let called = |line: u32| origin.count.called(before, skipped, line);
+        let called = |line: u32| origin.numbers.called(before, skipped, line);
 
         let is_partition = self.partitioned.get(origin.source).is_some_and(|is| *is);
         self.partition = origin.part.clone().filter(|_| is_partition);

@@ -14,6 +14,7 @@ mod epoch;
 mod gather;
 mod noticed;
 mod parts;
+mod pass;
 mod progress;
 mod query;
 mod read_again;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::chunk::{EpochContext, Passed, pass};
+use super::pass::{EpochContext, Passed, pass};
 use crate::operator::Rows;
 use crate::panics;
 use crate::plan::Flow;

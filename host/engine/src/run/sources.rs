@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::away::Presence;
 use super::environment::OpenSource;
-use super::epoch::LiveSource;
 use crate::Result;
-use crate::connector::source::Known;
+use crate::connector::source::{Known, Source};
+use crate::format::Decode;
 use crate::job::{SourceSpec, Trigger};
 use crate::plan::Plan;
 use crate::state::State;
@@ -14,6 +14,13 @@ use crate::storage::Storage;
 
 /// The folder in the checkpoint that a source has for its spool, by the source's name.
 pub(super) type SpoolOf<'a> = dyn Fn(&str) -> Arc<dyn Storage> + 'a;
+
+/// A source at work.
+pub(super) struct LiveSource {
+    pub source: Box<dyn Source>,
+    pub decoder: Arc<dyn Decode>,
+    pub presence: Presence,
+}
 
 /// Opens the sources of `plan`; each goes on where the committed epochs end.
 pub(super) fn live_sources(

@@ -11,10 +11,10 @@ use crate::panics;
 use crate::record::{EpochRecord, SourceRange};
 use crate::run::away::Failed;
 use crate::run::commit::{Computed, first_cause, locked};
-use crate::run::epoch::{EpochPlan, LiveSource, Outcome, compute};
+use crate::run::epoch::{EpochPlan, Outcome, compute};
 use crate::run::progress::{Decided, Reads};
 use crate::run::report::{EpochReport, StopReason};
-use crate::run::sources::{known, source_table};
+use crate::run::sources::{LiveSource, known, source_table};
 use crate::time::trigger::{self, TriggerDecision};
 use crate::{Error, ErrorKind, Result};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::operator::Seen;
 use crate::plan::{Edge, Flow, Plan};
 use crate::record::{EpochRecord, EventTime, SourceRange};
-use crate::run::epoch::LiveSource;
+use crate::run::sources::LiveSource;
 use crate::time::watermark::{Policy, WatermarkRule, combine};
 
 /// What an epoch reads of a source.

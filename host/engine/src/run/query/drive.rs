@@ -11,9 +11,11 @@ use crate::connector::source::Known;
 use crate::executor::Workers;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
-use crate::run::chunk::{EpochContext, process};
-use crate::run::epoch::{EpochPlan, LiveSource, Read, Reader, close_all};
+use crate::run::chunk::process;
+use crate::run::epoch::{Read, Reader, close_all};
 use crate::run::gather::Gather;
+use crate::run::pass::EpochContext;
+use crate::run::sources::LiveSource;
 use crate::state::State;
 
 use super::rows::Halt;
@@ -38,13 +40,13 @@ pub(super) fn drive(
     strict: bool,
 ) -> Result<Driven> {
     let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
-    let epoch = EpochPlan { epoch: 0, started: 0, ranges: Vec::new(), pairs: pairs(None) };
+    let no_pairs = pairs(None);
     let watermark_nodes = plan.watermarks.len();
     let context =
         |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: 0, workers };
-    let open = context(&epoch.pairs);
+    let open = context(&no_pairs);
     let mut state = State::new(plan.partitions).with(workers);
-    let mut gather = Gather::new(&epoch, plan, sinks);
+    let mut gather = Gather::new(open, plan, &[], sinks);
     let (mut part, largest) = parts;
     let mut left = part;
     'input: for (number, live) in sources.iter_mut().enumerate() {
