@@ -52,15 +52,17 @@ fn rows(random: &mut Random, epoch: i64) -> RecordBatch {
 
 /// The rows that reach the stateful operator by `flow`.
 fn reach(flow: &Flow, rows: &Rows, reached: &mut Vec<(usize, RecordBatch)>) {
-    for next in flow {
-        match next {
+    for edge in flow {
+        match edge {
             Edge::Through(transform, rest) => {
-                let rows = transform.apply(rows.clone(), &mut Effects::new(2)).unwrap();
+                let rows = transform.apply(rows.clone(), &mut Effects::default()).unwrap();
                 reach(rest, &rows, reached);
             }
             Edge::EventTime(_, rest) => reach(rest, rows, reached),
-            Edge::State { operator: 0, input } => reached.push((*input, rows.batch.clone())),
-            Edge::State { .. } => panic!("there are several stateful operators"),
+            Edge::State { operator, input } => {
+                assert_eq!(&**operator, "x", "there is one stateful operator");
+                reached.push((*input, rows.batch.clone()));
+            }
             Edge::Sink(_) => {}
         }
     }
@@ -71,7 +73,7 @@ fn epochs(plan: &Plan, random: &mut Random) -> Vec<EpochInput> {
     (0..EPOCHS)
         .map(|epoch| {
             let mut reached = Vec::new();
-            for source in plan.sources.iter().filter(|_| epoch != 3) {
+            for source in plan.sources.values().filter(|_| epoch != 3) {
                 let rows = rows(random, epoch).project(&source.columns).unwrap();
                 reach(&source.flow, &Rows::new(rows), &mut reached);
             }
@@ -132,7 +134,7 @@ fn every_kind_of_stateful_operator_conforms() {
         assert_eq!(plan.stateful.len(), 1, "{operator}");
         for _ in 0..3 {
             let epochs = epochs(&plan, &mut random);
-            let came = conforms(&*plan.stateful[0].operator, plan.partitions, &epochs);
+            let came = conforms(&*plan.stateful[&"x".into()].operator, plan.partitions, &epochs);
             assert!(came.iter().any(|came| !came.rows.is_empty()), "nothing came out of {operator}");
         }
     }

@@ -9,7 +9,7 @@
 //!
 //! | layer | modules | what it is for |
 //! |---|---|---|
-//! | 0 | `error`, `fault`, `clock`, `panics` | what everything shares |
+//! | 0 | `error`, `fault`, `clock`, `name`, `panics` | what everything shares |
 //! | 1 | `storage`, `job`, `record`, `executor` | files; the job file; what an epoch leaves in the log; who computes |
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `connector` | the log of epochs; where rows come from and go to |
@@ -27,6 +27,7 @@ pub mod executor;
 pub mod fault;
 pub mod format;
 pub mod job;
+pub mod name;
 pub mod operator;
 pub mod panics;
 pub mod plan;

@@ -15,7 +15,7 @@ const CRATES: [&str; 4] =
     ["guest-sdk/rust/src/lib.rs", "host/plugin/src/lib.rs", "host/engine/src/lib.rs", "host/cli/src/main.rs"];
 
 /// Folders in which circles still are. One without any fails the test: this list only gets shorter.
-const STILL: &[&str] = &["host/engine/src/run"];
+const STILL: &[&str] = &[];
 
 /// Which files a file uses.
 type Edges = BTreeMap<String, BTreeSet<String>>;

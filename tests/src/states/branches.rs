@@ -118,10 +118,10 @@ fn what_an_older_version_has_noted_without_its_branch_goes_on_as_long_as_the_job
     let job = counts(&["k = 'a'", "k = 'b'"]);
     run_with(&scratch, 0, &job);
     let plan = check(scratch.job(&super::job(&job)).unwrap(), Some(&runtime())).unwrap();
-    let noted = plan.stateful.iter().enumerate().map(|(n, s)| {
-        let mut told = plan.fingerprint(n).told();
+    let noted = plan.stateful.iter().map(|(name, stateful)| {
+        let mut told = plan.fingerprint(stateful).told();
         told.as_object_mut().unwrap().remove("branch").expect("it is told");
-        (s.name.to_string(), told)
+        (name.to_string(), told)
     });
     super::older::note(&scratch, noted.collect());
     super::write(&scratch, 1);

@@ -39,7 +39,7 @@ fn append(scratch: &Scratch, change: impl FnOnce(&mut BTreeMap<String, Value>, &
 /// What an earlier version noted of these operators.
 fn former(scratch: &Scratch, operators: &str) -> BTreeMap<String, Value> {
     let plan = check(scratch.job(&job(operators)).unwrap(), Some(&runtime())).unwrap();
-    let former = plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.former_fingerprint().text.into()));
+    let former = plan.stateful.iter().map(|(name, s)| (name.to_string(), s.operator.former_fingerprint().text.into()));
     former.collect()
 }
 

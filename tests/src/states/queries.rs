@@ -13,7 +13,7 @@ fn fingerprints(operators: &str) -> Vec<(String, Value)> {
     scratch.write("in/0.json", "");
     let plan = scratch.job(&job(operators)).and_then(|job| check(job, Some(&runtime())));
     let plan = plan.unwrap_or_else(|e| panic!("{operators}: {e:?}"));
-    plan.stateful.iter().map(|s| (s.name.to_string(), s.operator.fingerprint().told())).collect()
+    plan.stateful.iter().map(|(name, s)| (name.to_string(), s.operator.fingerprint().told())).collect()
 }
 
 fn one(query: &str, more: &str) -> Value {

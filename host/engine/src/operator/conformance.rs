@@ -146,7 +146,7 @@ impl Run<'_> {
                     Way::Early => 1.max((batch.num_rows() - at) / 2),
                     _ => batch.num_rows() - at,
                 };
-                let mut effects = Effects::new(0);
+                let mut effects = Effects::default();
                 let rows = Rows::new(batch.slice(at, len));
                 partials.extend(self.operator.partial(*number, rows, input.watermarks, &mut effects).unwrap());
                 came.rejects.extend(effects.rejects.iter().map(told));

@@ -1,6 +1,7 @@
 //! What a chunk's way through the operators leaves behind beside its rows: rejected and late rows, and how far event
 //! time has come. Collected per chunk and put together in the order of the chunks, so that an epoch run again leaves the same.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -8,6 +9,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::{Room, Rows, readable};
 use crate::format::encode::json_lines;
+use crate::name::Name;
 
 /// The most bytes of a reason that are kept, whoever gave it.
 pub const REASON_BYTES: usize = 4 << 10;
@@ -84,8 +86,8 @@ pub struct Effects {
     pub late: Vec<LateRows>,
     /// Rows that were late for some of their windows: node and number.
     pub partly_late: Vec<(Arc<str>, u64)>,
-    /// Per watermark node, by its number.
-    pub seen: Vec<Seen>,
+    /// Per watermark node that its rows came by.
+    pub seen: BTreeMap<Name, Seen>,
     /// How much may yet be made of the rows.
     pub room: Room,
     /// Bytes of the reasons.
@@ -93,11 +95,6 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Nothing yet, for `watermark_nodes` of them.
-    pub fn new(watermark_nodes: usize) -> Self {
-        Self { seen: vec![Seen::default(); watermark_nodes], ..Self::default() }
-    }
-
     /// Records that `node` refused row `row` of `rows`.
     pub fn reject(&mut self, node: &Arc<str>, rows: &Rows, row: usize, reason: impl Into<String>) {
         let most = if self.reasons > REASONS_BYTES { SHORT_REASON } else { REASON_BYTES };
@@ -147,7 +144,7 @@ mod tests {
 
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
-        let mut effects = Effects::new(0);
+        let mut effects = Effects::default();
         let node: Arc<str> = "x".into();
         (0..rows.len()).for_each(|row| effects.reject(&node, &rows, row, "why ".repeat(10_000)));
         let bytes: usize = effects.rejects.iter().map(|r| r.reason.len()).sum();

@@ -10,15 +10,16 @@ use arrow::compute::{max, not};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::rows::arrow_failed;
-use super::{Effects, Expressions, LateRows, Rows};
+use super::{Effects, Expressions, LateRows, Rows, Seen};
+use crate::name::Name;
 use crate::time::in_range;
 use crate::{Error, Result};
 
 /// Notes event time for one watermark node.
 #[derive(Debug, Clone)]
 pub struct ObserveEventTime {
-    /// The watermark node's number.
-    pub node: usize,
+    /// The watermark node.
+    pub node: Name,
     /// The event-time column, a timestamp in microseconds.
     pub column: usize,
     /// How far ahead of the epoch's start an event time may be, microseconds; none = as far as it likes.
@@ -57,9 +58,8 @@ impl ObserveEventTime {
             // Such rows become dead letters where they are used; they must not move the watermark.
             greatest = times.iter().flatten().filter(|t| in_range(*t)).max();
         }
-        let seen = &mut effects.seen[self.node];
-        seen.greatest = seen.greatest.max(greatest);
-        seen.rows += times.len() as u64;
+        let seen = Seen { greatest, rows: times.len() as u64 };
+        effects.seen.entry(self.node.clone()).or_default().add(seen);
         Ok((rows, None))
     }
 }

@@ -169,7 +169,7 @@ mod tests {
             Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("element", DataType::Int64, true)]);
         let columns = vec![UnnestColumn::Same(0), UnnestColumn::Elements(1)];
         let unnest = Unnest::new(columns, Arc::new(schema), keep_null, keep_empty);
-        let out = unnest.apply(rows(), &mut Effects::new(0)).unwrap();
+        let out = unnest.apply(rows(), &mut Effects::default()).unwrap();
         let column = |at: usize| out.batch.column(at).as_primitive::<Int64Type>().clone();
         let origins = (0..out.len()).map(|i| out.origin(i)).collect();
         (column(0).values().to_vec(), column(1).iter().collect(), origins)
@@ -201,7 +201,7 @@ mod tests {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = batch.columns().iter().cloned().chain([Arc::new(pairs) as ArrayRef]).collect();
         let out =
-            longer.apply(Rows::new(RecordBatch::try_new(schema, columns).unwrap()), &mut Effects::new(0)).unwrap();
+            longer.apply(Rows::new(RecordBatch::try_new(schema, columns).unwrap()), &mut Effects::default()).unwrap();
         let column = |at: usize| out.batch.column(at).as_primitive::<Int64Type>().iter().collect::<Vec<_>>();
         assert_eq!(column(0), [Some(1), None, Some(3), None, None, None, None, Some(4), None]);
         assert_eq!(column(1), [Some(0), Some(0), None, Some(1), Some(-1), Some(2), Some(-2), Some(3), Some(-3)]);

@@ -8,10 +8,10 @@ use super::event_time;
 use super::node::{PlannedNode, Use};
 use super::operators::{Planner, refuse_static};
 use crate::job::{OperatorSpec, Spanned, suggest};
+use crate::name::Name;
 use crate::operator::{Expiry, Expressions};
 use crate::relation::event_time::{has_watermark, last_time_of, mark};
 use crate::relation::{Emits, build};
-use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
 impl Planner<'_> {
@@ -22,7 +22,7 @@ impl Planner<'_> {
         keys: &[Spanned<String>],
         within: Option<&Spanned<i64>>,
     ) -> Result<PlannedNode> {
-        let name = &operator.name.value;
+        let name = Name::from(&operator.name.value);
         let from = self.input(&input.value)?;
         let (mut schema, mut watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let text = &self.job.text;
@@ -38,9 +38,8 @@ impl Planner<'_> {
         if let Some(spec) = &operator.event_time {
             let at = event_time::column(text, &format!("`{}`", input.value), &schema, spec)?;
             schema = mark(&schema, at, spec.delay.is_some());
-            let number = self.done.watermarks.add(name, spec);
-            observes_input = Some((number, at));
-            watermark = Derived::Node(number);
+            observes_input = Some(at);
+            watermark = self.done.watermarks.add(&name, spec);
         }
 
         let mut places = Vec::new();
@@ -67,7 +66,7 @@ impl Planner<'_> {
                 Expiry::AtEventTime { time: column(&schema, at)? }
             }
             Some(at) => {
-                let delay = watermark.longest(&|number| self.done.watermarks.nodes[number].rule.map(|rule| rule.delay));
+                let delay = watermark.longest(&|node| self.done.watermarks.nodes[node].rule.map(|rule| rule.delay));
                 let wait = within.map_or(delay, |within| within.value);
                 Expiry::After { time: column(&schema, at)?, wait }
             }
@@ -85,11 +84,11 @@ impl Planner<'_> {
         let mut reads: BTreeSet<String> = keys.iter().map(|key| key.value.clone()).collect();
         reads.extend(time.map(|at| schema.field(at).name().clone()));
         let rows = build::rows_of(&input.value, schema.clone(), emits);
-        let relation = build::dedup(name.as_str().into(), rows, places, expiry, self.partitions)?;
+        let relation = build::dedup(name.shared().clone(), rows, places, expiry, self.partitions)?;
         // Late rows go out with all their columns.
         let reads = operator.late.is_none().then_some(reads);
         Ok(PlannedNode {
-            name: name.clone(),
+            name,
             relation,
             observes: None,
             observes_input,

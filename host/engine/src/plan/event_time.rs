@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use super::{Edge, Flow, WatermarkNode};
 use crate::format::type_name;
 use crate::job::{EventTimeSpec, JobText, OperatorSpec, WatermarkPolicy, suggest};
+use crate::name::{Name, Named};
 use crate::operator::ObserveEventTime;
 use crate::relation::Relation;
 use crate::time::watermark::{Derived, Policy, WatermarkRule};
@@ -31,27 +32,25 @@ pub(super) fn watermark_of(relation: &Relation, policy: Policy, of_node: &dyn Fn
     }
 }
 
-/// The watermark nodes of a job, numbered as they are found.
+/// The watermark nodes of a job, in the order in which they are found.
 #[derive(Default)]
 pub(super) struct WatermarkNodes {
-    pub nodes: Vec<WatermarkNode>,
+    pub nodes: Named<WatermarkNode>,
 }
 
 impl WatermarkNodes {
-    /// Notes that node `name` names its event time; returns its number.
-    pub fn add(&mut self, name: &str, spec: &EventTimeSpec) -> usize {
-        if let Some(found) = self.nodes.iter().position(|n| n.name == name) {
-            return found;
-        }
+    /// Notes that node `name` names its event time; what the watermark of its rows is made of.
+    pub fn add(&mut self, name: &Name, spec: &EventTimeSpec) -> Derived {
         let rule = spec.delay.map(|delay| WatermarkRule { delay, idle_after: spec.idle_after });
         let (column, max_ahead) = (spec.column.value.clone(), spec.max_ahead);
-        self.nodes.push(WatermarkNode { name: name.to_owned(), column, rule, max_ahead });
-        self.nodes.len() - 1
+        self.nodes.insert(name.clone(), WatermarkNode { column, rule, max_ahead });
+        Derived::Node(name.clone())
     }
 
-    /// `flow`, before which the event time of a node is noted, by its number and column.
-    pub fn observe(&self, (node, column): (usize, usize), flow: Flow) -> Flow {
-        vec![Edge::EventTime(ObserveEventTime { node, column, max_ahead: self.nodes[node].max_ahead }, flow)]
+    /// `flow`, before which the event time of node `name` is noted, which is in this column.
+    pub fn observe(&self, name: &Name, column: usize, flow: Flow) -> Flow {
+        let (node, max_ahead) = (name.clone(), self.nodes[name].max_ahead);
+        vec![Edge::EventTime(ObserveEventTime { node, column, max_ahead }, flow)]
     }
 }
 

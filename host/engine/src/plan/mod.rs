@@ -34,6 +34,7 @@ pub use sinks::PlannedSink;
 
 use crate::connector::Connectors;
 use crate::job::{Job, JobText, Logic, OperatorSpec, SourceSpec};
+use crate::name::{Name, Named};
 use crate::operator::AnyStateful;
 use crate::operator::fingerprint::Fingerprint;
 use crate::operator::static_join::StaticTable;
@@ -51,18 +52,18 @@ pub struct Plan {
     /// The plugins it uses.
     pub plugins: Plugins,
     /// Sources that are streams, in the job file's order.
-    pub sources: Vec<PlannedSource>,
+    pub sources: Named<PlannedSource>,
     /// Sources that stand still, in the job file's order.
-    pub statics: Vec<PlannedStatic>,
-    /// Stateful operators, inputs before their users.
-    pub stateful: Vec<PlannedStateful>,
+    pub statics: Named<PlannedStatic>,
+    /// Stateful operators by the names of their states, inputs before their users.
+    pub stateful: Named<PlannedStateful>,
     /// Sinks, in the job file's order; last the dead letters.
-    pub sinks: Vec<PlannedSink>,
-    /// The watermark nodes, by number.
-    pub watermarks: Vec<WatermarkNode>,
+    pub sinks: Named<PlannedSink>,
+    /// The nodes that name their event time.
+    pub watermarks: Named<WatermarkNode>,
     /// Partitions of the state: those of the checkpoint.
     pub partitions: u32,
-    nodes: Vec<PlannedNode>,
+    nodes: Named<PlannedNode>,
 }
 
 /// A source and what happens to its rows.
@@ -87,8 +88,8 @@ pub struct PlannedStatic {
 
 /// A stateful operator and what happens to the rows that come out of it.
 pub struct PlannedStateful {
-    /// The node's name.
-    pub name: Arc<str>,
+    /// The name of its state: the node's, of further ones of a query with a number.
+    pub name: Name,
     /// Which one of its query's it is.
     pub branch: QueryBranch,
     /// The names of its tables in the state: the node's, and the node's with what each of the others is for. No node's
@@ -101,7 +102,7 @@ pub struct PlannedStateful {
     /// Per input, whether all of its rows come out of other stateful operators.
     pub after_state: Vec<bool>,
     /// The sink that its late rows go to.
-    pub late: Option<usize>,
+    pub late: Option<Name>,
     /// Where its rows go.
     pub flow: Flow,
 }
@@ -110,12 +111,6 @@ impl PlannedStateful {
     /// The node's name, without what tells several operators of one query apart.
     pub fn node(&self) -> &str {
         self.name.split('/').next().unwrap_or(&self.name)
-    }
-
-    /// It has the state of this name.
-    pub(crate) fn rename(&mut self, name: Arc<str>) {
-        self.tables = table_names(&name, &*self.operator);
-        self.name = name;
     }
 
     /// The watermarks by which rows of input number `input` are judged, in an epoch that has `pair`.
@@ -134,8 +129,6 @@ fn table_names(state: &str, operator: &dyn AnyStateful) -> Vec<String> {
 /// A node that names its event time.
 #[derive(Debug, Clone)]
 pub struct WatermarkNode {
-    /// The node's name.
-    pub name: String,
     /// The column.
     pub column: String,
     /// Its rule; none = event time without a watermark.
@@ -146,15 +139,32 @@ pub struct WatermarkNode {
 
 impl Plan {
     /// The sinks but for the dead letters, in the job file's order.
-    pub fn rows_sinks(&self) -> &[PlannedSink] {
-        &self.sinks[..self.job.sinks.len()]
+    pub fn rows_sinks(&self) -> impl Iterator<Item = &PlannedSink> {
+        self.sinks.values().filter(|sink| !self.is_letters(sink))
     }
 
-    /// What must stay the same for the state of operator `number` to be usable.
-    pub fn fingerprint(&self, number: usize) -> Fingerprint {
-        let stateful = &self.stateful[number];
+    /// Whether `sink` is that of the dead letters.
+    pub fn is_letters(&self, sink: &PlannedSink) -> bool {
+        sink.spec.name.value == self.job.dead_letters.name.value
+    }
+
+    /// Stateful operators have the states that are called otherwise: by the names that they had, those that they have.
+    pub(crate) fn rename_states(&mut self, names: &BTreeMap<Name, Name>) {
+        let flows = self.sources.values_mut().map(|source| &mut source.flow);
+        flows.for_each(|flow| flow::rename_states(flow, names));
+        let renamed = std::mem::take(&mut self.stateful).into_iter().map(|(name, mut stateful)| {
+            flow::rename_states(&mut stateful.flow, names);
+            let name = names.get(&name).cloned().unwrap_or(name);
+            let tables = table_names(&name, &*stateful.operator);
+            (name.clone(), PlannedStateful { name, tables, ..stateful })
+        });
+        self.stateful = renamed.collect();
+    }
+
+    /// What must stay the same for the state of `stateful` to be usable.
+    pub fn fingerprint(&self, stateful: &PlannedStateful) -> Fingerprint {
         let fingerprint = stateful.operator.fingerprint();
-        match self.stateful.iter().filter(|s| s.node() == stateful.node()).count() {
+        match self.stateful.values().filter(|s| s.node() == stateful.node()).count() {
             1 => fingerprint,
             beside => fingerprint.with("states", beside).with("branch", stateful.branch.told()),
         }

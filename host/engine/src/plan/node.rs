@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::SchemaRef;
 
+use crate::name::Name;
 use crate::operator::static_join::StaticTable;
 use crate::relation::{Emits, Relation};
 use crate::time::watermark::Derived;
@@ -12,13 +13,13 @@ use std::sync::Arc;
 /// A planned node.
 pub struct PlannedNode {
     /// Its name.
-    pub name: String,
+    pub name: Name,
     /// How its rows are made.
     pub relation: Relation,
-    /// Its watermark node, if its rows are where event time is named: number and column.
-    pub observes: Option<(usize, usize)>,
-    /// The watermark node that it puts on its input, by number, with the column of that input.
-    pub observes_input: Option<(usize, usize)>,
+    /// It is a watermark node by its own rows: the column.
+    pub observes: Option<usize>,
+    /// It is one by the rows of its input: that one's column.
+    pub observes_input: Option<usize>,
     /// What the watermark of its rows is made of.
     pub watermark: Derived,
     /// Its columns, with the event time marked.

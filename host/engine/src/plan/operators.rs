@@ -9,6 +9,7 @@ use super::event_time::{self, WatermarkNodes};
 use super::node::PlannedNode;
 use super::{Plugins, Queries, project};
 use crate::job::{Job, JobText, Logic, OperatorSpec, Spanned};
+use crate::name::Named;
 use crate::operator::static_join::StaticTable;
 use crate::relation::event_time::{has_watermark, mark};
 use crate::relation::{Emits, Relation, build};
@@ -20,22 +21,26 @@ pub(super) type ColumnsInUse = BTreeMap<String, BTreeSet<String>>;
 
 /// The nodes of a job and its watermark nodes.
 pub(super) struct PlannedNodes {
-    pub nodes: Vec<PlannedNode>,
+    pub nodes: Named<PlannedNode>,
     pub watermarks: WatermarkNodes,
 }
 
 impl PlannedNodes {
     pub fn get(&self, name: &str) -> Option<&PlannedNode> {
-        self.nodes.iter().find(|n| n.name == name)
+        self.nodes.get(name)
+    }
+
+    fn add(&mut self, node: PlannedNode) {
+        self.nodes.insert(node.name.clone(), node);
     }
 
     /// The nodes all of whose rows come out of stateful operators.
     pub fn after_state(&self) -> BTreeSet<String> {
         let mut after = BTreeSet::new();
         // Inputs stand before their users.
-        for node in &self.nodes {
+        for node in self.nodes.values() {
             if node.relation.is_after_state(&after) {
-                after.insert(node.name.clone());
+                after.insert(node.name.to_string());
             }
         }
         after
@@ -59,14 +64,14 @@ pub(super) fn plan_nodes(
         partitions,
         in_use,
         whole,
-        done: PlannedNodes { nodes: Vec::new(), watermarks: WatermarkNodes::default() },
+        done: PlannedNodes { nodes: Named::new(), watermarks: WatermarkNodes::default() },
     };
     for source in &job.sources {
         let name = &source.name.value;
         let (schema, _) = project(&sources[name], in_use.get(name));
         let relation = build::rows_of(name, schema.clone(), Emits::Rows);
         let node = PlannedNode {
-            name: name.clone(),
+            name: name.into(),
             relation,
             observes: None,
             observes_input: None,
@@ -81,11 +86,11 @@ pub(super) fn plan_nodes(
             Some(spec) => planner.observe_output(node, spec)?,
             None => node,
         };
-        planner.done.nodes.push(node);
+        planner.done.add(node);
     }
     for operator in &job.operators {
         let node = planner.operator(operator)?;
-        planner.done.nodes.push(node);
+        planner.done.add(node);
     }
     Ok(planner.done)
 }
@@ -108,10 +113,9 @@ impl Planner<'_> {
     /// The node's event time is a column of its own rows.
     fn observe_output(&mut self, mut node: PlannedNode, spec: &crate::job::EventTimeSpec) -> Result<PlannedNode> {
         let at = event_time::column(&self.job.text, &format!("`{}`", node.name), &node.schema, spec)?;
-        let number = self.done.watermarks.add(&node.name, spec);
         node.schema = mark(&node.schema, at, spec.delay.is_some());
-        node.observes = Some((number, at));
-        node.watermark = Derived::Node(number);
+        node.observes = Some(at);
+        node.watermark = self.done.watermarks.add(&node.name, spec);
         Ok(node)
     }
 

@@ -67,7 +67,7 @@ impl Planner<'_> {
         let keys = key_names(&relation, &schema);
         let reads_all = operator.late.is_some() || (!passes_on && operator.event_time.is_some());
         Ok(PlannedNode {
-            name: operator.name.value.clone(),
+            name: (&operator.name.value).into(),
             relation,
             observes: None,
             observes_input: None,

@@ -10,18 +10,18 @@ use crate::job::Job;
 pub(super) fn columns_in_use(job: &Job, planned: &PlannedNodes, keep_all: &BTreeSet<String>) -> ColumnsInUse {
     // None = all.
     let mut wanted: BTreeMap<&str, Option<BTreeSet<String>>> =
-        planned.nodes.iter().map(|n| (n.name.as_str(), Some(BTreeSet::new()))).collect();
+        planned.nodes.names().map(|name| (&**name, Some(BTreeSet::new()))).collect();
     for sink in &job.sinks {
         if let Some(input) = &sink.input {
             wanted.insert(&input.value, None);
         }
     }
-    for node in planned.nodes.iter().rev() {
-        let of_node = wanted[node.name.as_str()].clone();
+    for node in planned.nodes.values().rev() {
+        let of_node = wanted[&*node.name].clone();
         for used in &node.uses {
             let Some(input) = planned.get(&used.input) else { continue };
             let wants = match (&used.reads, &of_node) {
-                _ if keep_all.contains(&node.name) => None,
+                _ if keep_all.contains(&*node.name) => None,
                 (None, _) => None,
                 (Some(_), None) if used.passes_on => None,
                 (Some(reads), Some(on)) if used.passes_on => Some(reads.union(on).cloned().collect()),
@@ -35,7 +35,7 @@ pub(super) fn columns_in_use(job: &Job, planned: &PlannedNodes, keep_all: &BTree
             }
         }
         // Event time is read where it is named.
-        if let (Some((_, at)), Some(Some(have))) = (node.observes, wanted.get_mut(node.name.as_str())) {
+        if let (Some(at), Some(Some(have))) = (node.observes, wanted.get_mut(&*node.name)) {
             have.insert(node.schema.field(at).name().clone());
         }
     }
@@ -61,6 +61,6 @@ pub(super) fn changed_their_mind(all: &PlannedNodes, pruned: &PlannedNodes) -> V
         let node = nodes.get(name)?;
         node.plugin_reads.clone()
     };
-    let changed = all.nodes.iter().filter(|n| gives(all, &n.name) != gives(pruned, &n.name));
-    changed.map(|n| n.name.clone()).collect()
+    let changed = all.nodes.names().filter(|name| gives(all, name) != gives(pruned, name));
+    changed.map(|name| name.to_string()).collect()
 }

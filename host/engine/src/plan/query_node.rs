@@ -1,13 +1,13 @@
 //! The node of a query.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::event_time;
 use super::node::{PlannedNode, Use};
 use super::operators::{Planner, key_names};
 use crate::format::normalise_schema;
 use crate::job::OperatorSpec;
+use crate::name::Name;
 use crate::relation::event_time::{as_marked, mark};
 use crate::relation::{Relation, build};
 use crate::sql::{self, InputTable, PlanContext};
@@ -16,7 +16,7 @@ use crate::{Error, Result};
 
 impl Planner<'_> {
     pub(super) fn sql(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
-        let name: Arc<str> = operator.name.value.as_str().into();
+        let name = Name::from(&operator.name.value);
         let (text, parsed) = &self.queries[&operator.name.value];
         let mut tables = BTreeMap::new();
         for (input, _) in &parsed.tables {
@@ -32,7 +32,7 @@ impl Planner<'_> {
             };
             tables.insert(input.clone(), table);
         }
-        let functions = self.plugins.functions(&name);
+        let functions = self.plugins.functions(name.shared());
         for call in &parsed.calls {
             let input = tables.get(&call.input);
             let input = input.ok_or_else(|| Error::internal(format!("the query does not read `{}`", call.input)))?;
@@ -44,7 +44,7 @@ impl Planner<'_> {
                 text,
                 parsed.clone(),
                 &PlanContext {
-                    node: name.clone(),
+                    node: name.shared().clone(),
                     tables,
                     plugins: &functions,
                     mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
@@ -71,8 +71,7 @@ impl Planner<'_> {
                 && relation.is_stateful()
             {
                 event_time::column(&self.job.text, &format!("`{input}`"), &tables[input].schema, spec)?;
-                let number = self.done.watermarks.add(&operator.name.value, spec);
-                observes_input = Some((number, at));
+                observes_input = Some((at, self.done.watermarks.add(&name, spec)));
                 planned = Some(relation);
             }
         }
@@ -103,7 +102,7 @@ impl Planner<'_> {
         let (relation, normal) = if same_types {
             (relation, schema)
         } else {
-            (build::normalise(name.clone(), relation, normal.clone()), normal)
+            (build::normalise(name.shared().clone(), relation, normal.clone()), normal)
         };
         let schema = normal;
         self.unique_names(&schema, &operator.name).map_err(|e| match operator.asked_once {
@@ -128,16 +127,16 @@ impl Planner<'_> {
             }
         }
         let keys = key_names(&relation, &schema);
-        let of_input = |input: &str| match observes_input {
-            Some((number, _)) => Derived::Node(number),
+        let of_input = |input: &str| match &observes_input {
+            Some((_, watermark)) => watermark.clone(),
             None => self.done.get(input).map_or(Derived::None, |node| node.watermark.clone()),
         };
         let watermark = event_time::watermark_of(&relation, event_time::policy(operator), &of_input);
         Ok(PlannedNode {
-            name: operator.name.value.clone(),
+            name,
             relation,
             observes: None,
-            observes_input,
+            observes_input: observes_input.map(|(at, _)| at),
             watermark,
             schema,
             uses,

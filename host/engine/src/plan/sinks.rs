@@ -6,6 +6,7 @@ use super::operators::{PlannedNodes, refuse_static};
 use super::{dead_letters, late, loops};
 use crate::connector::{Connectors, SinkConnector};
 use crate::job::{Job, OutputMode, SinkSpec};
+use crate::name::Named;
 use crate::relation::event_time::unmark;
 use crate::relation::{Emits, Relation};
 use crate::{Error, Result};
@@ -23,9 +24,9 @@ pub struct PlannedSink {
 }
 
 /// All sinks in the job file's order; last the dead letters.
-pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNodes) -> Result<Vec<PlannedSink>> {
+pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNodes) -> Result<Named<PlannedSink>> {
     loops::refuse(job, connectors)?;
-    let mut planned = Vec::new();
+    let mut planned = Named::new();
     for spec in &job.sinks {
         let connector = connectors.sink(spec)?;
         let sink = match &spec.input {
@@ -49,13 +50,14 @@ pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNode
         };
         let at = spec.input.as_ref().map_or(spec.name.span.clone(), |i| i.span.clone());
         connector.check(&sink.spec, sink.mode, &sink.schema).map_err(|e| e.at(job.text.at(at)))?;
-        planned.push(sink);
+        planned.insert((&spec.name.value).into(), sink);
     }
     let letters = &job.dead_letters;
     let schema = dead_letters::schema();
     let checked = connectors.dead_letters(letters).and_then(|c| c.check(letters, OutputMode::Append, &schema));
     checked.map_err(|e| e.at(job.text.at(letters.name.span.clone())))?;
-    planned.push(PlannedSink { spec: job.dead_letters.clone(), schema, mode: OutputMode::Append, keys: Vec::new() });
+    let sink = PlannedSink { spec: letters.clone(), schema, mode: OutputMode::Append, keys: Vec::new() };
+    planned.insert((&letters.name.value).into(), sink);
     Ok(planned)
 }
 

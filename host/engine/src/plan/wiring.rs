@@ -1,7 +1,6 @@
 //! Nodes to flows, from the sinks backwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::connector::Connectors;
 use crate::job::Job;
+use crate::name::{Name, Named};
 use crate::relation::{Relation, build};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
@@ -24,62 +24,50 @@ pub(super) fn connect(
     plugins: Plugins,
     schemas: BTreeMap<String, SchemaRef>,
     nodes: PlannedNodes,
-    sinks: Vec<PlannedSink>,
+    sinks: Named<PlannedSink>,
     partitions: u32,
 ) -> Result<Plan> {
-    let watermarks = nodes.nodes.iter().map(|n| (n.name.clone(), n.watermark.clone())).collect();
     let mut wiring = Wiring {
         job: &job,
         flows: BTreeMap::new(),
         stateful: Vec::new(),
-        sinks: &sinks,
-        watermarks,
-        nodes: &nodes.watermarks,
+        nodes: &nodes,
         after_state: nodes.after_state(),
     };
-    for sink in job.sinks.iter().enumerate() {
-        if let Some(input) = &sink.1.input {
-            wiring.flow(&input.value).push(Edge::Sink(sink.0));
+    for (name, sink) in sinks.iter() {
+        if let Some(input) = &sink.spec.input {
+            wiring.flow(&input.value).push(Edge::Sink(name.clone()));
         }
     }
-    for node in nodes.nodes[job.sources.len()..].iter().rev() {
-        wiring.node(node)?;
+    for operator in job.operators.iter().rev() {
+        let name = Name::from(&operator.name.value);
+        wiring.node(&nodes.nodes[&name])?;
     }
     // Users were met before their inputs; the epoch's end goes the other way.
-    let Wiring { mut flows, mut stateful, .. } = wiring;
-    let last = stateful.len().saturating_sub(1);
-    stateful.reverse();
-    for operator in &mut stateful {
-        renumber(&mut operator.flow, last);
-    }
-    let (mut sources, mut statics) = (Vec::new(), Vec::new());
-    for (spec, node) in job.sources.iter().zip(&nodes.nodes) {
-        let mut flow = flows.remove(&node.name).unwrap_or_default();
-        renumber(&mut flow, last);
-        if let Some(observed) = node.observes {
-            flow = nodes.watermarks.observe(observed, flow);
+    let Wiring { mut flows, stateful, .. } = wiring;
+    let stateful = stateful.into_iter().rev().map(|operator| (operator.name.clone(), operator)).collect();
+    let (mut sources, mut statics) = (Named::new(), Named::new());
+    for spec in &job.sources {
+        let name = Name::from(&spec.name.value);
+        let node = &nodes.nodes[&name];
+        let mut flow = flows.remove(&*name).unwrap_or_default();
+        if let Some(column) = node.observes {
+            flow = nodes.watermarks.observe(&name, column, flow);
         }
-        let names = node.schema.fields().iter().map(|f| f.name().clone()).collect();
-        let (_, columns) = project(&schemas[&node.name], Some(&names));
-        if let Some(table) = &node.static_table {
-            statics.push(PlannedStatic { spec: spec.clone(), columns, table: table.clone() });
-            continue;
+        let columns = node.schema.fields().iter().map(|f| f.name().clone()).collect();
+        let (_, columns) = project(&schemas[&*name], Some(&columns));
+        match &node.static_table {
+            Some(table) => {
+                statics.insert(name, PlannedStatic { spec: spec.clone(), columns, table: table.clone() });
+            }
+            None => {
+                sources.insert(name, PlannedSource { spec: spec.clone(), columns, flow });
+            }
         }
-        sources.push(PlannedSource { spec: spec.clone(), columns, flow });
     }
     let PlannedNodes { nodes, watermarks } = nodes;
     let watermarks = watermarks.nodes;
     Ok(Plan { job, connectors, plugins, sources, statics, stateful, sinks, watermarks, partitions, nodes })
-}
-
-fn renumber(flow: &mut Flow, last: usize) {
-    for next in flow {
-        match next {
-            Edge::Through(_, rest) | Edge::EventTime(_, rest) => renumber(rest, last),
-            Edge::State { operator, .. } => *operator = last - *operator,
-            Edge::Sink(_) => {}
-        }
-    }
 }
 
 struct Wiring<'a> {
@@ -88,11 +76,7 @@ struct Wiring<'a> {
     flows: BTreeMap<String, Flow>,
     /// Users before their inputs.
     stateful: Vec<PlannedStateful>,
-    sinks: &'a [PlannedSink],
-    /// What each node's watermark is made of.
-    watermarks: BTreeMap<String, Derived>,
-    /// The nodes that name their event time.
-    nodes: &'a event_time::WatermarkNodes,
+    nodes: &'a PlannedNodes,
     /// The nodes all of whose rows come out of stateful operators.
     after_state: BTreeSet<String>,
 }
@@ -103,9 +87,9 @@ impl Wiring<'_> {
     }
 
     fn node(&mut self, node: &super::PlannedNode) -> Result<()> {
-        let mut flow = self.flows.remove(&node.name).unwrap_or_default();
-        if let Some(observed) = node.observes {
-            flow = self.nodes.observe(observed, flow);
+        let mut flow = self.flows.remove(&*node.name).unwrap_or_default();
+        if let Some(column) = node.observes {
+            flow = self.nodes.watermarks.observe(&node.name, column, flow);
         }
         self.relation(node, &node.relation, flow)
     }
@@ -118,8 +102,8 @@ impl Wiring<'_> {
                 if let Some(columns) = columns {
                     flow = vec![Edge::Through(build::selection(columns, schema), flow)];
                 }
-                if let Some(observed) = node.observes_input {
-                    flow = self.nodes.observe(observed, flow);
+                if let Some(column) = node.observes_input {
+                    flow = self.nodes.watermarks.observe(&node.name, column, flow);
                 }
                 self.flow(table).extend(flow);
                 Ok(())
@@ -131,36 +115,34 @@ impl Wiring<'_> {
                 inputs.iter().try_for_each(|input| self.relation(node, input, flow.clone()))
             }
             Relation::Stateful { inputs, operator, .. } => {
-                let spec = self.job.operators.iter().find(|o| o.name.value == node.name);
+                let spec = self.job.operators.iter().find(|o| o.name.value == *node.name);
                 let spec = spec.ok_or_else(|| Error::internal(format!("`{}` is no operator", node.name)))?;
-                let late =
-                    spec.late.as_ref().and_then(|l| self.sinks.iter().position(|s| s.spec.name.value == l.value));
+                let late = spec.late.as_ref().map(|late| (&late.value).into());
                 let of_input = |table: &str| match node.observes_input {
-                    Some((number, _)) => Derived::Node(number),
-                    None => self.watermarks.get(table).cloned().unwrap_or(Derived::None),
+                    Some(_) => Derived::Node(node.name.clone()),
+                    None => self.nodes.get(table).map_or(Derived::None, |input| input.watermark.clone()),
                 };
                 let policy = event_time::policy(spec);
                 let inputs_of = inputs.iter().map(|input| event_time::watermark_of(input, policy, &of_input));
                 let watermark = Derived::combined(policy, inputs_of);
-                let number = self.stateful.iter().filter(|s| s.node() == node.name).count();
+                let number = self.stateful.iter().filter(|s| s.node() == &*node.name).count();
                 // A node's state is stored under the node's name; where a query has several, they are counted.
-                let name: Arc<str> = match number {
-                    0 => node.name.as_str().into(),
+                let name: Name = match number {
+                    0 => node.name.clone(),
                     number => format!("{}/{number}", node.name).into(),
                 };
                 self.stateful.push(PlannedStateful {
                     branch: QueryBranch::of(number, relation),
                     tables: table_names(&name, &**operator),
-                    name,
+                    name: name.clone(),
                     operator: operator.clone(),
                     watermark,
                     after_state: inputs.iter().map(|input| input.is_after_state(&self.after_state)).collect(),
                     late,
                     flow,
                 });
-                let number = self.stateful.len() - 1;
                 inputs.iter().enumerate().try_for_each(|(at, input)| {
-                    self.relation(node, input, vec![Edge::State { operator: number, input: at }])
+                    self.relation(node, input, vec![Edge::State { operator: name.clone(), input: at }])
                 })
             }
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::report::{EpochReport, Observer, SourceChange, Started};
 use super::sources::LiveSource;
 use crate::clock::Wake;
-use crate::plan::Plan;
+use crate::name::{Name, Named};
 use crate::record::{EpochRecord, SourceRange};
 use crate::{Error, Result};
 
@@ -20,47 +20,44 @@ pub(super) struct Acknowledge {
     /// In the order of the epochs.
     waiting: VecDeque<Read>,
     /// When to try again, per source that could not take it.
-    again: BTreeMap<usize, i64>,
+    again: BTreeMap<Name, i64>,
 }
 
 /// What an epoch has read of a source.
 #[derive(Debug)]
 struct Read {
     epoch: u64,
-    source: usize,
+    source: Name,
     /// None: after a restart, whatever the source was restored with.
     range: Option<SourceRange>,
 }
 
 impl Acknowledge {
     /// Nothing is known of what the sources were told before the restart from `last`.
-    pub fn after(last: Option<&EpochRecord>, plan: &Plan, sources: &[LiveSource]) -> Self {
+    pub fn after(last: Option<&EpochRecord>, sources: &Named<LiveSource>) -> Self {
         let mut all = Self::default();
         if let Some(last) = last {
             all.committed.store(last.epoch + 1, Ordering::SeqCst);
-            for (source, planned) in plan.sources.iter().enumerate().filter(|(n, _)| sources[*n].source.acknowledges())
-            {
-                let range = last.ranges.get(&planned.spec.name.value).cloned();
-                all.waiting.push_back(Read { epoch: last.epoch, source, range });
+            for (name, _) in sources.iter().filter(|(_, live)| live.source.acknowledges()) {
+                let range = last.ranges.get(&**name).cloned();
+                all.waiting.push_back(Read { epoch: last.epoch, source: name.clone(), range });
             }
         }
         all
     }
 
     /// An observer that notes what is committed before it tells `observer`; `wake` is notified if somebody waits for it.
-    pub fn watching(&self, observer: Arc<dyn Observer>, sources: &[LiveSource], wake: &Wake) -> Arc<dyn Observer> {
-        if !sources.iter().any(|live| live.source.acknowledges()) {
+    pub fn watching(&self, observer: Arc<dyn Observer>, sources: &Named<LiveSource>, wake: &Wake) -> Arc<dyn Observer> {
+        if !sources.values().any(|live| live.source.acknowledges()) {
             return observer;
         }
         Arc::new(Watching { observer, committed: self.committed.clone(), wake: wake.clone() })
     }
 
     /// Epoch `epoch`, which reads `ranges`, is on its way to be committed.
-    pub fn computed(&mut self, epoch: u64, ranges: &[Option<SourceRange>], sources: &[LiveSource]) {
-        for (source, (range, live)) in ranges.iter().zip(sources).enumerate() {
-            if range.is_some() && live.source.acknowledges() {
-                self.waiting.push_back(Read { epoch, source, range: range.clone() });
-            }
+    pub fn computed(&mut self, epoch: u64, ranges: &Named<SourceRange>, sources: &Named<LiveSource>) {
+        for (name, range) in ranges.iter().filter(|(name, _)| sources[name].source.acknowledges()) {
+            self.waiting.push_back(Read { epoch, source: name.clone(), range: Some(range.clone()) });
         }
     }
 
@@ -68,7 +65,7 @@ impl Acknowledge {
     ///
     /// # Errors
     /// A source cannot take it, and that will not pass.
-    pub fn tell(&mut self, plan: &Plan, sources: &mut [LiveSource], now: i64) -> Result<()> {
+    pub fn tell(&mut self, sources: &mut Named<LiveSource>, now: i64) -> Result<()> {
         let committed = self.committed.load(Ordering::SeqCst);
         self.again.retain(|_, again| now < *again);
         for _ in 0..self.waiting.len() {
@@ -77,14 +74,14 @@ impl Acknowledge {
                 self.waiting.push_back(read);
                 continue;
             }
-            let at = |e: Error| e.context(format!("source `{}`", plan.sources[read.source].spec.name.value));
-            match sources[read.source].source.committed(read.epoch, read.range.as_ref()) {
+            let at = |e: Error| e.context(format!("source `{}`", read.source));
+            match sources[&read.source].source.committed(read.epoch, read.range.as_ref()) {
                 Ok(()) => {}
                 Err(e) => {
                     let again_after = e.again_after().ok_or(e).map_err(at)?;
                     let again = now.saturating_add(i64::try_from(again_after.as_micros()).unwrap_or(i64::MAX));
                     // At the earliest, so that it is not told of later epochs now.
-                    self.again.insert(read.source, again.max(now.saturating_add(1)));
+                    self.again.insert(read.source.clone(), again.max(now.saturating_add(1)));
                     self.waiting.push_back(read);
                 }
             }

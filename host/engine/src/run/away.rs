@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::report::{Observer, SourceChange};
 use crate::Error;
+use crate::name::Name;
 use crate::record::SourceRange;
 
 /// Longest wait between two tries, unless the source itself wants a longer one.
@@ -65,10 +66,8 @@ impl Presence {
     }
 
     /// What was planned is for a later epoch.
-    pub fn hold(&mut self, range: Option<SourceRange>) {
-        if range.is_some() {
-            self.held = range;
-        }
+    pub fn hold(&mut self, range: SourceRange) {
+        self.held = Some(range);
     }
 
     /// It failed at `now` with an error that passes.
@@ -108,21 +107,21 @@ impl Failed {
     }
 }
 
-/// The sources that went away while an epoch was read, by their places in the plan. Any thread that reads notes it.
+/// The sources that went away while an epoch was read. Any thread that reads notes it.
 #[derive(Debug, Default)]
-pub(super) struct Gone(Mutex<BTreeMap<usize, Failed>>);
+pub(super) struct Gone(Mutex<BTreeMap<Name, Failed>>);
 
 impl Gone {
     /// Notes it if `error`, of source `source`, passes.
-    pub fn note(&self, source: usize, error: &Error) {
+    pub fn note(&self, source: &Name, error: &Error) {
         if let Some(failed) = Failed::of(error) {
             // What it guards is right after any panic.
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source, failed);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.clone(), failed);
         }
     }
 
     /// Those that went.
-    pub fn into_inner(self) -> BTreeMap<usize, Failed> {
+    pub fn into_inner(self) -> BTreeMap<Name, Failed> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,13 +5,13 @@
 //! query that stands now. What has no such operator is taken by the one whose fingerprint fits, if there is no other
 //! way to take it; else the job is refused.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::name::Name;
 use crate::operator::fingerprint::Fit;
-use crate::plan::{Plan, QueryBranch};
+use crate::plan::{Plan, PlannedStateful, QueryBranch};
 use crate::record::EpochRecord;
 use crate::state::{Partition, State};
 use crate::{Error, ErrorKind, Result};
@@ -21,18 +21,16 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// There are several ways to do so.
 pub(super) fn find(plan: &mut Plan, last: &EpochRecord, state: &State) -> Result<()> {
-    let several = plan.stateful.iter().filter(|s| s.branch.number > 0);
+    let several = plan.stateful.values().filter(|s| s.branch.number > 0);
     let nodes: BTreeSet<String> = several.map(|s| s.node().to_owned()).collect();
     for node in nodes {
-        let numbers: Vec<usize> = (0..plan.stateful.len()).filter(|n| plan.stateful[*n].node() == node).collect();
+        let operators: Vec<&PlannedStateful> = plan.stateful.values().filter(|s| s.node() == node).collect();
         let stored: Vec<StoredBranch<'_>> =
             last.stateful.iter().filter_map(|noted| StoredBranch::of(noted, &node)).collect();
         // With another number of them none fits, which is said where they are compared.
-        if stored.len() == numbers.len() {
-            let named = SplitQuery { plan, last, state, node: &node, numbers, stored }.named()?;
-            for (number, name) in named {
-                plan.stateful[number].rename(name);
-            }
+        if stored.len() == operators.len() {
+            let named = SplitQuery { plan, last, state, node: &node, operators, stored }.named()?;
+            plan.rename_states(&named);
         }
     }
     Ok(())
@@ -64,27 +62,29 @@ struct SplitQuery<'a> {
     state: &'a State,
     node: &'a str,
     /// Its operators.
-    numbers: Vec<usize>,
+    operators: Vec<&'a PlannedStateful>,
     stored: Vec<StoredBranch<'a>>,
 }
 
 impl SplitQuery<'_> {
-    /// The operators, each with the name of its state.
-    fn named(mut self) -> Result<Vec<(usize, Arc<str>)>> {
-        let mut named = Vec::new();
-        let mut numbers = std::mem::take(&mut self.numbers);
-        numbers.sort_by_key(|n| self.branch(*n).number);
+    /// By the names that the plan has given them, the names of the operators' states.
+    fn named(mut self) -> Result<BTreeMap<Name, Name>> {
+        let mut named = BTreeMap::new();
+        let mut operators = std::mem::take(&mut self.operators);
+        operators.sort_by_key(|operator| operator.branch.number);
         self.stored.sort_by_key(|s| s.place);
         let is_same_job = self.last.job == self.plan.job.digest();
         if !is_same_job {
-            self.refuse_alike(numbers[0])?;
+            self.refuse_alike(operators[0])?;
         }
         let mut changed = Vec::new();
-        for number in numbers {
-            let same = |s: &StoredBranch<'_>| s.branch.as_ref().is_some_and(|b| b.digest == self.branch(number).digest);
+        for operator in operators {
+            let same = |s: &StoredBranch<'_>| s.branch.as_ref().is_some_and(|b| b.digest == operator.branch.digest);
             match self.stored.iter().position(same) {
-                Some(at) => named.push((number, self.stored.remove(at).name.into())),
-                None => changed.push(number),
+                Some(at) => {
+                    named.insert(operator.name.clone(), self.stored.remove(at).name.into());
+                }
+                None => changed.push(operator),
             }
         }
         let pairs = match is_same_job {
@@ -92,17 +92,18 @@ impl SplitQuery<'_> {
             true => (0..changed.len()).collect(),
             false => self.only_way(&changed)?,
         };
-        named.extend(changed.into_iter().zip(pairs).map(|(number, at)| (number, self.stored[at].name.into())));
+        let changed = changed.into_iter().zip(pairs);
+        named.extend(changed.map(|(operator, at)| (operator.name.clone(), self.stored[at].name.into())));
         Ok(named)
     }
 
     /// Refuses states of branches that did the very same when the job stopped, and have different rows: one was changed
     /// until it was what the other is, and which one is which cannot be told any more.
-    fn refuse_alike(&self, number: usize) -> Result<()> {
+    fn refuse_alike(&self, operator: &PlannedStateful) -> Result<()> {
         let digest = |stored: &StoredBranch<'_>| stored.branch.as_ref().map(|branch| branch.digest.clone());
         for (at, first) in self.stored.iter().enumerate().filter(|(_, stored)| stored.branch.is_some()) {
             let mut alike = self.stored[at + 1..].iter().filter(|other| digest(other) == digest(first));
-            if alike.any(|other| !self.hold_the_same(number, first.name, other.name)) {
+            if alike.any(|other| !self.hold_the_same(operator, first.name, other.name)) {
                 let message = format!(
                     "the checkpoint's state of `{}` does not fit any more: two branches of its query did the same when the job stopped, hold different rows, and the job was changed: which state is whose cannot be told",
                     self.node
@@ -114,8 +115,7 @@ impl SplitQuery<'_> {
         Ok(())
     }
 
-    fn hold_the_same(&self, number: usize, a: &str, b: &str) -> bool {
-        let operator = &self.plan.stateful[number];
+    fn hold_the_same(&self, operator: &PlannedStateful, a: &str, b: &str) -> bool {
         let mut tables = operator.tables.iter().filter_map(|table| table.strip_prefix(&*operator.name));
         tables.all(|of| {
             let [a, b] = [a, b].map(|name| self.state.table(&format!("{name}{of}")));
@@ -126,15 +126,11 @@ impl SplitQuery<'_> {
         })
     }
 
-    fn branch(&self, number: usize) -> &QueryBranch {
-        &self.plan.stateful[number].branch
-    }
-
     /// Which of the stored states left over is whose of `changed`.
-    fn only_way(&self, changed: &[usize]) -> Result<Vec<usize>> {
+    fn only_way(&self, changed: &[&PlannedStateful]) -> Result<Vec<usize>> {
         let could: Vec<Vec<usize>> = changed
             .iter()
-            .map(|n| (0..self.stored.len()).filter(|at| self.fits(*n, &self.stored[*at])).collect())
+            .map(|operator| (0..self.stored.len()).filter(|at| self.fits(operator, &self.stored[*at])).collect())
             .collect();
         let mut ways = Ways { could: &could, taken: Vec::new(), found: Vec::new(), left: 10_000 };
         ways.look();
@@ -146,10 +142,10 @@ impl SplitQuery<'_> {
         }
     }
 
-    fn fits(&self, number: usize, stored: &StoredBranch<'_>) -> bool {
+    fn fits(&self, operator: &PlannedStateful, stored: &StoredBranch<'_>) -> bool {
         match stored.told.as_str() {
-            Some(text) => self.plan.stateful[number].operator.former_fingerprint().text == text,
-            None => !matches!(self.plan.fingerprint(number).fits(stored.told), Fit::No(_)),
+            Some(text) => operator.operator.former_fingerprint().text == text,
+            None => !matches!(self.plan.fingerprint(operator).fits(stored.told), Fit::No(_)),
         }
     }
 

@@ -9,6 +9,7 @@ use super::decode::decode;
 use super::parts::Parts;
 use super::pass::{EpochContext, Passed};
 use crate::format::{BadRow, Decode, RawChunk, RawContent, RowLines};
+use crate::name::Name;
 use crate::operator::Rows;
 use crate::plan::Plan;
 use crate::{Error, ErrorKind, Result};
@@ -19,8 +20,8 @@ const BEFORE_ITS_TURN: u64 = 64 << 20;
 /// Where a chunk came from.
 #[derive(Debug, Clone)]
 pub(super) struct ChunkOrigin {
-    /// The source's place in the plan.
-    pub source: usize,
+    /// The source.
+    pub source: Name,
     /// The name of the part of its range (a file, a partition), if that has parts.
     pub part: Option<Arc<str>>,
     /// How its lines are counted.
@@ -87,8 +88,7 @@ pub(super) fn process<'a>(
     chunk: &RawChunk,
     context: EpochContext<'_>,
 ) -> Result<Vec<ChunkOutput<'a>>> {
-    let source = &plan.sources[origin.source];
-    let name: Arc<str> = source.spec.name.value.as_str().into();
+    let source = &plan.sources[&origin.source];
     let at = |e: Error| match &origin.part {
         // A decoder that could say no more was stopped by a panic.
         Some(part) if e.kind() == ErrorKind::Internal => e.context(part),
@@ -99,7 +99,7 @@ pub(super) fn process<'a>(
         let before = skipped;
         skipped += decoded.lines;
         let rows = decoded.batch.num_rows() as u64 + decoded.bad.len() as u64;
-        let mut rest = Parts::of(&source.flow, name.clone(), Rows::new(decoded.batch));
+        let mut rest = Parts::of(&source.flow, origin.source.shared().clone(), Rows::new(decoded.batch));
         let (mut passed, mut made) = (Vec::new(), 0);
         while made <= BEFORE_ITS_TURN
             && let Some(next) = rest.next(context)?

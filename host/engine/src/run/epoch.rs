@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::away::{Failed, Gone};
 use super::chunk::{ChunkOrigin, LineNumbers, process};
 use super::environment::Environment;
-use super::gather::Gather;
+use super::gather::{Gather, NodeSeen};
 use super::parts::{Parts, whole};
 use super::pass::{EpochContext, Passed};
 use super::side_by_side::{Lane, in_lanes};
@@ -21,9 +21,10 @@ use crate::connector::source::Chunks;
 use crate::executor::Workers;
 use crate::fault::point;
 use crate::format::{Decode, RawChunk};
-use crate::operator::{Closed, EpochEnd, Rows, Seen, arrow_failed};
+use crate::name::{Name, Named};
+use crate::operator::{Closed, EpochEnd, Rows, arrow_failed};
 use crate::panics::{self, Panic};
-use crate::plan::{Edge, Flow, Plan};
+use crate::plan::{Edge, Flow, Plan, PlannedStateful};
 use crate::record::{Counters, SourceRange, WatermarkPair};
 use crate::state::State;
 use crate::{Error, ErrorKind, Result};
@@ -36,19 +37,19 @@ pub(super) struct EpochPlan {
     pub epoch: u64,
     /// Processing time at its start.
     pub started: i64,
-    /// Per source, what is read of it.
-    pub ranges: Vec<Option<SourceRange>>,
+    /// What is read, by source; of one that is not here, nothing.
+    pub ranges: Named<SourceRange>,
     /// Per stateful operator.
-    pub pairs: Vec<WatermarkPair>,
+    pub pairs: Named<WatermarkPair>,
 }
 
 /// What an epoch gives.
 pub(super) struct EpochResult {
     pub counters: Counters,
-    pub seen: Vec<Seen>,
-    pub seen_in: Vec<BTreeMap<Arc<str>, Seen>>,
+    /// Per watermark node whose rows there were.
+    pub seen: BTreeMap<Name, NodeSeen>,
     /// Per sink.
-    pub prepared: Vec<Prepared>,
+    pub prepared: Named<Prepared>,
     pub took: Duration,
 }
 
@@ -57,15 +58,15 @@ pub(super) enum Outcome {
     /// It is computed.
     Computed(Box<EpochResult>),
     /// Sources went away while they were read: state and sinks are as they were before.
-    GivenUp(BTreeMap<usize, Failed>),
+    GivenUp(BTreeMap<Name, Failed>),
 }
 
 /// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet.
 pub(super) fn compute(
     plan: &Plan,
     epoch: &EpochPlan,
-    sources: &[LiveSource],
-    sinks: &mut [Box<dyn Sink>],
+    sources: &Named<LiveSource>,
+    sinks: &mut Named<Box<dyn Sink>>,
     state: &mut State,
     workers: &Workers,
     environment: &Environment,
@@ -76,35 +77,33 @@ pub(super) fn compute(
         epoch: epoch.epoch,
         stateful: &plan.stateful,
         pairs: &epoch.pairs,
-        watermark_nodes: plan.watermarks.len(),
         workers,
         started: epoch.started,
     };
     let mut gather = Gather::new(context, plan, &epoch.ranges, sinks);
 
     let gone = Gone::default();
-    let failed = |number: usize, e: Error| {
-        gone.note(number, &e);
-        e.context(format!("source `{}`", plan.sources[number].spec.name.value))
+    let failed = |source: &Name, e: Error| {
+        gone.note(source, &e);
+        e.context(format!("source `{source}`"))
     };
-    let reads = epoch.ranges.iter().zip(sources).enumerate();
-    let reads = reads.filter_map(|(number, (range, live))| Some((number, range.as_ref()?, live)));
+    let reads = sources.iter().filter_map(|(name, live)| Some((name, epoch.ranges.get(name)?, live)));
     let undoable = reads.clone().any(|(.., live)| live.source.may_go_away());
     if undoable {
         state.keep_undo();
     }
     let mut taken_in = false;
     let read = (|| {
-        let lanes = reads.map(|(number, range, live)| {
-            let reader = Reader::new(number, live, range).map_err(|e| failed(number, e))?;
+        let lanes = reads.map(|(name, range, live)| {
+            let reader = Reader::new(name, live, range).map_err(|e| failed(name, e))?;
             let failed = &failed;
-            let items = reader.map(move |read| read.map_err(|e| failed(number, e)));
+            let items = reader.map(move |read| read.map_err(|e| failed(name, e)));
             Ok(Lane { items: Box::new(items), apart: live.source.may_go_away() })
         });
         let lanes = lanes.collect::<Result<Vec<_>>>()?;
         let work = |(origin, decoder, chunk): Read<'_>| {
             let outputs = process(plan, &origin, decoder, &chunk, context);
-            let outputs = outputs.inspect_err(|e| gone.note(origin.source, e))?;
+            let outputs = outputs.inspect_err(|e| gone.note(&origin.source, e))?;
             Ok((origin, outputs))
         };
         in_lanes(workers, lanes, work, |(origin, outputs)| {
@@ -125,7 +124,7 @@ pub(super) fn compute(
         }
         drop(gather);
         state.undo();
-        sinks.iter_mut().try_for_each(|sink| sink.abandon())?;
+        sinks.values_mut().try_for_each(|sink| sink.abandon())?;
         return Ok(Outcome::GivenUp(gone));
     }
     state.forget_undo();
@@ -133,25 +132,25 @@ pub(super) fn compute(
     close_all(context, &mut gather, state)?;
     refuse_too_much(plan, state)?;
     gather.send_letters()?;
-    let Gather { seen, seen_in, counters, .. } = gather;
-    let prepared = sinks.iter_mut().zip(&plan.sinks).map(|(sink, planned)| {
-        let at = |e: Error| e.context(format!("sink `{}`", planned.spec.name.value));
-        sink.finish(epoch.epoch).map_err(at)
+    let Gather { seen, counters, .. } = gather;
+    let prepared = sinks.iter_mut().map(|(name, sink)| {
+        let finished = sink.finish(epoch.epoch).map_err(|e| e.context(format!("sink `{name}`")))?;
+        Ok((name.clone(), finished))
     });
     let prepared = prepared.collect::<Result<_>>()?;
-    Ok(Outcome::Computed(Box::new(EpochResult { counters, seen, seen_in, prepared, took: began.elapsed() })))
+    Ok(Outcome::Computed(Box::new(EpochResult { counters, seen, prepared, took: began.elapsed() })))
 }
 
 /// Lets operators take in what so many chunks left. When that is depends on the input alone. Whether one did.
 fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'_>, state: &mut State) -> Result<bool> {
     let mut taken_in = false;
-    for (number, stateful) in context.stateful.iter().enumerate() {
-        if gather.partials[number].len() < chunks || !stateful.operator.takes_in_early() {
+    for (name, stateful) in context.stateful.iter() {
+        if gather.partials[name].len() < chunks || !stateful.operator.takes_in_early() {
             continue;
         }
-        let open = WatermarkPair { close: None, ..context.pairs[number] };
-        if !close(number, context, open, gather, state)?.is_empty() {
-            return Err(Error::internal(format!("`{}` gave rows before the epoch's end", stateful.name)));
+        let open = WatermarkPair { close: None, ..context.pairs[name] };
+        if !close(stateful, context, open, gather, state)?.is_empty() {
+            return Err(Error::internal(format!("`{name}` gave rows before the epoch's end")));
         }
         taken_in = true;
     }
@@ -160,31 +159,30 @@ fn take_in_early(context: EpochContext<'_>, chunks: usize, gather: &mut Gather<'
 
 /// Closes the stateful operators one after the other: what comes out of one goes on to those after it.
 pub(super) fn close_all(context: EpochContext<'_>, gather: &mut Gather<'_>, state: &mut State) -> Result<()> {
-    for (number, stateful) in context.stateful.iter().enumerate() {
-        let emitted = close(number, context, context.pairs[number], gather, state)?;
-        emit(&stateful.flow, &stateful.name, &emitted, context, gather)?;
+    for (name, stateful) in context.stateful.iter() {
+        let emitted = close(stateful, context, context.pairs[name], gather, state)?;
+        emit(&stateful.flow, name, &emitted, context, gather)?;
         let rows = state.table(&stateful.tables[0]).map_or(0, |t| t.len() as u64);
-        gather.counters.state_rows.insert(stateful.name.to_string(), rows);
+        gather.counters.state_rows.insert(name.to_string(), rows);
     }
     Ok(())
 }
 
 /// Closes one stateful operator; the rows that come out.
 fn close(
-    number: usize,
+    stateful: &PlannedStateful,
     context: EpochContext<'_>,
     at: WatermarkPair,
     gather: &mut Gather<'_>,
     state: &mut State,
 ) -> Result<Vec<RecordBatch>> {
-    let stateful = &context.stateful[number];
-    let partials = std::mem::take(&mut gather.partials[number]);
+    let partials = std::mem::take(&mut gather.partials[&stateful.name]);
     let mut tables = state.tables_named(&stateful.tables);
     let end = EpochEnd { epoch: context.epoch, now: context.started, watermarks: at, workers: context.workers.clone() };
     let closed = panics::catch(|| stateful.operator.close(&end, partials, &mut tables));
     let closed = closed.unwrap_or_else(|panic| Err(closing_panicked(&panic, &stateful.name)))?;
     let Closed { batches, rejects, late } = closed;
-    gather.take_emitted(Passed::beside(number, rejects, late))?;
+    gather.take_emitted(Passed::beside(&stateful.name, rejects, late))?;
     Ok(batches)
 }
 
@@ -204,7 +202,7 @@ pub(super) type Read<'a> = (ChunkOrigin, &'a dyn Decode, RawChunk);
 
 /// Reads the chunks of one range of one source.
 pub(super) struct Reader<'a> {
-    number: usize,
+    source: &'a Name,
     /// The parts of the range, as they are shown.
     parts: Vec<Arc<str>>,
     decoder: &'a dyn Decode,
@@ -212,12 +210,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Begins with `range` of source `number`.
-    pub fn new(number: usize, live: &'a LiveSource, range: &SourceRange) -> Result<Self> {
+    /// Begins with `range` of source `source`.
+    pub fn new(source: &'a Name, live: &'a LiveSource, range: &SourceRange) -> Result<Self> {
         let chunks = live.source.read(range)?;
         let count = u32::try_from(live.source.parts(range)).unwrap_or(u32::MAX);
         let parts = (0..count).map(|part| live.source.part_name(range, part).into()).collect();
-        Ok(Self { number, parts, decoder: &*live.decoder, chunks })
+        Ok(Self { source, parts, decoder: &*live.decoder, chunks })
     }
 }
 
@@ -230,14 +228,14 @@ impl<'a> Iterator for Reader<'a> {
             Err(e) => return Some(Err(e)),
         };
         let part = self.parts.get(chunk.part as usize).cloned();
-        let origin = ChunkOrigin { source: self.number, part, numbers: LineNumbers::of(&chunk.content) };
+        let origin = ChunkOrigin { source: self.source.clone(), part, numbers: LineNumbers::of(&chunk.content) };
         Some(Ok((origin, self.decoder, chunk)))
     }
 }
 
 fn emit(
     flow: &Flow,
-    node: &Arc<str>,
+    node: &Name,
     emitted: &[RecordBatch],
     context: EpochContext<'_>,
     gather: &mut Gather<'_>,
@@ -250,7 +248,7 @@ fn emit(
     for batch in emitted {
         for start in (0..batch.num_rows()).step_by(EMITTED_ROWS) {
             let part = batch.slice(start, EMITTED_ROWS.min(batch.num_rows() - start));
-            let mut parts = Parts::of(flow, node.clone(), Rows::new(part));
+            let mut parts = Parts::of(flow, node.shared().clone(), Rows::new(part));
             while let Some(passed) = parts.next(context)? {
                 gather.take_emitted(passed)?;
             }

@@ -1,7 +1,7 @@
 //! One epoch's results, put together in the order of its chunks: rows into sinks, partials for stateful operators,
 //! dead letters with their places, event times, counters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
@@ -11,6 +11,7 @@ use super::chunk::{ChunkOrigin, ChunkOutput};
 use super::pass::{EpochContext, Passed};
 use crate::connector::sink::Sink;
 use crate::job::OnError;
+use crate::name::{Name, Named};
 use crate::operator::{AheadRows, Effects, Partial, Reject, Rows, Seen, cut_reason};
 use crate::plan::Plan;
 use crate::plan::dead_letters::{self, DeadLetter};
@@ -24,6 +25,14 @@ const LETTERS: usize = 8192;
 /// Bytes of their rows and reasons, likewise.
 const LETTER_BYTES: usize = 16 << 20;
 
+/// What a watermark node saw in one epoch.
+#[derive(Debug, Default)]
+pub(super) struct NodeSeen {
+    pub all: Seen,
+    /// The same per partition, of rows from sources that have partitions.
+    pub partitions: BTreeMap<Arc<str>, Seen>,
+}
+
 /// What an epoch has come to so far.
 pub(super) struct Gather<'a> {
     epoch: u64,
@@ -31,22 +40,19 @@ pub(super) struct Gather<'a> {
     started: i64,
     plan: &'a Plan,
     /// The watermarks of each stateful operator.
-    pairs: &'a [WatermarkPair],
-    /// In the plan's order; last the dead letters.
-    sinks: &'a mut [Box<dyn Sink>],
+    pairs: &'a Named<WatermarkPair>,
+    sinks: &'a mut Named<Box<dyn Sink>>,
     /// Per stateful operator, in the order of the chunks.
-    pub partials: Vec<Vec<Partial>>,
-    /// Per watermark node.
-    pub seen: Vec<Seen>,
-    /// The same per partition, of rows from sources that have partitions.
-    pub seen_in: Vec<BTreeMap<Arc<str>, Seen>>,
-    /// Per source, whether its parts are partitions.
-    partitioned: Vec<bool>,
+    pub partials: Named<Vec<Partial>>,
+    /// Per watermark node whose rows there were.
+    pub seen: BTreeMap<Name, NodeSeen>,
+    /// The sources whose parts are partitions.
+    partitioned: BTreeSet<Name>,
     /// The partition whose rows are taken.
     partition: Option<Arc<str>>,
     pub counters: Counters,
     /// The part being read, per source, and its lines so far.
-    reading: BTreeMap<usize, (u32, u64)>,
+    reading: BTreeMap<Name, (u32, u64)>,
     letters: Vec<DeadLetter>,
     letter_bytes: usize,
     /// Of those that were refused, how many are groups.
@@ -54,23 +60,23 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    /// Of an epoch that reads `ranges`, per source.
+    /// Of an epoch that reads `ranges`, by source.
     pub fn new(
         context: EpochContext<'a>,
         plan: &'a Plan,
-        ranges: &[Option<SourceRange>],
-        sinks: &'a mut [Box<dyn Sink>],
+        ranges: &Named<SourceRange>,
+        sinks: &'a mut Named<Box<dyn Sink>>,
     ) -> Self {
+        let partitioned = ranges.iter().filter(|(_, range)| matches!(range, SourceRange::Offsets(_)));
         Self {
             epoch: context.epoch,
             started: context.started,
             plan,
             pairs: context.pairs,
             sinks,
-            partials: plan.stateful.iter().map(|_| Vec::new()).collect(),
-            seen: vec![Seen::default(); plan.watermarks.len()],
-            seen_in: vec![BTreeMap::new(); plan.watermarks.len()],
-            partitioned: ranges.iter().map(|range| matches!(range, Some(SourceRange::Offsets(_)))).collect(),
+            partials: plan.stateful.map(|_, _| Vec::new()),
+            seen: BTreeMap::new(),
+            partitioned: partitioned.map(|(name, _)| name.clone()).collect(),
             partition: None,
             counters: Counters::default(),
             reading: BTreeMap::new(),
@@ -95,7 +101,7 @@ impl<'a> Gather<'a> {
         let ChunkOutput { part, skipped, lines, bytes, rows, positions, bad, passed, mut rest } = output;
         self.counters.rows_in += rows;
         self.counters.bytes_in += bytes;
-        let reading = self.reading.entry(origin.source).or_insert((part, 0));
+        let reading = self.reading.entry(origin.source.clone()).or_insert((part, 0));
         if reading.0 != part {
             *reading = (part, 0);
         }
@@ -103,9 +109,9 @@ impl<'a> Gather<'a> {
         reading.1 += lines;
         let called = |line: u32| origin.numbers.called(before, skipped, line);
 
-        let is_partition = self.partitioned.get(origin.source).is_some_and(|is| *is);
+        let is_partition = self.partitioned.contains(&origin.source);
         self.partition = origin.part.clone().filter(|_| is_partition);
-        let source: Arc<str> = self.plan.sources[origin.source].spec.name.value.as_str().into();
+        let source = origin.source.shared();
         // Bad rows and rejected ones by line, as a person reads the file.
         let mut letters: Vec<DeadLetter> = Vec::new();
         for row in bad {
@@ -152,10 +158,10 @@ impl<'a> Gather<'a> {
     ) -> Result<()> {
         let Passed { sinks, partials, late, ahead, effects } = passed;
         for (sink, batch) in sinks {
-            self.write(sink, &batch)?;
+            self.write(&sink, &batch)?;
         }
         for (operator, partial) in partials {
-            self.partials[operator].push(partial);
+            self.partials[&operator].push(partial);
         }
         let Effects { rejects, partly_late, seen, .. } = effects;
         for reject in rejects {
@@ -169,20 +175,22 @@ impl<'a> Gather<'a> {
         }
         for (operator, rows) in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            self.set_aside(operator, &rows.node, &rows.rows, &late::reason(self.pairs[operator].late), &origin_of)?;
+            let reason = late::reason(self.pairs[&operator].late);
+            self.set_aside(&operator, &rows.node, &rows.rows, &reason, &origin_of)?;
         }
         for (operator, AheadRows { rows, max_ahead }) in ahead {
-            let node = self.plan.stateful[operator].node();
+            let node = self.plan.stateful[&operator].node();
             *self.counters.ahead.entry(node.to_owned()).or_default() += rows.len() as u64;
-            self.set_aside(operator, node, &rows, &late::ahead(max_ahead, self.started), &origin_of)?;
+            self.set_aside(&operator, node, &rows, &late::ahead(max_ahead, self.started), &origin_of)?;
         }
         for (node, rows) in partly_late {
             *self.counters.partly_late.entry(node.to_string()).or_default() += rows;
         }
-        for ((all, of_partition), one) in self.seen.iter_mut().zip(&mut self.seen_in).zip(seen) {
-            all.add(one);
+        for (node, one) in seen {
+            let of_node = self.seen.entry(node).or_default();
+            of_node.all.add(one);
             if let Some(partition) = self.partition.as_ref().filter(|_| one.rows > 0) {
-                of_partition.entry(partition.clone()).or_default().add(one);
+                of_node.partitions.entry(partition.clone()).or_default().add(one);
             }
         }
         Ok(())
@@ -191,19 +199,19 @@ impl<'a> Gather<'a> {
     /// Rows that `operator` does not take go to its late output, if it names one.
     fn set_aside(
         &mut self,
-        operator: usize,
+        operator: &Name,
         node: &str,
         rows: &Rows,
         reason: &str,
         origin_of: &impl Fn(u32) -> RowOrigin,
     ) -> Result<()> {
-        let Some(sink) = self.plan.stateful[operator].late else { return Ok(()) };
+        let Some(sink) = &self.plan.stateful[operator].late else { return Ok(()) };
         let origins: Vec<RowOrigin> = (0..rows.len()).map(|i| origin_of(rows.origin(i))).collect();
         let batch = late::batch(&self.plan.sinks[sink].schema, &rows.batch, self.epoch, node, reason, &origins);
         self.write(sink, &batch.map_err(does_not_fit)?)
     }
 
-    fn write(&mut self, sink: usize, batch: &RecordBatch) -> Result<()> {
+    fn write(&mut self, sink: &Name, batch: &RecordBatch) -> Result<()> {
         // Marks of event time stay inside the job.
         let schema = &self.plan.sinks[sink].schema;
         let batch = if batch.schema_ref() == schema {
@@ -213,9 +221,8 @@ impl<'a> Gather<'a> {
             RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
                 .map_err(does_not_fit)?
         };
-        let name = &self.plan.sinks[sink].spec.name.value;
-        *self.counters.rows_out.entry(name.clone()).or_default() += batch.num_rows() as u64;
-        self.sinks[sink].write(&batch).map_err(|e| e.context(format!("sink `{name}`")))
+        *self.counters.rows_out.entry(sink.to_string()).or_default() += batch.num_rows() as u64;
+        self.sinks[sink].write(&batch).map_err(|e| e.context(format!("sink `{sink}`")))
     }
 
     fn letter(&mut self, letter: DeadLetter) -> Result<()> {
@@ -251,8 +258,8 @@ impl<'a> Gather<'a> {
         let batch = dead_letters::batch(self.epoch, &self.letters);
         self.letters.clear();
         self.letter_bytes = 0;
-        let last = self.sinks.len() - 1;
-        self.sinks[last].write(&batch)
+        let letters = &self.plan.job.dead_letters.name.value;
+        self.sinks[&letters.into()].write(&batch)
     }
 }
 

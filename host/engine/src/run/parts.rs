@@ -62,7 +62,7 @@ impl<'a> Parts<'a> {
                 Outcome::TooMuch(_) | Outcome::NoRoom(_) if size > 1 => self.size = size / 2,
                 Outcome::NoRoom(error) => return Err(error),
                 Outcome::TooMuch(reason) => {
-                    let mut passed = Passed::new(context);
+                    let mut passed = Passed::default();
                     passed.effects.reject(&self.node, &self.rows, self.from, reason);
                     self.from += 1;
                     return Ok(Some(passed));
@@ -107,6 +107,7 @@ mod tests {
 
     use super::*;
     use crate::executor::Workers;
+    use crate::name::Named;
     use crate::operator::{Effects, Transform};
     use crate::plan::Edge;
 
@@ -137,26 +138,25 @@ mod tests {
     fn a_host_without_room_for_a_single_row_stops_the_job_and_blames_none() {
         let flow: Flow = vec![Edge::Through(
             Arc::new(Making { panics_over: vec![], mib: vec![0; 8], room_for: 0 }),
-            vec![Edge::Sink(0)],
+            vec![Edge::Sink("sink".into())],
         )];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
         let workers = &Workers::alone();
-        let context = EpochContext { epoch: 0, stateful: &[], pairs: &[], watermark_nodes: 0, started: 0, workers };
+        let context = EpochContext { epoch: 0, stateful: &Named::new(), pairs: &Named::new(), started: 0, workers };
         let error = Parts::of(&flow, "node".into(), rows).next(context).unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::Unavailable, "no room"));
     }
 
     /// The numbers that came through, those that did not, and how many rows each part had.
     fn taken(making: Making, n: usize) -> (Vec<i64>, Vec<(u32, String)>, Vec<usize>) {
-        let flow: Flow = vec![Edge::Through(Arc::new(making), vec![Edge::Sink(0)])];
+        let flow: Flow = vec![Edge::Through(Arc::new(making), vec![Edge::Sink("sink".into())])];
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n as i64));
         let rows = Rows::new(RecordBatch::try_from_iter([("n", column)]).unwrap());
         let context = EpochContext {
             epoch: 0,
-            stateful: &[],
-            pairs: &[],
-            watermark_nodes: 0,
+            stateful: &Named::new(),
+            pairs: &Named::new(),
             started: 0,
             workers: &Workers::alone(),
         };

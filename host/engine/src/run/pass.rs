@@ -5,6 +5,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::Result;
 use crate::executor::Workers;
+use crate::name::{Name, Named};
 use crate::operator::{AheadRows, Effects, LateRows, Partial, Reject, Room, Rows};
 use crate::plan::{Edge, Flow, PlannedStateful};
 use crate::record::WatermarkPair;
@@ -13,49 +14,42 @@ use crate::record::WatermarkPair;
 #[derive(Clone, Copy)]
 pub(super) struct EpochContext<'a> {
     pub epoch: u64,
-    pub stateful: &'a [PlannedStateful],
+    pub stateful: &'a Named<PlannedStateful>,
     /// The watermarks of each stateful operator.
-    pub pairs: &'a [WatermarkPair],
-    pub watermark_nodes: usize,
+    pub pairs: &'a Named<WatermarkPair>,
     /// Processing time at the epoch's start.
     pub started: i64,
     pub workers: &'a Workers,
 }
 
 /// What rows leave on their way through a flow.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Passed {
     /// Rows that reached sinks, in order.
-    pub sinks: Vec<(usize, RecordBatch)>,
+    pub sinks: Vec<(Name, RecordBatch)>,
     /// Condensed rows that reached stateful operators, in order.
-    pub partials: Vec<(usize, Partial)>,
+    pub partials: Vec<(Name, Partial)>,
     /// Rows that came too late, each with the stateful operator that they were too late for.
-    pub late: Vec<(usize, LateRows)>,
+    pub late: Vec<(Name, LateRows)>,
     /// Rows whose event time is too far ahead, each with the stateful operator that they came to.
-    pub ahead: Vec<(usize, AheadRows)>,
+    pub ahead: Vec<(Name, AheadRows)>,
     /// All else; its late rows have moved to `late`.
     pub effects: Effects,
 }
 
 impl Passed {
-    /// Nothing yet.
-    pub fn new(context: EpochContext<'_>) -> Self {
-        let effects = Effects::new(context.watermark_nodes);
-        Self { sinks: Vec::new(), partials: Vec::new(), late: Vec::new(), ahead: Vec::new(), effects }
-    }
-
-    /// What stateful operator number `operator` has left at the end of an epoch beside its rows.
-    pub fn beside(operator: usize, rejects: Vec<Reject>, late: Vec<LateRows>) -> Self {
-        let mut effects = Effects::new(0);
-        effects.rejects = rejects;
-        let late = late.into_iter().map(|late| (operator, late)).collect();
-        Self { sinks: Vec::new(), partials: Vec::new(), late, ahead: Vec::new(), effects }
+    /// What stateful operator `operator` has left at the end of an epoch beside its rows.
+    pub fn beside(operator: &Name, rejects: Vec<Reject>, late: Vec<LateRows>) -> Self {
+        let late = late.into_iter().map(|late| (operator.clone(), late)).collect();
+        let mut passed = Self { late, ..Self::default() };
+        passed.effects.rejects = rejects;
+        passed
     }
 }
 
 /// Takes rows through a flow, all at once.
 pub(super) fn pass(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
-    let mut passed = Passed::new(context);
+    let mut passed = Passed::default();
     passed.effects.room = Room::of(&rows.batch);
     drive(flow, rows, When::Usual, context, &mut passed)?;
     Ok(passed)
@@ -98,18 +92,18 @@ fn drive(flow: &Flow, rows: Rows, when: When, context: EpochContext<'_>, passed:
                     drive(rest, rows, When::Ahead(max_ahead), context, passed)?;
                 }
             }
-            Edge::Sink(sink) => passed.sinks.push((*sink, rows.batch.clone())),
+            Edge::Sink(sink) => passed.sinks.push((sink.clone(), rows.batch.clone())),
             Edge::State { operator, input } => {
                 if let When::Ahead(max_ahead) = when {
-                    passed.ahead.push((*operator, AheadRows { rows: rows.clone(), max_ahead }));
+                    passed.ahead.push((operator.clone(), AheadRows { rows: rows.clone(), max_ahead }));
                     continue;
                 }
-                let stateful = &context.stateful[*operator];
-                let at = stateful.judged_by(*input, context.pairs[*operator]);
+                let stateful = &context.stateful[operator];
+                let at = stateful.judged_by(*input, context.pairs[operator]);
                 if let Some(partial) = stateful.operator.partial(*input, rows.clone(), at, &mut passed.effects)? {
-                    passed.partials.push((*operator, partial));
+                    passed.partials.push((operator.clone(), partial));
                 }
-                passed.late.extend(passed.effects.late.drain(..).map(|late| (*operator, late)));
+                passed.late.extend(passed.effects.late.drain(..).map(|late| (operator.clone(), late)));
             }
         }
     }

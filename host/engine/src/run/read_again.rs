@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::environment::OpenSource;
 use super::sources::{SOURCE, source_table};
 use crate::connector::source::Known;
+use crate::name::Name;
 use crate::plan::{Edge, Flow, Plan};
 use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
@@ -13,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 /// Refuses a job with a new source that would read what a source of the checkpoint which the job has not has read, where
 /// an operator behind it has state. `state` holds what the job goes on with.
 pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) -> Result<()> {
-    let of_job: BTreeSet<String> = plan.sources.iter().map(|s| source_table(&s.spec.name.value)).collect();
+    let of_job: BTreeSet<String> = plan.sources.names().map(|name| source_table(name)).collect();
     let gone = state.tables().filter(|(name, table)| !of_job.contains(*name) && !table.is_empty());
     let gone: Vec<(&str, &Table)> =
         gone.filter_map(|(name, table)| Some((name.strip_prefix(SOURCE)?, table))).collect();
@@ -21,12 +22,12 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
         return Ok(());
     }
     let has_entries = |table: &String| state.table(table).is_some_and(|t| !t.is_empty());
-    for planned in &plan.sources {
-        let name = &planned.spec.name.value;
+    for (name, planned) in plan.sources.iter() {
         let mut behind = BTreeSet::new();
         reached(&planned.flow, plan, &mut behind);
-        let keeps = behind.into_iter().find(|n| plan.stateful[*n].tables.iter().any(has_entries));
-        let (Some(keeps), false) = (keeps, has_entries(&source_table(name))) else { continue };
+        let mut behind = plan.stateful.iter().filter(|(state, _)| behind.contains(*state));
+        let operator = behind.find(|(_, stateful)| stateful.tables.iter().any(has_entries));
+        let (Some((operator, _)), false) = (operator, has_entries(&source_table(name))) else { continue };
         let mut source = open(&planned.spec, &plan.job.text)?;
         source.admit_all();
         let Some(range) = source.plan(now, Known::default())? else { continue };
@@ -34,7 +35,7 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
         let entries = source.entries(&range).into_iter().zip(0u32..).filter(|((key, _), _)| !key.is_empty());
         for ((key, _), number) in entries {
             let Some((before, _)) = gone.iter().find(|(_, table)| table.get(0, &key).is_some()) else { continue };
-            let (file, operator) = (source.part_name(&range, number), &plan.stateful[keeps].name);
+            let file = source.part_name(&range, number);
             let message = format!(
                 "source `{name}` would read {file} again, which `{before}` has read: `{operator}` would count its rows twice"
             );
@@ -47,13 +48,13 @@ pub(super) fn refuse(plan: &Plan, state: &State, open: &OpenSource, now: i64) ->
 }
 
 /// The operators that rows can come to.
-fn reached(flow: &Flow, plan: &Plan, behind: &mut BTreeSet<usize>) {
-    for next in flow {
-        match next {
+fn reached(flow: &Flow, plan: &Plan, behind: &mut BTreeSet<Name>) {
+    for edge in flow {
+        match edge {
             Edge::Through(_, rest) | Edge::EventTime(_, rest) => reached(rest, plan, behind),
             Edge::State { operator, .. } => {
-                if behind.insert(*operator) {
-                    reached(&plan.stateful[*operator].flow, plan, behind);
+                if behind.insert(operator.clone()) {
+                    reached(&plan.stateful[operator].flow, plan, behind);
                 }
             }
             Edge::Sink(_) => {}

@@ -97,7 +97,7 @@ pub(super) fn open(
 
 /// Takes away what a dropped checkpoint's sinks have published; dead letters stay.
 pub(super) fn forget_published(plan: &Plan, folders: &Folders) -> Forget {
-    let sinks: Vec<SinkSpec> = plan.rows_sinks().iter().map(|sink| sink.spec.clone()).collect();
+    let sinks: Vec<SinkSpec> = plan.rows_sinks().map(|sink| sink.spec.clone()).collect();
     let (connectors, folders) = (plan.connectors.clone(), folders.clone());
     Forget(Arc::new(move |id| {
         let one = |sink: &SinkSpec| {
@@ -115,7 +115,7 @@ pub(super) fn refuse_lost_epochs(plan: &Plan, recovered: &Recovered, folders: &F
     let tail = recovered.suspicious.as_ref();
     let damaged = tail.filter(|tail| !tail.short).map(|tail| tail.epoch);
     let recovery = Recovery { checkpoint: &recovered.id, damaged, folders };
-    let sinks = plan.rows_sinks().iter().map(|sink| Ok((plan.connectors.sink(&sink.spec)?, &sink.spec)));
+    let sinks = plan.rows_sinks().map(|sink| Ok((plan.connectors.sink(&sink.spec)?, &sink.spec)));
     let letters = &plan.job.dead_letters;
     for sink in sinks.chain([plan.connectors.dead_letters(letters).map(|connector| (connector, letters))]) {
         let (connector, spec) = sink?;

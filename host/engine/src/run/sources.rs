@@ -8,6 +8,7 @@ use crate::Result;
 use crate::connector::source::{Known, Source};
 use crate::format::Decode;
 use crate::job::{SourceSpec, Trigger};
+use crate::name::Named;
 use crate::plan::Plan;
 use crate::state::State;
 use crate::storage::Storage;
@@ -30,15 +31,15 @@ pub(super) fn live_sources(
     open: &OpenSource,
     spool: Option<&SpoolOf<'_>>,
     now: i64,
-) -> Result<Vec<LiveSource>> {
+) -> Result<Named<LiveSource>> {
     plan.sources
         .iter()
-        .map(|planned| {
+        .map(|(name, planned)| {
             let mut source = open(&planned.spec, &plan.job.text)?;
             if let Some(spool) = spool {
-                source.keep_in(spool(&planned.spec.name.value));
+                source.keep_in(spool(name));
             }
-            let known = known(state, &planned.spec);
+            let known = known(state, name);
             source.restore(&mut known.iter())?;
             match trigger {
                 Trigger::AvailableNow => {
@@ -49,7 +50,7 @@ pub(super) fn live_sources(
                 Trigger::Continuous | Trigger::Every(_) => {}
             }
             let decoder = source.decoder(&planned.columns)?;
-            Ok(LiveSource { source, decoder, presence: Presence::default() })
+            Ok((name.clone(), LiveSource { source, decoder, presence: Presence::default() }))
         })
         .collect()
 }
@@ -70,6 +71,6 @@ pub(super) fn source_table(source: &str) -> String {
 }
 
 /// What the state has of a source.
-pub(super) fn known<'a>(state: &'a State, source: &SourceSpec) -> Known<'a> {
-    Known::of(state.table(&source_table(&source.name.value)))
+pub(super) fn known<'a>(state: &'a State, source: &str) -> Known<'a> {
+    Known::of(state.table(&source_table(source)))
 }

@@ -15,7 +15,7 @@ pub(super) fn refuse_too_much(plan: &Plan, state: &State) -> Result<()> {
     if taken <= most {
         return Ok(());
     }
-    let of_operators = plan.stateful.iter().map(|stateful| {
+    let of_operators = plan.stateful.values().map(|stateful| {
         let tables = stateful.tables.iter().filter_map(|name| state.table(name));
         (tables.map(|table| table.memory() as u64).sum::<u64>(), stateful.node())
     });

@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Result};
 /// One of them cannot be read, or has no file.
 pub(super) fn read_all(plan: &Plan, open: &OpenSource, now: i64, observer: &dyn Observer) -> Result<Statics> {
     let mut statics = Statics { versions: BTreeMap::new(), tried: BTreeMap::new() };
-    for planned in &plan.statics {
+    for planned in plan.statics.values() {
         let name = &planned.spec.name;
         let version = read(planned, &plan.job.text, open, now, observer).map_err(|e| {
             let e = e.context(format!("static source `{}`", name.value));
@@ -52,21 +52,20 @@ impl Statics {
         observer: &dyn Observer,
     ) -> BTreeMap<String, u64> {
         let mut failed = BTreeMap::new();
-        for planned in &plan.statics {
-            let name = &planned.spec.name.value;
+        for (name, planned) in plan.statics.iter() {
             let Some(refresh) = planned.spec.fixed.and_then(|spec| spec.refresh) else { continue };
-            let tried = self.tried.entry(name.clone()).or_insert(now);
+            let tried = self.tried.entry(name.to_string()).or_insert(now);
             if now.saturating_sub(*tried) < refresh {
                 continue;
             }
             *tried = now;
             // What its columns lack was said when it was read first.
             match read(planned, &plan.job.text, open, now, &Silent) {
-                Ok(version) => drop(self.versions.insert(name.clone(), version)),
+                Ok(version) => drop(self.versions.insert(name.to_string(), version)),
                 Err(e) => {
                     observer
                         .message(&format!("static source `{name}` could not be read again, its old rows stay: {e}"));
-                    failed.insert(name.clone(), 1);
+                    failed.insert(name.to_string(), 1);
                 }
             }
         }

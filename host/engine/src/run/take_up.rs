@@ -32,20 +32,20 @@ pub(super) fn take_up(
     workers: &Workers,
 ) -> Result<()> {
     let mut fitting: Vec<(&PlannedStateful, Old)> = Vec::new();
-    for (number, stateful) in plan.stateful.iter().enumerate() {
-        match last.stateful.get(&*stateful.name) {
+    for (name, stateful) in plan.stateful.iter() {
+        match last.stateful.get(&**name) {
             // Of a query with several states one message is enough.
-            None if stateful.name.contains('/') => {}
-            None => observer.message(&format!("`{}` is new: its state begins with the next epoch", stateful.name)),
-            Some(_) => fitting.push((stateful, fit(number, last, plan)?)),
+            None if name.contains('/') => {}
+            None => observer.message(&format!("`{name}` is new: its state begins with the next epoch")),
+            Some(noted) => fitting.push((stateful, fit(stateful, noted, last, plan)?)),
         }
     }
     if fitting.is_empty() && !last.stateful.is_empty() && maker != plan.job.name {
         return Err(refuse_another_jobs(plan, last, maker));
     }
-    for node in &plan.watermarks {
-        if last.event_time_columns.get(&node.name).is_some_and(|column| *column != node.column) {
-            let (name, column) = (&node.name, &node.column);
+    for (name, node) in plan.watermarks.iter() {
+        let column = &node.column;
+        if last.event_time_columns.get(&**name).is_some_and(|before| before != column) {
             observer.message(&format!("the event time of `{name}` is `{column}` now: its watermark begins anew"));
         }
     }
@@ -77,7 +77,7 @@ pub(super) fn take_up(
 
 /// A source is known by its name: under another one it reads everything, whatever the operators behind it have seen.
 fn tell_of_sources(plan: &Plan, state: &State, observer: &dyn Observer) {
-    let tables: BTreeSet<String> = plan.sources.iter().map(|s| source_table(&s.spec.name.value)).collect();
+    let tables: BTreeSet<String> = plan.sources.names().map(|name| source_table(name)).collect();
     let gone =
         state.tables().any(|(name, table)| name.starts_with(SOURCE) && !table.is_empty() && !tables.contains(name));
     let has_read = |table: &String| state.table(table).is_some_and(|t| !t.is_empty());
@@ -129,9 +129,8 @@ fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
     ))
 }
 
-/// What of the state of operator `number` is to be brought over before it can be used.
-fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Old> {
-    let stateful = &plan.stateful[number];
+/// What of the state of `stateful` is to be brought over before it can be used; `noted` is what `last` says of it.
+fn fit(stateful: &PlannedStateful, noted: &serde_json::Value, last: &EpochRecord, plan: &Plan) -> Result<Old> {
     let name = node_of(&stateful.name);
     let refused = |what: &str, help: &str| {
         let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
@@ -139,7 +138,6 @@ fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Old> {
         Err(Error::new(ErrorKind::Conflict, message).with_help(help))
     };
     const UNDO: &str = "undo the change, give";
-    let noted = last.stateful.get(&*stateful.name).unwrap_or(&serde_json::Value::Null);
     if let Some(text) = noted.as_str() {
         let former = stateful.operator.former_fingerprint();
         if text != former.text {
@@ -154,7 +152,7 @@ fn fit(number: usize, last: &EpochRecord, plan: &Plan) -> Result<Old> {
         }
         return Ok(Old::default());
     }
-    match plan.fingerprint(number).fits(noted) {
+    match plan.fingerprint(stateful).fits(noted) {
         Fit::AsItIs => Ok(Old::default()),
         Fit::After(old) => Ok(old),
         Fit::No(Misfit { what, help }) => refused(&what, help.as_deref().unwrap_or(UNDO)),

@@ -105,7 +105,7 @@ fn watermarks_are_whole_milliseconds_rounded_down_also_before_1970() {
     assert_eq!(at(-1, 0), Some(-1000));
     assert_eq!(at(i64::MIN, 1), Some(i64::MIN));
     // A join's longest wait has one microsecond more than its bound.
-    let behind = Derived::Node(0).held_back(30_000_001);
+    let behind = Derived::Node("a".into()).held_back(30_000_001);
     assert_eq!(behind.now(&|_| Some((Some(90_000_000), false))), Some((Some(59_999_000), false)));
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::name::Name;
 use crate::record::{EventTime, WatermarkPair};
 
 /// What watermarks are whole multiples of, microseconds. A window's row, whose time is its end − 1 µs, so never stands
@@ -55,6 +56,9 @@ impl WatermarkRule {
     }
 }
 
+/// A watermark, none = minus infinity, and whether what it comes from is idle.
+pub type WatermarkNow = (Option<i64>, bool);
+
 /// How several inputs' watermarks become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -69,8 +73,8 @@ pub enum Policy {
 pub enum Derived {
     /// Rows without event time have none.
     None,
-    /// A watermark node, by its number.
-    Node(usize),
+    /// A node that names its event time.
+    Node(Name),
     /// Several inputs come together.
     Combined {
         /// How.
@@ -106,10 +110,10 @@ impl Derived {
 
     /// The watermark now and whether all it is made of is idle, from those of the nodes. None = there is no watermark,
     /// `Some((None, _))` = minus infinity.
-    pub fn now(&self, node: &dyn Fn(usize) -> Option<(Option<i64>, bool)>) -> Option<(Option<i64>, bool)> {
+    pub fn now(&self, node: &dyn Fn(&Name) -> Option<WatermarkNow>) -> Option<WatermarkNow> {
         match self {
             Self::None => None,
-            Self::Node(number) => node(*number),
+            Self::Node(name) => node(name),
             Self::Combined { policy, inputs } => {
                 let inputs: Vec<_> = inputs.iter().filter_map(|input| input.now(node)).collect();
                 let idle = inputs.iter().all(|(_, idle)| *idle);
@@ -122,20 +126,20 @@ impl Derived {
     }
 
     /// How far it may lie behind the greatest event time, from the delays of the nodes: the longest of several inputs.
-    pub fn longest(&self, delay: &dyn Fn(usize) -> Option<i64>) -> i64 {
+    pub fn longest(&self, delay: &dyn Fn(&Name) -> Option<i64>) -> i64 {
         match self {
             Self::None => 0,
-            Self::Node(number) => delay(*number).unwrap_or(0),
+            Self::Node(name) => delay(name).unwrap_or(0),
             Self::Combined { inputs, .. } => inputs.iter().map(|input| input.longest(delay)).max().unwrap_or(0),
             Self::HeldBack { input, by } => input.longest(delay).saturating_add(*by),
         }
     }
 
     /// The watermark nodes that it is made of.
-    pub fn nodes(&self) -> BTreeSet<usize> {
+    pub fn nodes(&self) -> BTreeSet<&Name> {
         match self {
             Self::None => BTreeSet::new(),
-            Self::Node(number) => BTreeSet::from([*number]),
+            Self::Node(name) => BTreeSet::from([name]),
             Self::Combined { inputs, .. } => inputs.iter().flat_map(Self::nodes).collect(),
             Self::HeldBack { input, .. } => input.nodes(),
         }
@@ -144,9 +148,9 @@ impl Derived {
 
 /// One watermark from those of several inputs, each with whether it is idle. Idle inputs are left out, unless all are:
 /// then none of them holds another back, and the greatest counts, as in Flink.
-pub fn combine(policy: Policy, inputs: impl IntoIterator<Item = (Option<i64>, bool)>) -> Option<i64> {
+pub fn combine(policy: Policy, inputs: impl IntoIterator<Item = WatermarkNow>) -> Option<i64> {
     let (idle, active): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(_, idle)| *idle);
-    let watermarks = |inputs: Vec<(Option<i64>, bool)>| inputs.into_iter().map(|(watermark, _)| watermark);
+    let watermarks = |inputs: Vec<WatermarkNow>| inputs.into_iter().map(|(watermark, _)| watermark);
     // None is minus infinity and sorts below every time.
     match policy {
         _ if active.is_empty() => watermarks(idle).max().flatten(),

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use self::words::{columns, mode_name};
 use super::{Plan, PlannedSink, PlannedStateful};
 use crate::job::{OnError, OutputMode};
+use crate::name::Name;
 
 /// A plan in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +73,15 @@ impl Plan {
     pub fn explain(&self) -> Explained {
         let mut explainer = Explainer { plan: self, told: BTreeSet::new() };
         let mut trees = Vec::new();
-        let letters = &self.job.dead_letters.name.value;
-        let sinks = || self.sinks.iter().enumerate().filter(|(_, s)| s.spec.name.value != *letters);
-        for (_, sink) in sinks() {
+        for sink in self.rows_sinks() {
             if let Some(input) = &sink.spec.input {
                 let below = explainer.node(&input.value);
                 trees.push(explainer.sink(sink, vec![below]));
             }
         }
-        for (number, sink) in sinks().filter(|(_, s)| s.spec.input.is_none()) {
-            let from = self.stateful.iter().filter(|s| s.late == Some(number));
+        for sink in self.rows_sinks().filter(|sink| sink.spec.input.is_none()) {
+            let is_this = |late: &Name| **late == *sink.spec.name.value;
+            let from = self.stateful.values().filter(|stateful| stateful.late.as_ref().is_some_and(is_this));
             let mut nodes: Vec<&str> = from.map(PlannedStateful::node).collect();
             nodes.dedup();
             let late = |node: &str| {
@@ -93,14 +93,15 @@ impl Plan {
             tree.facts.push(Fact::list("columns", columns(&sink.schema)));
             trees.push(tree);
         }
-        for node in self.nodes.iter().rev() {
-            if !explainer.told.contains(node.name.as_str()) {
-                let mut tree = explainer.node(&node.name);
+        for name in self.nodes.names().rev() {
+            if !explainer.told.contains(&**name) {
+                let mut tree = explainer.node(name);
                 tree.title += " (nothing takes its rows)";
                 trees.push(tree);
             }
         }
-        trees.extend(self.sinks.last().map(|sink| explainer.dead_letters(sink)));
+        let letters = self.sinks.values().filter(|sink| self.is_letters(sink));
+        trees.extend(letters.map(|sink| explainer.dead_letters(sink)));
         Explained { job: self.job.name.clone(), trees }
     }
 }

@@ -11,9 +11,8 @@ impl<'a> Explainer<'a> {
     /// The node of this name, with all below it; its name alone if it was described before.
     pub fn node(&mut self, name: &str) -> Branch {
         let plan = self.plan;
-        let Some(at) = plan.nodes.iter().position(|n| n.name == name) else { return Branch::default() };
-        let node = &plan.nodes[at];
-        let source = plan.job.sources.get(at);
+        let Some(node) = plan.nodes.get(name) else { return Branch::default() };
+        let source = plan.job.sources.iter().find(|source| source.name.value == name);
         if !self.told.insert(&node.name) {
             let kind = match source {
                 Some(source) if source.fixed.is_some() => "static source",
@@ -33,10 +32,10 @@ impl<'a> Explainer<'a> {
         let what =
             connector.map_or_else(|_| String::new(), |c| c.describe(&source.options, &|path| self.relative(path)));
         let mut facts = vec![Fact::list("columns", columns(&node.schema))];
-        if let Some((number, column)) = node.observes {
+        if let Some(column) = node.observes {
             facts.push(Fact::text("event time", node.schema.field(column).name()));
-            facts.push(Fact::text("watermark", own(self.plan, number, "")));
-            facts.extend(ahead(self.plan, number));
+            facts.push(Fact::text("watermark", own(self.plan, &node.name, "")));
+            facts.extend(ahead(self.plan, &node.name));
         }
         let Some(spec) = source.fixed else {
             return Branch { title: format!("source {}: {what}", node.name), facts, ..Branch::default() };
@@ -51,7 +50,7 @@ impl<'a> Explainer<'a> {
 
     fn operator(&mut self, node: &'a PlannedNode) -> Branch {
         let plan = self.plan;
-        let spec = plan.job.operators.iter().find(|o| o.name.value == node.name);
+        let spec = plan.job.operators.iter().find(|o| o.name.value == *node.name);
         let kind = match spec.map(|spec| &spec.logic) {
             Some(Logic::Plugin { plugin, .. }) => format!("plugin {}", plugin.value),
             Some(Logic::Dedup { .. }) => "dedup".to_owned(),
@@ -67,7 +66,7 @@ impl<'a> Explainer<'a> {
         facts.extend(event_time(&node.schema).map(|time| Fact::text("event time", time)));
         let of_rows = match node.observes_input {
             // On a stateful node event time is that of its input.
-            Some((number, _)) => Some(own(plan, number, " of its input")),
+            Some(_) => Some(own(plan, &node.name, " of its input")),
             None => watermark(plan, &node.name, &node.watermark),
         };
         match of_rows {
@@ -75,8 +74,7 @@ impl<'a> Explainer<'a> {
             None if node.relation.is_stateful() => facts.push(Fact::text("watermark", "none")),
             None => {}
         }
-        let named_here = node.observes_input.or(node.observes);
-        facts.extend(named_here.and_then(|(number, _)| ahead(plan, number)));
+        facts.extend(ahead(plan, &node.name));
         let inputs = self.relation(node, &node.relation, &mut facts);
         Branch { title: format!("operator {}: {kind}{mode}", node.name), facts, inputs, is_again: false }
     }

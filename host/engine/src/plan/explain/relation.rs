@@ -16,7 +16,7 @@ impl<'a> Explainer<'a> {
     pub fn relation(&mut self, node: &'a PlannedNode, relation: &'a Relation, facts: &mut Vec<Fact>) -> Vec<Branch> {
         match relation {
             Relation::Input { table, columns, schema, .. } => {
-                let all = self.plan.nodes.iter().find(|n| n.name == *table).map_or(0, |n| n.schema.fields().len());
+                let all = self.plan.nodes.get(table).map_or(0, |node| node.schema.fields().len());
                 if columns.as_ref().is_some_and(|read| read.len() < all) {
                     facts.push(Fact::list("reads", schema.fields().iter().map(|f| f.name().clone()).collect()));
                 }
@@ -63,7 +63,7 @@ impl<'a> Explainer<'a> {
     }
 
     fn state(&self, node: &PlannedNode, operator: &Arc<dyn AnyStateful>, facts: &mut Vec<Fact>) {
-        let Some(planned) = self.plan.stateful.iter().find(|s| Arc::ptr_eq(&s.operator, operator)) else { return };
+        let Some(planned) = self.plan.stateful.values().find(|s| Arc::ptr_eq(&s.operator, operator)) else { return };
         let words = operator.explain();
         let by = watermark(self.plan, &node.name, &planned.watermark);
         if by.is_some() && planned.watermark != node.watermark {
@@ -74,8 +74,8 @@ impl<'a> Explainer<'a> {
             facts.push(Fact::detail("state", said(kept, by.is_some())));
         }
         if let (Some(late), true) = (&words.late, by.is_some()) {
-            let where_to = match planned.late {
-                Some(sink) => format!("goes to sink {}", self.plan.sinks[sink].spec.name.value),
+            let where_to = match &planned.late {
+                Some(sink) => format!("goes to sink {sink}"),
                 None => "is counted and left out".to_owned(),
             };
             facts.push(Fact::detail("late", format!("{late} {where_to}")));

@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use super::Fact;
 use crate::format::type_name;
 use crate::job::OutputMode;
+use crate::name::Name;
 use crate::plan::Plan;
 use crate::relation::event_time::EVENT_TIME;
 use crate::time::shown_length;
@@ -42,15 +43,15 @@ pub(super) fn watermark(plan: &Plan, node: &str, derived: &Derived) -> Option<St
         return None;
     }
     Some(match derived {
-        Derived::Node(number) if plan.watermarks[*number].name == node => own(plan, *number, ""),
-        Derived::Node(number) => format!("that of {}", plan.watermarks[*number].name),
+        Derived::Node(name) if &**name == node => own(plan, name, ""),
+        Derived::Node(name) => format!("that of {name}"),
         other => of(plan, other),
     })
 }
 
 /// The watermark of the node that names the event time; `whose` rows it is named on.
-pub(super) fn own(plan: &Plan, number: usize, whose: &str) -> String {
-    let Some(rule) = &plan.watermarks[number].rule else { return "none: event time without a watermark".to_owned() };
+pub(super) fn own(plan: &Plan, node: &Name, whose: &str) -> String {
+    let Some(rule) = &plan.watermarks[node].rule else { return "none: event time without a watermark".to_owned() };
     let behind = match rule.delay {
         0 => format!("the greatest event time{whose} so far"),
         delay => format!("{} behind the greatest event time{whose} so far", shown_length(delay)),
@@ -61,9 +62,9 @@ pub(super) fn own(plan: &Plan, number: usize, whose: &str) -> String {
     }
 }
 
-/// What becomes of rows that are too far ahead, where the node of this number says how far they may be.
-pub(super) fn ahead(plan: &Plan, number: usize) -> Option<Fact> {
-    let by = shown_length(plan.watermarks[number].max_ahead?);
+/// What becomes of rows that are too far ahead, where `node` says how far they may be.
+pub(super) fn ahead(plan: &Plan, node: &Name) -> Option<Fact> {
+    let by = shown_length(plan.watermarks.get(node)?.max_ahead?);
     let text = format!(
         "a row more than {by} after the start of its epoch moves no watermark, and goes where the next operator's late rows go"
     );
@@ -72,13 +73,13 @@ pub(super) fn ahead(plan: &Plan, number: usize) -> Option<Fact> {
 
 /// Whether there is a watermark: nodes that have none hold nothing back and pass nothing on.
 fn exists(plan: &Plan, derived: &Derived) -> bool {
-    derived.nodes().iter().any(|number| plan.watermarks[*number].rule.is_some())
+    derived.nodes().into_iter().any(|node| plan.watermarks[node].rule.is_some())
 }
 
 fn of(plan: &Plan, derived: &Derived) -> String {
     match derived {
         Derived::None => "none".to_owned(),
-        Derived::Node(number) => plan.watermarks[*number].name.clone(),
+        Derived::Node(name) => name.to_string(),
         Derived::Combined { policy, inputs } => {
             let which = match policy {
                 Policy::Min => "least",
@@ -99,7 +100,7 @@ fn of(plan: &Plan, derived: &Derived) -> String {
         }
         Derived::HeldBack { input, by } => {
             let input = match input.as_ref() {
-                Derived::Node(number) => format!("that of {}", plan.watermarks[*number].name),
+                Derived::Node(name) => format!("that of {name}"),
                 input => of(plan, input),
             };
             let by = shown_length(*by);

@@ -22,6 +22,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::Wake;
 use crate::connector::sink::{Prepared, Publish};
 use crate::executor::WaitingThreads;
+use crate::name::Named;
 use crate::record::EpochRecord;
 use crate::state::StateChange;
 use crate::{Error, Result};
@@ -37,7 +38,7 @@ pub(super) struct Computed {
     pub record: EpochRecord,
     pub change: StateChange,
     /// Per sink.
-    pub prepared: Vec<Prepared>,
+    pub prepared: Named<Prepared>,
     /// Parts of the state to be written out whole, after the record.
     pub snapshot: Snapshot,
     /// Filled in but for the time of the commit.
@@ -56,7 +57,7 @@ impl Committer {
     pub fn start(
         pace: Pace,
         checkpoint: Arc<Mutex<Checkpoint>>,
-        publishers: Vec<Arc<dyn Publish>>,
+        publishers: Named<Arc<dyn Publish>>,
         observer: Arc<dyn Observer>,
         wanted: Wanted,
         wake: Wake,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Computed, Snapshot, Wanted, locked};
 use crate::checkpoint::Checkpoint;
 use crate::connector::sink::{Payload, Prepared, Publish};
+use crate::name::Named;
 use crate::record::Held;
 use crate::run::report::Observer;
 use crate::{Error, Result};
@@ -13,14 +14,14 @@ use crate::{Error, Result};
 /// A committed epoch that is not published.
 pub(in crate::run) struct Committed {
     epoch: u64,
-    prepared: Vec<Prepared>,
+    prepared: Named<Prepared>,
     snapshot: Snapshot,
 }
 
 /// What committing and publishing work with.
 pub(in crate::run) struct Steps {
     pub checkpoint: Arc<Mutex<Checkpoint>>,
-    pub publishers: Vec<Arc<dyn Publish>>,
+    pub publishers: Named<Arc<dyn Publish>>,
     pub observer: Arc<dyn Observer>,
     pub wanted: Wanted,
 }
@@ -32,11 +33,11 @@ impl Steps {
         let started = Instant::now();
         let epoch = record.epoch;
         let at = |e: Error| e.context(format!("epoch {epoch}"));
-        for (sink, publisher) in prepared.iter_mut().zip(&self.publishers) {
-            publisher.make_durable(sink).map_err(at)?;
+        for (sink, prepared) in prepared.iter_mut() {
+            self.publishers[sink].make_durable(prepared).map_err(at)?;
         }
         let inline = place_inline(&mut prepared);
-        record.outputs = prepared.iter().flat_map(|p| p.outputs.iter().cloned()).collect();
+        record.outputs = prepared.values().flat_map(|p| p.outputs.iter().cloned()).collect();
         let appended = locked(&self.checkpoint)?.append(&record, &change, &inline).map_err(|e| at(e.into()))?;
         if !appended.snapshot.is_empty() {
             *locked(&self.wanted)? = appended.snapshot;
@@ -53,15 +54,15 @@ impl Steps {
         let mut snapshots = Vec::new();
         for Committed { epoch, prepared, snapshot } in committed {
             let at = |e: Error| e.context(format!("epoch {epoch}"));
-            for (Prepared { outputs, payload, .. }, publisher) in prepared.into_iter().zip(&self.publishers) {
-                publisher.publish(epoch, &outputs, payload).map_err(at)?;
+            for (sink, Prepared { outputs, payload, .. }) in prepared {
+                self.publishers[&sink].publish(epoch, &outputs, payload).map_err(at)?;
             }
             last = Some(epoch);
             if !snapshot.is_empty() {
                 snapshots.push((epoch, snapshot));
             }
         }
-        for publisher in &self.publishers {
+        for publisher in self.publishers.values() {
             publisher.sync()?;
         }
         if let Some(last) = last {
@@ -75,9 +76,9 @@ impl Steps {
 }
 
 /// Puts small outputs one after the other and notes in each where it stands.
-fn place_inline(prepared: &mut [Prepared]) -> Vec<u8> {
+fn place_inline(prepared: &mut Named<Prepared>) -> Vec<u8> {
     let mut inline = Vec::new();
-    for sink in prepared {
+    for sink in prepared.values_mut() {
         if let Payload::Inline(bytes) = &sink.payload {
             for output in &mut sink.outputs {
                 output.held = Held::Inline { offset: inline.len() as u64 };

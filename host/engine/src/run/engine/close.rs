@@ -23,8 +23,8 @@ impl Engine {
                 checkpoint.into_inner().map_err(|_| Error::internal("another thread of this job panicked"))?;
             checkpoint.close()?;
         }
-        for (planned, live) in self.plan.sources.iter().zip(&self.sources) {
-            unseen::tell(&planned.spec.name.value, &*live.decoder, &*self.options.observer);
+        for (name, live) in self.sources.iter() {
+            unseen::tell(name, &*live.decoder, &*self.options.observer);
         }
         summary.elapsed = began.elapsed();
         Ok(summary)

@@ -26,6 +26,7 @@ use crate::clock::Wake;
 use crate::connector::sink::Sink;
 use crate::executor::Workers;
 use crate::job::Trigger;
+use crate::name::Named;
 use crate::plan::Plan;
 use crate::state::State;
 
@@ -39,8 +40,8 @@ pub struct Engine {
     checkpoint: Arc<Mutex<Checkpoint>>,
     folder: CheckpointFolder,
     resumed_from: Option<u64>,
-    sources: Vec<LiveSource>,
-    sinks: Vec<Box<dyn Sink>>,
+    sources: Named<LiveSource>,
+    sinks: Named<Box<dyn Sink>>,
     state: State,
     statics: Statics,
     progress: Progress,

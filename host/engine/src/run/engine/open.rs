@@ -10,6 +10,7 @@ use crate::checkpoint::{Forget, SPOOL};
 use crate::connector::SinkInput;
 use crate::connector::sink::{Sink, SinkContext};
 use crate::job::{Job, Trigger};
+use crate::name::{Name, Named};
 use crate::plan::{Plan, PlannedSink};
 use crate::run::acknowledge::Acknowledge;
 use crate::run::commit::{Committer, Wanted};
@@ -73,7 +74,7 @@ impl Engine {
         let bell = Bell::default();
         if trigger == Trigger::Continuous {
             let wake = bell.waking(options.control.wake());
-            sources.iter_mut().for_each(|live| live.source.wake_with(&wake));
+            sources.values_mut().for_each(|live| live.source.wake_with(&wake));
         }
         let console = std::mem::replace(&mut options.console, Box::new(std::io::sink()));
         let context = SinkContext {
@@ -90,17 +91,17 @@ impl Engine {
         let progress = Progress::after(&plan, last);
         let finished = last.is_some_and(|l| l.finished);
         let checkpoint = Arc::new(Mutex::new(checkpoint));
-        let publishers = sinks.iter().map(|s| s.publisher()).collect();
+        let publishers = sinks.map(|_, sink| sink.publisher());
         let wanted = Wanted::default();
         let pace = std::mem::take(&mut options.environment.pace);
         let wake = options.control.wake().clone();
-        let acknowledge = Acknowledge::after(last, &plan, &sources);
+        let acknowledge = Acknowledge::after(last, &sources);
         let observer = acknowledge.watching(observer, &sources, &wake);
         let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake);
 
         let plugins = plan.plugins.digests();
-        let fingerprints = plan.stateful.iter().enumerate();
-        let fingerprints = fingerprints.map(|(n, s)| (s.name.to_string(), plan.fingerprint(n).told())).collect();
+        let fingerprints = plan.stateful.iter();
+        let fingerprints = fingerprints.map(|(name, s)| (name.to_string(), plan.fingerprint(s).told())).collect();
         Ok(Self {
             plan: Arc::new(plan),
             options,
@@ -131,15 +132,15 @@ impl Engine {
     }
 }
 
-fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Vec<Box<dyn Sink>>> {
-    let last = plan.sinks.len() - 1;
-    let build = |(i, planned): (usize, &PlannedSink)| {
+fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Named<Box<dyn Sink>>> {
+    let build = |(name, planned): (&Name, &PlannedSink)| {
         let input = SinkInput { mode: planned.mode, schema: planned.schema.clone(), keys: planned.keys.clone() };
-        if i == last {
-            plan.connectors.open_dead_letters(&planned.spec, input, context)
+        let sink = if plan.is_letters(planned) {
+            plan.connectors.open_dead_letters(&planned.spec, input, context)?
         } else {
-            plan.connectors.open_sink(&planned.spec, input, context)
-        }
+            plan.connectors.open_sink(&planned.spec, input, context)?
+        };
+        Ok((name.clone(), sink))
     };
-    plan.sinks.iter().enumerate().map(build).collect()
+    plan.sinks.iter().map(build).collect()
 }

@@ -39,7 +39,7 @@ impl Bell {
 impl Engine {
     /// After a look at `now` that found nothing: rests until a source wants to be looked at or an input becomes idle.
     pub(super) fn rest(&mut self, now: i64) -> Step {
-        let sources = self.sources.iter().filter(|live| !live.source.exhausted() || live.presence.has_more());
+        let sources = self.sources.values().filter(|live| !live.source.exhausted() || live.presence.has_more());
         let looks = sources.filter_map(|live| match (live.presence.until(), live.source.next_look(now)) {
             (Some(until), _) => Some(until),
             // It waits for one that is away.

@@ -7,6 +7,7 @@ use super::{Engine, Step};
 use crate::connector::source::EntryChange;
 use crate::fault::point;
 use crate::job::Trigger;
+use crate::name::{Name, Named};
 use crate::panics;
 use crate::record::{EpochRecord, SourceRange};
 use crate::run::away::Failed;
@@ -78,16 +79,15 @@ impl Engine {
         self.options.environment.faults.hit(point::PLAN_BEFORE);
         let ranges = self.plan_ranges(now)?;
         let once = self.trigger == Trigger::Once;
-        let nothing_yet =
-            |(range, live): (&Option<SourceRange>, &LiveSource)| range.is_none() && live.presence.is_away();
-        if once && ranges.iter().zip(&self.sources).any(nothing_yet) {
+        let nothing_yet = |(name, live): (&Name, &LiveSource)| !ranges.contains(name) && live.presence.is_away();
+        if once && self.sources.iter().any(nothing_yet) {
             // The one epoch has all there is.
             hold_all(&mut self.sources, ranges);
             return Ok(self.rest(now));
         }
-        let reads: Vec<Reads> = ranges.iter().zip(&self.sources).map(|(range, live)| Reads::of(range, live)).collect();
+        let reads = self.sources.map(|name, live| Reads::of(ranges.get(name), live));
         let decided = self.progress.decide(&self.plan, &reads, now);
-        let has_input = ranges.iter().any(Option::is_some);
+        let has_input = !ranges.is_empty();
         if has_input || (!once && decided.closes_something(&self.plan, &mut self.state, now)) {
             let computed = self.epoch(ranges, decided, now, false)?;
             return Ok(match (computed, once) {
@@ -96,7 +96,7 @@ impl Engine {
                 (_, false) => Step::Ready,
             });
         }
-        let exhausted = self.sources.iter().all(|live| live.source.exhausted());
+        let exhausted = self.sources.values().all(|live| live.source.exhausted());
         if self.is_away() || !trigger::ends_without_input(self.trigger, exhausted) {
             return Ok(match trigger::next(self.trigger, Some(now), now) {
                 TriggerDecision::WaitUntil(due) => Step::WaitUntil(due),
@@ -105,7 +105,7 @@ impl Engine {
         }
         if self.plan.job.final_watermark && !once {
             let decided = self.progress.decide_final();
-            self.epoch(vec![None; self.sources.len()], decided, now, true)?;
+            self.epoch(Named::new(), decided, now, true)?;
         }
         Ok(Step::Done(StopReason::InputEnded))
     }
@@ -116,37 +116,37 @@ impl Engine {
         if let Some(rests) = self.rests_still(now) {
             return Ok(rests);
         }
-        if self.plan_ranges(now)?.iter().all(Option::is_none) {
+        if self.plan_ranges(now)?.is_empty() {
             return Ok(if self.is_away() { self.rest(now) } else { Step::Done(StopReason::InputEnded) });
         }
         let message = "the job is finished (final_watermark closed all of its windows), and there is new input for it";
         Err(Error::new(ErrorKind::Conflict, message).with_help("start over with --fresh, or leave final_watermark out"))
     }
 
-    fn plan_ranges(&mut self, now: i64) -> Result<Vec<Option<SourceRange>>> {
-        let mut ranges = Vec::with_capacity(self.sources.len());
-        for (live, planned) in self.sources.iter_mut().zip(&self.plan.sources) {
+    /// What the next epoch reads, by source; of one that is not among them, nothing.
+    fn plan_ranges(&mut self, now: i64) -> Result<Named<SourceRange>> {
+        let mut ranges = Named::new();
+        for (name, live) in self.sources.iter_mut() {
             if live.presence.waits(now) {
-                ranges.push(None);
                 continue;
             }
-            let (name, observer) = (&planned.spec.name.value, &*self.options.observer);
+            let observer = &*self.options.observer;
             if let Some(held) = live.presence.take_held() {
-                ranges.push(Some(held));
+                ranges.insert(name.clone(), held);
                 continue;
             }
-            match (live.source.plan(now, known(&self.state, &planned.spec)), live.presence.is_away()) {
-                // Whether it can be read is found out by reading.
-                (Ok(Some(range)), true) => ranges.push(Some(range)),
-                (Ok(range), _) => {
-                    live.presence.is_there(name, now, observer);
-                    ranges.push(range);
-                }
-                (Err(e), _) => match Failed::of(&e) {
-                    Some(failed) => {
-                        live.presence.went(name, &failed, now, observer);
-                        ranges.push(None);
+            match live.source.plan(now, known(&self.state, name)) {
+                Ok(range) => {
+                    // Whether one that was away can be read is found out by reading.
+                    if range.is_none() || !live.presence.is_away() {
+                        live.presence.is_there(name, now, observer);
                     }
+                    if let Some(range) = range {
+                        ranges.insert(name.clone(), range);
+                    }
+                }
+                Err(e) => match Failed::of(&e) {
+                    Some(failed) => live.presence.went(name, &failed, now, observer),
                     None => return Err(e.context(format!("source `{name}`"))),
                 },
             }
@@ -158,15 +158,15 @@ impl Engine {
     /// Tells the sources what was committed since the last time.
     pub(super) fn tell_sources(&mut self) -> Result<()> {
         let now = self.options.environment.clock.now();
-        self.acknowledge.tell(&self.plan, &mut self.sources, now)
+        self.acknowledge.tell(&mut self.sources, now)
     }
 
     fn is_away(&self) -> bool {
-        self.sources.iter().any(|live| live.presence.is_away())
+        self.sources.values().any(|live| live.presence.is_away())
     }
 
     /// Whether the epoch was computed; else it was given up, and what was planned of it waits.
-    fn epoch(&mut self, ranges: Vec<Option<SourceRange>>, decided: Decided, now: i64, finished: bool) -> Result<bool> {
+    fn epoch(&mut self, ranges: Named<SourceRange>, decided: Decided, now: i64, finished: bool) -> Result<bool> {
         let began = Instant::now();
         let epoch = self.progress.next_epoch;
         self.options.environment.faults.hit(point::PLANNED);
@@ -186,27 +186,25 @@ impl Engine {
         let mut result = match outcome {
             Outcome::Computed(result) => result,
             Outcome::GivenUp(gone) => {
-                for (number, failed) in gone {
-                    let name = &self.plan.sources[number].spec.name.value;
-                    self.sources[number].presence.went(name, &failed, now, &*self.options.observer);
+                for (name, failed) in gone {
+                    self.sources[&name].presence.went(&name, &failed, now, &*self.options.observer);
                 }
                 hold_all(&mut self.sources, planned.ranges);
                 return Ok(false);
             }
         };
-        let read = self.sources.iter_mut().zip(&self.plan.sources).zip(&planned.ranges);
-        for ((live, source), _) in read.filter(|(_, range)| range.is_some()) {
-            live.presence.is_there(&source.spec.name.value, now, &*self.options.observer);
+        for name in planned.ranges.names() {
+            self.sources[name].presence.is_there(name, now, &*self.options.observer);
         }
 
-        for ((range, live), source) in planned.ranges.iter().zip(&mut self.sources).zip(&self.plan.sources) {
-            let read = range.iter().flat_map(|range| live.source.entries(range));
+        for (name, live) in self.sources.iter_mut() {
+            let read = planned.ranges.get(name).into_iter().flat_map(|range| live.source.entries(range));
             let mut changes: Vec<EntryChange> = read.map(|(key, value)| (key, Some(value))).collect();
             changes.extend(live.source.housekeeping());
             if changes.is_empty() {
                 continue;
             }
-            let table = self.state.table_mut(&source_table(&source.spec.name.value));
+            let table = self.state.table_mut(&source_table(name));
             for (key, value) in changes {
                 match value {
                     Some(value) => drop(table.put(0, &key, &value)),
@@ -215,19 +213,20 @@ impl Engine {
             }
         }
         self.acknowledge.computed(epoch, &planned.ranges, &self.sources);
-        self.progress.advance(&self.plan, &decided, &result.seen, &result.seen_in, now);
+        self.progress.advance(&self.plan, &decided, &result.seen, now);
         result.counters.not_refreshed = not_refreshed;
         self.noticed.give(&mut result.counters);
         let change = self.state.take_changes();
-        let names = self.plan.sources.iter().map(|s| s.spec.name.value.clone());
+        let ranges = planned.ranges.into_iter().map(|(name, range)| (name.to_string(), range));
+        let columns = self.plan.watermarks.iter().map(|(name, node)| (name.to_string(), node.column.clone()));
         let record = EpochRecord {
             epoch,
             started: now,
-            ranges: names.zip(planned.ranges).filter_map(|(name, range)| Some((name, range?))).collect(),
-            event_times: self.progress.event_times(&self.plan),
-            partition_times: self.progress.partition_times(&self.plan),
-            event_time_columns: self.plan.watermarks.iter().map(|w| (w.name.clone(), w.column.clone())).collect(),
-            watermarks: decided.pairs_by_name(&self.plan),
+            ranges: ranges.collect(),
+            event_times: self.progress.event_times(),
+            partition_times: self.progress.partition_times(),
+            event_time_columns: columns.collect(),
+            watermarks: decided.pairs.iter().map(|(name, pair)| (name.to_string(), *pair)).collect(),
             counters: result.counters,
             outputs: Vec::new(),
             job: self.plan.job.digest().to_owned(),
@@ -262,7 +261,7 @@ impl Engine {
         for (sink, rows) in &counters.rows_out {
             *totals.rows_out.entry(sink.clone()).or_default() += rows;
         }
-        let names = self.plan.stateful.iter().flat_map(|stateful| &stateful.tables);
+        let names = self.plan.stateful.values().flat_map(|stateful| &stateful.tables);
         let tables = names.filter_map(|name| self.state.table(name));
         EpochReport {
             epoch: record.epoch,
@@ -287,6 +286,6 @@ impl Engine {
 }
 
 /// Everything that was planned of these sources waits for a later epoch.
-fn hold_all(sources: &mut [LiveSource], ranges: Vec<Option<SourceRange>>) {
-    sources.iter_mut().zip(ranges).for_each(|(live, range)| live.presence.hold(range));
+fn hold_all(sources: &mut Named<LiveSource>, ranges: Named<SourceRange>) {
+    ranges.into_iter().for_each(|(name, range)| sources[&name].presence.hold(range));
 }

@@ -2,13 +2,14 @@
 //! has partitions. There its watermark is the least of the partitions that are not idle.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
+use crate::name::Name;
 use crate::operator::Seen;
 use crate::plan::{Edge, Flow, Plan};
 use crate::record::{EpochRecord, EventTime, SourceRange};
+use crate::run::gather::NodeSeen;
 use crate::run::sources::LiveSource;
-use crate::time::watermark::{Policy, WatermarkRule, combine};
+use crate::time::watermark::{Policy, WatermarkNow, WatermarkRule, combine};
 
 /// What an epoch reads of a source.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +22,7 @@ pub(in crate::run) struct Reads {
 
 impl Reads {
     /// What an epoch reads of `live` that reads `range`.
-    pub fn of(range: &Option<SourceRange>, live: &LiveSource) -> Self {
+    pub fn of(range: Option<&SourceRange>, live: &LiveSource) -> Self {
         let is_away = live.presence.is_away();
         let planned = |name: &str| match range {
             Some(SourceRange::Offsets(partitions)) => partitions.contains_key(name),
@@ -54,7 +55,7 @@ impl NodeTimes {
     }
 
     /// The watermark, and whether it holds nobody back.
-    pub fn watermark(&self, rule: WatermarkRule) -> (Option<i64>, bool) {
+    pub fn watermark(&self, rule: WatermarkRule) -> WatermarkNow {
         if self.partitions.is_empty() {
             return (rule.watermark(&self.all), self.all.idle);
         }
@@ -88,20 +89,14 @@ impl NodeTimes {
     }
 
     /// After an epoch that began at `now`, for which this was decided, and that saw `seen`.
-    pub fn after_epoch(
-        &self,
-        rule: Option<WatermarkRule>,
-        seen: &Seen,
-        seen_in: &BTreeMap<Arc<str>, Seen>,
-        now: i64,
-    ) -> Self {
+    pub fn after_epoch(&self, rule: Option<WatermarkRule>, seen: &NodeSeen, now: i64) -> Self {
         let after = |before: &EventTime, seen: Seen| match rule {
             Some(rule) => rule.after_epoch(*before, seen.greatest, seen.rows > 0, now),
             None => EventTime { greatest: before.greatest.max(seen.greatest), ..*before },
         };
-        let mut all = after(&self.all, *seen);
+        let mut all = after(&self.all, seen.all);
         let partitions = self.partitions.iter().map(|(name, before)| {
-            let seen = seen_in.get(name.as_str()).copied().unwrap_or_default();
+            let seen = seen.partitions.get(name.as_str()).copied().unwrap_or_default();
             (name.clone(), after(before, seen))
         });
         let partitions: BTreeMap<String, EventTime> = partitions.collect();
@@ -112,28 +107,28 @@ impl NodeTimes {
     }
 }
 
-/// Per watermark node, the source that all its rows come from, with nothing in between that keeps rows.
-pub(super) fn sources_of_nodes(plan: &Plan) -> Vec<Option<usize>> {
-    let mut found: Vec<BTreeSet<Option<usize>>> = vec![BTreeSet::new(); plan.watermarks.len()];
-    for (number, source) in plan.sources.iter().enumerate() {
-        reached(&source.flow, Some(number), &mut found);
+/// Of watermark nodes all of whose rows come from one source, with nothing in between that keeps rows, that source.
+pub(super) fn sources_of_nodes(plan: &Plan) -> BTreeMap<Name, Name> {
+    let mut found = BTreeMap::new();
+    for (name, source) in plan.sources.iter() {
+        reached(&source.flow, Some(name), &mut found);
     }
-    for stateful in &plan.stateful {
+    for stateful in plan.stateful.values() {
         reached(&stateful.flow, None, &mut found);
     }
-    let only = |sources: BTreeSet<Option<usize>>| match sources.len() {
-        1 => sources.into_iter().next().flatten(),
+    let only = |(node, sources): (Name, BTreeSet<Option<&Name>>)| match sources.len() {
+        1 => Some((node, sources.into_iter().next()??.clone())),
         _ => None,
     };
-    found.into_iter().map(only).collect()
+    found.into_iter().filter_map(only).collect()
 }
 
-fn reached(flow: &Flow, source: Option<usize>, found: &mut [BTreeSet<Option<usize>>]) {
+fn reached<'a>(flow: &Flow, source: Option<&'a Name>, found: &mut BTreeMap<Name, BTreeSet<Option<&'a Name>>>) {
     for next in flow {
         match next {
             Edge::Through(_, rest) => reached(rest, source, found),
             Edge::EventTime(observes, rest) => {
-                found[observes.node].insert(source);
+                found.entry(observes.node.clone()).or_default().insert(source);
                 reached(rest, source, found);
             }
             Edge::Sink(_) | Edge::State { .. } => {}
@@ -152,15 +147,14 @@ mod tests {
         Reads { has_more: partitions.iter().any(|(_, has_more)| *has_more), partitions }
     }
 
-    fn seen(partitions: &[(&str, i64)]) -> (Seen, BTreeMap<Arc<str>, Seen>) {
-        let mut all = Seen::default();
-        let mut each = BTreeMap::new();
+    fn seen(partitions: &[(&str, i64)]) -> NodeSeen {
+        let mut seen = NodeSeen::default();
         for (name, time) in partitions {
             let one = Seen { greatest: Some(*time), rows: 1 };
-            all.add(one);
-            each.insert((*name).into(), one);
+            seen.all.add(one);
+            seen.partitions.insert((*name).into(), one);
         }
-        (all, each)
+        seen
     }
 
     #[test]
@@ -168,8 +162,7 @@ mod tests {
         let mut times = NodeTimes::default();
         let mut epoch = |partitions: &[(&str, bool)], rows: &[(&str, i64)], now: i64| {
             let decided = times.decide(RULE, Some(&reads(partitions)), false, now);
-            let (all, each) = seen(rows);
-            times = decided.after_epoch(Some(RULE), &all, &each, now);
+            times = decided.after_epoch(Some(RULE), &seen(rows), now);
             (decided.watermark(RULE), times.watermark(RULE))
         };
         let none = (None, false);

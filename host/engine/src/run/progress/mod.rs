@@ -3,14 +3,14 @@
 mod event_times;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 pub(super) use self::event_times::Reads;
 
 use self::event_times::{NodeTimes, sources_of_nodes};
-use crate::operator::Seen;
+use crate::name::{Name, Named};
 use crate::plan::{Plan, WatermarkNode};
 use crate::record::{EpochRecord, EventTime, WatermarkPair};
+use crate::run::gather::NodeSeen;
 use crate::state::{State, Table};
 use crate::time::watermark::{Policy, advance, combine};
 
@@ -22,108 +22,104 @@ pub(super) struct Progress {
     /// When the last epoch began, processing time.
     pub last_started: Option<i64>,
     /// Per watermark node.
-    times: Vec<NodeTimes>,
-    /// Per watermark node, the source that all its rows come from as they are read.
-    sources: Vec<Option<usize>>,
+    times: Named<NodeTimes>,
+    /// Of watermark nodes all of whose rows come from one source as they are read, that source.
+    sources: BTreeMap<Name, Name>,
     /// Per stateful operator: the last epoch's.
-    pairs: Vec<WatermarkPair>,
+    pairs: Named<WatermarkPair>,
 }
 
 /// What is decided at an epoch's start.
 #[derive(Debug, Clone)]
 pub(super) struct Decided {
-    times: Vec<NodeTimes>,
-    pub pairs: Vec<WatermarkPair>,
+    times: Named<NodeTimes>,
+    /// Per stateful operator.
+    pub pairs: Named<WatermarkPair>,
 }
 
 impl Progress {
     /// After the last committed epoch; none = at the beginning.
     pub fn after(plan: &Plan, last: Option<&EpochRecord>) -> Self {
-        let times = |node: &WatermarkNode| {
+        let times = |name: &Name, node: &WatermarkNode| {
             // Of another column it says nothing.
-            let last = last.filter(|l| l.event_time_columns.get(&node.name).is_none_or(|c| *c == node.column));
-            last.map_or_else(NodeTimes::default, |last| NodeTimes::recorded(last, &node.name))
+            let last = last.filter(|l| l.event_time_columns.get(&**name).is_none_or(|c| *c == node.column));
+            last.map_or_else(NodeTimes::default, |last| NodeTimes::recorded(last, name))
         };
         let pair = |name: &str| last.and_then(|l| l.watermarks.get(name).copied()).unwrap_or_default();
         Self {
             next_epoch: last.map_or(0, |l| l.epoch + 1),
             last_started: last.map(|l| l.started),
-            times: plan.watermarks.iter().map(times).collect(),
+            times: plan.watermarks.map(times),
             sources: sources_of_nodes(plan),
-            pairs: plan.stateful.iter().map(|s| pair(&s.name)).collect(),
+            pairs: plan.stateful.map(|name, _| pair(name)),
         }
     }
 
     /// What an epoch that begins at `now` goes by; `reads` says of each source what the epoch reads of it.
-    pub fn decide(&self, plan: &Plan, reads: &[Reads], now: i64) -> Decided {
-        let nodes = plan.watermarks.iter().zip(&self.times).zip(&self.sources);
-        let decide = |((node, times), source): ((&WatermarkNode, &NodeTimes), &Option<usize>)| match node.rule {
-            Some(rule) => {
-                let named = plan.sources.iter().position(|source| source.spec.name.value == node.name);
-                times.decide(rule, source.map(|n| &reads[n]), named.is_some_and(|n| reads[n].has_more), now)
+    pub fn decide(&self, plan: &Plan, reads: &Named<Reads>, now: i64) -> Decided {
+        let times = plan.watermarks.map(|name, node| {
+            let (times, source) = (&self.times[name], self.sources.get(name));
+            match node.rule {
+                Some(rule) => {
+                    let has_input = reads.get(name).is_some_and(|reads| reads.has_more);
+                    times.decide(rule, source.map(|source| &reads[source]), has_input, now)
+                }
+                None => times.clone(),
             }
-            None => times.clone(),
-        };
-        let times: Vec<NodeTimes> = nodes.map(decide).collect();
-        let of_node = |w: usize| plan.watermarks[w].rule.map(|rule| times[w].watermark(rule));
-        let pairs = plan.stateful.iter().zip(&self.pairs).map(|(stateful, before)| {
-            advance(*before, stateful.watermark.now(&of_node).and_then(|(watermark, _)| watermark))
         });
-        Decided { pairs: pairs.collect(), times }
+        let of_node = |node: &Name| plan.watermarks[node].rule.map(|rule| times[node].watermark(rule));
+        let pairs = plan.stateful.map(|name, stateful| {
+            advance(self.pairs[name], stateful.watermark.now(&of_node).and_then(|(watermark, _)| watermark))
+        });
+        Decided { pairs, times }
     }
 
     /// The last epoch of a bounded job: every watermark at the end of time.
     pub fn decide_final(&self) -> Decided {
-        let to_the_end = |pair: &WatermarkPair| WatermarkPair { late: pair.close, close: Some(i64::MAX) };
-        Decided { times: self.times.clone(), pairs: self.pairs.iter().map(to_the_end).collect() }
+        let to_the_end = |_: &Name, pair: &WatermarkPair| WatermarkPair { late: pair.close, close: Some(i64::MAX) };
+        Decided { times: self.times.clone(), pairs: self.pairs.map(to_the_end) }
     }
 
     /// The next time after `now` at which [`Progress::decide`] would decide otherwise though nothing came.
     pub fn next_idle(&self, plan: &Plan, now: i64) -> Option<i64> {
-        let nodes = plan.watermarks.iter().zip(&self.times);
-        let idle_at = nodes.filter_map(|(node, times)| Some(times.idle_at(node.rule?))).flatten();
+        let nodes = plan.watermarks.iter();
+        let idle_at = nodes.filter_map(|(name, node)| Some(self.times[name].idle_at(node.rule?))).flatten();
         idle_at.filter(|at| *at > now).min()
     }
 
-    /// After an epoch that began at `now` and saw `seen`, of it in partitions `seen_in`.
-    pub fn advance(
-        &mut self,
-        plan: &Plan,
-        decided: &Decided,
-        seen: &[Seen],
-        seen_in: &[BTreeMap<Arc<str>, Seen>],
-        now: i64,
-    ) {
+    /// After an epoch that began at `now`; `seen` by watermark node, of those whose rows there were.
+    pub fn advance(&mut self, plan: &Plan, decided: &Decided, seen: &BTreeMap<Name, NodeSeen>, now: i64) {
         self.next_epoch += 1;
         self.last_started = Some(now);
         self.pairs.clone_from(&decided.pairs);
-        let nodes = plan.watermarks.iter().zip(&decided.times).zip(seen.iter().zip(seen_in));
-        let after = nodes.map(|((node, before), (seen, seen_in))| before.after_epoch(node.rule, seen, seen_in, now));
-        self.times = after.collect();
+        let nothing = NodeSeen::default();
+        self.times = plan
+            .watermarks
+            .map(|name, node| decided.times[name].after_epoch(node.rule, seen.get(name).unwrap_or(&nothing), now));
     }
 
     /// The event times after the last epoch, for its record.
-    pub fn event_times(&self, plan: &Plan) -> BTreeMap<String, EventTime> {
-        plan.watermarks.iter().map(|w| w.name.clone()).zip(self.times.iter().map(|times| times.all)).collect()
+    pub fn event_times(&self) -> BTreeMap<String, EventTime> {
+        self.times.iter().map(|(name, times)| (name.to_string(), times.all)).collect()
     }
 
     /// Those of partitions.
-    pub fn partition_times(&self, plan: &Plan) -> BTreeMap<String, BTreeMap<String, EventTime>> {
-        let nodes = plan.watermarks.iter().zip(&self.times).filter(|(_, times)| !times.partitions.is_empty());
-        nodes.map(|(node, times)| (node.name.clone(), times.partitions.clone())).collect()
+    pub fn partition_times(&self) -> BTreeMap<String, BTreeMap<String, EventTime>> {
+        let nodes = self.times.iter().filter(|(_, times)| !times.partitions.is_empty());
+        nodes.map(|(name, times)| (name.to_string(), times.partitions.clone())).collect()
     }
 
     /// The watermark to show: the least of those that the job's state goes by, as they stand after the last epoch; where
     /// there is no such state, that of the nodes that name their event time.
     pub fn watermark(&self, plan: &Plan) -> Option<i64> {
-        let node = |w: usize| plan.watermarks[w].rule.map(|rule| self.times[w].watermark(rule));
-        let of_state = plan.stateful.iter().zip(&self.pairs).filter_map(|(stateful, pair)| {
+        let node = |node: &Name| plan.watermarks[node].rule.map(|rule| self.times[node].watermark(rule));
+        let of_state = plan.stateful.iter().filter_map(|(name, stateful)| {
             // It never goes back, also not when an input that was idle comes again.
-            stateful.watermark.now(&node).map(|(watermark, _)| advance(*pair, watermark).close)
+            stateful.watermark.now(&node).map(|(watermark, _)| advance(self.pairs[name], watermark).close)
         });
         match of_state.min() {
             Some(least) => least,
-            None => combine(Policy::Min, (0..plan.watermarks.len()).filter_map(node)),
+            None => combine(Policy::Min, plan.watermarks.names().filter_map(node)),
         }
     }
 }
@@ -131,14 +127,9 @@ impl Progress {
 impl Decided {
     /// Whether an epoch without input that begins at `now` would do something.
     pub fn closes_something(&self, plan: &Plan, state: &mut State, now: i64) -> bool {
-        plan.stateful.iter().zip(&self.pairs).any(|(stateful, pair)| {
+        plan.stateful.iter().any(|(name, stateful)| {
             let tables: Vec<&Table> = state.tables_named(&stateful.tables).into_iter().map(|table| &*table).collect();
-            stateful.operator.next_due(&tables).is_some_and(|due| due.is_due(*pair, now))
+            stateful.operator.next_due(&tables).is_some_and(|due| due.is_due(self.pairs[name], now))
         })
-    }
-
-    /// The pairs by operator, for the record.
-    pub fn pairs_by_name(&self, plan: &Plan) -> BTreeMap<String, WatermarkPair> {
-        plan.stateful.iter().map(|s| s.name.to_string()).zip(self.pairs.iter().copied()).collect()
     }
 }

@@ -9,6 +9,7 @@ use crate::Result;
 use crate::connector::sink::Sink;
 use crate::connector::source::Known;
 use crate::executor::Workers;
+use crate::name::Named;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
 use crate::run::chunk::process;
@@ -33,26 +34,24 @@ pub(super) struct Driven {
 /// Works `plan` off in `parts`: bytes of the first one, and of the greatest; each is twice as large as the one before. `strict`: the first row that cannot be used ends it, as [`Halt::RowRefused`].
 pub(super) fn drive(
     plan: &Plan,
-    sources: &mut [LiveSource],
-    sinks: &mut [Box<dyn Sink>],
+    sources: &mut Named<LiveSource>,
+    sinks: &mut Named<Box<dyn Sink>>,
     parts: (u64, u64),
     workers: &Workers,
     strict: bool,
 ) -> Result<Driven> {
-    let pairs = |close| vec![WatermarkPair { late: None, close }; plan.stateful.len()];
-    let no_pairs = pairs(None);
-    let watermark_nodes = plan.watermarks.len();
-    let context =
-        |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, watermark_nodes, started: 0, workers };
+    let pairs = |close| plan.stateful.map(|_, _| WatermarkPair { late: None, close });
+    let (no_pairs, nothing) = (pairs(None), Named::new());
+    let context = |pairs| EpochContext { epoch: 0, stateful: &plan.stateful, pairs, started: 0, workers };
     let open = context(&no_pairs);
     let mut state = State::new(plan.partitions).with(workers);
-    let mut gather = Gather::new(open, plan, &[], sinks);
+    let mut gather = Gather::new(open, plan, &nothing, sinks);
     let (mut part, largest) = parts;
     let mut left = part;
-    'input: for (number, live) in sources.iter_mut().enumerate() {
+    'input: for (name, live) in sources.iter_mut() {
         while let Some(range) = live.source.plan(0, Known::default())? {
             gather.begin_range();
-            let mut reader = Reader::new(number, live, &range)?;
+            let mut reader = Reader::new(name, live, &range)?;
             let mut ended = false;
             while !ended {
                 let chunks = Part { reader: &mut reader, left: &mut left, ended: &mut ended };
@@ -74,7 +73,7 @@ pub(super) fn drive(
                     part = largest.min(part * 2);
                     left = part;
                 }
-                if plan.stateful.last().is_some_and(|last| last.operator.has_enough()) {
+                if plan.stateful.values().last().is_some_and(|last| last.operator.has_enough()) {
                     break 'input;
                 }
             }

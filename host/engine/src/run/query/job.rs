@@ -12,6 +12,9 @@ use crate::job::{
 /// The name of the operator that is the query. No table can have it: it cannot be typed without quotes.
 pub(super) const QUERY: &str = "the query";
 
+/// The sink that its rows go to.
+pub(super) const ANSWER: &str = "answer";
+
 /// The job that asks the query `text` of `sources`; the names of its nodes stand for the query's whole text.
 pub(super) fn of_query(text: JobText, base: &Path, sources: Vec<SourceSpec>) -> Job {
     let whole = 0..text.text.len();
@@ -43,7 +46,7 @@ pub(super) fn of_query(text: JobText, base: &Path, sources: Vec<SourceSpec>) -> 
         sources,
         plugins: BTreeMap::new(),
         operators: vec![query],
-        sinks: vec![sink("answer", Some(QUERY))],
+        sinks: vec![sink(ANSWER, Some(QUERY))],
         dead_letters: sink(DEAD_LETTERS, None),
         content_digest: String::new(),
         text,

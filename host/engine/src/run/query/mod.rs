@@ -31,7 +31,7 @@ pub use rows::{Refused, TakeRows};
 pub use table::QueryTable;
 
 use self::drive::{Driven, drive};
-use self::job::{QUERY, of_query};
+use self::job::{ANSWER, QUERY, of_query};
 use self::one_row::OneRow;
 use self::rows::{Out, halt_of};
 use self::table::{Table, as_written};
@@ -64,9 +64,6 @@ struct Limits {
     /// Bytes of the first part of the input and of the greatest.
     parts: (u64, u64),
 }
-
-/// What the rows' way out is called within.
-const ANSWER: &str = "sink `answer`";
 
 const LIMITS: Limits = Limits { few: 64 << 20, files: 32, held: 64 << 20, parts: (8 << 20, 256 << 20) };
 
@@ -236,7 +233,7 @@ impl Asked<'_> {
             })
         };
         let given = |name: &str| of_files(name) || names::quotes(&self.text.text, name);
-        let schema = names::for_people(&plan.sinks[0].schema, given);
+        let schema = names::for_people(&plan.sinks[&ANSWER.into()].schema, given);
         if schema.fields().is_empty()
             && let Some(error) = self.without_columns(columns)
         {
@@ -312,13 +309,13 @@ impl Asked<'_> {
 
 /// `error` without the names of the operator that the query is, and of where its rows go: there are no others.
 fn alone(error: Error) -> Error {
-    error.without_context(ANSWER).without_context(&format!("operator `{QUERY}`"))
+    error.without_context(&format!("sink `{ANSWER}`")).without_context(&format!("operator `{QUERY}`"))
 }
 
 /// Whether the plan reads a column that may hold more than a sample has shown: one that was empty there, an object, or
 /// all columns of JSON, where each row may bring a new one.
 fn hides_something(plan: &Plan, columns: &BTreeMap<String, Columns>) -> bool {
-    plan.sources.iter().any(|planned| {
+    plan.sources.values().any(|planned| {
         let Some(Columns { schema: Some(schema), may_hide, certain: false }) = columns.get(&planned.spec.name.value)
         else {
             return false;

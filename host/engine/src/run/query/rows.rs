@@ -6,7 +6,10 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::job::ANSWER;
 use crate::connector::sink::{Payload, Prepared, Publish, Sink};
+use crate::job::DEAD_LETTERS;
+use crate::name::Named;
 use crate::{Error, Result};
 
 /// Takes the rows of an answer as they come.
@@ -125,8 +128,10 @@ impl Out {
     }
 
     /// The sinks of a query's plan: the answer, and the rows that cannot be used.
-    pub fn sinks(&self) -> Vec<Box<dyn Sink>> {
-        vec![Box::new(Answer(self.clone())), Box::new(Letters(self.clone()))]
+    pub fn sinks(&self) -> Named<Box<dyn Sink>> {
+        let answer: Box<dyn Sink> = Box::new(Answer(self.clone()));
+        let letters: Box<dyn Sink> = Box::new(Letters(self.clone()));
+        [(ANSWER.into(), answer), (DEAD_LETTERS.into(), letters)].into_iter().collect()
     }
 }
 
