@@ -226,6 +226,30 @@ fn one_who_waits_is_told_once_and_longer_and_longer_waits_have_a_bound() {
 }
 
 #[test]
+fn one_that_is_away_when_the_job_begins_is_waited_for() {
+    let scratch = Scratch::new();
+    let want = results(&scratch, &run_all(&scratch, &filled(), Trigger::AvailableNow));
+    let (scratch, logs) = (Scratch::new(), filled());
+    logs.log("a").lock().unwrap().failing_stops = 3;
+    let run = run_all(&scratch, &logs, Trigger::AvailableNow);
+    let summary = run.summary.as_ref().unwrap();
+    assert_eq!((summary.rows_in, summary.stopped), (300, StopReason::InputEnded));
+    assert_eq!(run.took.as_secs(), 7);
+    for ((what, rows), (_, want)) in results(&scratch, &run).into_iter().zip(want) {
+        assert_same_rows(what, without_epochs(rows), without_epochs(want), 0.0);
+    }
+    assert!(run.told.contains(&"source `a` is away, the job waits for it: the broker does not answer".to_owned()));
+    assert!(run.told.iter().any(|line| line.starts_with("source `a` is back after ")), "{:?}", run.told);
+
+    // An error that does not pass ends it before anything is read.
+    let logs = filled();
+    logs.log("a").lock().unwrap().again_after = None;
+    logs.log("a").lock().unwrap().failing_stops = 1;
+    let error = run_all(&Scratch::new(), &logs, Trigger::AvailableNow).summary.unwrap_err();
+    assert_eq!((error.kind(), logs.log("b").lock().unwrap().reads), (ErrorKind::Unavailable, 0));
+}
+
+#[test]
 fn an_error_that_does_not_pass_ends_the_job_and_it_goes_on_where_it_was() {
     let scratch = Scratch::new();
     let want = {

@@ -33,6 +33,8 @@ pub struct Content {
     pub partitions: BTreeMap<String, Vec<Line>>,
     /// How many of the next looks find that it is away.
     pub failing_plans: u32,
+    /// How many of the next times it is to say what is there find that it is away.
+    pub failing_stops: u32,
     /// Of the next reads, the chunks that each gives before it finds that it is away; none = all.
     pub failing_reads: VecDeque<Option<usize>>,
     /// What it says when it is away.
@@ -159,6 +161,12 @@ impl Source for LogSource {
     }
 
     fn stop_discovery(&mut self, _: i64, _: Known<'_>) -> Result<()> {
+        let content = self.content.clone();
+        let mut content = content.lock().unwrap();
+        if content.failing_stops > 0 {
+            content.failing_stops -= 1;
+            return Err(content.away());
+        }
         self.stopped = true;
         Ok(())
     }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::away::Presence;
+use super::away::{Failed, Presence};
 use super::environment::OpenSource;
+use super::report::Observer;
 use crate::Result;
 use crate::connector::source::{Known, Source};
 use crate::format::Decode;
 use crate::job::{SourceSpec, Trigger};
 use crate::name::Named;
 use crate::plan::Plan;
+use crate::record::SourceRange;
 use crate::state::State;
 use crate::storage::Storage;
 
@@ -21,9 +23,27 @@ pub(super) struct LiveSource {
     pub source: Box<dyn Source>,
     pub decoder: Arc<dyn Decode>,
     pub presence: Presence,
+    /// It is to be told that only what is there counts, and was away when that was tried.
+    is_to_stop: bool,
 }
 
-/// Opens the sources of `plan`; each goes on where the committed epochs end.
+impl LiveSource {
+    /// What it reads next: [`Source::plan`], and before that, where it has still to be done, [`Source::stop_discovery`].
+    pub fn plan(&mut self, now: i64, known: Known<'_>) -> Result<Option<SourceRange>> {
+        self.stop_discovery(now, known)?;
+        self.source.plan(now, known)
+    }
+
+    fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()> {
+        if self.is_to_stop {
+            self.source.stop_discovery(now, known)?;
+            self.is_to_stop = false;
+        }
+        Ok(())
+    }
+}
+
+/// Opens the sources of `plan`; each goes on where the committed epochs end. One that is away is waited for later.
 pub(super) fn live_sources(
     plan: &Plan,
     state: &State,
@@ -31,6 +51,7 @@ pub(super) fn live_sources(
     open: &OpenSource,
     spool: Option<&SpoolOf<'_>>,
     now: i64,
+    observer: &dyn Observer,
 ) -> Result<Named<LiveSource>> {
     plan.sources
         .iter()
@@ -41,16 +62,24 @@ pub(super) fn live_sources(
             }
             let known = known(state, name);
             source.restore(&mut known.iter())?;
-            match trigger {
+            let is_to_stop = match trigger {
                 Trigger::AvailableNow => {
                     refuse_endless(plan, &planned.spec)?;
-                    source.stop_discovery(now, known)?;
+                    true
                 }
-                Trigger::Once => source.admit_all(),
-                Trigger::Continuous | Trigger::Every(_) => {}
-            }
+                Trigger::Once => {
+                    source.admit_all();
+                    false
+                }
+                Trigger::Continuous | Trigger::Every(_) => false,
+            };
             let decoder = source.decoder(&planned.columns)?;
-            Ok((name.clone(), LiveSource { source, decoder, presence: Presence::default() }))
+            let mut live = LiveSource { source, decoder, presence: Presence::default(), is_to_stop };
+            if let Err(e) = live.stop_discovery(now, known) {
+                let failed = Failed::of(&e).ok_or(e)?;
+                live.presence.went(name, &failed, now, observer);
+            }
+            Ok((name.clone(), live))
         })
         .collect()
 }

@@ -108,7 +108,7 @@ pub trait Source: Send {
     /// `available-now`, which would not end while files keep coming. Called after [`Source::restore`].
     ///
     /// # Errors
-    /// As for [`Source::plan`].
+    /// As for [`Source::plan`]. After one that passes by itself it is called again, before anything is planned.
     fn stop_discovery(&mut self, now: i64, known: Known<'_>) -> Result<()>;
 
     /// A job runs it, and `folder` is the source's own in the job's checkpoint: for a [`spool::Spool`]. Called first, if at all;

@@ -69,8 +69,8 @@ impl Engine {
         let state = recovered.state;
         let trigger = options.trigger.unwrap_or(plan.job.trigger);
         let spool = |source: &str| folders(&folder.path.join(SPOOL).join(source));
-        let mut sources =
-            live_sources(&plan, &state, trigger, &open_source, Some(&spool), options.environment.clock.now())?;
+        let now = options.environment.clock.now();
+        let mut sources = live_sources(&plan, &state, trigger, &open_source, Some(&spool), now, &*observer)?;
         let bell = Bell::default();
         if trigger == Trigger::Continuous {
             let wake = bell.waking(options.control.wake());

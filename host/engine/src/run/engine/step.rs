@@ -135,7 +135,7 @@ impl Engine {
                 ranges.insert(name.clone(), held);
                 continue;
             }
-            match live.source.plan(now, known(&self.state, name)) {
+            match live.plan(now, known(&self.state, name)) {
                 Ok(range) => {
                     // Whether one that was away can be read is found out by reading.
                     if range.is_none() || !live.presence.is_away() {

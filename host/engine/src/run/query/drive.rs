@@ -49,7 +49,7 @@ pub(super) fn drive(
     let (mut part, largest) = parts;
     let mut left = part;
     'input: for (name, live) in sources.iter_mut() {
-        while let Some(range) = live.source.plan(0, Known::default())? {
+        while let Some(range) = live.plan(0, Known::default())? {
             gather.begin_range();
             let mut reader = Reader::new(name, live, &range)?;
             let mut ended = false;

@@ -39,6 +39,7 @@ use self::tell::{Columns, no_columns, tell};
 use super::check_with;
 use super::commit::locked;
 use super::environment::OpenSource;
+use super::report::Silent;
 use super::sources::live_sources;
 use crate::connector::Connectors;
 use crate::connector::file::FileSourceSpec;
@@ -243,7 +244,8 @@ impl Asked<'_> {
             return Ok(None);
         }
         self.out.attempt((!certain).then_some(self.limits.held), &schema)?;
-        let mut sources = live_sources(&plan, &State::new(plan.partitions), Trigger::AvailableNow, &open, None, 0)?;
+        let (state, trigger) = (State::new(plan.partitions), Trigger::AvailableNow);
+        let mut sources = live_sources(&plan, &state, trigger, &open, None, 0, &Silent)?;
         let mut sinks = self.out.sinks();
         let driven = match drive(&plan, &mut sources, &mut sinks, self.limits.parts, &self.workers, !certain) {
             Err(e) if halt_of(&e).is_some() => return Ok(None),
