@@ -11,6 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::{Error, Result};
 
@@ -90,6 +91,24 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
 /// Runs `work`; a panic inside becomes an [`ErrorKind::Internal`](crate::ErrorKind::Internal) error.
 pub fn as_error<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch(work).unwrap_or_else(|panic| Err(panic.into()))
+}
+
+/// What is said where another thread's panic is in the way; that thread says what it was.
+const OF_ANOTHER: &str = "another thread of this job panicked";
+
+/// What threads of a job share; an error if one of them has panicked while it changed it.
+pub(crate) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
+    shared.lock().map_err(|_| of_another())
+}
+
+/// The error of a thread that finds what another has left behind in a panic.
+pub(crate) fn of_another() -> Error {
+    Error::internal(OF_ANOTHER)
+}
+
+/// Whether an error says no more than that another thread has panicked.
+pub(crate) fn is_of_another(error: &Error) -> bool {
+    error.message().contains(OF_ANOTHER)
 }
 
 /// For a program's panic hook: whether somebody catches the panic and tells it. Where it happened is kept for them. A

@@ -16,6 +16,7 @@ use super::explain::{Explanation, StateEntry, Until};
 use super::fingerprint::Fingerprint;
 use super::rows::arrow_failed;
 use super::{Closed, Due, Effects, EpochEnd, Rows, Sort, Stateful, Transform};
+use crate::panics::locked;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -93,7 +94,7 @@ impl Stateful for Collect {
     }
 
     fn close(&self, end: &EpochEnd, partials: Vec<RecordBatch>, _: &mut [&mut Table]) -> Result<Closed> {
-        let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
+        let mut held = locked(&self.held)?;
         for partial in partials {
             held.push(partial);
             self.cut(&mut held)?;

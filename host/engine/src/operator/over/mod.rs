@@ -35,6 +35,7 @@ use super::fingerprint::Fingerprint;
 use super::rows::{arrow_failed, batch_of};
 use super::{Closed, Due, Effects, EpochEnd, Reject, Rows, Stateful, cut_reason, row_as_json};
 use crate::executor::Workers;
+use crate::panics::locked;
 use crate::record::WatermarkPair;
 use crate::state::Table;
 use crate::{Error, ErrorKind, Result};
@@ -263,7 +264,7 @@ impl Stateful for Over {
     }
 
     fn close(&self, end: &EpochEnd, partials: Vec<RecordBatch>, _: &mut [&mut Table]) -> Result<Closed> {
-        let mut held = self.held.lock().map_err(|_| Error::internal("another thread of this query panicked"))?;
+        let mut held = locked(&self.held)?;
         held.extend(partials);
         if end.watermarks.close.is_none() || held.is_empty() {
             return Ok(Closed::default());

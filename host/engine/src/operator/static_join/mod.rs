@@ -13,11 +13,12 @@ use arrow::record_batch::RecordBatch;
 
 pub use table::StaticTable;
 
-use self::table::{Index, Lookup, locked};
+use self::table::{Index, Lookup};
 use super::expression::Expressions;
 use super::room::Sizes;
 use super::rows::{arrow_failed, batch_of};
 use super::{Effects, RowOrigins, Rows, Transform};
+use crate::panics::locked;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::reach::Side;
 use crate::{Error, Result};

@@ -1,7 +1,7 @@
 //! The rows of a static side: read as a whole, replaced as a whole, and found by key.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::ArrayData;
 use arrow::array::{Array, ArrayRef, UInt32Array};
@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::operator::expression::Expressions;
 use crate::operator::{Effects, Room, Rows, Transform};
+use crate::panics::locked;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Bucket, hash_key};
 use crate::{Error, ErrorKind, Result};
@@ -89,10 +90,6 @@ impl StaticTable {
         }
         Ok(memory.bytes())
     }
-}
-
-pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
-    shared.lock().map_err(|_| Error::internal("another thread of this job panicked"))
 }
 
 /// The rows as one join sees them, by key.

@@ -10,7 +10,7 @@ mod behind;
 mod stepped;
 mod steps;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use self::behind::Behind;
@@ -18,14 +18,15 @@ use self::stepped::Stepped;
 use self::steps::Steps;
 use super::environment::Pace;
 use super::report::{EpochReport, Observer};
+use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Wake;
 use crate::connector::sink::{Prepared, Publish};
 use crate::executor::WaitingThreads;
 use crate::name::Named;
+use crate::panics::is_of_another;
 use crate::record::EpochRecord;
 use crate::state::StateChange;
-use crate::{Error, Result};
 
 /// Parts of the state, written out whole: partitions and their bytes.
 pub(super) type Snapshot = Vec<(u32, Vec<u8>)>;
@@ -111,18 +112,10 @@ impl Committer {
     }
 }
 
-/// What is said where another thread's panic is in the way; that thread says what it was.
-const ANOTHER_PANICKED: &str = "another thread of this job panicked";
-
-/// A lock that no thread has left behind in a panic.
-pub(super) fn locked<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
-    shared.lock().map_err(|_| Error::internal(ANOTHER_PANICKED))
-}
-
 /// The error of `one`, or else of `other`; but none that only says that somebody else panicked, if that one is known.
 pub(super) fn first_cause<A, B>(one: Result<A>, other: Result<B>) -> Result<A> {
     match (one, other) {
-        (Err(e), Err(cause)) if e.message().contains(ANOTHER_PANICKED) => Err(cause),
+        (Err(e), Err(cause)) if is_of_another(&e) => Err(cause),
         (Ok(_), Err(e)) | (Err(e), _) => Err(e),
         (Ok(done), Ok(_)) => Ok(done),
     }

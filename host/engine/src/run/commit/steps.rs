@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::{Computed, Snapshot, Wanted, locked};
+use super::{Computed, Snapshot, Wanted};
 use crate::checkpoint::Checkpoint;
 use crate::connector::sink::{Payload, Prepared, Publish};
 use crate::name::Named;
+use crate::panics::locked;
 use crate::record::Held;
 use crate::run::report::Observer;
 use crate::{Error, Result};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Engine;
+use crate::Result;
+use crate::panics::of_another;
 use crate::run::report::{StopReason, Summary};
 use crate::run::unseen;
-use crate::{Error, Result};
 
 impl Engine {
     /// Waits until all that was computed is committed and published, closes the checkpoint and says what was done. A job
@@ -19,8 +20,7 @@ impl Engine {
         let mut summary = self.summary();
         let began = self.began;
         if let Some(checkpoint) = Arc::into_inner(self.checkpoint) {
-            let checkpoint =
-                checkpoint.into_inner().map_err(|_| Error::internal("another thread of this job panicked"))?;
+            let checkpoint = checkpoint.into_inner().map_err(|_| of_another())?;
             checkpoint.close()?;
         }
         for (name, live) in self.sources.iter() {

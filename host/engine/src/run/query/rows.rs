@@ -10,6 +10,7 @@ use super::job::ANSWER;
 use crate::connector::sink::{Payload, Prepared, Publish, Sink};
 use crate::job::DEAD_LETTERS;
 use crate::name::Named;
+use crate::panics::locked;
 use crate::{Error, Result};
 
 /// Takes the rows of an answer as they come.
@@ -101,7 +102,7 @@ impl Out {
     }
 
     fn held(&self) -> Result<MutexGuard<'_, PendingAnswer>> {
-        self.0.lock().map_err(|_| Error::internal("another thread of this query panicked"))
+        locked(&self.0)
     }
 
     /// Another attempt: `most` bytes are held back, or none.
