@@ -1,6 +1,7 @@
 //! What planning finds out about one node.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
@@ -8,7 +9,6 @@ use crate::name::Name;
 use crate::operator::static_join::StaticTable;
 use crate::relation::{Emits, Relation};
 use crate::time::watermark::Derived;
-use std::sync::Arc;
 
 /// A planned node.
 pub struct PlannedNode {

@@ -28,7 +28,7 @@ use crate::operator::aggregate::{
 use crate::relation::event_time::marked;
 use crate::relation::{Emits, PluginUse, Relation, build};
 use crate::sql::functions::avg::widened;
-use crate::sql::plugin::calls::{add_calls, arguments};
+use crate::sql::plugin::calls::{add_called_in, arguments};
 use crate::sql::plugin::{PluginAggregateFunction, argument_schema};
 use crate::sql::rewrite::bin::{shown_group, uneven_bin};
 use crate::sql::shown::shown_of;
@@ -154,7 +154,7 @@ impl Lowering<'_> {
             input: rows,
         };
         let exprs = [aggregate.group_expr.as_slice(), &aggregate.aggr_expr].concat();
-        add_calls(&mut plugins, &exprs, schema);
+        add_called_in(&mut plugins, &exprs, schema);
         plugins.dedup();
         build::aggregate(input, parts, computed, plugins)
     }

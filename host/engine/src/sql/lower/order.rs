@@ -12,7 +12,7 @@ use super::Lowering;
 use crate::Result;
 use crate::operator::Expressions;
 use crate::relation::{Emits, InSql, Relation, build};
-use crate::sql::plugin::calls::calls;
+use crate::sql::plugin::calls::called_in;
 use crate::sql::shown::shown_of;
 
 impl Lowering<'_> {
@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let from = sort.input.schema();
         let direction = |s: &datafusion_expr::SortExpr| if s.asc { "" } else { " descending" };
         let shown = sort.expr.iter().map(|s| format!("{}{}", shown_of(&s.expr, from), direction(s))).collect();
-        let in_sql = InSql { shown, plugins: calls(&exprs, from) };
+        let in_sql = InSql { shown, plugins: called_in(&exprs, from) };
         Ok(build::sort(self.context.node.clone(), input, by, options, sort.fetch, in_sql))
     }
 

@@ -18,7 +18,7 @@ use crate::operator::over::{Bound, Distance, Frame, Order, OverCall, OverFunctio
 use crate::relation::{Relation, build};
 use crate::sql::error::SqlText;
 use crate::sql::functions::placed::placed;
-use crate::sql::plugin::calls::calls as plugin_calls;
+use crate::sql::plugin::calls::called_in;
 use crate::sql::refusals::clause::refuse_node;
 use crate::sql::shown::shown_of;
 use crate::{Error, Result};
@@ -49,7 +49,7 @@ impl Lowering<'_> {
         }
         let made = window.schema.fields().iter().skip(input.schema().fields().len());
         let made = made.map(|f| Arc::new(Field::new(f.name(), f.data_type().clone(), true)));
-        let plugins = plugin_calls(&window.window_expr, from);
+        let plugins = called_in(&window.window_expr, from);
         build::over(self.context.node.clone(), input, orders, calls, made, plugins)
     }
 

@@ -13,18 +13,18 @@ use crate::sql::shown::{all_shown, shown_of};
 
 /// `exprs` over rows of `schema`, with the plugins that they call.
 pub(in crate::sql) fn in_sql(exprs: &[Expr], schema: &DFSchema) -> InSql {
-    InSql { shown: all_shown(exprs, schema), plugins: calls(exprs, schema) }
+    InSql { shown: all_shown(exprs, schema), plugins: called_in(exprs, schema) }
 }
 
 /// The plugins that `exprs` call, each call once.
-pub(in crate::sql) fn calls(exprs: &[Expr], schema: &DFSchema) -> Vec<PluginUse> {
+pub(in crate::sql) fn called_in(exprs: &[Expr], schema: &DFSchema) -> Vec<PluginUse> {
     let mut calls = Vec::new();
-    add_calls(&mut calls, exprs, schema);
+    add_called_in(&mut calls, exprs, schema);
     calls
 }
 
 /// The same, beside those that are known.
-pub(in crate::sql) fn add_calls(calls: &mut Vec<PluginUse>, exprs: &[Expr], schema: &DFSchema) {
+pub(in crate::sql) fn add_called_in(calls: &mut Vec<PluginUse>, exprs: &[Expr], schema: &DFSchema) {
     for expr in exprs {
         let walked = expr.apply(|e| {
             calls.extend(called(e, schema).filter(|call| !calls.contains(call)));
