@@ -11,7 +11,7 @@ use super::time::SECOND;
 
 /// Which rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JoinKind {
     Inner,
     Left,
     Right,
@@ -19,7 +19,7 @@ pub enum Kind {
     Semi,
 }
 
-impl Kind {
+impl JoinKind {
     /// Whether rows of the left side (0) or the right one (1) come out without a match.
     pub fn keeps(self, side: usize) -> bool {
         self == Self::Full || self == [Self::Left, Self::Right][side]
@@ -29,7 +29,7 @@ impl Kind {
 /// A join.
 #[derive(Debug)]
 pub struct Join {
-    pub kind: Kind,
+    pub kind: JoinKind,
     /// The numbers of the streams, left and right.
     pub sides: [usize; 2],
     /// On the left are not the stream's rows, but groups by url in windows of this length; their time is their end.
@@ -65,7 +65,7 @@ const COLUMNS: [[&str; 3]; 2] = [["lu", "lt", "lb"], ["ru", "rt", "rb"]];
 
 impl Join {
     pub fn new(streams: &[Stream], random: &mut Random) -> Self {
-        let kind = *random.pick(&[Kind::Inner, Kind::Left, Kind::Right, Kind::Full, Kind::Semi]);
+        let kind = *random.pick(&[JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full, JoinKind::Semi]);
         let sides = if streams.len() == 2 { *random.pick(&[[0, 1], [0, 1], [1, 0], [0, 0]]) } else { [0, 0] };
         let windows = random.one_in(6).then(|| random.between(1, 12) * 5 * SECOND);
         let bin = (windows.is_none() && random.one_in(4)).then(|| random.between(2, 60) * SECOND);
@@ -93,7 +93,7 @@ impl Join {
         if random.one_in(2) {
             let slide = random.between(1, 40) * SECOND;
             let window = (slide * random.between(1, 4), slide);
-            let side = if kind == Kind::Semi { 0 } else { random.below(2) as usize };
+            let side = if kind == JoinKind::Semi { 0 } else { random.below(2) as usize };
             // A query over rows that may have no time leaves these out.
             let in_one = random.one_in(2) && !kind.keeps(1 - side);
             // A window's end is no event time.
@@ -180,13 +180,13 @@ impl Join {
             }
         };
         let kind = match self.kind {
-            Kind::Semi => "LEFT SEMI",
-            Kind::Inner => "INNER",
-            Kind::Left => "LEFT",
-            Kind::Right => "RIGHT",
-            Kind::Full => "FULL OUTER",
+            JoinKind::Semi => "LEFT SEMI",
+            JoinKind::Inner => "INNER",
+            JoinKind::Left => "LEFT",
+            JoinKind::Right => "RIGHT",
+            JoinKind::Full => "FULL OUTER",
         };
-        let columns: Vec<String> = (0..if self.kind == Kind::Semi { 1 } else { 2 })
+        let columns: Vec<String> = (0..if self.kind == JoinKind::Semi { 1 } else { 2 })
             .flat_map(|side| {
                 let ([time, bytes], row) = (self.names(side), ["l", "r"][side]);
                 let from = [format!("{row}.url"), time.to_owned(), bytes.to_owned()];

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::join::{Join, Kind};
+use super::join::{Join, JoinKind};
 use super::model::{Emitted, Groups, Mode, Row, object};
 use super::time::shown;
 
@@ -139,8 +139,8 @@ impl<'a> Joining<'a> {
                     continue;
                 }
                 match self.join.kind {
-                    Kind::Semi if left.matched => {}
-                    Kind::Semi => pairs.push([Some(left.row.clone()), None]),
+                    JoinKind::Semi if left.matched => {}
+                    JoinKind::Semi => pairs.push([Some(left.row.clone()), None]),
                     _ => pairs.push([Some(left.row.clone()), Some(right.row.clone())]),
                 }
                 self.sides[0][l].matched = true;

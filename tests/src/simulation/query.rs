@@ -27,7 +27,7 @@ pub struct Question {
 /// What happens to the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {
-    pub kind: Kind,
+    pub kind: QueryKind,
     /// Length and slide of the windows.
     pub window: Option<(i64, i64)>,
     pub mode: Mode,
@@ -39,7 +39,7 @@ pub struct Query {
 
 /// What a query keeps state for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum QueryKind {
     /// Groups by url, in windows or not.
     Groups,
     /// Groups by url and session.
@@ -52,7 +52,7 @@ pub enum Kind {
     Chain { size: i64, in_one: bool },
 }
 
-impl Kind {
+impl QueryKind {
     /// From numbers of its own: what else a seed draws does not move.
     fn draw(random: &mut Random, windowed: bool, mode: &mut Mode) -> Self {
         let kind = match random.below(10) {
@@ -133,7 +133,7 @@ impl Query {
         let slide = random.between(1, 8) * 5 * SECOND;
         let size = slide * random.between(1, 4) - if random.one_in(4) { SECOND } else { 0 };
         let mut kinds = Random::new(random.clone().next());
-        let kind = Kind::draw(&mut kinds, windowed, &mut mode);
+        let kind = QueryKind::draw(&mut kinds, windowed, &mut mode);
         let mut query = Self {
             kind,
             window: windowed.then_some((size.max(slide), slide)),
@@ -147,29 +147,29 @@ impl Query {
 
     fn model(&self, delay: i64) -> Stateful {
         match self.kind {
-            Kind::Groups => Stateful::Groups(Groups::new(self.window, self.mode)),
-            Kind::Sessions { gap } => Stateful::Sessions(Sessions::new(gap, self.mode)),
-            Kind::Distinct => Stateful::Firsts(Firsts::new(true, true, 0)),
-            Kind::Firsts { with_time, within } => {
+            QueryKind::Groups => Stateful::Groups(Groups::new(self.window, self.mode)),
+            QueryKind::Sessions { gap } => Stateful::Sessions(Sessions::new(gap, self.mode)),
+            QueryKind::Distinct => Stateful::Firsts(Firsts::new(true, true, 0)),
+            QueryKind::Firsts { with_time, within } => {
                 Stateful::Firsts(Firsts::new(with_time, false, within.unwrap_or(delay)))
             }
-            Kind::Chain { size, .. } => Stateful::Chain(Groups::new(self.window, Mode::Append), Chain::new(size)),
+            QueryKind::Chain { size, .. } => Stateful::Chain(Groups::new(self.window, Mode::Append), Chain::new(size)),
         }
     }
 
     /// Whether a watermark that moves changes anything.
     pub fn closes(&self) -> bool {
-        self.mode != Mode::Complete && (self.kind != Kind::Groups || self.window.is_some())
+        self.mode != Mode::Complete && (self.kind != QueryKind::Groups || self.window.is_some())
     }
 
     /// Whether what comes out has been counted.
     fn counts(&self) -> bool {
-        matches!(self.kind, Kind::Groups | Kind::Sessions { .. })
+        matches!(self.kind, QueryKind::Groups | QueryKind::Sessions { .. })
     }
 
     /// The node for which rows are late: what begins its name; none where none can be late.
     pub fn late_node(&self) -> Option<&'static str> {
-        let first = if matches!(self.kind, Kind::Chain { in_one: false, .. }) { "i" } else { "q" };
+        let first = if matches!(self.kind, QueryKind::Chain { in_one: false, .. }) { "i" } else { "q" };
         self.closes().then_some(first)
     }
 
@@ -180,14 +180,14 @@ impl Query {
         let late = if self.late_node().is_some() { format!("late = \"late_{name}\"\n") } else { String::new() };
         let mut text = String::new();
         let sql = match (self.kind, self.window) {
-            (Kind::Sessions { gap }, _) => format!(
+            (QueryKind::Sessions { gap }, _) => format!(
                 "SELECT session_window.start, session_window.end, url, count(*) AS n, sum(bytes) AS total, max(bytes) AS most, \
                  count(DISTINCT bytes) AS kinds, sum(DISTINCT bytes % 7) FILTER (WHERE bytes > 20) AS some \
                  {from} GROUP BY session_window(t, '{}'), url",
                 milliseconds(gap)
             ),
-            (Kind::Distinct, _) => format!("SELECT DISTINCT url, t {from}"),
-            (Kind::Firsts { with_time, within }, _) => {
+            (QueryKind::Distinct, _) => format!("SELECT DISTINCT url, t {from}"),
+            (QueryKind::Firsts { with_time, within }, _) => {
                 let keys = if with_time { "\"url\", \"t\"" } else { "\"url\"" };
                 let within = within.map_or(String::new(), |within| format!(", within = \"{}\"", milliseconds(within)));
                 write!(text, "[operator.i_{name}]\nsql = \"SELECT url, t, bytes {from}\"\n{more}").unwrap();
@@ -195,7 +195,7 @@ impl Query {
                 write!(text, "[operator.q_{name}]\ninput = \"i_{name}\"\n{dedup}\n{late}").unwrap();
                 return text + &self.sinks(name);
             }
-            (Kind::Chain { size, in_one }, Some(first)) => {
+            (QueryKind::Chain { size, in_one }, Some(first)) => {
                 let first = format!("SELECT window, url, count(*) AS n {from} GROUP BY {}, url", windows("t", first));
                 let over = |inner: &str| {
                     let by = milliseconds(size);

@@ -142,7 +142,7 @@ const CONDITIONS: [Condition; 5] = [
 ];
 
 /// A state of the model: the condition that it is of, and the rows and sum of each group.
-type Kept = (usize, BTreeMap<&'static str, (i64, i64)>);
+type BranchState = (usize, BTreeMap<&'static str, (i64, i64)>);
 
 /// Puts branches in another order, changes some, restarts, and brings input; what comes out at the end tells whose rows
 /// each state has. The jobs that were taken, and those that were refused.
@@ -156,7 +156,7 @@ fn walk(seed: u64) -> (usize, usize) {
     let scratch = Scratch::new();
     let mut branches = shuffled(&mut random, (0..CONDITIONS.len()).collect());
     branches.truncate(3);
-    let mut kept: Vec<Kept> = branches.iter().map(|c| (*c, BTreeMap::new())).collect();
+    let mut kept: Vec<BranchState> = branches.iter().map(|c| (*c, BTreeMap::new())).collect();
     let (mut taken, mut refusals, mut unread) = (0, 0, Vec::new());
     for n in 0..8 {
         let mut edited = shuffled(&mut random, branches.clone());

@@ -202,7 +202,7 @@ impl Edited {
 
 /// What the checkpoint holds of an operator: what it did when it last ran, and the rows since its state began.
 #[derive(Debug, Clone)]
-struct Kept {
+struct OperatorState {
     operator: Operator,
     output: &'static str,
     rows: Vec<Row>,
@@ -210,7 +210,7 @@ struct Kept {
     closed: i64,
 }
 
-impl Kept {
+impl OperatorState {
     /// Whether `operator` can go on with it.
     fn fits(&self, operator: &Operator, output: &str) -> bool {
         let Operator { key, function, column, time, mode } = operator;
@@ -238,7 +238,7 @@ struct Walk {
     /// Rows of files that no epoch has read yet.
     unread: Vec<Row>,
     all: Vec<Row>,
-    state: BTreeMap<&'static str, Kept>,
+    state: BTreeMap<&'static str, OperatorState>,
     answers: Answers,
 }
 
@@ -298,7 +298,8 @@ impl Walk {
         // A second before the greatest event time.
         let watermark = self.all.iter().map(|r| r.second).max().unwrap() - 1;
         for (name, operator) in &edited.operators {
-            let begun = Kept { operator: operator.clone(), output: edited.output, rows: Vec::new(), closed: i64::MIN };
+            let begun =
+                OperatorState { operator: operator.clone(), output: edited.output, rows: Vec::new(), closed: i64::MIN };
             let kept = self.state.entry(name).or_insert(begun);
             (kept.operator, kept.output) = (operator.clone(), edited.output);
             kept.rows.extend(new.iter().cloned());
