@@ -77,7 +77,7 @@ pub struct SourceSpec {
     /// Event time and watermark.
     pub event_time: Option<EventTimeSpec>,
     /// It stands still, to be joined with streams; none = it is a stream.
-    pub fixed: Option<StaticSpec>,
+    pub static_spec: Option<StaticSpec>,
 }
 
 /// `static = true` on a source: it is read as a whole at start.

@@ -72,7 +72,7 @@ pub(super) fn read(
     let named = ConnectorTable { table: |keys| keys.source, default: DEFAULT, common };
     let (keys, table) = connectors::choose(fields, &named, known)?;
     let options = super::Options::read(keys.name, table, fields, base, "", 0..0)?;
-    Ok(SourceSpec { name, options, event_time: event_time(fields)?, fixed: fixed(fields, table)? })
+    Ok(SourceSpec { name, options, event_time: event_time(fields)?, static_spec: static_spec(fields, table)? })
 }
 
 /// The keys beside the connector's own.
@@ -82,7 +82,7 @@ fn common(table: &KeyTable) -> Vec<&'static str> {
 }
 
 /// `static`, `refresh` and `max_memory`.
-fn fixed(fields: &Fields<'_>, table: &KeyTable) -> Result<Option<StaticSpec>> {
+fn static_spec(fields: &Fields<'_>, table: &KeyTable) -> Result<Option<StaticSpec>> {
     let is_static = fields.boolean("static")?.unwrap_or(false);
     let refresh = fields.micros("refresh")?;
     let max_memory = fields.bytes("max_memory")?;

@@ -78,7 +78,7 @@ pub(super) fn plan_nodes(
             watermark: Derived::None,
             uses: Vec::new(),
             plugin_reads: None,
-            static_table: source.fixed.map(|_| Arc::new(StaticTable::new(name.as_str().into(), schema.clone()))),
+            static_table: source.static_spec.map(|_| Arc::new(StaticTable::new(name.as_str().into(), schema.clone()))),
             keys: None,
             schema,
         };

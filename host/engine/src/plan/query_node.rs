@@ -28,7 +28,7 @@ impl Planner<'_> {
                 given: node.schema.clone(),
                 emits: node.emits(),
                 made_by: None,
-                fixed: node.static_table.clone(),
+                static_table: node.static_table.clone(),
             };
             tables.insert(input.clone(), table);
         }

@@ -53,7 +53,7 @@ impl Statics {
     ) -> BTreeMap<String, u64> {
         let mut failed = BTreeMap::new();
         for (name, planned) in plan.statics.iter() {
-            let Some(refresh) = planned.spec.fixed.and_then(|spec| spec.refresh) else { continue };
+            let Some(refresh) = planned.spec.static_spec.and_then(|spec| spec.refresh) else { continue };
             let tried = self.tried.entry(name.to_string()).or_insert(now);
             if now.saturating_sub(*tried) < refresh {
                 continue;
@@ -138,7 +138,7 @@ struct Allowed {
 
 impl Allowed {
     fn of(planned: &PlannedStatic) -> Self {
-        let bytes = planned.spec.fixed.map_or(StaticSpec::MAX_MEMORY, |spec| spec.max_memory);
+        let bytes = planned.spec.static_spec.map_or(StaticSpec::MAX_MEMORY, |spec| spec.max_memory);
         Self { bytes, used: 0, rows: 0 }
     }
 

@@ -18,7 +18,7 @@ use super::InputTable;
 use super::functions::{BUILT_IN, Functions, Stage, rewritten};
 use super::plugin::PluginFunction;
 use super::plugin::constants::{AggregateConstants, Constants};
-use super::refusals::sub_queries::in_words;
+use super::refusals::sub_queries::worded;
 use super::rewrite::bin::recognise_bins;
 use super::rewrite::dates::dates_beside_times;
 use super::rewrite::normal_constants::normal_constants;
@@ -226,7 +226,7 @@ pub(super) fn optimize(
     ];
     let optimized = Optimizer::with_rules(rules).optimize(plan, &OptimizerContext::new(), |_, _| {})?;
     let optimized = match sub_queries {
-        true => joined_sub_queries(optimized, analysis()).map_err(in_words)?,
+        true => joined_sub_queries(optimized, analysis()).map_err(worded)?,
         false => optimized,
     };
     // Constants are folded now, and nothing is taken apart yet.

@@ -71,7 +71,7 @@ pub struct InputTable {
     /// For a table that stands for the call of a plugin in `FROM`.
     pub made_by: Option<MadeBy>,
     /// For a static source: its rows.
-    pub fixed: Option<Arc<StaticTable>>,
+    pub static_table: Option<Arc<StaticTable>>,
 }
 
 /// What planning needs to know beside the text.

@@ -126,6 +126,6 @@ impl TableCall {
         let (_, schema) = extended(&input.schema, bound.output(), None);
         let calls = plugin.calls();
         let made_by = MadeBy { input: self.input.clone(), input_table: Box::new(input.clone()), calls, bound };
-        Ok(InputTable { given: schema.clone(), schema, emits: input.emits, made_by: Some(made_by), fixed: None })
+        Ok(InputTable { given: schema.clone(), schema, emits: input.emits, made_by: Some(made_by), static_table: None })
     }
 }

@@ -6,11 +6,11 @@
 
 mod node;
 mod relation;
-mod words;
+mod wording;
 
 use std::collections::BTreeSet;
 
-use self::words::{columns, mode_name};
+use self::wording::{columns, mode_name};
 use super::{Plan, PlannedSink, PlannedStateful};
 use crate::job::{OnError, OutputMode};
 use crate::name::Name;

@@ -1,6 +1,6 @@
 //! Sources and operators in words.
 
-use super::words::{ahead, columns, event_time, mode_name, own, watermark};
+use super::wording::{ahead, columns, event_time, mode_name, own, watermark};
 use super::{Branch, Explainer, Fact};
 use crate::job::{Logic, SourceSpec};
 use crate::plan::PlannedNode;
@@ -15,7 +15,7 @@ impl<'a> Explainer<'a> {
         let source = plan.job.sources.iter().find(|source| source.name.value == name);
         if !self.told.insert(&node.name) {
             let kind = match source {
-                Some(source) if source.fixed.is_some() => "static source",
+                Some(source) if source.static_spec.is_some() => "static source",
                 Some(_) => "source",
                 None => "operator",
             };
@@ -37,7 +37,7 @@ impl<'a> Explainer<'a> {
             facts.push(Fact::text("watermark", own(self.plan, &node.name, "")));
             facts.extend(ahead(self.plan, &node.name));
         }
-        let Some(spec) = source.fixed else {
+        let Some(spec) = source.static_spec else {
             return Branch { title: format!("source {}: {what}", node.name), facts, ..Branch::default() };
         };
         let read = match spec.refresh {

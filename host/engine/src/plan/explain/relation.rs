@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::words::watermark;
+use super::wording::watermark;
 use super::{Branch, Explainer, Fact};
 use crate::operator::{AnyStateful, StateEntry, Until, readable};
 use crate::plan::PlannedNode;

@@ -20,7 +20,7 @@ use crate::{Error, Result};
 /// The source that it is in the query's job. A connector must be named: it is opened otherwise.
 pub(super) fn source(base: &Path) -> SourceSpec {
     let name = Spanned { value: ONE_ROW.to_owned(), span: 0..0 };
-    SourceSpec { name, options: generate::options(base, 1), event_time: None, fixed: None }
+    SourceSpec { name, options: generate::options(base, 1), event_time: None, static_spec: None }
 }
 
 /// It, opened.

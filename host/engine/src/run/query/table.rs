@@ -109,7 +109,7 @@ impl Table {
             name: Spanned { value: self.name.clone(), span: 0..0 },
             options: self.spec.options(),
             event_time: None,
-            fixed: None,
+            static_spec: None,
         }
     }
 

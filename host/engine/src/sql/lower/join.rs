@@ -80,8 +80,8 @@ impl Lowering<'_> {
     }
 
     fn join_sides(&self, join: &Join) -> Result<Relation> {
-        match (self.fixed_table(&join.left), self.fixed_table(&join.right)) {
-            (Some(left), Some(_)) => return Err(self.refuse_fixed_alone(left.name())),
+        match (self.static_table(&join.left), self.static_table(&join.right)) {
+            (Some(left), Some(_)) => return Err(self.refuse_static_alone(left.name())),
             (None, Some(table)) => return self.join_static(join, Side::Left, table),
             (Some(table), None) => return self.join_static(join, Side::Right, table),
             (None, None) => {}

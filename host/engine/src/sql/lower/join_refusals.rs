@@ -76,7 +76,7 @@ impl Lowering<'_> {
         let sides = [join.left.schema(), join.right.schema()];
         let Some(Chosen { left, right, bounds }) = chosen else {
             // A query that says nothing of the times does not read them: they are looked for in the tables.
-            let streams = || self.context.tables.values().filter(|t| t.fixed.is_none());
+            let streams = || self.context.tables.values().filter(|t| t.static_table.is_none());
             if streams().all(|t| !time_columns(&t.schema).is_empty()) {
                 let named = self.time_behind(&join.left).zip(self.time_behind(&join.right));
                 let (near, l, r) = match &named {

@@ -51,13 +51,13 @@ pub(super) struct Lowering<'a> {
     /// The node's output mode is said already: to the outermost stateful operator.
     mode_taken: Cell<bool>,
     /// A join's static side is being lowered.
-    pub fixed_allowed: Cell<bool>,
+    pub static_allowed: Cell<bool>,
 }
 
 impl<'a> Lowering<'a> {
     /// Nothing is lowered yet.
     pub fn new(text: &'a SqlText, context: &'a PlanContext<'a>) -> Self {
-        Self { text, context, mode_taken: Cell::new(false), fixed_allowed: Cell::new(false) }
+        Self { text, context, mode_taken: Cell::new(false), static_allowed: Cell::new(false) }
     }
 
     /// The output mode of the next stateful operator, outermost first. Those below it append: nothing else could follow
@@ -111,11 +111,11 @@ impl<'a> Lowering<'a> {
         let name = scan.table_name.table();
         let table = self.context.tables.get(name);
         let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
-        let fixed = table.made_by.as_ref().map_or(&table.fixed, |made| &made.input_table.fixed);
-        if let Some(fixed) = fixed
-            && !self.fixed_allowed.get()
+        let static_table = table.made_by.as_ref().map_or(&table.static_table, |made| &made.input_table.static_table);
+        if let Some(static_table) = static_table
+            && !self.static_allowed.get()
         {
-            return Err(self.refuse_fixed_alone(fixed.name()));
+            return Err(self.refuse_static_alone(static_table.name()));
         }
         if let Some(made) = &table.made_by {
             return Ok(self.made(made, table, scan.projection.as_deref()));

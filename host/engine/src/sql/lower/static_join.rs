@@ -19,18 +19,18 @@ use crate::{Error, Result};
 
 impl Lowering<'_> {
     /// The static source that `plan` reads row by row, if it does.
-    pub(super) fn fixed_table(&self, plan: &LogicalPlan) -> Option<Arc<StaticTable>> {
+    pub(super) fn static_table(&self, plan: &LogicalPlan) -> Option<Arc<StaticTable>> {
         match plan {
-            LogicalPlan::TableScan(scan) => self.context.tables.get(scan.table_name.table())?.fixed.clone(),
-            LogicalPlan::SubqueryAlias(alias) => self.fixed_table(&alias.input),
-            LogicalPlan::Projection(projection) => self.fixed_table(&projection.input),
-            LogicalPlan::Filter(filter) => self.fixed_table(&filter.input),
+            LogicalPlan::TableScan(scan) => self.context.tables.get(scan.table_name.table())?.static_table.clone(),
+            LogicalPlan::SubqueryAlias(alias) => self.static_table(&alias.input),
+            LogicalPlan::Projection(projection) => self.static_table(&projection.input),
+            LogicalPlan::Filter(filter) => self.static_table(&filter.input),
             _ => None,
         }
     }
 
     /// A static source by itself gives no rows: it stands still.
-    pub(super) fn refuse_fixed_alone(&self, name: &str) -> Error {
+    pub(super) fn refuse_static_alone(&self, name: &str) -> Error {
         let message = format!("`{name}` is a static source: it gives no rows of its own, streams are joined with it");
         self.text
             .refuse_clause(name, message)
@@ -70,10 +70,10 @@ impl Lowering<'_> {
             let message = "a join cannot follow a node in update mode: a key whose row is replaced may match several rows, or none";
             return Err(self.text.refuse(self.join_place(), message).with_help("join before the aggregation"));
         }
-        self.fixed_allowed.set(true);
-        let fixed = rows(stream.other());
-        self.fixed_allowed.set(false);
-        let fixed = fixed?;
+        self.static_allowed.set(true);
+        let static_side = rows(stream.other());
+        self.static_allowed.set(false);
+        let static_side = static_side?;
 
         let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = condition.keys.iter().cloned().unzip();
         let (left_keys, right_keys) = (self.expressions(&left_keys, left)?, self.expressions(&right_keys, right)?);
@@ -85,8 +85,8 @@ impl Lowering<'_> {
         with.extend(rest.as_ref().map(|rest| format!("and {}", shown_of(rest, &pair))));
         let condition = rest.map(|rest| self.expressions(&[rest], &pair)).transpose()?;
         let both = match stream {
-            Side::Left => [input.schema(), fixed.schema()],
-            Side::Right => [fixed.schema(), input.schema()],
+            Side::Left => [input.schema(), static_side.schema()],
+            Side::Right => [static_side.schema(), input.schema()],
         };
         let fields: Vec<FieldRef> = both.iter().flat_map(|s| s.fields().iter().cloned()).collect();
         let nullable = |(at, field): (usize, &FieldRef)| {
@@ -98,7 +98,7 @@ impl Lowering<'_> {
         let parts = StaticJoinParts {
             name: self.context.node.clone(),
             table,
-            steps: build::transforms_of(&fixed)?,
+            steps: build::transforms_of(&static_side)?,
             table_keys,
             stream_keys,
             stream,
@@ -107,8 +107,8 @@ impl Lowering<'_> {
             pair: Arc::new(Schema::new(fields)),
             schema,
         };
-        debug_assert!(fixed.schema().fields().iter().all(|f| !f.metadata().contains_key(EVENT_TIME)));
-        Ok(build::static_join(input, fixed, parts, with))
+        debug_assert!(static_side.schema().fields().iter().all(|f| !f.metadata().contains_key(EVENT_TIME)));
+        Ok(build::static_join(input, static_side, parts, with))
     }
 
     fn refuse_static_kind(&self, kind: JoinType, stream: Side, table: &str) -> Error {

@@ -66,7 +66,7 @@ pub(in crate::sql) fn refuse_left_over(text: &SqlText, plan: &LogicalPlan) -> Re
 }
 
 /// An error that speaks of names which the planner has made up for sub-queries.
-pub(in crate::sql) fn in_words(error: DataFusionError) -> DataFusionError {
+pub(in crate::sql) fn worded(error: DataFusionError) -> DataFusionError {
     let text = error.to_string();
     if !["__correlated_sq", "__scalar_sq"].iter().any(|name| text.contains(name)) {
         return error;
