@@ -1,6 +1,6 @@
 //! Queries that are mistakes.
 
-pub const MISTAKES: [&str; 277] = [
+pub const MISTAKES: [&str; 280] = [
     "SELECT CASE WHEN id THEN 1 ELSE 2 END AS a FROM events",
     "SELECT urll FROM events",
     "SELECT e.urll FROM events e",
@@ -38,6 +38,9 @@ pub const MISTAKES: [&str; 277] = [
     "SELECT json_get_int(url, 1.5) AS u FROM events",
     "SELECT json_get_int(id, 'a') AS u FROM events",
     "SELECT json_get_int() AS u FROM events",
+    "SELECT parse_url(url) AS u FROM events",
+    "SELECT parse_url(id, 'HOST') AS u FROM events",
+    "SELECT parse_url('no url', 'HOST') AS u FROM events",
     "SELECT CAST(url AS foo) AS u FROM events",
     "SELECT url::foo AS u FROM events",
     "SELECT CAST(url AS json) AS u FROM events",

@@ -11,6 +11,7 @@ mod function;
 mod growing;
 mod json;
 mod length;
+mod parse_url;
 pub(super) mod placed;
 pub mod reference;
 mod rounding;
@@ -28,8 +29,8 @@ use self::function::Implementation;
 pub(super) use self::function::Stage;
 pub use self::function::{Example, Function};
 
-/// Ours: those of windows, of times, of numbers, of texts and lists, and those that stand before `OVER`.
-const OURS: [&[Function]; 11] = [
+/// Ours: those of windows, of times, of numbers, of texts and lists, of JSON and URLs, and those that stand before `OVER`.
+const OURS: [&[Function]; 12] = [
     window::FUNCTIONS,
     window_time::FUNCTIONS,
     date_trunc::FUNCTIONS,
@@ -40,6 +41,7 @@ const OURS: [&[Function]; 11] = [
     length::FUNCTIONS,
     growing::FUNCTIONS,
     json::FUNCTIONS,
+    parse_url::FUNCTIONS,
     placed::FUNCTIONS,
 ];
 
