@@ -18,6 +18,11 @@ impl JumpingClock {
     pub fn new(random: Random) -> Self {
         Self(Mutex::new((super::time::NOON, random)))
     }
+
+    /// What it said last.
+    pub fn shown(&self) -> i64 {
+        self.0.lock().unwrap().0
+    }
 }
 
 impl Clock for JumpingClock {

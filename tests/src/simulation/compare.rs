@@ -127,8 +127,8 @@ fn expect_answer(
     let mut snapshot = Vec::new();
     for (epoch, planned) in epochs.iter().enumerate() {
         let mut rows: Vec<Vec<Row>> = of.iter().map(|n| streams[*n].rows(&planned.files[*n])).collect();
-        let files: Vec<usize> = of.iter().map(|n| planned.files[*n].len()).collect();
-        let (late, close) = watermark.epoch(planned.now, &files, &rows);
+        let has_more: Vec<bool> = of.iter().map(|n| planned.has_more(*n)).collect();
+        let (late, close) = watermark.epoch(planned.now, &has_more, &rows);
         if let (Some(last), Some(except)) = (rows.last_mut(), except) {
             last.retain(|row| row.url != *except);
         }
@@ -171,9 +171,9 @@ fn expect_joined(expected: &mut Expected, join: &Join, streams: &[Stream], epoch
     let in_one = join.counted.is_some_and(|counted| counted.in_one);
     for (epoch, planned) in epochs.iter().enumerate() {
         let rows = join.sides.map(|n| streams[n].rows(&planned.files[n]));
-        let files = join.sides.map(|n| planned.files[n].len());
-        let both = watermark.epoch(planned.now, &files, &rows);
-        let left = of_left.epoch(planned.now, &files[..1], &rows[..1]);
+        let has_more = join.sides.map(|n| planned.has_more(n));
+        let both = watermark.epoch(planned.now, &has_more, &rows);
+        let left = of_left.epoch(planned.now, &has_more[..1], &rows[..1]);
         let Joined { out, counted } = joining.epoch(rows, both, left);
         expected.reject(epoch, out.rejected);
         expected.late("late_joined", epoch, if in_one { "counted" } else { "joined" }, out.late);

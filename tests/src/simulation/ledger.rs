@@ -11,6 +11,15 @@ pub struct Planned {
     pub now: i64,
     /// Per source the files that it reads.
     pub files: Vec<Vec<usize>>,
+    /// Per source whether it was away.
+    pub away: Vec<bool>,
+}
+
+impl Planned {
+    /// Whether source `source` may have more than what was read: then nobody takes it to be idle.
+    pub fn has_more(&self, source: usize) -> bool {
+        !self.files[source].is_empty() || self.away[source]
+    }
 }
 
 /// What is known of the job's epochs.
@@ -18,6 +27,8 @@ pub struct Planned {
 pub struct Ledger {
     /// All epochs that are committed, and behind them those that may be.
     pub epochs: Vec<Planned>,
+    /// The one that is computed; it is given up if a source goes away.
+    pub next: Option<Planned>,
     /// Epochs that somebody was told are committed.
     pub promised: usize,
     /// The disk was damaged before this run: the last epoch may be gone and computed again.
@@ -26,6 +37,15 @@ pub struct Ledger {
     pub forgotten: Option<usize>,
     /// What went wrong.
     pub broken: Vec<String>,
+}
+
+impl Ledger {
+    /// The next epoch is computed, and has read these files of source `source`.
+    pub fn computed(&mut self, source: usize, files: Vec<usize>) {
+        self.epochs.extend(self.next.take());
+        let epoch = self.epochs.last_mut().expect("an epoch is planned before it is computed");
+        epoch.files[source] = files;
+    }
 }
 
 /// Notes what a run says of itself.

@@ -1,6 +1,7 @@
 //! The engine in a simulated world: clock, disk, input and the interleaving of its steps come from one seed, and things
-//! go wrong: the process dies, the disk is full, broken, forgets what was not synced, bits flip, the clock jumps. At the
-//! end every sink must hold, epoch by epoch, what the naive [`model`] says of the epochs that were committed.
+//! go wrong: the process dies, the disk is full, broken, forgets what was not synced, bits flip, the clock jumps, sources are
+//! away for a while. At the end every sink must hold, epoch by epoch, what the naive [`model`] says of the epochs that were
+//! committed.
 //!
 //! A seed that fails is printed; `MILLSTREAM_SEED=<seed> cargo test --workspace simulation -- --nocapture`
 //! replays it and tells its story. `MILLSTREAM_SEEDS=<from>..<to>` runs others than the usual two thousand.
@@ -20,6 +21,7 @@ mod source;
 mod time;
 mod trouble;
 mod watermark;
+mod weather;
 mod world;
 
 pub use random::Random;

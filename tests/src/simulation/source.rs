@@ -1,4 +1,4 @@
-//! A file source in memory: its files appear one after the other, and its reads can fail.
+//! A file source in memory: its files appear one after the other, its reads can fail, and it can be away for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use millstream_engine::connector::file::FileSourceSpec;
-use millstream_engine::connector::source::{Chunks, Known, Source};
+use millstream_engine::connector::source::{Chunks, EntryChange, Known, Source};
 use millstream_engine::connector::{Committed, Connector, Connectors, SinkConnector, SourceConnector};
 use millstream_engine::format::{Check, Decode, FileFormat, RawChunk, RawContent, declared_schema, decoder};
 use millstream_engine::job::{JobText, KeyTable, Limit, Options, SourceSpec};
@@ -15,8 +15,11 @@ use millstream_engine::record::{FileRange, OutputRecord, SourceRange};
 use millstream_engine::run::Control;
 use millstream_engine::{Error, ErrorKind, Result};
 
+use super::ledger::Ledger;
 use super::random::Random;
 use super::scenario::File;
+use super::trouble::AWAY;
+use super::weather::Weather;
 
 /// What a source's outside world is: shared by all runs of the job.
 #[derive(Debug)]
@@ -29,10 +32,9 @@ pub struct Feed {
     /// Looks that found nothing, one after the other.
     pub idle: u32,
     pub random: Random,
-    /// What was planned since the loop last began an epoch: which files.
-    pub planned: Option<Vec<usize>>,
-    /// Processing time of the last look.
-    pub looked: i64,
+    /// What it has read in the epoch that is computed: which files.
+    pub read: Vec<usize>,
+    pub weather: Weather,
 }
 
 /// Asks for an end once nothing has come for so many looks.
@@ -44,6 +46,7 @@ pub struct SimulatedFiles {
     /// By the source's name.
     pub feeds: BTreeMap<String, Arc<Mutex<Feed>>>,
     pub control: Control,
+    pub ledger: Arc<Mutex<Ledger>>,
 }
 
 impl SimulatedFiles {
@@ -80,8 +83,19 @@ impl SourceConnector for SimulatedFiles {
     }
 
     fn open(&self, spec: &SourceSpec, _: &JobText) -> Result<Box<dyn Source>> {
-        let (feed, control) = (self.feeds[&spec.name.value].clone(), self.control.clone());
-        Ok(Box::new(SimulatedSource::open(&FileSourceSpec::of(&spec.options), feed, control)))
+        let spec_of_files = FileSourceSpec::of(&spec.options);
+        let schema = declared_schema(spec_of_files.schema.as_ref().unwrap()).unwrap();
+        let Limit::At(max_files) = spec_of_files.max_files_per_epoch else { panic!("a scenario says how many files") };
+        Ok(Box::new(SimulatedSource {
+            number: self.feeds.keys().position(|name| *name == spec.name.value).unwrap(),
+            feed: self.feeds[&spec.name.value].clone(),
+            schema,
+            max_files: max_files as usize,
+            seen: BTreeSet::new(),
+            stopped: false,
+            control: self.control.clone(),
+            ledger: self.ledger.clone(),
+        }))
     }
 
     fn describe(&self, options: &Options, shown: &dyn Fn(&Path) -> String) -> String {
@@ -90,22 +104,18 @@ impl SourceConnector for SimulatedFiles {
 }
 
 struct SimulatedSource {
+    /// Its place among the sources.
+    number: usize,
     feed: Arc<Mutex<Feed>>,
     schema: SchemaRef,
     max_files: usize,
     seen: BTreeSet<String>,
     stopped: bool,
     control: Control,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl SimulatedSource {
-    fn open(spec: &FileSourceSpec, feed: Arc<Mutex<Feed>>, control: Control) -> Self {
-        let schema = declared_schema(spec.schema.as_ref().unwrap()).unwrap();
-        let Limit::At(max_files) = spec.max_files_per_epoch else { panic!("a scenario says how many files") };
-        let max_files = max_files as usize;
-        Self { feed, schema, max_files, seen: BTreeSet::new(), stopped: false, control }
-    }
-
     fn new_files(&self, feed: &Feed) -> Vec<usize> {
         (0..feed.visible).filter(|n| !self.seen.contains(&feed.files[*n].name)).collect()
     }
@@ -116,10 +126,10 @@ impl Source for SimulatedSource {
         self.schema.clone()
     }
 
-    fn plan(&mut self, now: i64, _: Known<'_>) -> Result<Option<SourceRange>> {
+    fn plan(&mut self, _: i64, _: Known<'_>) -> Result<Option<SourceRange>> {
         let shared = self.feed.clone();
         let mut feed = shared.lock().unwrap();
-        feed.looked = now;
+        feed.weather.strike(AWAY[0])?;
         if !self.stopped && feed.random.one_in(2) {
             feed.visible = (feed.visible + 1 + feed.random.below(3) as usize).min(feed.files.len());
         }
@@ -130,6 +140,7 @@ impl Source for SimulatedSource {
             self.control.stop();
         }
         if files.is_empty() {
+            feed.weather.is_away = false;
             return Ok(None);
         }
         self.seen.extend(files.iter().map(|n| feed.files[*n].name.clone()));
@@ -137,19 +148,33 @@ impl Source for SimulatedSource {
             let File { name, text, .. } = &feed.files[*n];
             FileRange { path: name.clone(), len: text.len() as u64, modified: 0 }
         });
-        let range = SourceRange::Files(range.collect());
-        feed.planned = Some(files);
-        Ok(Some(range))
+        Ok(Some(SourceRange::Files(range.collect())))
     }
 
     fn stop_discovery(&mut self, _: i64, _: Known<'_>) -> Result<()> {
+        self.feed.lock().unwrap().weather.strike(AWAY[1])?;
         self.stopped = true;
         Ok(())
     }
 
     fn entries(&self, range: &SourceRange) -> Vec<(Vec<u8>, Vec<u8>)> {
         let SourceRange::Files(files) = range else { panic!("this source plans files") };
+        let mut feed = self.feed.lock().unwrap();
+        let number = |file: &FileRange| feed.files.iter().position(|f| f.name == file.path).unwrap();
+        feed.read = files.iter().map(number).collect();
+        feed.weather.is_away = false;
         files.iter().map(|file| (file.path.clone().into_bytes(), b"seen".to_vec())).collect()
+    }
+
+    /// Asked of each source for each epoch that was computed, after what it has read.
+    fn housekeeping(&mut self) -> Vec<EntryChange> {
+        let read = std::mem::take(&mut self.feed.lock().unwrap().read);
+        self.ledger.lock().unwrap().computed(self.number, read);
+        Vec::new()
+    }
+
+    fn may_go_away(&self) -> bool {
+        self.feed.lock().unwrap().weather.one_in.is_some()
     }
 
     fn restore(&mut self, entries: &mut dyn Iterator<Item = (&[u8], &[u8])>) -> Result<()> {
@@ -161,6 +186,10 @@ impl Source for SimulatedSource {
         let SourceRange::Files(files) = range else { panic!("this source plans files") };
         let shared = self.feed.clone();
         let mut feed = shared.lock().unwrap();
+        let away = match feed.weather.strike(AWAY[2]) {
+            Err(e) if !feed.weather.in_the_middle => return Err(e),
+            away => away,
+        };
         let mut chunks = Vec::new();
         for (number, planned) in files.iter().enumerate() {
             let left = feed.fails_after.map(|left| left.checked_sub(1));
@@ -177,6 +206,10 @@ impl Source for SimulatedSource {
                 chunks.push(Ok(RawChunk { part: number as u32, index: index as u32, content }));
                 from = to;
             }
+        }
+        if let Err(e) = away {
+            chunks.truncate(feed.weather.random.below(chunks.len() as u64 + 1) as usize);
+            chunks.push(Err(e));
         }
         Ok(Box::new(chunks.into_iter()))
     }

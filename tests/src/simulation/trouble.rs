@@ -7,6 +7,9 @@ use millstream_engine::storage::faulty::Fault;
 
 use super::random::Random;
 
+/// What a source is asked when it is found to be away for a while, which ends no run.
+pub const AWAY: [&str; 3] = ["away: what is next", "away: what there is", "away: what it has read"];
+
 /// What is to go wrong in one run.
 #[derive(Debug, Clone, Copy)]
 pub enum Trouble {
@@ -28,7 +31,8 @@ impl Trouble {
     pub fn kinds() -> BTreeSet<String> {
         let faults = [Fault::Full, Fault::Broken, Fault::Death].map(|fault| Self::Disk(1, fault));
         let points = point::ALL.iter().map(|point| Self::Point(point, 1));
-        [Self::Read(0), Self::Bit(0)].into_iter().chain(faults).chain(points).map(Self::kind).collect()
+        let ends = [Self::Read(0), Self::Bit(0)].into_iter().chain(faults).chain(points).map(Self::kind);
+        ends.chain(AWAY.map(str::to_owned)).collect()
     }
 
     pub fn kind(self) -> String {

@@ -1,7 +1,7 @@
 //! How far event time has come in what a query reads: part of the [`super::model`].
 //!
 //! W(N) is made of the epochs before N: per source the greatest event time minus its delay, of several sources the least
-//! of these or the greatest. A source without a row for a while, and without a file now, holds nobody back; where this is
+//! of these or the greatest. A source without a row for a while, without a file now and not away, holds nobody back; where this is
 //! true of all of them the greatest counts.
 
 use super::model::{NEVER, Row};
@@ -54,10 +54,10 @@ impl Watermark {
         together.unwrap_or(NEVER)
     }
 
-    /// W(N−1) and W(N) of the next epoch, which begins at `now` of processing time, reads so many files of each source, and
-    /// has these rows of them.
-    pub fn epoch(&mut self, now: i64, files: &[usize], rows: &[Vec<Row>]) -> (i64, i64) {
-        let at = self.at(&|number, input| files[number] == 0 && input.is_idle(now));
+    /// W(N−1) and W(N) of the next epoch, which begins at `now` of processing time; of each source, whether it has or may
+    /// have more, and the rows that the epoch has of it.
+    pub fn epoch(&mut self, now: i64, has_more: &[bool], rows: &[Vec<Row>]) -> (i64, i64) {
+        let at = self.at(&|number, input| !has_more[number] && input.is_idle(now));
         (self.late, self.close) = (self.close, self.close.max(at));
         for (input, rows) in self.inputs.iter_mut().zip(rows) {
             input.greatest = input.greatest.max(rows.iter().filter_map(|r| r.time).max());

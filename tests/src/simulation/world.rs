@@ -25,6 +25,7 @@ use super::random::Random;
 use super::scenario::Scenario;
 use super::source::{Feed, SimulatedFiles};
 use super::trouble::Trouble;
+use super::weather::Weather;
 
 /// The folder in which the job file would stand.
 pub const BASE: &str = "/simulated";
@@ -39,6 +40,8 @@ pub struct World {
     feeds: BTreeMap<String, Arc<Mutex<Feed>>>,
     clock: Arc<JumpingClock>,
     random: Random,
+    /// Sources go away for a while, in some runs: how often.
+    weather: Option<Random>,
     inline_limit: usize,
     snapshot_least: u64,
     on_threads: bool,
@@ -56,15 +59,16 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let scenario = Scenario::new(seed, &mut random);
-        let feeds = scenario.streams.iter().map(|stream| {
+        let feeds = scenario.streams.iter().zip(0xA3A1_A3A1..).map(|(stream, number)| {
             let feed = Feed {
                 files: Arc::new(stream.files.clone()),
                 visible: 0,
                 fails_after: None,
                 idle: 0,
                 random: random.fork(),
-                planned: None,
-                looked: 0,
+                read: Vec::new(),
+                // From numbers of its own: what else a seed draws does not move.
+                weather: Weather::new(Random::new(seed ^ number), scenario.streams.len() == 1),
             };
             (stream.name.clone(), Arc::new(Mutex::new(feed)))
         });
@@ -79,6 +83,7 @@ impl World {
             inline_limit: *random.pick(&[0, 100, 1000, 100_000]),
             snapshot_least: *random.pick(&[1, 1, 1, 3000, 1 << 20]),
             random,
+            weather: None,
             on_threads: false,
             published: BTreeMap::new(),
             story: Vec::new(),
@@ -89,6 +94,7 @@ impl World {
 
     /// Runs the job, with trouble a few times and then without, until its input is used up.
     pub fn live(&mut self) -> Result<(), String> {
+        self.weather = Some(Random::new(self.seed ^ 0xB4B2_B4B2));
         for _ in 0..1 + self.random.below(5) {
             // Every fault point has its turn, the rest is left to chance.
             let trouble = match self.story.is_empty() {
@@ -192,9 +198,11 @@ impl World {
 
     fn start(&mut self, trigger: Trigger, trouble: Trouble) -> Result<Summary> {
         let control = Control::default();
+        let one_in = self.weather.as_mut().and_then(|random| *random.pick(&[None, Some(12), Some(3)]));
         for feed in self.feeds.values() {
             let mut feed = feed.lock().unwrap();
-            (feed.planned, feed.idle) = (None, 0);
+            (feed.read, feed.idle) = (Vec::new(), 0);
+            feed.weather.turn(one_in);
             feed.fails_after = if let Trouble::Read(after) = trouble { Some(after) } else { None };
         }
         if let Trouble::Disk(call, fault) = trouble {
@@ -210,6 +218,13 @@ impl World {
         };
         let job = Job::parse(&self.text, Path::new("job.toml"), Path::new(BASE), &Connectors::built_in().keys(), &[])?;
         let ended = run(job, options);
+        for (name, feed) in &self.feeds {
+            let found = feed.lock().unwrap().weather.found.clone();
+            if !found.is_empty() {
+                self.story.push(format!("{name} was {found:?}"));
+                self.met.extend(found.iter().map(|asked| (*asked).to_owned()));
+            }
+        }
         let broken = std::mem::take(&mut self.ledger.lock().unwrap().broken);
         if broken.is_empty() { ended } else { Err(Error::internal(broken.join("; "))) }
     }
@@ -233,6 +248,7 @@ impl World {
                 files: built_in.clone(),
                 feeds,
                 control: control.clone(),
+                ledger: self.ledger.clone(),
             })),
             // Everything on one thread, and so in one order.
             executor: Executor::alone(),
@@ -250,16 +266,15 @@ impl World {
     /// Notes what every epoch was planned to read, and kills where it was asked to.
     fn faults(&self, trouble: Trouble, control: &Control) -> Faults {
         let (ledger, disk, control) = (self.ledger.clone(), self.disk.clone(), control.clone());
-        let killed = self.killed.clone();
+        let (killed, clock) = (self.killed.clone(), self.clock.clone());
         let feeds: Vec<_> = self.scenario.streams.iter().map(|s| self.feeds[&s.name].clone()).collect();
         let passed = Mutex::new((0, 0));
         Faults::new(move |name| {
             let mut passed = passed.lock().unwrap();
             if name == point::PLANNED {
-                let files = feeds.iter().map(|f| f.lock().unwrap().planned.take().unwrap_or_default());
-                let files = files.collect();
-                let now = feeds[0].lock().unwrap().looked;
-                ledger.lock().unwrap().epochs.push(Planned { now, files });
+                let away = feeds.iter().map(|feed| feed.lock().unwrap().weather.is_away).collect();
+                let files = vec![Vec::new(); feeds.len()];
+                ledger.lock().unwrap().next = Some(Planned { now: clock.shown(), files, away });
                 passed.1 += 1;
                 if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
                     control.stop();
