@@ -67,14 +67,14 @@ impl fmt::Debug for Name {
 #[derive(Clone)]
 pub struct Named<T> {
     values: Vec<(Name, T)>,
-    /// Where in `values` each is.
-    places: BTreeMap<Name, usize>,
+    /// Where in `values` each is; shared with what is made of these values.
+    places: Arc<BTreeMap<Name, usize>>,
 }
 
 impl<T> Named<T> {
     /// Of no value.
-    pub const fn new() -> Self {
-        Self { values: Vec::new(), places: BTreeMap::new() }
+    pub fn new() -> Self {
+        Self { values: Vec::new(), places: Arc::default() }
     }
 
     /// Puts a value behind the others, or in the place of the one that has this name, which is returned.
@@ -82,7 +82,7 @@ impl<T> Named<T> {
         if let Some(there) = self.get_mut(&name) {
             return Some(std::mem::replace(there, value));
         }
-        self.places.insert(name.clone(), self.values.len());
+        Arc::make_mut(&mut self.places).insert(name.clone(), self.values.len());
         self.values.push((name, value));
         None
     }
