@@ -17,7 +17,7 @@ use datafusion_sql::sqlparser::ast::{
 
 use super::error::SqlText;
 use super::functions::window::{SESSION_WINDOW, WINDOW};
-use super::spelling::call;
+use super::spelling::ast::call;
 use crate::Result;
 
 const BOUNDS: [&str; 2] = ["start", "end"];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_expr::{LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion_sql::sqlparser::ast::{Expr as Ast, Function as Call};
 
 /// A function that DataFusion does not have, or not with the meaning or within the limits that it has here.
 #[derive(Debug)]
@@ -38,9 +39,15 @@ pub(super) enum Implementation {
     Around(fn(Arc<ScalarUDF>) -> ScalarUDF),
     /// One that stands before `OVER`.
     Over(fn() -> WindowUDF),
+    /// A call is written in other words before the query is planned: from its arguments, if they are plain. None where it
+    /// cannot be, and there is no function of this name.
+    Spelling(Spelling),
     /// Calls of DataFusion's function are replaced in the plan.
     Rewrite(Stage, fn(LogicalPlan) -> Result<LogicalPlan>),
 }
+
+/// What a call, and its arguments, are in other words.
+pub(in crate::sql) type Spelling = fn(&mut Call, Vec<Ast>) -> Option<Ast>;
 
 /// When a plan is rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

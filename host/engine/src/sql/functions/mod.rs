@@ -1,19 +1,24 @@
 //! The functions that SQL may call: DataFusion's, and ours.
 //!
 //! A function of ours has a file, or shares one with those that differ from it in a word only, and the file a line in
-//! [`OURS`]. From that table come what the planner knows, how plans are rewritten, and the table in `docs/sql.md`.
+//! [`OURS`]. From that table come what the planner knows, how calls are spelled and plans rewritten, and the table in
+//! `docs/sql.md`.
 //! `docs/extending.md` says how one is added.
 
 pub(super) mod avg;
+mod count_if;
 pub(super) mod date_bin;
 pub(super) mod date_trunc;
+mod datediff;
 mod function;
 mod growing;
 mod json;
 mod length;
+mod max_by;
 mod parse_url;
 pub(super) mod placed;
 pub mod reference;
+mod regexp_extract;
 mod rounding;
 mod to_timestamp;
 pub(super) mod window;
@@ -25,21 +30,25 @@ use std::sync::{Arc, LazyLock};
 use datafusion_common::Result;
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, WindowUDF};
 
-use self::function::Implementation;
 pub(super) use self::function::Stage;
 pub use self::function::{Example, Function};
+use self::function::{Implementation, Spelling};
 
 /// Ours: those of windows, of times, of numbers, of texts and lists, of JSON and URLs, and those that stand before `OVER`.
-const OURS: [&[Function]; 12] = [
+const OURS: [&[Function]; 16] = [
     window::FUNCTIONS,
     window_time::FUNCTIONS,
     date_trunc::FUNCTIONS,
     date_bin::FUNCTIONS,
     to_timestamp::FUNCTIONS,
+    datediff::FUNCTIONS,
     avg::FUNCTIONS,
+    count_if::FUNCTIONS,
+    max_by::FUNCTIONS,
     rounding::FUNCTIONS,
     length::FUNCTIONS,
     growing::FUNCTIONS,
+    regexp_extract::FUNCTIONS,
     json::FUNCTIONS,
     parse_url::FUNCTIONS,
     placed::FUNCTIONS,
@@ -48,6 +57,14 @@ const OURS: [&[Function]; 12] = [
 /// The functions that are ours.
 pub fn ours() -> impl Iterator<Item = &'static Function> {
     OURS.into_iter().flatten()
+}
+
+/// How a call of this name is written in other words, if it is a function of ours that is.
+pub(super) fn spelling(name: &str) -> Option<Spelling> {
+    ours().find_map(|function| match function.by {
+        Implementation::Spelling(spelling) if function.name == name => Some(spelling),
+        _ => None,
+    })
 }
 
 /// `plan` with what ours that are rewrites make of it at this stage.
@@ -95,7 +112,7 @@ pub(super) static BUILT_IN: LazyLock<Functions> = LazyLock::new(|| {
             Implementation::Over(make) => {
                 over.insert(ours.name.to_owned(), Arc::new(make()));
             }
-            Implementation::Around(_) | Implementation::Rewrite(..) => {}
+            Implementation::Around(_) | Implementation::Spelling(_) | Implementation::Rewrite(..) => {}
         }
     }
     let higher_order = datafusion_functions_nested::all_default_higher_order_functions();

@@ -13,7 +13,7 @@ use datafusion_sql::sqlparser::ast::{
 };
 use datafusion_sql::sqlparser::tokenizer::Span;
 
-use super::call;
+use super::ast::call;
 use crate::sql::error::SqlText;
 use crate::sql::names::ident::normalised;
 use crate::sql::parse::dialect::statements;

@@ -1,6 +1,8 @@
 //! What users of Spark, DuckDB and `psql` write, in the words that the planner knows: the same meaning, another spelling.
-//! What has no other spelling is refused in [`super::syntax`].
+//! What has no other spelling is refused in [`super::syntax`]; functions whose spelling is their meaning are in
+//! [`super::functions`].
 
+pub(super) mod ast;
 pub(super) mod groupings;
 pub(super) mod made_rows;
 pub(super) mod over;
@@ -9,14 +11,15 @@ mod over_frames;
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, Interval, JoinOperator,
-    LimitClause, ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions, Query, SelectFlavor, SelectItem, Statement,
-    Subscript, TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, BinaryOperator, DataType, DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, JoinOperator, LimitClause, ObjectNamePart, Query,
+    SelectFlavor, SelectItem, Statement, TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
-use datafusion_sql::sqlparser::tokenizer::Span;
 
+use self::ast::{binary, call, case_when, cast, nested, one};
 use super::constants::formats;
+use super::functions;
 use super::names::ident::normalised;
 use super::parse::dialect::{DISTINCT_FROM, NOT_DISTINCT_FROM};
 
@@ -239,108 +242,29 @@ fn respell_call(function: &mut Function, is_ours: &dyn Fn(&str) -> bool) -> Opti
         return None;
     }
     let mut args = expressions(list)?;
+    if let Some(spelling) = functions::spelling(&name) {
+        return spelling(function, args);
+    }
     let part = |unit: &str, time| call("date_part", vec![Ast::value(Value::SingleQuotedString(unit.into())), time]);
     match (name.as_str(), args.len()) {
         ("if" | "iif", 3) => {
             let (otherwise, result, condition) = (args.pop()?, args.pop()?, args.pop()?);
-            Some(Ast::Case {
-                case_token: ident_token(),
-                end_token: ident_token(),
-                operand: None,
-                conditions: vec![CaseWhen { condition, result }],
-                else_result: Some(Box::new(otherwise)),
-            })
+            Some(case_when(condition, result, Some(otherwise)))
         }
         ("mod", 2) => {
             let (of, number) = (args.pop()?, args.pop()?);
             Some(nested(binary(nested(number), BinaryOperator::Modulo, nested(of))))
         }
-        // Of days, as in Spark and MySQL. What of other units means differs from program to program.
-        ("datediff" | "date_diff", 2) => {
-            let day = |time| cast(cast(time, DataType::Date), DataType::BigInt(None));
-            let (earlier, later) = (args.pop()?, args.pop()?);
-            Some(nested(binary(day(later), BinaryOperator::Minus, day(earlier))))
-        }
-        ("regexp_extract", 2 | 3) => {
-            let group = if args.len() == 3 { args.pop()? } else { one() };
-            let (pattern, text) = (args.pop()?, args.pop()?);
-            extracted(text, pattern, group)
-        }
-        ("max_by" | "min_by" | "arg_max" | "arg_min", 2) if function.over.is_none() => {
-            let (by, value) = (args.pop()?, args.pop()?);
-            // DuckDB's pass over values that are null, Spark's do not.
-            let passed_over = name.starts_with("arg").then(|| value.clone());
-            let which = if name.contains("max") { "last_value" } else { "first_value" };
-            let mut found = call(which, vec![value]);
-            if let Ast::Function(f) = &mut found {
-                let conditions = std::iter::once(by.clone()).chain(passed_over).map(|e| Ast::IsNotNull(Box::new(e)));
-                let conditions = function.filter.take().map(|also| nested(*also)).into_iter().chain(conditions);
-                f.filter = conditions.reduce(|a, b| binary(a, BinaryOperator::And, b)).map(Box::new);
-                if let FunctionArguments::List(list) = &mut f.args {
-                    let options = OrderByOptions { asc: None, nulls_first: None };
-                    let order = vec![OrderByExpr { expr: by, options, with_fill: None }];
-                    list.clauses.push(FunctionArgumentClause::OrderBy(order));
-                }
-            }
-            Some(found)
-        }
         ("date", 1) => Some(cast(args.pop()?, DataType::Date)),
         ("epoch", 1) => Some(part("epoch", args.pop()?)),
         ("isnull", 1) => Some(Ast::IsNull(Box::new(args.pop()?))),
         ("isnotnull", 1) => Some(Ast::IsNotNull(Box::new(args.pop()?))),
-        ("count_if" | "countif", 1) => {
-            let condition = args.pop()?;
-            let mut count = call("count", vec![one()]);
-            if let Ast::Function(f) = &mut count {
-                let also = function.filter.take();
-                f.filter = Some(Box::new(match also {
-                    None => condition,
-                    Some(also) => binary(nested(condition), BinaryOperator::And, nested(*also)),
-                }));
-            }
-            Some(count)
-        }
         (name, 1) => {
             let (_, unit) = PARTS.iter().find(|(theirs, _)| *theirs == name)?;
             Some(part(unit, args.pop()?))
         }
         _ => None,
     }
-}
-
-/// What a group of `pattern` matches in `text`, empty where it does not; group 0 is the whole match.
-fn extracted(text: Ast, pattern: Ast, group: Ast) -> Option<Ast> {
-    let Ast::Value(number) = &group else { return None };
-    let Value::Number(number, _) = &number.value else { return None };
-    let whole = number == "0";
-    let pattern = match pattern {
-        Ast::Value(mut literal) if whole => {
-            let Value::SingleQuotedString(text) = &mut literal.value else { return None };
-            *text = format!("({text})");
-            Ast::Value(literal)
-        }
-        _ if whole => return None,
-        other => other,
-    };
-    let found = call("regexp_match", vec![text.clone(), pattern]);
-    let at = AccessExpr::Subscript(Subscript::Index { index: if whole { one() } else { group } });
-    let found = Ast::CompoundFieldAccess { root: Box::new(found), access_chain: vec![at] };
-    let found = call("coalesce", vec![found, Ast::value(Value::SingleQuotedString(String::new()))]);
-    Some(Ast::Case {
-        case_token: ident_token(),
-        end_token: ident_token(),
-        operand: None,
-        conditions: vec![CaseWhen { condition: Ast::IsNotNull(Box::new(text)), result: found }],
-        else_result: None,
-    })
-}
-
-fn binary(left: Ast, op: BinaryOperator, right: Ast) -> Ast {
-    Ast::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-fn nested(expr: Ast) -> Ast {
-    Ast::Nested(Box::new(expr))
 }
 
 /// The arguments, if they are plain expressions.
@@ -355,14 +279,6 @@ fn expressions(list: &FunctionArgumentList) -> Option<Vec<Ast>> {
     list.args.iter().map(plain).collect()
 }
 
-fn one() -> Ast {
-    Ast::value(Value::Number("1".into(), false))
-}
-
-fn ident_token() -> datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken {
-    datafusion_sql::sqlparser::ast::helpers::attached_token::AttachedToken::empty()
-}
-
 fn interval(text: String) -> Ast {
     Ast::Interval(Interval {
         value: Box::new(Ast::value(Value::SingleQuotedString(text))),
@@ -370,26 +286,5 @@ fn interval(text: String) -> Ast {
         leading_precision: None,
         last_field: None,
         fractional_seconds_precision: None,
-    })
-}
-
-fn cast(expr: Ast, data_type: DataType) -> Ast {
-    Ast::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
-}
-
-/// A call of one of our functions.
-pub(super) fn call(name: &str, args: Vec<Ast>) -> Ast {
-    let args = args.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
-    let mut ident = Ident::new(name);
-    ident.span = Span::empty();
-    Ast::Function(Function {
-        name: ObjectName(vec![ObjectNamePart::Identifier(ident)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
     })
 }
