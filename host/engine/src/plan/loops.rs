@@ -21,7 +21,7 @@ use crate::connector::{Connectors, Writes};
 use crate::job::Job;
 
 use glob::MatchOptions;
-use patterns::{Part, matches, parts};
+use patterns::{PathPart, matches, parts};
 
 /// As files are looked for.
 const MATCHING: MatchOptions =
@@ -33,7 +33,7 @@ pub(super) fn refuse(job: &Job, connectors: &Connectors) -> Result<()> {
     refuse_inside_checkpoint(job, &written)?;
     for source in &job.sources {
         let Some(reads) = connectors.source(source)?.reads(&source.options) else { continue };
-        let read = Read::new(&reads.path);
+        let read = ReadPath::new(&reads.path);
         for written in &written {
             let Some(how) = read.meets(written) else { continue };
             let name = &source.name.value;
@@ -70,7 +70,7 @@ pub(super) fn refuse(job: &Job, connectors: &Connectors) -> Result<()> {
 /// A sink must not write where the checkpoint is.
 fn refuse_inside_checkpoint(job: &Job, written: &[Written]) -> Result<()> {
     let Some(checkpoint) = job.checkpoint.as_ref().map(|path| real(path)) else { return Ok(()) };
-    let inside = written.iter().filter(|w| w.writer != Writer::Checkpoint).find(|w| w.folder.starts_with(&checkpoint));
+    let inside = written.iter().filter(|w| w.by != WrittenBy::Checkpoint).find(|w| w.folder.starts_with(&checkpoint));
     let Some(written) = inside else { return Ok(()) };
     let message = format!("{} would go into the job's checkpoint", written.what);
     Err(match &written.at {
@@ -84,7 +84,7 @@ fn refuse_inside_checkpoint(job: &Job, written: &[Written]) -> Result<()> {
 
 /// What the job writes in one folder.
 struct Written {
-    writer: Writer,
+    by: WrittenBy,
     /// What it is, several of something.
     what: String,
     /// As the job file has it.
@@ -100,7 +100,7 @@ struct Written {
 
 /// What of a job writes files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Writer {
+enum WrittenBy {
     Sink,
     DeadLetters,
     Checkpoint,
@@ -111,7 +111,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
     for sink in &job.sinks {
         let Some(Writes { path, key, folder, files }) = connectors.sink(sink)?.writes(sink) else { continue };
         all.push(Written {
-            writer: Writer::Sink,
+            by: WrittenBy::Sink,
             what: format!("the rows of sink `{}`", sink.name.value),
             shown: path,
             at: Some(sink.options.place(key)),
@@ -127,7 +127,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
         let place = letters.options.place(key);
         let said = !place.is_empty();
         all.push(Written {
-            writer: Writer::DeadLetters,
+            by: WrittenBy::DeadLetters,
             what: "the dead letters".into(),
             shown: path,
             at: said.then_some(place),
@@ -144,7 +144,7 @@ fn written(job: &Job, connectors: &Connectors) -> Result<Vec<Written>> {
     }
     if let Some(path) = &job.checkpoint {
         all.push(Written {
-            writer: Writer::Checkpoint,
+            by: WrittenBy::Checkpoint,
             what: "the files of the checkpoint".into(),
             shown: path.clone(),
             at: None,
@@ -168,16 +168,16 @@ enum Meeting {
 }
 
 /// Where a source reads.
-struct Read {
+struct ReadPath {
     /// The folder before the first wildcard, or that the file lies in, links followed.
     base: PathBuf,
     /// A folder without a pattern: all files right in it.
     is_folder: bool,
     /// What is read, from the root on; several where links lead elsewhere.
-    patterns: Vec<Vec<Part>>,
+    patterns: Vec<Vec<PathPart>>,
 }
 
-impl Read {
+impl ReadPath {
     fn new(path: &str) -> Self {
         let whole = Path::new(path);
         let is_wild = path.contains(['*', '?', '[']) && fs::metadata(whole).is_err();
@@ -190,7 +190,7 @@ impl Read {
             }
             // One that is not there yet may become either.
             let mut patterns = if place.is_dir() { Vec::new() } else { vec![pattern.clone()] };
-            pattern.push(Part::new("*"));
+            pattern.push(PathPart::new("*"));
             patterns.push(pattern);
             return Self { base: place, is_folder: true, patterns };
         }
@@ -201,7 +201,7 @@ impl Read {
             path[above.to_string_lossy().len()..].split('/').filter(|part| !part.is_empty()).collect();
         let with = |folder: &Path, rest: &[&str]| {
             let mut pattern = parts(folder);
-            pattern.extend(rest.iter().map(|part| Part::new(part)));
+            pattern.extend(rest.iter().map(|part| PathPart::new(part)));
             pattern
         };
         let mut patterns = vec![with(&base, &rest)];
@@ -236,7 +236,7 @@ impl Read {
             return Some(Meeting::WritesInside);
         }
         let reads_inside = self.base.starts_with(&written.folder) && self.base != written.folder;
-        (reads_inside && written.writer != Writer::DeadLetters).then_some(Meeting::ReadsInside)
+        (reads_inside && written.by != WrittenBy::DeadLetters).then_some(Meeting::ReadsInside)
     }
 }
 

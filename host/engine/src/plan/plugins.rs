@@ -16,10 +16,10 @@ const PATH_HELP: &str =
 /// The job's plugins by name.
 #[derive(Default)]
 pub struct Plugins {
-    loaded: BTreeMap<String, Loaded>,
+    loaded: BTreeMap<String, LoadedPlugin>,
 }
 
-struct Loaded {
+struct LoadedPlugin {
     plugin: Plugin,
     limits: Limits,
     config: String,
@@ -35,7 +35,7 @@ impl Plugins {
                 let e = Error::from(e).context(format!("plugin `{name}`")).at(job.text.at(spec.path.span.clone()));
                 if missing { e.with_help(PATH_HELP) } else { e }
             })?;
-            loaded.insert(name.clone(), Loaded { plugin, limits: limits(spec), config: spec.config.clone() });
+            loaded.insert(name.clone(), LoadedPlugin { plugin, limits: limits(spec), config: spec.config.clone() });
         }
         Ok(Self { loaded })
     }
@@ -53,7 +53,7 @@ impl Plugins {
 
     /// The plugins as functions for the SQL of `node`.
     pub(super) fn functions(&self, node: &Arc<str>) -> BTreeMap<String, PluginFunction> {
-        let function = |(name, l): (&String, &Loaded)| {
+        let function = |(name, l): (&String, &LoadedPlugin)| {
             let function = PluginFunction {
                 name: name.as_str().into(),
                 plugin: l.plugin.clone(),

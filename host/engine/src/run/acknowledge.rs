@@ -18,14 +18,14 @@ pub(super) struct Acknowledge {
     /// Epochs before this one are committed.
     committed: Arc<AtomicU64>,
     /// In the order of the epochs.
-    waiting: VecDeque<Read>,
+    waiting: VecDeque<ReadRange>,
     /// When to try again, per source that could not take it.
     again: BTreeMap<Name, i64>,
 }
 
 /// What an epoch has read of a source.
 #[derive(Debug)]
-struct Read {
+struct ReadRange {
     epoch: u64,
     source: Name,
     /// None: after a restart, whatever the source was restored with.
@@ -40,7 +40,7 @@ impl Acknowledge {
             all.committed.store(last.epoch + 1, Ordering::SeqCst);
             for (name, _) in sources.iter().filter(|(_, live)| live.source.acknowledges()) {
                 let range = last.ranges.get(&**name).cloned();
-                all.waiting.push_back(Read { epoch: last.epoch, source: name.clone(), range });
+                all.waiting.push_back(ReadRange { epoch: last.epoch, source: name.clone(), range });
             }
         }
         all
@@ -57,7 +57,7 @@ impl Acknowledge {
     /// Epoch `epoch`, which reads `ranges`, is on its way to be committed.
     pub fn computed(&mut self, epoch: u64, ranges: &Named<SourceRange>, sources: &Named<LiveSource>) {
         for (name, range) in ranges.iter().filter(|(name, _)| sources[name].source.acknowledges()) {
-            self.waiting.push_back(Read { epoch, source: name.clone(), range: Some(range.clone()) });
+            self.waiting.push_back(ReadRange { epoch, source: name.clone(), range: Some(range.clone()) });
         }
     }
 

@@ -71,7 +71,7 @@ impl Presence {
     }
 
     /// It failed at `now` with an error that passes.
-    pub fn went(&mut self, name: &str, failed: &Failed, now: i64, observer: &dyn Observer) {
+    pub fn went(&mut self, name: &str, failed: &PassingError, now: i64, observer: &dyn Observer) {
         let tries = self.away.map_or(0, |away| away.tries + 1);
         let longest = LONGEST.max(failed.again_after);
         let wait = failed.again_after.saturating_mul(1 << tries.min(16)).min(longest).max(Duration::from_millis(1));
@@ -95,12 +95,12 @@ impl Presence {
 
 /// An error of a source that passes.
 #[derive(Debug, Clone)]
-pub(super) struct Failed {
+pub(super) struct PassingError {
     again_after: Duration,
     why: String,
 }
 
-impl Failed {
+impl PassingError {
     /// If `error` passes by itself.
     pub fn of(error: &Error) -> Option<Self> {
         error.again_after().map(|again_after| Self { again_after, why: error.message().to_owned() })
@@ -109,19 +109,19 @@ impl Failed {
 
 /// The sources that went away while an epoch was read. Any thread that reads notes it.
 #[derive(Debug, Default)]
-pub(super) struct Gone(Mutex<BTreeMap<Name, Failed>>);
+pub(super) struct Gone(Mutex<BTreeMap<Name, PassingError>>);
 
 impl Gone {
     /// Notes it if `error`, of source `source`, passes.
     pub fn note(&self, source: &Name, error: &Error) {
-        if let Some(failed) = Failed::of(error) {
+        if let Some(failed) = PassingError::of(error) {
             // What it guards is right after any panic.
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.clone(), failed);
         }
     }
 
     /// Those that went.
-    pub fn into_inner(self) -> BTreeMap<Name, Failed> {
+    pub fn into_inner(self) -> BTreeMap<Name, PassingError> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use super::away::{Failed, Gone};
+use super::away::{Gone, PassingError};
 use super::chunk::{ChunkOrigin, LineNumbers, process};
 use super::environment::Environment;
 use super::gather::{Gather, NodeSeen};
@@ -54,11 +54,11 @@ pub(super) struct EpochResult {
 }
 
 /// How an epoch went.
-pub(super) enum Outcome {
+pub(super) enum EpochOutcome {
     /// It is computed.
     Computed(Box<EpochResult>),
     /// Sources went away while they were read: state and sinks are as they were before.
-    GivenUp(BTreeMap<Name, Failed>),
+    GivenUp(BTreeMap<Name, PassingError>),
 }
 
 /// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet.
@@ -70,7 +70,7 @@ pub(super) fn compute(
     state: &mut State,
     workers: &Workers,
     environment: &Environment,
-) -> Result<Outcome> {
+) -> Result<EpochOutcome> {
     let faults = &environment.faults;
     let began = Instant::now();
     let context = EpochContext {
@@ -95,13 +95,13 @@ pub(super) fn compute(
     let mut taken_in = false;
     let read = (|| {
         let lanes = reads.map(|(name, range, live)| {
-            let reader = Reader::new(name, live, range).map_err(|e| failed(name, e))?;
+            let reader = RangeReader::new(name, live, range).map_err(|e| failed(name, e))?;
             let failed = &failed;
             let items = reader.map(move |read| read.map_err(|e| failed(name, e)));
             Ok(Lane { items: Box::new(items), apart: live.source.may_go_away() })
         });
         let lanes = lanes.collect::<Result<Vec<_>>>()?;
-        let work = |(origin, decoder, chunk): Read<'_>| {
+        let work = |(origin, decoder, chunk): ReadChunk<'_>| {
             let outputs = process(plan, &origin, decoder, &chunk, context);
             let outputs = outputs.inspect_err(|e| gone.note(&origin.source, e))?;
             Ok((origin, outputs))
@@ -125,7 +125,7 @@ pub(super) fn compute(
         drop(gather);
         state.undo();
         sinks.values_mut().try_for_each(|sink| sink.abandon())?;
-        return Ok(Outcome::GivenUp(gone));
+        return Ok(EpochOutcome::GivenUp(gone));
     }
     state.forget_undo();
 
@@ -138,7 +138,7 @@ pub(super) fn compute(
         Ok((name.clone(), finished))
     });
     let prepared = prepared.collect::<Result<_>>()?;
-    Ok(Outcome::Computed(Box::new(EpochResult { counters, seen, prepared, took: began.elapsed() })))
+    Ok(EpochOutcome::Computed(Box::new(EpochResult { counters, seen, prepared, took: began.elapsed() })))
 }
 
 /// Lets operators take in what so many chunks left. When that is depends on the input alone. Whether one did.
@@ -198,10 +198,10 @@ fn closing_panicked(panic: &Panic, node: &str) -> Error {
 }
 
 /// A chunk, where it came from, and who decodes it.
-pub(super) type Read<'a> = (ChunkOrigin, &'a dyn Decode, RawChunk);
+pub(super) type ReadChunk<'a> = (ChunkOrigin, &'a dyn Decode, RawChunk);
 
 /// Reads the chunks of one range of one source.
-pub(super) struct Reader<'a> {
+pub(super) struct RangeReader<'a> {
     source: &'a Name,
     /// The parts of the range, as they are shown.
     parts: Vec<Arc<str>>,
@@ -209,7 +209,7 @@ pub(super) struct Reader<'a> {
     chunks: Chunks,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RangeReader<'a> {
     /// Begins with `range` of source `source`.
     pub fn new(source: &'a Name, live: &'a LiveSource, range: &SourceRange) -> Result<Self> {
         let chunks = live.source.read(range)?;
@@ -219,8 +219,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Iterator for Reader<'a> {
-    type Item = Result<Read<'a>>;
+impl<'a> Iterator for RangeReader<'a> {
+    type Item = Result<ReadChunk<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let chunk = match self.chunks.next()? {

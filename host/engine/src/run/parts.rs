@@ -27,7 +27,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// How rows fared that were taken together.
-enum Outcome {
+enum PassOutcome {
     Passed(Box<Passed>),
     /// Fewer of them might go through; one that does not is to blame.
     TooMuch(String),
@@ -52,16 +52,16 @@ impl<'a> Parts<'a> {
             // Slicing what is whole would cost a copy of where the rows came from.
             let part = if size == self.rows.len() { self.rows.clone() } else { self.rows.slice(self.from, size) };
             match attempt(self.flow, part, context)? {
-                Outcome::Passed(passed) => {
+                PassOutcome::Passed(passed) => {
                     self.from += size;
                     if passed.effects.room.is_half_empty() {
                         self.size = size.saturating_mul(2);
                     }
                     return Ok(Some(*passed));
                 }
-                Outcome::TooMuch(_) | Outcome::NoRoom(_) if size > 1 => self.size = size / 2,
-                Outcome::NoRoom(error) => return Err(error),
-                Outcome::TooMuch(reason) => {
+                PassOutcome::TooMuch(_) | PassOutcome::NoRoom(_) if size > 1 => self.size = size / 2,
+                PassOutcome::NoRoom(error) => return Err(error),
+                PassOutcome::TooMuch(reason) => {
                     let mut passed = Passed::default();
                     passed.effects.reject(&self.node, &self.rows, self.from, reason);
                     self.from += 1;
@@ -72,16 +72,16 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn attempt(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Outcome> {
+fn attempt(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<PassOutcome> {
     match panics::catch(|| pass(flow, rows, context)) {
-        Ok(Ok(passed)) => Ok(Outcome::Passed(Box::new(passed))),
-        Ok(Err(e)) if e.kind() == ErrorKind::Quota => Ok(Outcome::TooMuch(e.message().to_owned())),
-        Ok(Err(e)) if e.kind() == ErrorKind::Unavailable => Ok(Outcome::NoRoom(e)),
+        Ok(Ok(passed)) => Ok(PassOutcome::Passed(Box::new(passed))),
+        Ok(Err(e)) if e.kind() == ErrorKind::Quota => Ok(PassOutcome::TooMuch(e.message().to_owned())),
+        Ok(Err(e)) if e.kind() == ErrorKind::Unavailable => Ok(PassOutcome::NoRoom(e)),
         Ok(Err(e)) => Err(e),
         Err(panic) if panic.is_too_large() => {
-            Ok(Outcome::TooMuch(format!("what is made of it is too large: {}", panic.message())))
+            Ok(PassOutcome::TooMuch(format!("what is made of it is too large: {}", panic.message())))
         }
-        Err(panic) => Ok(Outcome::TooMuch(format!("the engine failed on this row: {panic}"))),
+        Err(panic) => Ok(PassOutcome::TooMuch(format!("the engine failed on this row: {panic}"))),
     }
 }
 
@@ -89,9 +89,9 @@ fn attempt(flow: &Flow, rows: Rows, context: EpochContext<'_>) -> Result<Outcome
 pub(super) fn whole(flow: &Flow, node: &str, rows: Rows, context: EpochContext<'_>) -> Result<Passed> {
     let many = rows.len();
     match attempt(flow, rows, context)? {
-        Outcome::Passed(passed) => Ok(*passed),
-        Outcome::NoRoom(error) => Err(error),
-        Outcome::TooMuch(reason) => Err(Error::new(
+        PassOutcome::Passed(passed) => Ok(*passed),
+        PassOutcome::NoRoom(error) => Err(error),
+        PassOutcome::TooMuch(reason) => Err(Error::new(
             ErrorKind::Quota,
             format!("the result of `{node}`, {many} rows, cannot be put in order or cut: {reason}"),
         )

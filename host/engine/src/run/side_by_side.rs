@@ -38,11 +38,11 @@ pub(super) fn in_lanes<I: Send, O: Send>(
     if lanes.len() < 2 || !lanes.iter().any(|lane| lane.apart) {
         return workers.in_order(lanes.into_iter().flat_map(|lane| lane.items), work, take);
     }
-    let shared = Shared::new(lanes.len(), workers.most());
+    let shared = SharedLanes::new(lanes.len(), workers.most());
     std::thread::scope(|scope| {
         // However this ends, also by a panic of ours: no reader waits for room.
         let _stop = StopOnDrop(&shared);
-        let mut here: Vec<Option<Items<'_, I>>> = Vec::new();
+        let mut here: Vec<Option<LaneItems<'_, I>>> = Vec::new();
         for (number, Lane { items, apart }) in lanes.into_iter().enumerate() {
             if !apart {
                 shared.lanes().each[number].is_here = true;
@@ -75,10 +75,10 @@ pub(super) fn in_lanes<I: Send, O: Send>(
     })
 }
 
-type Items<'a, I> = Box<dyn Iterator<Item = Result<I>> + Send + 'a>;
+type LaneItems<'a, I> = Box<dyn Iterator<Item = Result<I>> + Send + 'a>;
 
 /// What readers, workers and the one who takes the results share.
-struct Shared<I> {
+struct SharedLanes<I> {
     lanes: Mutex<Lanes<I>>,
     changed: Condvar,
     /// Results of a lane that may wait for its turn.
@@ -86,13 +86,13 @@ struct Shared<I> {
 }
 
 struct Lanes<I> {
-    each: Vec<State<I>>,
+    each: Vec<LaneState<I>>,
     /// The lane whose results are taken.
     current: usize,
     stopped: bool,
 }
 
-struct State<I> {
+struct LaneState<I> {
     /// Read, and not drawn.
     read: VecDeque<Result<I>>,
     /// Drawn, and their results not taken.
@@ -103,16 +103,16 @@ struct State<I> {
     is_here: bool,
 }
 
-impl<I: Send> Shared<I> {
+impl<I: Send> SharedLanes<I> {
     fn new(lanes: usize, threads: usize) -> Self {
-        let state = |_| State { read: VecDeque::new(), drawn: 0, ended: false, is_here: false };
+        let state = |_| LaneState { read: VecDeque::new(), drawn: 0, ended: false, is_here: false };
         let each = (0..lanes).map(state).collect();
         let most = (WAITING * threads).div_ceil(lanes).max(LEAST);
         Self { lanes: Mutex::new(Lanes { each, current: 0, stopped: false }), changed: Condvar::new(), most }
     }
 
     /// Reads a lane until it ends or nobody wants it any more.
-    fn read(&self, number: usize, mut items: Items<'_, I>) {
+    fn read(&self, number: usize, mut items: LaneItems<'_, I>) {
         loop {
             let item = panics::catch(|| items.next()).unwrap_or_else(|panic| Some(Err(panic.into())));
             let full = |lanes: &mut Lanes<I>| !lanes.stopped && lanes.each[number].read.len() >= READ_AHEAD;
@@ -143,7 +143,7 @@ impl<I: Send> Shared<I> {
     }
 
     /// An item of the earliest lane that has one now and not too much waiting.
-    fn draw(&self, here: &mut [Option<Items<'_, I>>]) -> Option<(usize, Result<I>)> {
+    fn draw(&self, here: &mut [Option<LaneItems<'_, I>>]) -> Option<(usize, Result<I>)> {
         loop {
             let mut lanes = self.lanes();
             let number = lanes.drawable(self.most)?;
@@ -212,7 +212,7 @@ fn passes<I>(item: &Result<I>) -> bool {
     item.as_ref().is_err_and(|e| e.again_after().is_some())
 }
 
-struct StopOnDrop<'a, I: Send>(&'a Shared<I>);
+struct StopOnDrop<'a, I: Send>(&'a SharedLanes<I>);
 
 impl<I: Send> Drop for StopOnDrop<'_, I> {
     fn drop(&mut self) {

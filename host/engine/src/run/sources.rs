@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::away::{Failed, Presence};
+use super::away::{PassingError, Presence};
 use super::environment::OpenSource;
 use super::report::Observer;
 use crate::Result;
@@ -76,7 +76,7 @@ pub(super) fn live_sources(
             let decoder = source.decoder(&planned.columns)?;
             let mut live = LiveSource { source, decoder, presence: Presence::default(), is_to_stop };
             if let Err(e) = live.stop_discovery(now, known) {
-                let failed = Failed::of(&e).ok_or(e)?;
+                let failed = PassingError::of(&e).ok_or(e)?;
                 live.presence.went(name, &failed, now, observer);
             }
             Ok((name.clone(), live))

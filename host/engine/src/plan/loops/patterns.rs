@@ -6,7 +6,7 @@ use glob::Pattern;
 
 /// One part of a path, between two slashes.
 #[derive(Debug, Clone)]
-pub(super) enum Part {
+pub(super) enum PathPart {
     /// `**`: any number of folders.
     Folders,
     /// A name, or a pattern of names.
@@ -22,7 +22,7 @@ pub(super) enum Token {
     Any,
 }
 
-impl Part {
+impl PathPart {
     /// A part of a glob.
     pub fn new(text: &str) -> Self {
         if text == "**" {
@@ -54,24 +54,26 @@ fn class(rest: &mut std::str::Chars<'_>) -> Token {
 }
 
 /// The parts of a path, in which only `*` is a wildcard.
-pub(super) fn parts(path: &Path) -> Vec<Part> {
+pub(super) fn parts(path: &Path) -> Vec<PathPart> {
     let names = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_string_lossy()),
         _ => None,
     });
     names
-        .map(|name| Part::Name(name.chars().map(|c| if c == '*' { Token::Any } else { Token::Is(c) }).collect()))
+        .map(|name| PathPart::Name(name.chars().map(|c| if c == '*' { Token::Any } else { Token::Is(c) }).collect()))
         .collect()
 }
 
 /// Whether `read` and `written`, which has no `**`, have a path in common.
-pub(super) fn matches(read: &[Part], written: &[Part]) -> bool {
+pub(super) fn matches(read: &[PathPart], written: &[PathPart]) -> bool {
     match (read, written) {
         ([], []) => true,
         // At the end it stands for all files below.
-        ([Part::Folders], _) => !written.is_empty(),
-        ([Part::Folders, rest @ ..], _) => (0..=written.len()).any(|skipped| matches(rest, &written[skipped..])),
-        ([Part::Name(a), read @ ..], [Part::Name(b), written @ ..]) => have_common_name(a, b) && matches(read, written),
+        ([PathPart::Folders], _) => !written.is_empty(),
+        ([PathPart::Folders, rest @ ..], _) => (0..=written.len()).any(|skipped| matches(rest, &written[skipped..])),
+        ([PathPart::Name(a), read @ ..], [PathPart::Name(b), written @ ..]) => {
+            have_common_name(a, b) && matches(read, written)
+        }
         _ => false,
     }
 }
@@ -115,8 +117,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn glob_parts(text: &str) -> Vec<Part> {
-        text.split('/').map(Part::new).collect()
+    fn glob_parts(text: &str) -> Vec<PathPart> {
+        text.split('/').map(PathPart::new).collect()
     }
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
             let plain = parts(Path::new(&format!("/{name}")));
             prop_assume!(pattern != "**" && !pattern.contains("**") && !name.is_empty());
             let expected = Pattern::new(&pattern).unwrap().matches(&name);
-            prop_assert_eq!(matches(&[Part::new(&pattern)], &plain), expected);
+            prop_assert_eq!(matches(&[PathPart::new(&pattern)], &plain), expected);
         }
     }
 }

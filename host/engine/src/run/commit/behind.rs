@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::steps::{Committed, Steps};
-use super::{Computed, first_cause};
+use super::steps::{CommittedEpoch, Steps};
+use super::{ComputedEpoch, first_cause};
 use crate::clock::Wake;
 use crate::executor::WaitingThreads;
 use crate::panics;
@@ -21,23 +21,23 @@ const TOGETHER: usize = 64;
 /// The epochs of a job on their way.
 pub(in crate::run) struct Behind {
     /// What there was no room for.
-    kept: Option<Box<Computed>>,
+    kept: Option<Box<ComputedEpoch>>,
     job: Arc<OfJob>,
 }
 
 struct OfJob {
     threads: WaitingThreads,
-    way: Mutex<Way>,
+    way: Mutex<EpochsUnderWay>,
     /// Nothing is under way any more.
     rests: Condvar,
     wake: Wake,
 }
 
-struct Way {
+struct EpochsUnderWay {
     /// None once everything is done: nothing holds the checkpoint any more.
     steps: Option<Arc<Steps>>,
-    computed: VecDeque<Computed>,
-    committed: VecDeque<Committed>,
+    computed: VecDeque<ComputedEpoch>,
+    committed: VecDeque<CommittedEpoch>,
     /// There is a task that commits.
     commits: bool,
     /// There is one that publishes.
@@ -53,7 +53,7 @@ struct Way {
 impl Behind {
     /// `wake` is notified when there is room again, and when something failed.
     pub fn new(steps: Steps, wake: Wake, threads: WaitingThreads) -> Self {
-        let way = Way {
+        let way = EpochsUnderWay {
             steps: Some(Arc::new(steps)),
             computed: VecDeque::new(),
             committed: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Behind {
     }
 
     /// Takes an epoch, without waiting.
-    pub fn commit(&mut self, computed: Computed) -> Result<()> {
+    pub fn commit(&mut self, computed: ComputedEpoch) -> Result<()> {
         self.kept = Some(Box::new(computed));
         self.has_room();
         Ok(())
@@ -118,7 +118,7 @@ impl Drop for Behind {
     }
 }
 
-impl Way {
+impl EpochsUnderWay {
     fn is_busy(&self) -> bool {
         self.commits || self.publishes
     }
@@ -131,13 +131,13 @@ impl Way {
 }
 
 impl OfJob {
-    fn way(&self) -> MutexGuard<'_, Way> {
+    fn way(&self) -> MutexGuard<'_, EpochsUnderWay> {
         // It is changed in one step each time, and steps are done without it.
         self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees to it that there are tasks for what is to be done.
-    fn go_on(self: &Arc<Self>, way: &mut Way) {
+    fn go_on(self: &Arc<Self>, way: &mut EpochsUnderWay) {
         if !way.commits && !way.computed.is_empty() && way.committed.len() < TOGETHER {
             way.commits = true;
             let job = self.clone();
@@ -198,7 +198,7 @@ impl OfJob {
     }
 
     /// After a task is done: what follows, and who has to know.
-    fn after(self: &Arc<Self>, note: impl FnOnce(&mut Way)) {
+    fn after(self: &Arc<Self>, note: impl FnOnce(&mut EpochsUnderWay)) {
         let mut way = self.way();
         note(&mut way);
         self.go_on(&mut way);

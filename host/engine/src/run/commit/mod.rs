@@ -29,19 +29,19 @@ use crate::record::EpochRecord;
 use crate::state::StateChange;
 
 /// Parts of the state, written out whole: partitions and their bytes.
-pub(super) type Snapshot = Vec<(u32, Vec<u8>)>;
+pub(super) type SnapshotParts = Vec<(u32, Vec<u8>)>;
 
 /// The partitions that the checkpoint wants a snapshot of; the epoch loop, which owns the state, takes it with its next epoch.
-pub(super) type Wanted = Arc<Mutex<Vec<u32>>>;
+pub(super) type WantedSnapshot = Arc<Mutex<Vec<u32>>>;
 
 /// A computed epoch.
-pub(super) struct Computed {
+pub(super) struct ComputedEpoch {
     pub record: EpochRecord,
     pub change: StateChange,
     /// Per sink.
     pub prepared: Named<Prepared>,
     /// Parts of the state to be written out whole, after the record.
-    pub snapshot: Snapshot,
+    pub snapshot: SnapshotParts,
     /// Filled in but for the time of the commit.
     pub report: EpochReport,
     pub began: Instant,
@@ -60,7 +60,7 @@ impl Committer {
         checkpoint: Arc<Mutex<Checkpoint>>,
         publishers: Named<Arc<dyn Publish>>,
         observer: Arc<dyn Observer>,
-        wanted: Wanted,
+        wanted: WantedSnapshot,
         wake: Wake,
     ) -> Self {
         let steps = Steps { checkpoint, publishers, observer, wanted };
@@ -71,7 +71,7 @@ impl Committer {
     }
 
     /// Hands an epoch over, without waiting. Ask [`Committer::has_room`] before the next one is computed.
-    pub fn commit(&mut self, computed: Computed) -> Result<()> {
+    pub fn commit(&mut self, computed: ComputedEpoch) -> Result<()> {
         match self {
             Self::Behind(behind) => behind.commit(computed),
             Self::Stepped(stepped) => stepped.commit(computed),

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Computed;
-use super::steps::{Committed, Steps};
+use super::ComputedEpoch;
+use super::steps::{CommittedEpoch, Steps};
 use crate::run::environment::Turn;
 use crate::{Error, Result};
 
@@ -12,8 +12,8 @@ pub(in crate::run) struct Stepped {
     /// None once everything is done: nothing holds the checkpoint any more.
     steps: Option<Steps>,
     schedule: Box<dyn FnMut() -> Turn + Send>,
-    computed: VecDeque<Computed>,
-    committed: Vec<Committed>,
+    computed: VecDeque<ComputedEpoch>,
+    committed: Vec<CommittedEpoch>,
     failed: bool,
 }
 
@@ -26,7 +26,7 @@ impl Stepped {
         self.failed
     }
 
-    pub fn commit(&mut self, computed: Computed) -> Result<()> {
+    pub fn commit(&mut self, computed: ComputedEpoch) -> Result<()> {
         // As many wait as where threads do it: one is being committed, one waits.
         while self.computed.len() > 1 {
             self.turn(Turn::Commit)?;

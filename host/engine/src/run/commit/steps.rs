@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::{Computed, Snapshot, Wanted};
+use super::{ComputedEpoch, SnapshotParts, WantedSnapshot};
 use crate::checkpoint::Checkpoint;
 use crate::connector::sink::{Payload, Prepared, Publish};
 use crate::name::Named;
@@ -13,10 +13,10 @@ use crate::run::report::Observer;
 use crate::{Error, Result};
 
 /// A committed epoch that is not published.
-pub(in crate::run) struct Committed {
+pub(in crate::run) struct CommittedEpoch {
     epoch: u64,
     prepared: Named<Prepared>,
-    snapshot: Snapshot,
+    snapshot: SnapshotParts,
 }
 
 /// What committing and publishing work with.
@@ -24,13 +24,13 @@ pub(in crate::run) struct Steps {
     pub checkpoint: Arc<Mutex<Checkpoint>>,
     pub publishers: Named<Arc<dyn Publish>>,
     pub observer: Arc<dyn Observer>,
-    pub wanted: Wanted,
+    pub wanted: WantedSnapshot,
 }
 
 impl Steps {
     /// Makes an epoch durable.
-    pub fn commit(&self, computed: Computed) -> Result<Committed> {
-        let Computed { mut record, change, mut prepared, snapshot, mut report, began } = computed;
+    pub fn commit(&self, computed: ComputedEpoch) -> Result<CommittedEpoch> {
+        let ComputedEpoch { mut record, change, mut prepared, snapshot, mut report, began } = computed;
         let started = Instant::now();
         let epoch = record.epoch;
         let at = |e: Error| e.context(format!("epoch {epoch}"));
@@ -46,14 +46,14 @@ impl Steps {
         report.commit = started.elapsed();
         report.total = began.elapsed();
         self.observer.epoch(&report);
-        Ok(Committed { epoch, prepared, snapshot })
+        Ok(CommittedEpoch { epoch, prepared, snapshot })
     }
 
     /// Publishes epochs, in their order, and notes that they are.
-    pub fn publish(&self, committed: impl IntoIterator<Item = Committed>) -> Result<()> {
+    pub fn publish(&self, committed: impl IntoIterator<Item = CommittedEpoch>) -> Result<()> {
         let mut last = None;
         let mut snapshots = Vec::new();
-        for Committed { epoch, prepared, snapshot } in committed {
+        for CommittedEpoch { epoch, prepared, snapshot } in committed {
             let at = |e: Error| e.context(format!("epoch {epoch}"));
             for (sink, Prepared { outputs, payload, .. }) in prepared {
                 self.publishers[&sink].publish(epoch, &outputs, payload).map_err(at)?;

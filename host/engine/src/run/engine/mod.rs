@@ -14,7 +14,7 @@ use std::time::Instant;
 use self::rest::{Bell, Rest};
 use super::RunOptions;
 use super::acknowledge::Acknowledge;
-use super::commit::{Committer, Wanted};
+use super::commit::{Committer, WantedSnapshot};
 use super::noticed::Noticed;
 use super::progress::Progress;
 use super::recover::CheckpointFolder;
@@ -46,7 +46,7 @@ pub struct Engine {
     statics: Statics,
     progress: Progress,
     acknowledge: Acknowledge,
-    wanted: Wanted,
+    wanted: WantedSnapshot,
     workers: Workers,
     totals: Totals,
     noticed: Noticed,

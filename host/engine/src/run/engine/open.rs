@@ -13,7 +13,7 @@ use crate::job::{Job, Trigger};
 use crate::name::{Name, Named};
 use crate::plan::{Plan, PlannedSink};
 use crate::run::acknowledge::Acknowledge;
-use crate::run::commit::{Committer, Wanted};
+use crate::run::commit::{Committer, WantedSnapshot};
 use crate::run::noticed::Noticed;
 use crate::run::progress::Progress;
 use crate::run::recover::{self, CheckpointFolder};
@@ -92,7 +92,7 @@ impl Engine {
         let finished = last.is_some_and(|l| l.finished);
         let checkpoint = Arc::new(Mutex::new(checkpoint));
         let publishers = sinks.map(|_, sink| sink.publisher());
-        let wanted = Wanted::default();
+        let wanted = WantedSnapshot::default();
         let pace = std::mem::take(&mut options.environment.pace);
         let wake = options.control.wake().clone();
         let acknowledge = Acknowledge::after(last, &sources);

@@ -11,10 +11,10 @@ use crate::name::{Name, Named};
 use crate::panics;
 use crate::panics::locked;
 use crate::record::{EpochRecord, SourceRange};
-use crate::run::away::Failed;
-use crate::run::commit::{Computed, first_cause};
-use crate::run::epoch::{EpochPlan, Outcome, compute};
-use crate::run::progress::{Decided, Reads};
+use crate::run::away::PassingError;
+use crate::run::commit::{ComputedEpoch, first_cause};
+use crate::run::epoch::{EpochOutcome, EpochPlan, compute};
+use crate::run::progress::{Decided, SourceInput};
 use crate::run::report::{EpochReport, StopReason};
 use crate::run::sources::{LiveSource, known, source_table};
 use crate::time::trigger::{self, TriggerDecision};
@@ -86,7 +86,7 @@ impl Engine {
             hold_all(&mut self.sources, ranges);
             return Ok(self.rest(now));
         }
-        let reads = self.sources.map(|name, live| Reads::of(ranges.get(name), live));
+        let reads = self.sources.map(|name, live| SourceInput::of(ranges.get(name), live));
         let decided = self.progress.decide(&self.plan, &reads, now);
         let has_input = !ranges.is_empty();
         if has_input || (!once && decided.closes_something(&self.plan, &mut self.state, now)) {
@@ -146,7 +146,7 @@ impl Engine {
                         ranges.insert(name.clone(), range);
                     }
                 }
-                Err(e) => match Failed::of(&e) {
+                Err(e) => match PassingError::of(&e) {
                     Some(failed) => live.presence.went(name, &failed, now, observer),
                     None => return Err(e.context(format!("source `{name}`"))),
                 },
@@ -185,8 +185,8 @@ impl Engine {
         )
         .map_err(|e| e.context(format!("epoch {epoch}")))?;
         let mut result = match outcome {
-            Outcome::Computed(result) => result,
-            Outcome::GivenUp(gone) => {
+            EpochOutcome::Computed(result) => result,
+            EpochOutcome::GivenUp(gone) => {
                 for (name, failed) in gone {
                     self.sources[&name].presence.went(&name, &failed, now, &*self.options.observer);
                 }
@@ -240,7 +240,7 @@ impl Engine {
         let report = self.report(&record, result.took);
         let wanted = std::mem::take(&mut *locked(&self.wanted)?);
         let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
-        self.committer.commit(Computed { record, change, prepared: result.prepared, snapshot, report, began })?;
+        self.committer.commit(ComputedEpoch { record, change, prepared: result.prepared, snapshot, report, began })?;
         Ok(true)
     }
 

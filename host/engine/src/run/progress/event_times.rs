@@ -13,14 +13,14 @@ use crate::time::watermark::{Policy, WatermarkNow, WatermarkRule, combine};
 
 /// What an epoch reads of a source.
 #[derive(Debug, Clone, Default)]
-pub(in crate::run) struct Reads {
+pub(in crate::run) struct SourceInput {
     /// Whether there is something, or would be if it were not away.
     pub has_more: bool,
     /// The same of each of its partitions, by name.
     pub partitions: Vec<(String, bool)>,
 }
 
-impl Reads {
+impl SourceInput {
     /// What an epoch reads of `live` that reads `range`.
     pub fn of(range: Option<&SourceRange>, live: &LiveSource) -> Self {
         let is_away = live.presence.is_away();
@@ -65,7 +65,7 @@ impl NodeTimes {
 
     /// What an epoch goes by that begins at `now` and reads `source`, if one source has all its rows; `has_input`: the node
     /// is a source and has input.
-    pub fn decide(&self, rule: WatermarkRule, source: Option<&Reads>, has_input: bool, now: i64) -> Self {
+    pub fn decide(&self, rule: WatermarkRule, source: Option<&SourceInput>, has_input: bool, now: i64) -> Self {
         let decide = |seen: EventTime, has_more: bool| {
             // After a night without the job there may be much of it: nobody must run ahead of it.
             if has_more { EventTime { idle: false, ..seen } } else { rule.decide_idle(seen, now) }
@@ -142,9 +142,9 @@ mod tests {
 
     const RULE: WatermarkRule = WatermarkRule { delay: 0, idle_after: Some(10_000) };
 
-    fn reads(partitions: &[(&str, bool)]) -> Reads {
+    fn reads(partitions: &[(&str, bool)]) -> SourceInput {
         let partitions: Vec<_> = partitions.iter().map(|(name, has_more)| ((*name).to_owned(), *has_more)).collect();
-        Reads { has_more: partitions.iter().any(|(_, has_more)| *has_more), partitions }
+        SourceInput { has_more: partitions.iter().any(|(_, has_more)| *has_more), partitions }
     }
 
     fn seen(partitions: &[(&str, i64)]) -> NodeSeen {
@@ -186,7 +186,10 @@ mod tests {
             all: EventTime { greatest: Some(4000), last_seen: Some(0), idle: false },
             ..Default::default()
         };
-        assert_eq!(times.decide(RULE, Some(&Reads::default()), false, 10_000).watermark(RULE), (Some(4000), true));
+        assert_eq!(
+            times.decide(RULE, Some(&SourceInput::default()), false, 10_000).watermark(RULE),
+            (Some(4000), true)
+        );
         assert_eq!(times.decide(RULE, None, true, 10_000).watermark(RULE), (Some(4000), false));
         assert_eq!(times.idle_at(RULE).collect::<Vec<_>>(), [10_000]);
     }

@@ -4,7 +4,7 @@ mod event_times;
 
 use std::collections::BTreeMap;
 
-pub(super) use self::event_times::Reads;
+pub(super) use self::event_times::SourceInput;
 
 use self::event_times::{NodeTimes, sources_of_nodes};
 use crate::name::{Name, Named};
@@ -56,7 +56,7 @@ impl Progress {
     }
 
     /// What an epoch that begins at `now` goes by; `reads` says of each source what the epoch reads of it.
-    pub fn decide(&self, plan: &Plan, reads: &Named<Reads>, now: i64) -> Decided {
+    pub fn decide(&self, plan: &Plan, reads: &Named<SourceInput>, now: i64) -> Decided {
         let times = plan.watermarks.map(|name, node| {
             let (times, source) = (&self.times[name], self.sources.get(name));
             match node.rule {

@@ -13,7 +13,7 @@ use crate::name::Named;
 use crate::plan::Plan;
 use crate::record::WatermarkPair;
 use crate::run::chunk::process;
-use crate::run::epoch::{Read, Reader, close_all};
+use crate::run::epoch::{RangeReader, ReadChunk, close_all};
 use crate::run::gather::Gather;
 use crate::run::pass::EpochContext;
 use crate::run::sources::LiveSource;
@@ -51,11 +51,11 @@ pub(super) fn drive(
     'input: for (name, live) in sources.iter_mut() {
         while let Some(range) = live.plan(0, Known::default())? {
             gather.begin_range();
-            let mut reader = Reader::new(name, live, &range)?;
+            let mut reader = RangeReader::new(name, live, &range)?;
             let mut ended = false;
             while !ended {
-                let chunks = Part { reader: &mut reader, left: &mut left, ended: &mut ended };
-                let work = |(origin, decoder, chunk): Read<'_>| {
+                let chunks = InputPart { reader: &mut reader, left: &mut left, ended: &mut ended };
+                let work = |(origin, decoder, chunk): ReadChunk<'_>| {
                     let outputs = process(plan, &origin, decoder, &chunk, open)?;
                     Ok((origin, outputs))
                 };
@@ -92,14 +92,14 @@ fn refuse_rejects(gather: &Gather<'_>, strict: bool) -> Result<()> {
 }
 
 /// The next chunks of a range, as many as are left of a part.
-struct Part<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+struct InputPart<'r, 'a> {
+    reader: &'r mut RangeReader<'a>,
     left: &'r mut u64,
     ended: &'r mut bool,
 }
 
-impl<'a> Iterator for Part<'_, 'a> {
-    type Item = Result<Read<'a>>;
+impl<'a> Iterator for InputPart<'_, 'a> {
+    type Item = Result<ReadChunk<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if *self.left == 0 {

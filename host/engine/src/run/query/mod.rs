@@ -34,8 +34,8 @@ use self::drive::{Driven, drive};
 use self::job::{ANSWER, QUERY, of_query};
 use self::one_row::OneRow;
 use self::rows::{Out, halt_of};
-use self::table::{Table, as_written};
-use self::tell::{Columns, no_columns, tell};
+use self::table::{FoundTable, as_written};
+use self::tell::{ToldColumns, no_columns, tell};
 use super::check_with;
 use super::environment::OpenSource;
 use super::report::Silent;
@@ -156,7 +156,7 @@ fn ask_within(
 }
 
 /// The tables that the query names, with their files.
-fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Path) -> Result<Vec<Table>> {
+fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Path) -> Result<Vec<FoundTable>> {
     for (at, table) in given.iter().enumerate() {
         let refused = |message: String| Error::invalid(message).at(as_written(table).at(9..9 + table.name.len()));
         if given[..at].iter().any(|other| other.name == table.name) {
@@ -176,7 +176,7 @@ fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Pat
             alike.next().filter(|_| alike.next().is_none())
         });
         match table {
-            Some(table) => Table::find(table, name, base),
+            Some(table) => FoundTable::find(table, name, base),
             None => {
                 let names = given.iter().map(|table| table.name.as_str());
                 let choices = suggest::choices(name, names);
@@ -199,7 +199,7 @@ fn find_tables(text: &JobText, parsed: &Parsed, given: &[QueryTable], base: &Pat
 struct Asked<'a> {
     text: JobText,
     base: &'a Path,
-    tables: Vec<Table>,
+    tables: Vec<FoundTable>,
     /// It makes rows of its own.
     one_row: bool,
     all_columns: bool,
@@ -210,15 +210,15 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// The columns of all tables, by name.
-    fn tell(&self, all: bool) -> Result<BTreeMap<String, Columns>> {
-        let told = |table: &Table| Ok((table.name.clone(), tell(table, all, self.limits, &self.workers)?));
+    fn tell(&self, all: bool) -> Result<BTreeMap<String, ToldColumns>> {
+        let told = |table: &FoundTable| Ok((table.name.clone(), tell(table, all, self.limits, &self.workers)?));
         self.tables.iter().map(told).collect()
     }
 
     /// Asks with these columns. None: they do not do, as far as they were told.
-    fn attempt(&self, columns: &BTreeMap<String, Columns>, certain: bool) -> Result<Option<Answered>> {
+    fn attempt(&self, columns: &BTreeMap<String, ToldColumns>, certain: bool) -> Result<Option<Answered>> {
         let open = self.sources(columns);
-        let mut sources: Vec<SourceSpec> = self.tables.iter().map(Table::source).collect();
+        let mut sources: Vec<SourceSpec> = self.tables.iter().map(FoundTable::source).collect();
         sources.extend(self.one_row.then(|| one_row::source(self.base)));
         let job = of_query(self.text.clone(), self.base, sources);
         let plan = match check_with(job, None, &Connectors::built_in(), &open, DEFAULT_PARTITIONS) {
@@ -256,8 +256,8 @@ impl Asked<'_> {
     }
 
     /// Opens a table with the columns that were told.
-    fn sources(&self, columns: &BTreeMap<String, Columns>) -> OpenSource {
-        let opened = |table: &Table| {
+    fn sources(&self, columns: &BTreeMap<String, ToldColumns>) -> OpenSource {
+        let opened = |table: &FoundTable| {
             let schema = columns.get(&table.name).and_then(|columns| columns.schema.clone());
             (table.name.clone(), (table.spec.clone(), table.text.clone(), table.place(), schema))
         };
@@ -278,8 +278,8 @@ impl Asked<'_> {
     }
 
     /// What is wrong where nothing is known of a table's columns. Its rows can be counted all the same.
-    fn without_columns(&self, columns: &BTreeMap<String, Columns>) -> Option<Error> {
-        let unknown = |table: &&Table| {
+    fn without_columns(&self, columns: &BTreeMap<String, ToldColumns>) -> Option<Error> {
+        let unknown = |table: &&FoundTable| {
             let schema = columns.get(&table.name).and_then(|columns| columns.schema.as_ref());
             schema.is_some_and(|schema| schema.fields().is_empty())
         };
@@ -316,9 +316,10 @@ fn alone(error: Error) -> Error {
 
 /// Whether the plan reads a column that may hold more than a sample has shown: one that was empty there, an object, or
 /// all columns of JSON, where each row may bring a new one.
-fn hides_something(plan: &Plan, columns: &BTreeMap<String, Columns>) -> bool {
+fn hides_something(plan: &Plan, columns: &BTreeMap<String, ToldColumns>) -> bool {
     plan.sources.values().any(|planned| {
-        let Some(Columns { schema: Some(schema), may_hide, certain: false }) = columns.get(&planned.spec.name.value)
+        let Some(ToldColumns { schema: Some(schema), may_hide, certain: false }) =
+            columns.get(&planned.spec.name.value)
         else {
             return false;
         };

@@ -130,8 +130,8 @@ impl Out {
 
     /// The sinks of a query's plan: the answer, and the rows that cannot be used.
     pub fn sinks(&self) -> Named<Box<dyn Sink>> {
-        let answer: Box<dyn Sink> = Box::new(Answer(self.clone()));
-        let letters: Box<dyn Sink> = Box::new(Letters(self.clone()));
+        let answer: Box<dyn Sink> = Box::new(AnswerSink(self.clone()));
+        let letters: Box<dyn Sink> = Box::new(LettersSink(self.clone()));
         [(ANSWER.into(), answer), (DEAD_LETTERS.into(), letters)].into_iter().collect()
     }
 }
@@ -161,9 +161,9 @@ impl PendingAnswer {
     }
 }
 
-struct Answer(Out);
+struct AnswerSink(Out);
 
-impl Sink for Answer {
+impl Sink for AnswerSink {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 { Ok(()) } else { self.0.held()?.take(batch) }
     }
@@ -177,13 +177,13 @@ impl Sink for Answer {
     }
 
     fn publisher(&self) -> Arc<dyn Publish> {
-        Arc::new(Nothing)
+        Arc::new(NoPublish)
     }
 }
 
-struct Letters(Out);
+struct LettersSink(Out);
 
-impl Sink for Letters {
+impl Sink for LettersSink {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut held = self.0.held()?;
         if held.first_refused.is_some() || batch.num_rows() == 0 {
@@ -212,7 +212,7 @@ impl Sink for Letters {
     }
 
     fn publisher(&self) -> Arc<dyn Publish> {
-        Arc::new(Nothing)
+        Arc::new(NoPublish)
     }
 }
 
@@ -222,9 +222,9 @@ fn abandoned() -> Error {
 }
 
 /// Nothing of an answer is published: it was handed on already.
-struct Nothing;
+struct NoPublish;
 
-impl Publish for Nothing {
+impl Publish for NoPublish {
     fn make_durable(&self, _: &mut Prepared) -> Result<()> {
         Ok(())
     }

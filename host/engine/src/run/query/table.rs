@@ -36,7 +36,7 @@ impl QueryTable {
 
 /// A table whose files were found.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
+pub(super) struct FoundTable {
     /// As the query calls it.
     pub name: String,
     /// What the user wrote of it.
@@ -56,7 +56,7 @@ pub(super) fn as_written(table: &QueryTable) -> JobText {
     JobText { file: "command line".into(), text: text.into() }
 }
 
-impl Table {
+impl FoundTable {
     /// Finds the files of `given`, which the query calls `name`; relative paths count from `base`.
     pub fn find(given: &QueryTable, name: &str, base: &Path) -> Result<Self> {
         let text = as_written(given);

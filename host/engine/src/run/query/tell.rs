@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::Limits;
-use super::table::Table;
+use super::table::FoundTable;
 use crate::connector::file::source::FileSource;
 use crate::connector::source::{Known, Source};
 use crate::executor::Workers;
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// The columns of a table.
 #[derive(Debug, Clone)]
-pub(super) struct Columns {
+pub(super) struct ToldColumns {
     /// None where the files say it themselves.
     pub schema: Option<SchemaRef>,
     /// Per column, whether rows that were not looked at may hold what nobody would miss.
@@ -27,10 +27,10 @@ pub(super) struct Columns {
 }
 
 /// Tells the columns of `table`; `all`: from all of its rows, however many there are.
-pub(super) fn tell(table: &Table, all: bool, limits: Limits, workers: &Workers) -> Result<Columns> {
+pub(super) fn tell(table: &FoundTable, all: bool, limits: Limits, workers: &Workers) -> Result<ToldColumns> {
     let format = table.spec.format;
     if matches!(format, FileFormat::Text | FileFormat::Parquet) {
-        return Ok(Columns { schema: None, may_hide: Vec::new(), certain: true });
+        return Ok(ToldColumns { schema: None, may_hide: Vec::new(), certain: true });
     }
     let text = |name: &String| Field::new(name, DataType::Utf8, true);
     let texts: SchemaRef = Arc::new(Schema::new(table.header.iter().map(text).collect::<Vec<_>>()));
@@ -81,7 +81,7 @@ pub(super) fn tell(table: &Table, all: bool, limits: Limits, workers: &Workers) 
         return Err(Error::new(ErrorKind::Data, format!("no row of `{}` can be read: {bad}", table.name)));
     }
     let fields = columns.iter().map(|(name, kinds)| Field::new(name, kinds.data_type(), true));
-    Ok(Columns {
+    Ok(ToldColumns {
         schema: Some(Arc::new(Schema::new(fields.collect::<Vec<_>>()))),
         may_hide: columns.iter().map(|(_, kinds)| kinds.may_hide()).collect(),
         certain: all,
@@ -97,7 +97,7 @@ fn sample(files: Vec<FileRange>, most: usize) -> Vec<FileRange> {
 }
 
 /// The columns of a table without rows are not known.
-pub(super) fn no_columns(table: &Table) -> Error {
+pub(super) fn no_columns(table: &FoundTable) -> Error {
     if let Some((_, why)) = table.left_out.first() {
         let message = format!("the files of `{}` have no column in common", table.name);
         return Error::invalid(message).at(table.place()).with_help(format!("{why}: ask files of one kind"));
