@@ -20,12 +20,10 @@
 
 mod catalog;
 mod constants;
-mod counted_sets;
 mod error;
 pub mod functions;
 mod lower;
 mod names;
-mod only_value;
 mod parse;
 mod plugin;
 mod refusals;
@@ -33,8 +31,6 @@ mod rewrite;
 mod shown;
 mod spelling;
 mod syntax;
-mod table_function;
-mod window_names;
 mod wording;
 
 use std::collections::BTreeMap;
@@ -48,8 +44,8 @@ use datafusion_sql::sqlparser::ast::Statement;
 pub use error::SqlText;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
+pub use plugin::table_function::{MadeBy, TableCall};
 pub use spelling::made_rows::ONE_ROW;
-pub use table_function::{MadeBy, TableCall};
 
 use refusals::{alike, clause, conditions, join_keys, locate};
 use syntax::group_by;
@@ -148,7 +144,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     }
     logical = functions::rewritten(logical, functions::Stage::Named).map_err(refused)?;
     if parsed.sets.is_some() {
-        logical = counted_sets::counted(logical).map_err(refused)?;
+        logical = rewrite::counted_sets::counted(logical).map_err(refused)?;
     }
     if context.asked_once {
         logical = rewrite::distinct_on::as_groups(logical).map_err(refused)?;

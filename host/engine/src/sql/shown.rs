@@ -8,7 +8,7 @@ use datafusion_common::{Column, DFSchema, ScalarValue};
 use datafusion_expr::expr::InList;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::only_value::SUB_QUERY;
+use super::rewrite::only_value::SUB_QUERY;
 use crate::format::shown_type;
 use crate::operator::readable;
 use crate::time::shown_length;

@@ -7,7 +7,7 @@ use datafusion_sql::sqlparser::ast::{AccessExpr, Expr as Ast, Ident, ObjectNameP
 use super::ident::{normalised, spell};
 use super::lookup::Lookup;
 use super::rows::{Rows, Scope};
-use crate::sql::window_names::called;
+use crate::sql::spelling::window_names::called;
 use crate::{Error, Result};
 
 /// What is done with a sub-query, around which these rows are.

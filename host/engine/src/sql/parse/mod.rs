@@ -16,10 +16,10 @@ use self::dialect::statements;
 use super::error::SqlText;
 use super::names::ident::normalised;
 use super::names::relations::resolve_relations;
+use super::plugin::table_function::{TableCall, rewrite_calls};
 use super::spelling::made_rows::respell_made_rows;
+use super::spelling::window_names::rewrite_windows;
 use super::syntax::no_query;
-use super::table_function::{TableCall, rewrite_calls};
-use super::window_names::rewrite_windows;
 use crate::Result;
 
 /// A parsed query.

@@ -4,6 +4,7 @@
 pub(super) mod calls;
 pub(super) mod constants;
 pub(super) mod maps;
+pub(super) mod table_function;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -15,7 +15,7 @@ use datafusion_functions_aggregate::expr_fn::{count, first_value, max, min};
 use datafusion_optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion_optimizer::{OptimizerContext, OptimizerRule};
 
-use crate::sql::only_value::{FIELDS, only_value};
+use super::only_value::{FIELDS, only_value};
 use crate::sql::refusals::sub_queries::{is_sub_query, left_over};
 
 /// What is known of the values of a sub-query: rows, values that are not null, the least and the greatest.

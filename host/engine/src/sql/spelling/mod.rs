@@ -7,6 +7,7 @@ pub(super) mod groupings;
 pub(super) mod made_rows;
 pub(super) mod over;
 mod over_frames;
+pub(super) mod window_names;
 
 use std::ops::ControlFlow;
 

@@ -15,15 +15,15 @@ use datafusion_sql::sqlparser::ast::{
     VisitorMut,
 };
 
-use super::error::SqlText;
-use super::functions::window::{SESSION_WINDOW, WINDOW};
-use super::spelling::ast::call;
+use super::ast::call;
 use crate::Result;
+use crate::sql::error::SqlText;
+use crate::sql::functions::window::{SESSION_WINDOW, WINDOW};
 
 const BOUNDS: [&str; 2] = ["start", "end"];
 
 /// Replaces `window`, `window.start` and `window.end` in each query that groups by a window, and the same of sessions.
-pub(super) fn rewrite_windows(text: &SqlText, query: &mut Query) -> Result<()> {
+pub(in crate::sql) fn rewrite_windows(text: &SqlText, query: &mut Query) -> Result<()> {
     let mut rewriter = Rewriter { error: None, text };
     let _ = query.visit(&mut rewriter);
     rewriter.error.map_or(Ok(()), Err)
@@ -120,7 +120,7 @@ fn window_call(text: &SqlText, select: &Select) -> Result<Option<(&'static str, 
 }
 
 /// Which window function `expr` calls.
-pub(super) fn called(expr: &Ast) -> Option<&'static str> {
+pub(in crate::sql) fn called(expr: &Ast) -> Option<&'static str> {
     let Ast::Function(f) = expr else { return None };
     let name = f.name.to_string();
     [WINDOW, SESSION_WINDOW].into_iter().find(|w| name.eq_ignore_ascii_case(w))

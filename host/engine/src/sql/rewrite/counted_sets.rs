@@ -14,7 +14,7 @@ use datafusion_functions_nested::expr_fn::array_repeat;
 const COUNTS: [&str; 3] = ["millstream left", "millstream right", "millstream copies"];
 
 /// `plan`, newly made of a query, with such joins as what they stand for.
-pub(super) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(in crate::sql) fn counted(plan: LogicalPlan) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| match &node {
         // Without ALL the left side is distinct, and so are its rows that are kept.
         LogicalPlan::Join(join)

@@ -10,11 +10,11 @@ use datafusion_sql::sqlparser::ast::{
     VisitorMut,
 };
 
-use super::InputTable;
-use super::error::SqlText;
-use super::names::ident::normalised;
-use super::plugin::PluginFunction;
+use super::PluginFunction;
 use crate::operator::{PluginCalls, extended};
+use crate::sql::InputTable;
+use crate::sql::error::SqlText;
+use crate::sql::names::ident::normalised;
 use crate::{Error, ErrorKind, Result};
 
 /// A call in `FROM`.
@@ -31,7 +31,7 @@ pub struct TableCall {
 }
 
 /// Replaces calls in `FROM` by tables.
-pub(super) fn rewrite_calls(text: &SqlText, query: &mut Query) -> Result<Vec<TableCall>> {
+pub(in crate::sql) fn rewrite_calls(text: &SqlText, query: &mut Query) -> Result<Vec<TableCall>> {
     let mut rewriter = Rewriter { text, calls: Vec::new(), error: None };
     let _ = query.visit(&mut rewriter);
     rewriter.error.map_or(Ok(rewriter.calls), Err)
@@ -99,10 +99,10 @@ fn refuse_call(text: &SqlText, called: &str) -> Error {
 /// What a table that stands for a call is made of.
 #[derive(Debug, Clone)]
 pub struct MadeBy {
-    pub(super) input: String,
-    pub(super) input_table: Box<InputTable>,
-    pub(super) calls: PluginCalls,
-    pub(super) bound: millstream_plugin::BoundFlatMap,
+    pub(in crate::sql) input: String,
+    pub(in crate::sql) input_table: Box<InputTable>,
+    pub(in crate::sql) calls: PluginCalls,
+    pub(in crate::sql) bound: millstream_plugin::BoundFlatMap,
 }
 
 impl TableCall {

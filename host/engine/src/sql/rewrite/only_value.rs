@@ -6,13 +6,13 @@ use datafusion_common::{exec_err, plan_err};
 use datafusion_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// The function that gives it, by a name that nobody calls.
-pub(super) const SUB_QUERY: &str = "value of a sub-query";
+pub(in crate::sql) const SUB_QUERY: &str = "value of a sub-query";
 
 /// The fields that a sub-query's rows are made: how many there are, and the value of one.
-pub(super) const FIELDS: [&str; 2] = ["rows", "value"];
+pub(in crate::sql) const FIELDS: [&str; 2] = ["rows", "value"];
 
 /// The value in `of`, a struct of [`FIELDS`].
-pub(super) fn only_value(of: Expr) -> Expr {
+pub(in crate::sql) fn only_value(of: Expr) -> Expr {
     ScalarUDF::new_from_impl(OnlyValue { signature: Signature::any(1, Volatility::Immutable) }).call(vec![of])
 }
 
