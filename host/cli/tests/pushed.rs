@@ -57,9 +57,20 @@ fn program(folder: &Path, fault: Option<&str>) -> Command {
     program
 }
 
+/// The socket's file is there a moment before anybody listens to it.
+fn connected(socket: &Path) -> Option<UnixStream> {
+    (0..1000).find_map(|_| {
+        let stream = UnixStream::connect(socket).ok();
+        if stream.is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        stream
+    })
+}
+
 /// Sends lines until nobody listens any more.
 fn send(socket: PathBuf, client: u64) {
-    let Ok(mut stream) = UnixStream::connect(socket) else { return };
+    let Some(mut stream) = connected(&socket) else { return };
     for n in 0.. {
         // The end of a line comes with the beginning of the next.
         let text = if n == 0 { format!("{client}.0\n{client}.") } else { format!("{n}\n{client}.") };
