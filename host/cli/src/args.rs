@@ -97,7 +97,7 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 A table is a file, a folder or a pattern; what is in it is told by the endings of its files'
-names: .csv .tsv .json .jsonl .ndjson .parquet .txt .log, each also with .gz; or --read-as
+names: .csv .tsv .json .jsonl .ndjson .logfmt .parquet .txt .log, each also with .gz; or --read-as
 says it. Columns and their types are told from all rows: where a value fits no narrower type
 its column is text, as it is written. Rows of csv and json come as they are found.
 
@@ -117,7 +117,7 @@ pub(crate) struct SqlArgs {
     #[arg(short, long = "source", value_name = "NAME=PATH", value_parser = name_path)]
     pub(crate) sources: Vec<(String, String)>,
 
-    /// What a table's files hold, whatever their names: csv, tsv, json, text or parquet. Can be given several times.
+    /// What a table's files hold, whatever their names: csv, tsv, json, logfmt, text or parquet. Can be given several times.
     #[arg(long, value_name = "NAME=FORMAT", value_parser = name_format)]
     pub(crate) read_as: Vec<(String, String)>,
 

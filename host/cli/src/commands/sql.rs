@@ -48,7 +48,7 @@ fn tables(args: &SqlArgs) -> Result<Vec<QueryTable>> {
             let format = format_named(&word.to_ascii_lowercase());
             let unknown = || Error::invalid(format!("--read-as {name}={word}: `{word}` is no format"));
             table.format =
-                Some(format.ok_or_else(|| unknown().with_help("formats are csv, tsv, json, text, parquet"))?);
+                Some(format.ok_or_else(|| unknown().with_help("formats are csv, tsv, json, logfmt, text, parquet"))?);
         }
         Ok(table)
     };

@@ -31,7 +31,7 @@ pub(super) fn schema_goes_with_format(options: &Options) -> Result<(), Refusal> 
             message: "format = \"text\" takes no `schema`".into(),
             help: "it has one column, `value`: the line".into(),
         }),
-        (Some("csv" | "json"), None) => Err(Refusal::Missing("schema")),
+        (Some("csv" | "json" | "logfmt"), None) => Err(Refusal::Missing("schema")),
         _ => Ok(()),
     }
 }

@@ -48,7 +48,7 @@ pub trait Encoder<W: Write + Send>: Send {
 /// An encoder of `format` for batches of `schema`, which is [`FileColumns::schema`].
 ///
 /// # Errors
-/// [`EncodeError::NotWritable`] for [`FileFormat::Text`]; what the writer says.
+/// [`EncodeError::NotWritable`] for a format that is only read; what the writer says.
 pub fn encoder<W: Write + Send + 'static>(
     format: FileFormat,
     schema: &SchemaRef,
@@ -58,7 +58,7 @@ pub fn encoder<W: Write + Send + 'static>(
         FileFormat::Parquet => Box::new(parquet::ParquetEncoder::new(schema.clone(), out)?),
         FileFormat::Csv { header, delimiter } => Box::new(csv::CsvEncoder::new(schema.clone(), header, delimiter, out)),
         FileFormat::Json => Box::new(json::JsonEncoder::new(out)),
-        FileFormat::Text => return Err(EncodeError::NotWritable),
+        FileFormat::Text | FileFormat::Logfmt => return Err(EncodeError::NotWritable(extension(format))),
     })
 }
 
@@ -66,6 +66,7 @@ pub fn encoder<W: Write + Send + 'static>(
 pub fn extension(format: FileFormat) -> &'static str {
     match format {
         FileFormat::Text => "txt",
+        FileFormat::Logfmt => "logfmt",
         FileFormat::Csv { .. } => "csv",
         FileFormat::Json => "json",
         FileFormat::Parquet => "parquet",
@@ -76,9 +77,9 @@ pub fn extension(format: FileFormat) -> &'static str {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// Text files are only read.
-    #[error("rows cannot be written as text")]
-    NotWritable,
+    /// Such files are only read; the ending of their names.
+    #[error("rows cannot be written as {0}")]
+    NotWritable(&'static str),
     /// A file without columns would hold nothing.
     #[error("there are no columns to write")]
     NoColumns,
@@ -144,7 +145,7 @@ pub(crate) const LOOK_AT: &str = "look at the disk's free space and the folder's
 impl EncodeError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotWritable | Self::NoColumns | Self::Duplicate(_) | Self::Column { .. } => ErrorKind::Invalid,
+            Self::NotWritable(_) | Self::NoColumns | Self::Duplicate(_) | Self::Column { .. } => ErrorKind::Invalid,
             Self::Io(_) => ErrorKind::Unavailable,
             Self::Arrow(_) => ErrorKind::Data,
             Self::Schema { .. } | Self::Parquet(_) => ErrorKind::Internal,
@@ -153,7 +154,7 @@ impl EncodeError {
 
     fn help(&self) -> Option<&'static str> {
         match self {
-            Self::NotWritable => Some("formats that can be written are \"parquet\", \"csv\" and \"json\""),
+            Self::NotWritable(_) => Some("formats that can be written are \"parquet\", \"csv\" and \"json\""),
             Self::NoColumns => Some("select at least one column"),
             Self::Duplicate(_) => Some("give one of them another name: SELECT … AS other_name"),
             Self::Column { help, .. } => Some(help),

@@ -14,6 +14,8 @@ pub enum FileFormat {
     },
     /// One JSON object a line.
     Json,
+    /// `key=value` pairs, a line of them each.
+    Logfmt,
     /// Apache Parquet.
     Parquet,
 }

@@ -33,7 +33,7 @@ pub use decoded::{BadRow, Decoded, RowLines, SHOWN_BYTES};
 pub use error::FormatError;
 pub use file_format::{CsvReading, FileFormat, MAX_RECORD};
 pub use gzip::{Gunzip, is_behind_its_end};
-pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json};
+pub use infer::{Head, Kinds, Members, Unreadable, format_named, format_of, tell_csv, tell_json, tell_logfmt};
 pub use normalise::{normalise_batch, normalise_schema, normalise_type};
 pub use records::{Header, Record, Records, RecordsBuilder, headers_type};
 pub use types::{UTC, declared_schema, parse_type, timestamp, type_name};

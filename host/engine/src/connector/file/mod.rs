@@ -122,6 +122,7 @@ fn format_name(format: FileFormat) -> &'static str {
         FileFormat::Text => "text",
         FileFormat::Csv { .. } => "CSV",
         FileFormat::Json => "JSON",
+        FileFormat::Logfmt => "logfmt",
         FileFormat::Parquet => "Parquet",
     }
 }

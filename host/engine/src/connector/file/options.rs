@@ -27,9 +27,10 @@ pub(super) const SOURCE: KeyTable = KeyTable {
         .required(),
         Key::new(
             "format",
-            KeyKind::Word(&["text", "csv", "json", "parquet"]),
+            KeyKind::Word(&["text", "csv", "json", "logfmt", "parquet"]),
             "\"parquet\"",
-            "What the files hold: lines, comma-separated values, one JSON object a line, Apache Parquet.",
+            "What the files hold: lines, comma-separated values, one JSON object a line, `key=value` pairs, \
+             Apache Parquet.",
         )
         .required(),
         HEADER,
@@ -42,8 +43,8 @@ pub(super) const SOURCE: KeyTable = KeyTable {
             "schema",
             KeyKind::Columns,
             "{ url = \"utf8\", timestamp = \"timestamp\" }",
-            "The columns and their types, in order. `csv` and `json` need it; `parquet` takes it from the files where \
-             there is none; `text` has one column, `value`.",
+            "The columns and their types, in order. `csv`, `json` and `logfmt` need it; `parquet` takes it from the files \
+             where there is none; `text` has one column, `value`.",
         ),
         Key::new(
             "max_files_per_epoch",
@@ -65,7 +66,7 @@ pub(super) const SOURCE: KeyTable = KeyTable {
             "Bytes of the longest record; a longer one is a dead letter with its beginning.",
         )
         .or("\"64MiB\"")
-        .with("format", &["text", "csv", "json"]),
+        .with("format", &["text", "csv", "json", "logfmt"]),
     ],
     may_be_static: true,
     check: schema_goes_with_format,
@@ -207,6 +208,7 @@ fn format(options: &Options) -> FileFormat {
             FileFormat::Csv { header: options.is("header"), delimiter: options.character("delimiter").unwrap_or(b',') }
         }
         Some("json") => FileFormat::Json,
+        Some("logfmt") => FileFormat::Logfmt,
         Some("parquet") => FileFormat::Parquet,
         _ => FileFormat::Text,
     }
@@ -217,6 +219,7 @@ fn word(format: FileFormat) -> &'static str {
         FileFormat::Text => "text",
         FileFormat::Csv { .. } => "csv",
         FileFormat::Json => "json",
+        FileFormat::Logfmt => "logfmt",
         FileFormat::Parquet => "parquet",
     }
 }

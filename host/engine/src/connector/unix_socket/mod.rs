@@ -29,9 +29,10 @@ const KEYS: KeyTable = KeyTable {
             .required(),
         Key::new(
             "format",
-            KeyKind::Word(&["text", "csv", "json"]),
+            KeyKind::Word(&["text", "csv", "json", "logfmt"]),
             "\"json\"",
-            "What a line holds: text, comma-separated values (without a header), one JSON object.",
+            "What a line holds: text, comma-separated values (without a header), one JSON object, `key=value` \
+             pairs.",
         )
         .or("\"text\""),
         DELIMITER,
@@ -40,7 +41,7 @@ const KEYS: KeyTable = KeyTable {
             "schema",
             KeyKind::Columns,
             "{ url = \"utf8\", timestamp = \"timestamp\" }",
-            "The columns and their types, in order. `csv` and `json` need it; `text` has one column, `value`.",
+            "The columns and their types, in order. `csv`, `json` and `logfmt` need it; `text` has one column, `value`.",
         ),
         Key::new("received_at", KeyKind::Text, "\"received\"", "A column for when a line was received."),
         Key::new("max_rows_per_epoch", KeyKind::Count(1), "10000", "Lines that an epoch admits.").or("1000000"),
@@ -90,6 +91,7 @@ impl SourceConnector for UnixSocket {
         let format = match options.word("format") {
             Some("csv") => FileFormat::Csv { header: false, delimiter: options.character("delimiter").unwrap_or(b',') },
             Some("json") => FileFormat::Json,
+            Some("logfmt") => FileFormat::Logfmt,
             _ => FileFormat::Text,
         };
         let reading = CsvReading { multiline: false, ignore_surplus: options.word("surplus_fields") == Some("ignore") };

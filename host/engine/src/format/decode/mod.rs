@@ -8,6 +8,7 @@ mod columns_as_they_are;
 mod csv;
 mod json;
 mod lines;
+mod logfmt;
 mod nested;
 mod no_time;
 mod numbers;
@@ -31,6 +32,7 @@ use arrow::datatypes::SchemaRef;
 pub use self::columns_as_they_are::ColumnsDecoder;
 pub use self::csv::{CsvDialect, CsvLayout};
 pub(super) use self::lines::Ends;
+pub(super) use self::logfmt::pairs as logfmt_pairs;
 pub use self::parquet::{ParquetFile, RowGroup};
 pub use self::records::{Metadata, RecordFormat};
 pub use self::times::InstantUnit;
@@ -122,6 +124,7 @@ pub fn decoder(
     Ok(match format {
         FileFormat::Text => Arc::new(text::TextDecoder::new(schema, wanted)),
         FileFormat::Json => Arc::new(json::JsonDecoder::new(schema, wanted, check)?),
+        FileFormat::Logfmt => Arc::new(logfmt::LogfmtDecoder::new(schema, wanted, check)?),
         FileFormat::Csv { delimiter, .. } => {
             csv_decoder(CsvDialect::new(delimiter, CsvReading::default(), MAX_RECORD), schema, wanted, check)?
         }

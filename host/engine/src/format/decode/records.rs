@@ -208,7 +208,7 @@ impl RecordsDecoder {
             FileFormat::Text if std::str::from_utf8(value).is_err() => return Err("not UTF-8"),
             FileFormat::Text => return Ok(()),
             _ if is_blank(value) => return Err("its value is empty"),
-            FileFormat::Csv { .. } => {
+            FileFormat::Csv { .. } | FileFormat::Logfmt => {
                 let line = value.strip_suffix(b"\n").unwrap_or(value);
                 if line.contains(&b'\n') {
                     return Err("its value has several lines");

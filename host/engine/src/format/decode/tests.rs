@@ -2,6 +2,7 @@
 //! several lines, where chunks are cut, with the file source.
 
 mod json;
+mod logfmt;
 
 use std::sync::Arc;
 

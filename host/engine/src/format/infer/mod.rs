@@ -15,7 +15,7 @@ use arrow::array::{AsArray, RecordBatch};
 pub use head::{Head, Unreadable};
 pub use kinds::{Kinds, Members};
 
-use super::decode::Ends;
+use super::decode::{Ends, logfmt_pairs};
 use super::{Decoded, RawChunk, RawContent};
 use crate::format::FileFormat;
 
@@ -31,6 +31,7 @@ pub fn format_named(word: &str) -> Option<FileFormat> {
     Some(match word {
         "csv" => FileFormat::Csv { header: true, delimiter: b',' },
         "tsv" => FileFormat::Csv { header: true, delimiter: b'\t' },
+        "logfmt" => FileFormat::Logfmt,
         "json" | "jsonl" | "ndjson" => FileFormat::Json,
         "parquet" => FileFormat::Parquet,
         "txt" | "log" | "text" => FileFormat::Text,
@@ -40,6 +41,22 @@ pub fn format_named(word: &str) -> Option<FileFormat> {
 
 /// Notes what the good rows of a chunk of JSON lines hold; `decoded` is that chunk, of which no column need be decoded.
 pub fn tell_json(chunk: &RawChunk, decoded: &Decoded, columns: &mut Members) {
+    of_good_lines(chunk, decoded, |line| json::walk(line, columns));
+}
+
+/// Notes what the good rows of a chunk of logfmt hold, as [`tell_json`] does.
+pub fn tell_logfmt(chunk: &RawChunk, decoded: &Decoded, columns: &mut Members) {
+    of_good_lines(chunk, decoded, |line| {
+        columns.begin();
+        logfmt_pairs(line, |key, value, escaped| match columns.get(key) {
+            kinds if escaped => kinds.text(),
+            kinds if !value.is_empty() => kinds.field(value),
+            _ => {}
+        });
+    });
+}
+
+fn of_good_lines(chunk: &RawChunk, decoded: &Decoded, mut look: impl FnMut(&str)) {
     let RawContent::Lines { bytes, before, .. } = &chunk.content else { return };
     let rows = decoded.batch.num_rows();
     let mut row = 0;
@@ -52,7 +69,7 @@ pub fn tell_json(chunk: &RawChunk, decoded: &Decoded, columns: &mut Members) {
         }
         row += 1;
         if let Ok(text) = std::str::from_utf8(&bytes[start..end]) {
-            json::walk(text, columns);
+            look(text);
         }
     }
 }

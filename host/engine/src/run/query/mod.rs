@@ -315,7 +315,7 @@ fn alone(error: Error) -> Error {
 }
 
 /// Whether the plan reads a column that may hold more than a sample has shown: one that was empty there, an object, or
-/// all columns of JSON, where each row may bring a new one.
+/// all columns of JSON or logfmt, where each row may bring a new one.
 fn hides_something(plan: &Plan, columns: &BTreeMap<String, ToldColumns>) -> bool {
     plan.sources.values().any(|planned| {
         let Some(ToldColumns { schema: Some(schema), may_hide, certain: false }) =
@@ -324,11 +324,11 @@ fn hides_something(plan: &Plan, columns: &BTreeMap<String, ToldColumns>) -> bool
             return false;
         };
         let has_fields = |at: &usize| matches!(schema.field(*at).data_type(), DataType::Struct(_));
-        let all = planned.columns.len() == schema.fields().len() && is_json(&planned.spec);
+        let all = planned.columns.len() == schema.fields().len() && rows_name_columns(&planned.spec);
         all || planned.columns.iter().any(|at| may_hide[*at] || has_fields(at))
     })
 }
 
-fn is_json(spec: &SourceSpec) -> bool {
-    FileSourceSpec::of(&spec.options).format == FileFormat::Json
+fn rows_name_columns(spec: &SourceSpec) -> bool {
+    matches!(FileSourceSpec::of(&spec.options).format, FileFormat::Json | FileFormat::Logfmt)
 }

@@ -12,7 +12,7 @@ use crate::job::{JobText, Limit, SourceSpec, Spanned, absolute_pattern};
 use crate::{Error, ErrorKind, Result};
 
 /// What can be said instead of the ending of a file's name.
-const FORMATS: &str = "csv, tsv, json, text or parquet";
+const FORMATS: &str = "csv, tsv, json, logfmt, text or parquet";
 
 /// A table of a one-off query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl FoundTable {
                     })?;
                     headers.push((name, names));
                 }
-                FileFormat::Json | FileFormat::Text | FileFormat::Parquet => {}
+                FileFormat::Json | FileFormat::Logfmt | FileFormat::Text | FileFormat::Parquet => {}
             }
         }
         let Some((first, names)) = headers.first() else { return Ok(()) };
@@ -197,7 +197,7 @@ fn common_format(files: &[PathBuf], shown: &dyn Fn(&Path) -> String, name: &str)
         let Some(format) = format_of(file) else {
             return Err(Error::invalid(format!("the name of {} does not say what is in it", shown(file))).with_help(
                 format!(
-                    "say it: --read-as {name}=csv ({FORMATS}); or have names that end with .csv, .tsv, .json, .jsonl, .ndjson, .parquet, .txt or .log, each also with .gz"
+                    "say it: --read-as {name}=csv ({FORMATS}); or have names that end with .csv, .tsv, .json, .jsonl, .ndjson, .logfmt, .parquet, .txt or .log, each also with .gz"
                 ),
             ));
         };

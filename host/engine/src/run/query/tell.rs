@@ -11,7 +11,7 @@ use crate::connector::file::source::FileSource;
 use crate::connector::source::{Known, Source};
 use crate::executor::Workers;
 use crate::format::FileFormat;
-use crate::format::{Members, RawChunk, tell_csv, tell_json};
+use crate::format::{Members, RawChunk, tell_csv, tell_json, tell_logfmt};
 use crate::record::{FileRange, SourceRange};
 use crate::{Error, ErrorKind, Result};
 
@@ -57,14 +57,13 @@ pub(super) fn tell(table: &FoundTable, all: bool, limits: Limits, workers: &Work
         let chunks = chunks.into_iter().flatten().take(if all { usize::MAX } else { 1 }).chain(failed);
         chunks.map(move |chunk| chunk.map(|chunk| (range, chunk)))
     });
-    let is_json = format == FileFormat::Json;
     let look = |(range, chunk): (&SourceRange, RawChunk)| {
         let decoded = decoder.decode(&chunk)?;
         let mut told = Members::default();
-        if is_json {
-            tell_json(&chunk, &decoded, &mut told);
-        } else {
-            tell_csv(&decoded.batch, &mut told);
+        match format {
+            FileFormat::Json => tell_json(&chunk, &decoded, &mut told),
+            FileFormat::Logfmt => tell_logfmt(&chunk, &decoded, &mut told),
+            _ => tell_csv(&decoded.batch, &mut told),
         }
         let bad = decoded.bad.first().filter(|_| chunk.index == 0);
         let bad = bad.map(|bad| format!("{}, line {}: {}", source.part_name(range, 0), bad.line + 1, bad.reason));

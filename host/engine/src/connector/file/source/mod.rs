@@ -111,6 +111,7 @@ impl FileSource {
                 FileFormat::Text => text_schema(),
                 FileFormat::Parquet => first_schema(&path, &names).map_err(at_path)?,
                 FileFormat::Json => return Err(at_path(FormatError::SchemaNeeded("json").into())),
+                FileFormat::Logfmt => return Err(at_path(FormatError::SchemaNeeded("logfmt").into())),
                 FileFormat::Csv { .. } => return Err(at_path(FormatError::SchemaNeeded("csv").into())),
             },
         };

@@ -102,11 +102,14 @@ fn conforms_for_each_format() {
         folder.write(&format!("csv/{i}.csv"), format!("\u{FEFF}{}\n{csv}", if i == 2 { "b,a" } else { "a,b" }));
         let json: String = (0..40).map(|n| format!("{{\"a\": {n}}}\n\n")).collect();
         folder.write(&format!("json/{i}.json"), json);
+        let logfmt: String = (0..40).map(|n| format!("a={n} b=\"{n}{}\n\n", if n == 7 { "" } else { "\"" })).collect();
+        folder.write(&format!("logfmt/{i}.logfmt"), logfmt);
     }
     for (path, format, columns) in [
         ("text", FileFormat::Text, &[][..]),
         ("csv/*.csv", CSV, &[("a", "int64"), ("b", "utf8")]),
         ("json", FileFormat::Json, &[("a", "int64")]),
+        ("logfmt", FileFormat::Logfmt, &[("a", "int64"), ("b", "utf8")]),
     ] {
         for (files, bytes) in [(At(2), Sensible), (Sensible, At(300)), (Unlimited, At(1))] {
             let mut spec = folder.spec(path, format, columns);

@@ -14,6 +14,7 @@ use arrow::datatypes::SchemaRef;
 pub(super) use self::cells::JsonCells;
 pub(super) use self::keys::Keys;
 pub(super) use self::scan::Scan;
+pub(super) use self::strings::unescape;
 use super::lines::{FoundRows, Lines, is_blank};
 use super::projection::Projection;
 use super::slots::Slot;

@@ -30,7 +30,7 @@ pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
 ///
 /// # Errors
 /// The byte of `raw` where an escape is not valid, and why.
-pub(super) fn unescape(raw: &str, to: &mut String) -> Result<(), (usize, &'static str)> {
+pub(in crate::format::decode) fn unescape(raw: &str, to: &mut String) -> Result<(), (usize, &'static str)> {
     let mut rest = raw;
     while let Some(backslash) = rest.find('\\') {
         to.push_str(&rest[..backslash]);
