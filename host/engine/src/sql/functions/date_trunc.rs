@@ -50,29 +50,34 @@ struct DateTrunc {
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
+/// The length of a unit that is always as long, and where one of them begins: microseconds, and those since 1970.
+pub(in crate::sql) fn length_of(unit: &str) -> Option<(i64, i64)> {
+    Some(match unit {
+        "microsecond" => (1, 0),
+        "millisecond" => (1000, 0),
+        "second" => (SECOND, 0),
+        "minute" => (60 * SECOND, 0),
+        "hour" => (3600 * SECOND, 0),
+        "day" => (DAY, 0),
+        // Weeks begin on Mondays; 1970 began on a Thursday.
+        "week" => (7 * DAY, 4 * DAY),
+        _ => return None,
+    })
+}
+
 /// Microseconds at which the unit begins that `time` lies in; none where no calendar has it.
 fn start(unit: &str, time: i64) -> Option<i64> {
-    let pieces = |size: i64, from: i64| (time - from).div_euclid(size).checked_mul(size)?.checked_add(from);
-    match unit {
-        "microsecond" => Some(time),
-        "millisecond" => pieces(1000, 0),
-        "second" => pieces(SECOND, 0),
-        "minute" => pieces(60 * SECOND, 0),
-        "hour" => pieces(3600 * SECOND, 0),
-        "day" => pieces(DAY, 0),
-        // Weeks begin on Mondays; 1970 began on a Thursday.
-        "week" => pieces(7 * DAY, 4 * DAY),
-        _ => {
-            let date = DateTime::from_timestamp_micros(time)?.date_naive();
-            let month = match unit {
-                "month" => date.month(),
-                "quarter" => date.month0() / 3 * 3 + 1,
-                _ => 1,
-            };
-            let first = NaiveDate::from_ymd_opt(date.year(), month, 1)?;
-            Some(first.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
-        }
+    if let Some((length, from)) = length_of(unit) {
+        return (time - from).div_euclid(length).checked_mul(length)?.checked_add(from);
     }
+    let date = DateTime::from_timestamp_micros(time)?.date_naive();
+    let month = match unit {
+        "month" => date.month(),
+        "quarter" => date.month0() / 3 * 3 + 1,
+        _ => 1,
+    };
+    let first = NaiveDate::from_ymd_opt(date.year(), month, 1)?;
+    Some(first.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
 }
 
 impl ScalarUDFImpl for DateTrunc {

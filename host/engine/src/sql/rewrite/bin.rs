@@ -20,14 +20,13 @@ use datafusion_expr::{
 
 use crate::format::{UTC, timestamp};
 use crate::operator::readable;
-use crate::sql::functions::date_trunc::unit_of;
+use crate::sql::functions::date_trunc::{length_of, unit_of};
 use crate::sql::functions::window::duration;
 use crate::sql::lower::event_time::EventTimes;
 use crate::sql::shown::shown_of;
 use crate::time::window::WindowSpec;
 
 const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
 
 /// The start of the tumbling window that a time lies in.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -125,17 +124,7 @@ fn called(expr: &Expr) -> Option<(&str, &[Expr])> {
 /// The windows that `date_trunc` cuts time into; none where they differ in length.
 fn truncation(unit: &Expr) -> Option<WindowSpec> {
     let Expr::Literal(unit, _) = unit else { return None };
-    let (size, offset) = match unit_of(unit.try_as_str()??)? {
-        "microsecond" => (1, 0),
-        "millisecond" => (1000, 0),
-        "second" => (SECOND, 0),
-        "minute" => (60 * SECOND, 0),
-        "hour" => (3600 * SECOND, 0),
-        "day" => (DAY, 0),
-        // Weeks begin on Mondays; 1970 began on a Thursday.
-        "week" => (7 * DAY, 4 * DAY),
-        _ => return None,
-    };
+    let (size, offset) = length_of(unit_of(unit.try_as_str()??)?)?;
     WindowSpec::new(size, size, offset).ok()
 }
 
