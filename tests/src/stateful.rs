@@ -114,6 +114,7 @@ fn every_kind_of_stateful_operator_conforms() {
         query(&format!("SELECT window.start, sum_and_max(v) AS both FROM a GROUP BY {window}"), ""),
         "input = \"a\"\ndedup = { keys = [\"k\", \"v\"], within = \"2 minutes\" }".to_owned(),
         "input = \"a\"\ndedup = { keys = [\"k\", \"ts\"] }".to_owned(),
+        "input = \"a\"\nthrottle = { keys = [\"k\"], rows = 3, per = \"1 minute\" }".to_owned(),
         query(
             "SELECT a.k, a.v, b.v AS other FROM a JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '1 minute'",
             "",

@@ -215,3 +215,83 @@ fn deduplication_that_nothing_bounds_or_that_has_no_meaning() {
         ),
     ]);
 }
+
+#[test]
+fn throttles_that_no_time_bounds_or_that_have_no_meaning() {
+    let throttle = |said: &str, more: &str| {
+        format!("[operator.x]\ninput = \"events\"\nthrottle = {{ {said} }}\n{more}\n[sink.out]\ninput = \"x\"")
+    };
+    let whole = "keys = [\"url\"], rows = 2, per = \"1 minute\"";
+    refuse(vec![
+        job(
+            "throttle without keys",
+            &throttle("rows = 2, per = \"1 minute\"", ""),
+            "has no `keys`",
+            "throttle",
+            "[\"user\"]",
+        ),
+        job(
+            "throttle without rows",
+            &throttle("keys = [\"url\"], per = \"1 minute\"", ""),
+            "has no `rows`",
+            "throttle",
+            "10",
+        ),
+        job(
+            "throttle without a while",
+            &throttle("keys = [\"url\"], rows = 2", ""),
+            "has no `per`",
+            "throttle",
+            "\"1 minute\"",
+        ),
+        job(
+            "throttle of nothing",
+            &throttle("keys = [\"url\"], rows = 0, per = \"1 minute\"", ""),
+            "`rows` must be 1 or more, not 0",
+            "0",
+            "",
+        ),
+        job(
+            "throttle in no time",
+            &throttle("keys = [\"url\"], rows = 2, per = \"0 s\"", ""),
+            "no row lies in windows of no length",
+            "\"0 s\"",
+            "per = ",
+        ),
+        job(
+            "throttle by an unknown column",
+            &throttle("keys = [\"ulr\"], rows = 2, per = \"1 minute\"", ""),
+            "`events` has no column `ulr`",
+            "ulr",
+            "did you mean `url`?",
+        ),
+        job(
+            "throttle with an output mode",
+            &throttle(whole, "output_mode = \"update\""),
+            "`output_mode` goes with an aggregation",
+            "output_mode",
+            "",
+        ),
+        job(
+            "throttle for ever",
+            &throttle(whole, "unbounded_state = true"),
+            "`unbounded_state` goes with a query or a dedup",
+            "unbounded_state",
+            "",
+        ),
+        job(
+            "throttle without a watermark",
+            "name = \"x\"\n[source.events]\npath = \"input\"\nformat = \"json\"\nschema = { id = \"int64\", ts = \"timestamp\" }\nevent_time = \"ts\"\n[operator.x]\ninput = \"events\"\nthrottle = { keys = [\"id\"], rows = 2, per = \"1 minute\" }\n[sink.out]\ninput = \"x\"",
+            "a throttle goes by event time with a watermark",
+            "events",
+            "add `event_time` and `watermark`",
+        ),
+        job(
+            "throttle of groups that are replaced",
+            "[operator.a]\nsql = \"SELECT url, count(*) AS n FROM events GROUP BY url\"\noutput_mode = \"update\"\n[operator.x]\ninput = \"a\"\nthrottle = { keys = [\"url\"], rows = 2, per = \"1 minute\" }\n[sink.out]\ninput = \"x\"",
+            "a throttle cannot follow a node whose rows replace earlier ones",
+            "a",
+            "append mode",
+        ),
+    ]);
+}

@@ -124,6 +124,42 @@ impl Firsts {
     }
 }
 
+/// Of each url's rows in each window no more than so many.
+#[derive(Debug)]
+pub struct Throttle {
+    rows: usize,
+    per: i64,
+    /// By url and start of the window: how many have passed.
+    passed: BTreeMap<(String, i64), usize>,
+}
+
+impl Throttle {
+    pub fn new(rows: usize, per: i64) -> Self {
+        Self { rows, per, passed: BTreeMap::new() }
+    }
+
+    pub fn epoch(&mut self, rows: &[Row], late: i64, close: i64) -> Emitted {
+        let mut out = Emitted::default();
+        for row in rows {
+            let Some(time) = row.time else {
+                out.rejected.push((row.file.clone(), row.line));
+                continue;
+            };
+            if time <= late {
+                out.late.push((row.clone(), row.shown()));
+                continue;
+            }
+            let passed = self.passed.entry((row.url.clone(), time - time.rem_euclid(self.per))).or_default();
+            if *passed < self.rows {
+                *passed += 1;
+                out.rows.push(row.shown());
+            }
+        }
+        self.passed.retain(|(_, start), _| start + self.per - 1 > close);
+        out
+    }
+}
+
 /// Windows over the rows of other windows; they count these and add up what these counted.
 #[derive(Debug)]
 pub struct Chain {

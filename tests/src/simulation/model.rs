@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::keyed::{Chain, Firsts, Sessions};
+use super::keyed::{Chain, Firsts, Sessions, Throttle};
 use super::time::shown;
 
 /// Before every time.
@@ -155,6 +155,7 @@ pub enum Stateful {
     Groups(Groups),
     Sessions(Sessions),
     Firsts(Firsts),
+    Throttle(Throttle),
     Chain(Groups, Chain),
 }
 
@@ -164,6 +165,7 @@ impl Stateful {
             Self::Groups(groups) => groups.epoch(rows, late, close),
             Self::Sessions(sessions) => sessions.epoch(rows, late, close),
             Self::Firsts(firsts) => firsts.epoch(rows, late, close),
+            Self::Throttle(throttle) => throttle.epoch(rows, late, close),
             Self::Chain(groups, chain) => {
                 let first = groups.epoch(rows, late, close);
                 Emitted { rejected: first.rejected, late: first.late, ..chain.epoch(&first.ended, late, close) }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keyed::{Chain, Firsts, Sessions};
+use super::keyed::{Chain, Firsts, Sessions, Throttle};
 use super::model::{Groups, Mode, Stateful};
 use super::random::Random;
 use super::scenario::Stream;
@@ -48,6 +48,8 @@ pub enum QueryKind {
     Distinct,
     /// A node that passes the first row of each url, or of each url and time.
     Firsts { with_time: bool, within: Option<i64> },
+    /// A node that passes so many rows of each url in each of the windows of this length.
+    Throttle { rows: usize, per: i64 },
     /// Windows of this size over the windows, in one query or in two.
     Chain { size: i64, in_one: bool },
 }
@@ -60,6 +62,7 @@ impl QueryKind {
             2 => Self::Distinct,
             3 => Self::Firsts { with_time: true, within: None },
             4 => Self::Firsts { with_time: false, within: random.one_in(2).then(|| random.between(0, 90) * SECOND) },
+            6 => Self::Throttle { rows: 1 + random.below(3) as usize, per: random.between(1, 60) * SECOND },
             5 if windowed => Self::Chain { size: random.between(1, 24) * 5 * SECOND, in_one: random.one_in(2) },
             _ => Self::Groups,
         };
@@ -83,14 +86,19 @@ impl Question {
         for stream in streams.iter_mut() {
             stream.idle_after = random.one_in(3).then(|| random.between(1, 2000) * SECOND / 1000);
         }
-        Self {
+        let mut question = Self {
             name: "u".to_owned(),
             of: if streams.len() == 2 && !random.one_in(6) { vec![0, 1] } else { vec![0, 0] },
             greatest: random.one_in(2),
             except: random.one_in(3).then_some("/a"),
             in_one: random.one_in(2),
             query: Query::new(random),
+        };
+        if let (QueryKind::Throttle { .. }, [0, 0]) = (question.query.kind, question.of.as_slice()) {
+            // A chunk's rows go both ways before the next chunk's: which are the first, only the chunks say.
+            question.query.kind = QueryKind::Firsts { with_time: true, within: None };
         }
+        question
     }
 
     /// Its part of the job file.
@@ -153,6 +161,7 @@ impl Query {
             QueryKind::Firsts { with_time, within } => {
                 Stateful::Firsts(Firsts::new(with_time, false, within.unwrap_or(delay)))
             }
+            QueryKind::Throttle { rows, per } => Stateful::Throttle(Throttle::new(rows, per)),
             QueryKind::Chain { size, .. } => Stateful::Chain(Groups::new(self.window, Mode::Append), Chain::new(size)),
         }
     }
@@ -190,10 +199,12 @@ impl Query {
             (QueryKind::Firsts { with_time, within }, _) => {
                 let keys = if with_time { "\"url\", \"t\"" } else { "\"url\"" };
                 let within = within.map_or(String::new(), |within| format!(", within = \"{}\"", milliseconds(within)));
-                write!(text, "[operator.i_{name}]\nsql = \"SELECT url, t, bytes {from}\"\n{more}").unwrap();
-                let dedup = format!("dedup = {{ keys = [{keys}]{within} }}");
-                write!(text, "[operator.q_{name}]\ninput = \"i_{name}\"\n{dedup}\n{late}").unwrap();
-                return text + &self.sinks(name);
+                return self.node(name, &format!("dedup = {{ keys = [{keys}]{within} }}"), &from, more);
+            }
+            (QueryKind::Throttle { rows, per }, _) => {
+                let per = milliseconds(per);
+                let throttle = format!("throttle = {{ keys = [\"url\"], rows = {rows}, per = \"{per}\" }}");
+                return self.node(name, &throttle, &from, more);
             }
             (QueryKind::Chain { size, in_one }, Some(first)) => {
                 let first = format!("SELECT window, url, count(*) AS n {from} GROUP BY {}, url", windows("t", first));
@@ -224,6 +235,13 @@ impl Query {
         };
         write!(text, "[operator.q_{name}]\nsql = \"{sql}\"\noutput_mode = \"{mode}\"\n{more}{late}").unwrap();
         text + &self.sinks(name)
+    }
+
+    /// A node that is no query, behind one that reads for it.
+    fn node(&self, name: &str, what: &str, from: &str, more: &str) -> String {
+        let late = if self.late_node().is_some() { format!("late = \"late_{name}\"\n") } else { String::new() };
+        let reads = format!("[operator.i_{name}]\nsql = \"SELECT url, t, bytes {from}\"\n{more}");
+        format!("{reads}[operator.q_{name}]\ninput = \"i_{name}\"\n{what}\n{late}") + &self.sinks(name)
     }
 
     fn sinks(&self, name: &str) -> String {

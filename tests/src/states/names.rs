@@ -110,6 +110,7 @@ fn all_tables_of_an_operator_go_and_those_of_others_stay() {
     };
     let pairs = [
         ("dedup", by("k"), by("j")),
+        ("throttle", throttle("x", "k"), throttle("x", "j")),
         ("sessions", session("40 seconds"), session("150 seconds")),
         ("join", joined("1 second"), joined("90 seconds")),
     ];
@@ -255,6 +256,11 @@ fn the_sides_of_a_join_are_not_taken_for_each_other() {
     }
 }
 
+/// At most two rows of each value of a column in an hour.
+fn throttle(name: &str, by: &str) -> String {
+    format!("[operator.{name}]\ninput = \"rows\"\nthrottle = {{ keys = [\"{by}\"], rows = 2, per = \"1 hour\" }}\n")
+}
+
 /// An operator of a name, by a column.
 type Operator<'a> = &'a dyn Fn(&str, &str) -> String;
 
@@ -274,12 +280,13 @@ fn operators_of_every_kind_begin_anew_under_a_name_that_another_had() {
         let pairs = sql(name, &format!("SELECT p.v AS x, q.v AS y FROM l p JOIN r q ON {near}"), "");
         format!("{}{}{pairs}", side("l", "x"), side("r", "none"))
     };
-    let kinds: [(&str, Operator<'_>); 6] = [
+    let kinds: [(&str, Operator<'_>); 7] = [
         ("aggregate", &grouped("sum(v)", "", COMPLETE)),
         ("distinct", &grouped("count(DISTINCT v % 2)", "", COMPLETE)),
         ("windows", &grouped("sum(v)", "window(ts, '1 hour'), ", COMPLETE)),
         ("sessions", &grouped("sum(v)", "session_window(ts, '1 hour'), ", COMPLETE)),
         ("dedup", &dedup),
+        ("throttle", &throttle),
         ("join", &join),
     ];
     let rows = |ran: &Ran| {

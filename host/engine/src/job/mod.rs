@@ -136,11 +136,8 @@ impl Job {
             sinks,
         };
         check_names(&job)?;
-        job.order(|operator| match &operator.logic {
-            Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => {
-                vec![(input.value.clone(), input.span.clone())]
-            }
-            Logic::Sql(_) => Vec::new(),
+        job.order(|operator| {
+            operator.logic.input().into_iter().map(|input| (input.value.clone(), input.span.clone())).collect()
         })?;
         Ok(job)
     }

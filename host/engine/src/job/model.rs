@@ -168,6 +168,27 @@ pub enum Logic {
         /// How long after its event time a row is remembered, microseconds; none = the watermark's delay.
         within: Option<Spanned<i64>>,
     },
+    /// `throttle = { keys = […], rows = …, per = "…" }` with its `input`: of each key's rows no more than so many in a while.
+    Throttle {
+        /// The node it reads.
+        input: Spanned<String>,
+        /// The columns that tell who shares an allowance.
+        keys: Vec<Spanned<String>>,
+        /// How many of a key's rows pass in each window of event time.
+        rows: u64,
+        /// How long a window is, microseconds.
+        per: i64,
+    },
+}
+
+impl Logic {
+    /// The node it reads, where the job file names it; a query names its tables in its text.
+    pub fn input(&self) -> Option<&Spanned<String>> {
+        match self {
+            Self::Sql(_) => None,
+            Self::Plugin { input, .. } | Self::Dedup { input, .. } | Self::Throttle { input, .. } => Some(input),
+        }
+    }
 }
 
 /// Where a plugin's configuration stands.

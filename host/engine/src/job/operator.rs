@@ -36,6 +36,9 @@ const DEDUP_NODE: [&str; 9] = [
     "unbounded_state",
 ];
 const DEDUP: [&str; 2] = ["keys", "within"];
+const THROTTLE_NODE: [&str; 8] =
+    ["throttle", "input", "event_time", "watermark", "idle_after", "max_ahead", "late", "watermark_policy"];
+const THROTTLE: [&str; 3] = ["keys", "rows", "per"];
 const PLUGIN_NODE: [&str; 11] = [
     "plugin",
     "input",
@@ -78,7 +81,7 @@ pub(super) fn plugin(fields: &Fields<'_>, name: Spanned<String>, base: &Path) ->
 
 /// Reads one operator. Whether its names point anywhere is checked when all are known.
 pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<OperatorSpec> {
-    let kinds = ["sql", "plugin", "dedup"];
+    let kinds = ["sql", "plugin", "dedup", "throttle"];
     let mut said: Vec<_> = kinds.iter().filter_map(|kind| fields.get(kind)).collect();
     said.sort_by_key(|entry| entry.key_span.start);
     if let [first, second, ..] = said[..] {
@@ -98,6 +101,17 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
             fields.only(&DEDUP_NODE, &[("output_mode", "an aggregation; a dedup appends, so it goes with that")])?;
             dedup(fields)?
         }
+        Some("throttle") => {
+            let elsewhere = [
+                ("output_mode", "an aggregation; a throttle appends, so it goes with that"),
+                (
+                    "unbounded_state",
+                    "a query or a dedup; a throttle forgets what the watermark has passed, so it goes with those",
+                ),
+            ];
+            fields.only(&THROTTLE_NODE, &elsewhere)?;
+            throttle(fields)?
+        }
         Some(_) => {
             fields.only(&PLUGIN_NODE, &[])?;
             Logic::Plugin {
@@ -109,10 +123,10 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
             }
         }
         None => {
-            let all: Vec<&str> = ["sql", "dedup"].into_iter().chain(PLUGIN_NODE).collect();
+            let all: Vec<&str> = ["sql", "dedup", "throttle"].into_iter().chain(PLUGIN_NODE).collect();
             fields.only(&all, &[])?;
             return Err(fields
-                .error(format!("{} has neither `sql` nor `plugin` nor `dedup`", fields.label()))
+                .error(format!("{} has neither `sql` nor `plugin` nor `dedup` nor `throttle`", fields.label()))
                 .with_help("add `sql = \"SELECT … FROM …\"`, or `plugin = \"…\"` with its `input`"));
         }
     };
@@ -181,5 +195,26 @@ fn dedup(fields: &Fields<'_>) -> Result<Logic> {
         input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
         keys: options.required(columns(&options, "keys")?, "keys", "[\"id\"]")?,
         within: within.map(|(value, entry)| Spanned { value, span: entry.node.span.clone() }),
+    })
+}
+
+fn throttle(fields: &Fields<'_>) -> Result<Logic> {
+    let entry =
+        fields.required(fields.get("throttle"), "throttle", "{ keys = [\"user\"], rows = 10, per = \"1 minute\" }")?;
+    let options = Fields::table(fields.job, format!("throttle of {}", fields.label()), entry)?;
+    options.only(&THROTTLE, &[])?;
+    let per = options.required(options.micros("per")?, "per", "\"1 minute\"")?;
+    if per == 0 {
+        let place = options.get("per").map_or(entry.node.span.clone(), |per| per.node.span.clone());
+        return Err(fields
+            .job
+            .error(place, "no row lies in windows of no length")
+            .with_help("say how long one is: per = \"1 minute\""));
+    }
+    Ok(Logic::Throttle {
+        input: fields.required(fields.text("input")?, "input", "\"the node whose rows it takes\"")?,
+        keys: options.required(columns(&options, "keys")?, "keys", "[\"user\"]")?,
+        rows: options.required(options.count("rows", 1)?, "rows", "10")?,
+        per,
     })
 }

@@ -283,7 +283,7 @@ fn sql_inputs_are_ordered_when_they_are_known() {
     let text = small("", "[operator.c]\nsql = \"b\"\n[operator.a]\nsql = \"logs\"\n[operator.b]\nsql = \"a\"\n");
     let inputs = |operator: &OperatorSpec| match &operator.logic {
         Logic::Sql(sql) => vec![(sql.value.clone(), sql.span.clone())],
-        Logic::Plugin { .. } | Logic::Dedup { .. } => Vec::new(),
+        _ => Vec::new(),
     };
     let mut job = parse(&text).unwrap();
     job.order(inputs).unwrap();

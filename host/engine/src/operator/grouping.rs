@@ -1,7 +1,9 @@
 //! Which rows of a chunk belong together: dense group ids by bucket and encoded key.
 
+use std::ops::Range;
+
 use crate::state::row::RowBuffer;
-use crate::state::{hash_key, partition_of};
+use crate::state::{Key, hash_key, partition_of};
 
 const EMPTY: u32 = u32::MAX;
 
@@ -124,6 +126,37 @@ impl GroupKeys {
     pub fn row(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.bytes[start..self.ends[i]]
+    }
+}
+
+/// The groups of a chunk that stand together by partition: their hashes and encoded keys.
+#[derive(Debug)]
+pub(in crate::operator) struct KeysByPartition {
+    /// Groups of partition `p` are `offsets[p]..offsets[p + 1]`.
+    offsets: Vec<u32>,
+    hashes: Vec<u64>,
+    keys: GroupKeys,
+}
+
+impl KeysByPartition {
+    /// Of `grouped`, whose rows have these keys, in this order: what [`by_partition`] gave.
+    pub fn new(grouped: &ChunkGroups, keys: &RowBuffer, offsets: Vec<u32>, order: &[u32]) -> Self {
+        let founder = |group: &u32| grouped.founders[*group as usize] as usize;
+        Self {
+            offsets,
+            hashes: order.iter().map(|group| grouped.hashes[*group as usize]).collect(),
+            keys: GroupKeys::gather(keys, order.iter().map(founder)),
+        }
+    }
+
+    /// The groups of partition `p`.
+    pub fn of_partition(&self, p: usize) -> Range<usize> {
+        self.offsets[p] as usize..self.offsets[p + 1] as usize
+    }
+
+    /// The key of group `i`, in this bucket.
+    pub fn key(&self, bucket: i64, i: usize) -> Key<'_> {
+        Key { bucket, hash: self.hashes[i], bytes: self.keys.row(i) }
     }
 }
 

@@ -30,6 +30,8 @@ mod room;
 mod rows;
 mod stateful;
 pub mod static_join;
+mod stored;
+mod throttle;
 mod time_text;
 mod unnest;
 
@@ -55,6 +57,7 @@ pub use room::Room;
 pub(crate) use rows::arrow_failed;
 pub use rows::{RowOrigins, Rows};
 pub use stateful::{Closed, Due, EpochEnd, Stateful};
+pub use throttle::{Allowance, Throttle};
 pub use time_text::{is_time, no_time, time_constant};
 pub use unnest::{Unnest, UnnestColumn};
 

@@ -18,6 +18,8 @@ mod plugins;
 mod prune;
 mod query_node;
 mod sinks;
+mod throttle;
+mod whole_rows;
 mod wiring;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,13 +234,10 @@ fn parse_queries(job: &Job) -> Result<Queries> {
 
 /// The nodes that an operator reads, each with its place in the job file.
 fn inputs(operator: &OperatorSpec, queries: &Queries) -> Vec<(String, std::ops::Range<usize>)> {
-    match &operator.logic {
-        Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => vec![(input.value.clone(), input.span.clone())],
-        Logic::Sql(sql) => {
-            let tables = queries.get(&operator.name.value).map(|q| q.1.tables.clone()).unwrap_or_default();
-            tables.into_iter().map(|(name, range)| (name, sql.locate(range))).collect()
-        }
-    }
+    let named = operator.logic.input().map(|input| (input.value.clone(), input.span.clone()));
+    let Logic::Sql(sql) = &operator.logic else { return named.into_iter().collect() };
+    let tables = queries.get(&operator.name.value).map(|q| q.1.tables.clone()).unwrap_or_default();
+    tables.into_iter().map(|(name, range)| (name, sql.locate(range))).collect()
 }
 
 /// `schema` with the fields named in `columns` only, in their order; with all of them if there is no such set.

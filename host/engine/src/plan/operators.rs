@@ -10,6 +10,7 @@ use super::node::PlannedNode;
 use super::{Plugins, Queries, project};
 use crate::job::{Job, JobText, Logic, OperatorSpec, Spanned};
 use crate::name::Named;
+use crate::operator::Allowance;
 use crate::operator::static_join::StaticTable;
 use crate::relation::event_time::{has_watermark, mark};
 use crate::relation::{Emits, Relation, build};
@@ -124,6 +125,9 @@ impl Planner<'_> {
             Logic::Sql(_) => self.sql(operator)?,
             Logic::Plugin { .. } => self.plugin(operator)?,
             Logic::Dedup { input, keys, within } => self.dedup(operator, input, keys, within.as_ref())?,
+            Logic::Throttle { input, keys, rows, per } => {
+                self.throttle(operator, input, keys, Allowance { rows: *rows, per: *per })?
+            }
         };
         let stateful = node.relation.is_stateful();
         if let Some(mode) = &operator.output_mode
@@ -154,9 +158,9 @@ impl Planner<'_> {
 
     /// Rows that have a watermark keep it: by another one, what the first has let go of would come again.
     fn refuse_second(&self, operator: &OperatorSpec, spec: &crate::job::EventTimeSpec) -> Result<()> {
-        let inputs = match &operator.logic {
-            Logic::Sql(_) => self.queries[&operator.name.value].1.tables.iter().map(|(t, _)| t.as_str()).collect(),
-            Logic::Plugin { input, .. } | Logic::Dedup { input, .. } => vec![input.value.as_str()],
+        let inputs: Vec<&str> = match operator.logic.input() {
+            Some(input) => vec![&input.value],
+            None => self.queries[&operator.name.value].1.tables.iter().map(|(t, _)| t.as_str()).collect(),
         };
         for input in inputs {
             let node = self.input(input)?;

@@ -58,7 +58,7 @@ fn bad_jobs_are_refused_with_place_and_hint() {
         ("input = \"logs\"", "input = \"logs\"\nconnector = \"file\"\npath = \"x\"\nformat = \"text\"", "unknown format `text`", "text", (9, 11), "`parquet`"),
         ("", "[source.logs]\n", "`logs` is defined twice", "logs", (7, 9), "rename"),
         ("", "[operator.logs]\nsql = \"SELECT 1\"", "`logs` is already the name of a source", "logs", (7, 11), "differ"),
-        ("", "[operator.a]\n", "[operator.a] has neither `sql` nor `plugin` nor `dedup`", "a", (7, 11), "sql = "),
+        ("", "[operator.a]\n", "[operator.a] has neither `sql` nor `plugin` nor `dedup` nor `throttle`", "a", (7, 11), "sql = "),
         ("", "[operator.a]\nsq = \"SELECT 1\"", "unknown key `sq` in [operator.a]", "sq", (8, 1), "did you mean `sql`?"),
         ("", "[operator.a]\nsql = \"SELECT 1\"\nplugin = \"p\"", "[operator.a] has both `sql` and `plugin`", "plugin", (9, 1), ""),
         ("", "[operator.a]\nsql = \"SELECT 1\"\ninput = \"logs\"", "`input` goes with `plugin`", "input", (9, 1), ""),

@@ -2,10 +2,11 @@
 
 use super::{Dedup, DedupPartial, Expiry};
 use crate::operator::EpochEnd;
+use crate::operator::stored::stored_number;
 use crate::record::WatermarkPair;
 use crate::state::{Partition, Table, Timers, hash_key};
 use crate::time::watermark::is_late;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Length of a slot where the event time is among the keys: what is kept longer than need be.
 const SLOT: i64 = 10_000_000;
@@ -57,8 +58,8 @@ fn remember_in(
 ) -> Vec<(u32, u32)> {
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
-        let range = partial.of_partition(p);
-        let entries = range.clone().map(|i| (partial.key(bucket(partial.times[i]), i), &[][..]));
+        let range = partial.keys.of_partition(p);
+        let entries = range.clone().map(|i| (partial.keys.key(bucket(partial.times[i]), i), &[][..]));
         keys.put_many(entries, |nth, is_new| {
             if is_new {
                 new.push((number as u32, partial.row[range.start + nth]));
@@ -87,18 +88,18 @@ fn remember_after(
     let mut new = Vec::new();
     for (number, partial) in partials.iter().enumerate() {
         // The keys of one partial differ from each other.
-        let range = partial.of_partition(p);
+        let range = partial.keys.of_partition(p);
         let mut remembered: Vec<(usize, [u8; 8])> = Vec::new();
-        for (i, stored) in range.clone().zip(keys.get_many(range.map(|i| partial.key(0, i)))) {
-            let until = stored.map(stored_time).transpose()?;
+        for (i, stored) in range.clone().zip(keys.get_many(range.map(|i| partial.keys.key(0, i)))) {
+            let until = stored.map(stored_number).transpose()?;
             // What the last epoch's watermark has passed is forgotten, whether or not it is there still.
             if until.is_none_or(|until| is_late(until, at.late)) {
                 remembered.push((i, (partial.times[i] + wait).to_le_bytes()));
                 new.push((number as u32, partial.row[i]));
             }
         }
-        keys.put_many(remembered.iter().map(|(i, until)| (partial.key(0, *i), &until[..])), |_, _| {});
-        let due = remembered.iter().map(|(i, until)| partial.key(slots.slot(i64::from_le_bytes(*until)), *i));
+        keys.put_many(remembered.iter().map(|(i, until)| (partial.keys.key(0, *i), &until[..])), |_, _| {});
+        let due = remembered.iter().map(|(i, until)| partial.keys.key(slots.slot(i64::from_le_bytes(*until)), *i));
         timers.put_many(due.map(|key| (key, &[][..])), |_, _| {});
     }
     for slot in slots.passed(timers, at.close) {
@@ -106,7 +107,7 @@ fn remember_after(
         for (key, _) in due {
             let hash = hash_key(key);
             // A key that came again since has another timer.
-            let until = keys.get_hashed(0, hash, key).map(stored_time).transpose()?;
+            let until = keys.get_hashed(0, hash, key).map(stored_number).transpose()?;
             if until.is_some_and(|until| is_late(until, at.close)) {
                 keys.delete_hashed(0, hash, key);
             }
@@ -114,12 +115,4 @@ fn remember_after(
         timers.drop_bucket(slot);
     }
     Ok(new)
-}
-
-fn stored_time(value: &[u8]) -> Result<i64> {
-    let bytes = value.try_into().map_err(|_| {
-        Error::new(ErrorKind::Corrupt, "the stored time of a key is damaged")
-            .with_help("restore the checkpoint from a copy, or start anew with --fresh")
-    })?;
-    Ok(i64::from_le_bytes(bytes))
 }

@@ -1,17 +1,14 @@
 //! A chunk's rows to those that are the first of their key in it.
 
-use std::ops::Range;
-
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::record_batch::RecordBatch;
 
 use super::{Dedup, Expiry};
 use crate::Result;
 use crate::operator::event_time::{on_time, usable_times};
-use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
+use crate::operator::grouping::{KeysByPartition, by_partition, group_rows};
 use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
-use crate::state::Key;
 use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
 
@@ -20,26 +17,11 @@ use crate::time::watermark::is_late;
 pub struct DedupPartial {
     /// The rows, in the order in which they came.
     pub(super) rows: RecordBatch,
-    /// Keys of partition `p` are `offsets[p]..offsets[p + 1]`.
-    offsets: Vec<u32>,
+    pub(super) keys: KeysByPartition,
     /// Per key: which of the rows it is of.
     pub(super) row: Vec<u32>,
     /// Per key: its row's event time; 0 where no time plays a part.
     pub(super) times: Vec<i64>,
-    hashes: Vec<u64>,
-    keys: GroupKeys,
-}
-
-impl DedupPartial {
-    /// The keys of partition `p`.
-    pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
-        self.offsets[p] as usize..self.offsets[p + 1] as usize
-    }
-
-    /// Key number `i`, in this bucket.
-    pub(super) fn key(&self, bucket: i64, i: usize) -> Key<'_> {
-        Key { bucket, hash: self.hashes[i], bytes: self.keys.row(i) }
-    }
 }
 
 impl Dedup {
@@ -64,15 +46,12 @@ impl Dedup {
         let mut grouped = group_rows(&vec![0; rows.len()], &keys);
         let (offsets, order) = by_partition(&mut grouped, self.partitions);
         // Groups are numbered as their first rows come.
-        let founders = grouped.founders;
-        let founder = |group: &u32| founders[*group as usize] as usize;
+        let founder = |group: &u32| grouped.founders[*group as usize] as usize;
         Ok(Some(DedupPartial {
-            offsets,
             times: order.iter().map(|group| times[founder(group)]).collect(),
-            hashes: order.iter().map(|group| grouped.hashes[*group as usize]).collect(),
-            keys: GroupKeys::gather(&keys, order.iter().map(founder)),
+            keys: KeysByPartition::new(&grouped, &keys, offsets, &order),
             row: order,
-            rows: rows.take(&UInt32Array::from(founders))?.batch,
+            rows: rows.take(&UInt32Array::from(grouped.founders))?.batch,
         }))
     }
 }

@@ -142,6 +142,7 @@ fn kind(of: &Map<String, Value>) -> &'static str {
         Some("aggregate") => "an aggregation",
         Some("dedup") => "a deduplication",
         Some("join") => "a join",
+        Some("throttle") => "a throttle",
         _ => "another operator",
     }
 }

@@ -54,6 +54,7 @@ impl<'a> Explainer<'a> {
         let kind = match spec.map(|spec| &spec.logic) {
             Some(Logic::Plugin { plugin, .. }) => format!("plugin {}", plugin.value),
             Some(Logic::Dedup { .. }) => "dedup".to_owned(),
+            Some(Logic::Throttle { .. }) => "throttle".to_owned(),
             _ => "SQL".to_owned(),
         };
         let mode = match node.emits() {

@@ -15,6 +15,7 @@ mod rows;
 mod select;
 mod sort;
 mod static_join;
+mod throttle;
 mod union;
 mod unnest;
 
@@ -36,6 +37,7 @@ pub use rows::{rows_of, rows_with};
 pub use select::{select, selection};
 pub use sort::sort;
 pub use static_join::{static_join, transforms_of};
+pub use throttle::throttle;
 pub use union::union;
 pub use unnest::unnest;
 
