@@ -55,7 +55,8 @@ impl Options {
             let entry = fields.get(key.name);
             if !options.goes(key) {
                 if let Some(entry) = entry {
-                    return Err(fields.job.error(entry.key_span.clone(), not_beside(key)));
+                    let (message, help) = not_beside(key);
+                    return Err(fields.job.error(entry.key_span.clone(), message).with_help(help));
                 }
                 continue;
             }
@@ -86,17 +87,16 @@ fn default(key: &Key, text: &str, base: &Path) -> OptionValue {
     }
 }
 
-fn not_beside(key: &Key) -> String {
-    match key.with {
-        Some(with) => match with.words {
-            [word] => format!("`{}` goes with {} = \"{word}\" only", key.name, with.key),
-            [words @ .., last] => {
-                format!("`{}` goes with the {}s {} and {last} only", key.name, with.key, words.join(", "))
-            }
-            [] => format!("`{}` cannot be given", key.name),
-        },
-        None => format!("`{}` cannot be given", key.name),
-    }
+/// What is said of a key whose other key has another word, and how to mend it.
+fn not_beside(key: &Key) -> (String, String) {
+    let Some(with) = key.with else { return (format!("`{}` cannot be given", key.name), String::from("leave it out")) };
+    let words: Vec<String> = with.words.iter().map(|word| format!("\"{word}\"")).collect();
+    let words = match words.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => words.concat(),
+    };
+    let message = format!("`{}` goes with {} = {words} only", key.name, with.key);
+    (message, format!("leave it out, or give {} = {words}", with.key))
 }
 
 fn refused(fields: &Fields<'_>, table: &KeyTable, refusal: Refusal) -> Error {

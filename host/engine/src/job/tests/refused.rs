@@ -36,7 +36,7 @@ fn bad_jobs_are_refused_with_place_and_hint() {
         ("\"text\"", "\"json\"\nschema = { a = 1 }", "`a` must be a string, not an integer", "1", (5, 16), ""),
         ("\"text\"", "\"json\"\nschema = {}", "`schema` names no column", "{}", (5, 10), ""),
         ("\"text\"", "\"text\"\nschema = { a = \"utf8\" }", "takes no `schema`", "schema", (5, 1), "`value`"),
-        ("\"text\"", "\"text\"\nheader = true", "`header` goes with format = \"csv\" only", "header", (5, 1), ""),
+        ("\"text\"", "\"text\"\nheader = true", "`header` goes with format = \"csv\" only", "header", (5, 1), "leave it out, or give format = \"csv\""),
         ("\"text\"", "\"text\"\nmultiline = true", "`multiline` goes with format = \"csv\" only", "multiline", (5, 1), ""),
         ("\"text\"", "\"csv\"\nschema.a = \"utf8\"\nsurplus_fields = \"keep\"", "unknown value of `surplus_fields`: `keep`", "keep", (6, 19), "`ignore`"),
         ("\"text\"", "\"csv\"\nschema.a = \"utf8\"\ndelimiter = \";;\"", "`delimiter` must be one ASCII character", "\";;\"", (6, 13), "\\t"),
