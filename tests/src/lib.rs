@@ -10,6 +10,7 @@
 //! | `edits` | what may change between two runs, and what is refused |
 //! | `event_time` | sessions, chains of windows and deduplication where a golden job cannot say it |
 //! | `extremes` | NaN, negative zero, infinities and the ends of integers in every operator, beside a model |
+//! | `generated` | jobs over made-up rows: Nexmark's streams find each other, and frauds are found |
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `joins` | joins of streams where a golden job cannot say it |
@@ -50,6 +51,7 @@ mod event_time;
 #[cfg(test)]
 mod extremes;
 #[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

@@ -269,7 +269,7 @@ pub(super) fn unknown_word<'c>(
     choices: impl IntoIterator<Item = &'c str>,
 ) -> Error {
     let what = match key {
-        "on_error" | "surplus_fields" => format!("value of `{key}`:"),
+        "on_error" | "rows_of" | "surplus_fields" => format!("value of `{key}`:"),
         key => key.replace('_', " "),
     };
     job.error(word.span.clone(), format!("unknown {what} `{}`", word.value))

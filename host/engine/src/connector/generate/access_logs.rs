@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::buffer::{Buffer, OffsetBuffer};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::columns::{Texts, write_number};
+use super::event_times::EventTimes;
 use super::math::{Choice, below, exp, ln};
-use super::options::GenerateSpec;
+use super::options::{GenerateSpec, MOST};
+use super::rows::{Made, Rows};
 use crate::connector::source::SourceError;
 use crate::format::{UTC, timestamp};
 
@@ -25,15 +27,13 @@ const ZIPF: f64 = 1.1;
 
 const USERS: u32 = 50_000;
 const SECTIONS: [&str; 8] = ["shop", "blog", "docs", "api", "img", "user", "cart", "help"];
-const MAX_URLS: u64 = 10_000_000;
 
 /// Makes the rows of the `generate` source and of `millstream generate access-logs`.
 ///
 /// ```
 /// use millstream_engine::connector::generate::{AccessLogs, GenerateSpec};
 /// let logs = AccessLogs::new(&GenerateSpec {
-///     seed: 42, rows_per_second: None, rows: None, max_rows_per_epoch: 100_000, urls: 2000,
-///     start: 1_735_689_600_000_000, events_per_second: 500.0, mean_delay: 5_000_000, max_delay: 50_000_000,
+///     seed: 42, urls: 2000, events_per_second: 500.0, ..GenerateSpec::default()
 /// })?;
 /// assert_eq!(logs.batch(10, 20), logs.batch(0, 100).slice(10, 10));
 /// # Ok::<(), millstream_engine::Error>(())
@@ -45,11 +45,7 @@ pub struct AccessLogs {
     /// All urls, one after the other, and where each ends.
     urls: Vec<u8>,
     ends: Vec<u32>,
-    start: i64,
-    /// Microseconds of event time from one row to the next.
-    step: f64,
-    mean_delay: f64,
-    max_delay: f64,
+    times: EventTimes,
 }
 
 /// One made-up request.
@@ -68,16 +64,10 @@ impl AccessLogs {
     /// # Errors
     /// [`SourceError::BadOption`].
     pub fn new(spec: &GenerateSpec) -> Result<Self, SourceError> {
-        let bad = |what: &str| Err(SourceError::BadOption(what.into()));
-        if !(1..=MAX_URLS).contains(&spec.urls) {
-            return Err(SourceError::BadOption(format!("`urls` must lie between 1 and {MAX_URLS}")));
+        if !(1..=MOST).contains(&spec.urls) {
+            return Err(SourceError::BadOption(format!("`urls` must lie between 1 and {MOST}")));
         }
-        if !(1e-6..=1e9).contains(&spec.events_per_second) {
-            return bad("`events_per_second` must lie between 0.000001 and 1000000000");
-        }
-        if spec.mean_delay < 0 || spec.max_delay < 0 {
-            return bad("delays must not be negative");
-        }
+        let times = EventTimes::new(spec)?;
         let weights: Vec<f64> = (1..=spec.urls).map(|k| exp(-ZIPF * ln(k as f64))).collect();
         let mut urls = Vec::new();
         let mut ends = Vec::with_capacity(weights.len());
@@ -85,16 +75,7 @@ impl AccessLogs {
             urls.extend_from_slice(format!("/{section}/item-{i}").as_bytes());
             ends.push(urls.len() as u32);
         }
-        Ok(Self {
-            seed: spec.seed,
-            choice: Choice::new(&weights),
-            urls,
-            ends,
-            start: spec.start,
-            step: 1e6 / spec.events_per_second,
-            mean_delay: spec.mean_delay as f64,
-            max_delay: spec.max_delay as f64,
-        })
+        Ok(Self { seed: spec.seed, choice: Choice::new(&weights), urls, ends, times })
     }
 
     /// `url` utf8, `timestamp`, `bytes` int64, `status` int32, `user` utf8; never null.
@@ -149,13 +130,9 @@ impl AccessLogs {
             for words in filled.as_chunks::<{ WORDS * 4 }>().0 {
                 let (words, _) = words.as_chunks::<4>();
                 let word = |i: usize| u32::from_le_bytes(words[i]);
-                // Between 0, excluded, and 1: the logarithm exists.
-                let uniform = (f64::from(word(2)) + 1.0) / 4_294_967_296.0;
-                let delay = (-ln(uniform) * self.mean_delay).min(self.max_delay);
-                let time = self.start.saturating_add((next as f64 * self.step - delay) as i64);
                 take(Row {
                     url: self.choice.pick(word(0), word(1)),
-                    time: time.div_euclid(1000) * 1000,
+                    time: self.times.delayed(next, word(2)),
                     bytes: 200 + below(word(3), 19_800),
                     status: match below(word(4), 100) {
                         0..90 => 200,
@@ -179,49 +156,26 @@ impl AccessLogs {
     }
 }
 
+impl Rows for AccessLogs {
+    fn schema(&self) -> SchemaRef {
+        Self::schema()
+    }
+
+    fn per_chunk(&self) -> u64 {
+        32_768
+    }
+
+    /// All columns take their words from one stream, and are made together.
+    fn columns(&self, from: u64, to: u64, wanted: &[usize]) -> Made {
+        let batch = self.batch(from, to);
+        let bytes = batch.get_array_memory_size() as u64;
+        Made { columns: wanted.iter().map(|index| batch.column(*index).clone()).collect(), bytes }
+    }
+}
+
 /// Appends a user's name.
 #[inline]
 pub(super) fn write_user(user: u32, to: &mut Vec<u8>) {
     to.push(b'u');
     write_number(user, to);
-}
-
-/// Appends a number in decimal digits.
-#[inline]
-pub(super) fn write_number(mut number: u32, to: &mut Vec<u8>) {
-    let mut digits = [0u8; 10];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    to.extend_from_slice(&digits[at..]);
-}
-
-/// A column of texts while it is written.
-struct Texts {
-    values: Vec<u8>,
-    ends: Vec<i32>,
-}
-
-impl Texts {
-    fn with_capacity(rows: usize, bytes: usize) -> Self {
-        let mut ends = Vec::with_capacity(rows + 1);
-        ends.push(0);
-        Self { values: Vec::with_capacity(rows * bytes), ends }
-    }
-
-    #[inline]
-    fn end(&mut self) {
-        self.ends.push(i32::try_from(self.values.len()).expect("a batch has less than 2 GiB of text"));
-    }
-
-    fn finish(self) -> ArrayRef {
-        let offsets = OffsetBuffer::new(self.ends.into());
-        Arc::new(StringArray::new(offsets, Buffer::from_vec(self.values), None))
-    }
 }

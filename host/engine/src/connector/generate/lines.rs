@@ -1,6 +1,7 @@
 //! Made-up access logs as lines of text, for the files that examples and measurements run on.
 
-use super::access_logs::{AccessLogs, Row, write_number, write_user};
+use super::access_logs::{AccessLogs, Row, write_user};
+use super::columns::write_number;
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,16 @@
-//! `connector = "generate"`: made-up access-log rows, at a rate or as fast as they are taken.
+//! `connector = "generate"`: made-up rows, at a rate or as fast as they are taken.
 
 mod access_logs;
+mod cards;
+mod columns;
+mod draws;
+mod event_times;
 mod lines;
 mod math;
+mod nexmark;
 mod options;
+mod rows;
+mod rows_of;
 mod source;
 
 #[cfg(test)]
@@ -14,6 +21,7 @@ use std::path::Path;
 pub use access_logs::AccessLogs;
 pub use lines::LogForm;
 pub use options::GenerateSpec;
+pub use rows_of::RowsOf;
 pub use source::GenerateSource;
 
 use super::source::Source;
@@ -50,8 +58,8 @@ impl SourceConnector for Generate {
         Ok(Box::new(opened.map_err(|e| Error::from(e).at(job.at(spec.name.span.clone())))?))
     }
 
-    fn describe(&self, _: &Options, _: &dyn Fn(&Path) -> String) -> String {
-        "generated access-log rows".into()
+    fn describe(&self, options: &Options, _: &dyn Fn(&Path) -> String) -> String {
+        format!("generated {}", GenerateSpec::of(options).rows_of.describe())
     }
 
     fn endless(&self, options: &Options) -> Option<&'static str> {

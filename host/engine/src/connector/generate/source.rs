@@ -1,23 +1,25 @@
-//! Made-up access-log rows, at a rate or as fast as they are taken. Row `i` depends on the options and on `i` alone, so
+//! Made-up rows, at a rate or as fast as they are taken. Row `i` depends on the options and on `i` alone, so
 //! a range can be made in parallel, and again after a crash.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::access_logs::AccessLogs;
+use super::cards::Cards;
+use super::nexmark::{Auctions, Bids, Persons};
 use super::options::GenerateSpec;
+use super::rows::Rows;
+use super::rows_of::RowsOf;
 use crate::connector::source::{Chunks, Known, NextLook, REST, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::format::{Decode, Decoded, FormatError, RawChunk, RawContent, RowLines};
 use crate::record::SourceRange;
 
-/// Rows of a chunk, cut at multiples of this: as many as make about two megabytes of columns.
-const CHUNK_ROWS: u64 = 32_768;
-
 /// The source of `connector = "generate"`.
 pub struct GenerateSource {
-    logs: Arc<AccessLogs>,
+    made: Arc<dyn Rows>,
     rows: Option<u64>,
     rows_per_second: Option<u64>,
     max_rows: u64,
@@ -38,7 +40,13 @@ impl GenerateSource {
             return Err(SourceError::BadOption("`rows_per_second` must be at least 1".into()));
         }
         Ok(Self {
-            logs: Arc::new(AccessLogs::new(spec)?),
+            made: match spec.rows_of {
+                RowsOf::AccessLogs => Arc::new(AccessLogs::new(spec)?),
+                RowsOf::Cards => Arc::new(Cards::new(spec)?),
+                RowsOf::Persons => Arc::new(Persons::new(spec)?),
+                RowsOf::Auctions => Arc::new(Auctions::new(spec)?),
+                RowsOf::Bids => Arc::new(Bids::new(spec)?),
+            },
             rows: spec.rows,
             rows_per_second: spec.rows_per_second,
             max_rows: spec.max_rows_per_epoch.max(1),
@@ -60,7 +68,7 @@ impl GenerateSource {
 
 impl Source for GenerateSource {
     fn schema(&self) -> SchemaRef {
-        AccessLogs::schema()
+        self.made.schema()
     }
 
     /// With a rate, the first call starts the clock and gives nothing.
@@ -109,13 +117,15 @@ impl Source for GenerateSource {
         Ok(())
     }
 
+    /// Chunks are cut at multiples of what one holds.
     fn read(&self, range: &SourceRange) -> Result<Chunks> {
         let SourceRange::Rows { from, to } = *range else { return Err(SourceError::WrongRange("generate").into()) };
-        let (first, end) = (from / CHUNK_ROWS, to.div_ceil(CHUNK_ROWS));
+        let rows = self.made.per_chunk();
+        let (first, end) = (from / rows, to.div_ceil(rows));
         Ok(Box::new((first..end).enumerate().map(move |(index, chunk)| {
             let content = RawContent::Rows {
-                from: from.max(chunk * CHUNK_ROWS),
-                to: to.min(chunk.saturating_add(1).saturating_mul(CHUNK_ROWS)),
+                from: from.max(chunk * rows),
+                to: to.min(chunk.saturating_add(1).saturating_mul(rows)),
             };
             let index = u32::try_from(index).map_err(|_| Error::internal("an epoch of more than 2^47 rows"))?;
             Ok(RawChunk { part: 0, index, content })
@@ -123,8 +133,8 @@ impl Source for GenerateSource {
     }
 
     fn decoder(&self, columns: &[usize]) -> Result<Arc<dyn Decode>> {
-        let schema = AccessLogs::schema().project(columns).expect("wanted columns are indices of the schema");
-        Ok(Arc::new(Maker { logs: self.logs.clone(), columns: columns.into(), schema: Arc::new(schema) }))
+        let schema = self.made.schema().project(columns).expect("wanted columns are indices of the schema");
+        Ok(Arc::new(Maker { made: self.made.clone(), columns: columns.into(), schema: Arc::new(schema) }))
     }
 
     fn exhausted(&self) -> bool {
@@ -138,7 +148,7 @@ impl Source for GenerateSource {
 
 /// "Decodes" row numbers into rows.
 struct Maker {
-    logs: Arc<AccessLogs>,
+    made: Arc<dyn Rows>,
     columns: Box<[usize]>,
     schema: SchemaRef,
 }
@@ -152,10 +162,16 @@ impl Decode for Maker {
         let RawContent::Rows { from, to } = chunk.content else {
             return Err(FormatError::WrongChunk("generate").into());
         };
-        let batch = self.logs.batch(from, to);
-        let bytes = batch.get_array_memory_size() as u64;
-        let batch =
-            batch.project(&self.columns).map_err(|e| Error::internal(format!("columns cannot be chosen: {e}")))?;
-        Ok(Decoded { batch, rows: RowLines::Contiguous { first: 0 }, bad: Vec::new(), lines: to - from, bytes })
+        let made = self.made.columns(from, to, &self.columns);
+        let options = RecordBatchOptions::new().with_row_count(usize::try_from(to - from).ok());
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), made.columns, &options)
+            .map_err(|e| Error::internal(format!("made-up columns are not those of their schema: {e}")))?;
+        Ok(Decoded {
+            batch,
+            rows: RowLines::Contiguous { first: 0 },
+            bad: Vec::new(),
+            lines: to - from,
+            bytes: made.bytes,
+        })
     }
 }

@@ -1,3 +1,6 @@
+mod cards;
+mod kinds;
+mod nexmark;
 mod pinned;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -6,7 +9,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;
 
 use super::math::{exp, ln};
-use super::{AccessLogs, GenerateSource, GenerateSpec, LogForm};
+use super::{AccessLogs, GenerateSource, GenerateSpec, LogForm, RowsOf};
 use crate::connector::source::conformance::conforms;
 use crate::connector::source::{Known, NextLook, Source};
 use crate::format::FileFormat;
@@ -17,11 +20,13 @@ const START: i64 = 1_735_689_600_000_000;
 
 fn spec() -> GenerateSpec {
     GenerateSpec {
+        rows_of: RowsOf::AccessLogs,
         seed: 42,
         rows_per_second: None,
         rows: Some(50_000),
         max_rows_per_epoch: 20_000,
         urls: 2000,
+        cards: 1000,
         start: START,
         events_per_second: 500.0,
         mean_delay: 5_000_000,
