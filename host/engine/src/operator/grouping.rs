@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::state::row::RowBuffer;
+use arrow::array::ArrayRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::state::row::{Form, RowBuffer, RowError, encode};
 use crate::state::{Key, hash_key, partition_of};
 
 const EMPTY: u32 = u32::MAX;
@@ -106,14 +109,14 @@ pub(in crate::operator) fn group_rows(buckets: &[i64], keys: &RowBuffer) -> Chun
 
 /// The encoded keys of groups, one after the other. The chunk's own buffer has a key for every row.
 #[derive(Debug)]
-pub(in crate::operator) struct GroupKeys {
+struct GroupKeys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl GroupKeys {
     /// The keys of these rows.
-    pub fn gather(keys: &RowBuffer, rows: impl Iterator<Item = usize>) -> Self {
+    fn gather(keys: &RowBuffer, rows: impl Iterator<Item = usize>) -> Self {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         for row in rows {
             bytes.extend_from_slice(keys.row(row));
@@ -123,7 +126,7 @@ impl GroupKeys {
     }
 
     /// The key of group `i`.
-    pub fn row(&self, i: usize) -> &[u8] {
+    fn row(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.bytes[start..self.ends[i]]
     }
@@ -147,6 +150,11 @@ impl KeysByPartition {
             hashes: order.iter().map(|group| grouped.hashes[*group as usize]).collect(),
             keys: GroupKeys::gather(keys, order.iter().map(founder)),
         }
+    }
+
+    /// How many groups there are.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
     }
 
     /// The groups of partition `p`.
@@ -191,6 +199,23 @@ pub(in crate::operator) fn by_partition(grouped: &mut ChunkGroups, partitions: u
         *id = new_ids[*id as usize];
     }
     (offsets, order)
+}
+
+/// Rows grouped by bucket and by the values of `columns`. Returns the groups, renumbered as by [`by_partition`]; per new id
+/// the old one, by which founders, hashes and buckets still stand; and the keys.
+pub(in crate::operator) fn group_by_columns(
+    rows: &RecordBatch,
+    columns: &[usize],
+    buckets: &[i64],
+    partitions: u32,
+) -> Result<(ChunkGroups, Vec<u32>, KeysByPartition), RowError> {
+    let columns: Vec<ArrayRef> = columns.iter().map(|column| rows.column(*column).clone()).collect();
+    let mut keys = RowBuffer::new();
+    encode(&columns, rows.num_rows(), Form::Key, &mut keys)?;
+    let mut grouped = group_rows(buckets, &keys);
+    let (offsets, order) = by_partition(&mut grouped, partitions);
+    let keys = KeysByPartition::new(&grouped, &keys, offsets, &order);
+    Ok((grouped, order, keys))
 }
 
 #[cfg(test)]

@@ -101,6 +101,22 @@ impl Rows {
     }
 }
 
+/// Of several batches the rows that were found, each by the number of its batch and its own, in their order; batches of which
+/// there are none are left out.
+pub(super) fn those_of<'a>(
+    batches: impl ExactSizeIterator<Item = &'a RecordBatch> + Clone,
+    found: impl IntoIterator<Item = Vec<(u32, u32)>>,
+) -> Result<Vec<RecordBatch>> {
+    let mut is_found: Vec<Vec<bool>> = batches.clone().map(|batch| vec![false; batch.num_rows()]).collect();
+    for (batch, row) in found.into_iter().flatten() {
+        is_found[batch as usize][row as usize] = true;
+    }
+    let those =
+        batches.zip(is_found).map(|(batch, is_found)| filter_record_batch(batch, &BooleanArray::from(is_found)));
+    let those: Vec<RecordBatch> = those.collect::<std::result::Result<_, _>>().map_err(arrow_failed)?;
+    Ok(those.into_iter().filter(|batch| batch.num_rows() > 0).collect())
+}
+
 /// A batch of `columns`, which may be none.
 pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));

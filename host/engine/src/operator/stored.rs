@@ -1,6 +1,15 @@
-//! Numbers as values of keys in a table.
+//! What operators keep under keys in a table: of which types it may be, and numbers as values.
 
+use arrow::datatypes::DataType;
+
+use crate::state::row::check_type;
 use crate::{Error, ErrorKind, Result};
+
+/// Refuses types of which operator `node` can keep no values as keys or as state.
+pub(super) fn check_stored<'a>(node: &str, types: impl IntoIterator<Item = &'a DataType>) -> Result<()> {
+    let check = |data_type| check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{node}`")));
+    types.into_iter().try_for_each(check)
+}
 
 /// The number that is stored as `value`: eight bytes, the least significant one first.
 ///

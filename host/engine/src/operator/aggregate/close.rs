@@ -87,22 +87,22 @@ impl GroupAggregate {
             self.drop_closed(state, at);
             Ok(closed)
         };
-        let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
+        let rows = partials.iter().map(|partial| partial.keys.len()).sum();
         end.workers.for_rows(rows).each(states.into_iter().enumerate(), close).into_iter().collect()
     }
 
     /// Merges the partials' groups of partition `p` with what is stored of them, and stores the result.
     fn merge<'a>(&self, p: usize, partials: &'a [GroupPartial], state: &mut PartitionState<'_>) -> Result<Touched<'a>> {
         let PartitionState { groups: partition, combinations, pieces } = state;
-        let ranges = partials.iter().map(|g| (g, g.of_partition(p)));
+        let ranges = partials.iter().map(|g| (g, g.keys.of_partition(p)));
         let ranges: Vec<_> = ranges.filter(|(_, r)| !r.is_empty()).collect();
         let mut groups = Grouper::new(ranges.iter().map(|(_, r)| r.len()).max().unwrap_or(0));
         let mut keys: Vec<&[u8]> = Vec::new();
         let mut ids: Vec<u32> = Vec::new();
         for (partial, range) in &ranges {
             for i in range.clone() {
-                let key = partial.keys.row(i);
-                let id = groups.group(partial.buckets[i], partial.hashes[i], |g| keys[g as usize] == key);
+                let Key { bucket, hash, bytes: key } = partial.keys.key(partial.buckets[i], i);
+                let id = groups.group(bucket, hash, |g| keys[g as usize] == key);
                 if id as usize == keys.len() {
                     keys.push(key);
                 }

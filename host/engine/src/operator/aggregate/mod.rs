@@ -48,9 +48,9 @@ use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
 use crate::executor::Workers;
 use crate::format::timestamp;
 use crate::job::OutputMode;
+use crate::operator::stored::check_stored;
 use crate::record::WatermarkPair;
 use crate::state::Table;
-use crate::state::row::check_type;
 use crate::time::window::{SessionSpec, WindowSpec};
 use crate::{Error, Result};
 
@@ -200,9 +200,8 @@ impl GroupAggregate {
         node.state_fields = stored.flat_map(|function| function.state_fields().iter().cloned()).collect();
         node.state_types = types(&node.state_fields);
         let arguments = node.aggregates.iter().filter_map(|call| node.apart(call)).flat_map(OverDistinct::arguments);
-        for data_type in node.key_types.iter().chain(&node.state_types).chain(&arguments.collect::<Vec<_>>()) {
-            check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{}`", node.name)))?;
-        }
+        let arguments: Vec<_> = arguments.collect();
+        check_stored(&node.name, node.key_types.iter().chain(&node.state_types).chain(&arguments))?;
         Ok(node)
     }
 

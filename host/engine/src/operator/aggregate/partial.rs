@@ -11,7 +11,7 @@ use super::session::group_sessions;
 use super::{GroupAggregate, TimeKey};
 use crate::operator::event_time::{on_time, usable_times};
 use crate::operator::expression::Expressions;
-use crate::operator::grouping::{GroupKeys, by_partition, group_rows};
+use crate::operator::grouping::{KeysByPartition, by_partition, group_rows};
 use crate::operator::isolate::{Attempt, isolate};
 use crate::operator::plugin::BYTES_PER_CALL;
 use crate::operator::room::Sizes;
@@ -28,22 +28,12 @@ const ROWS_AT_ONCE: usize = 65_536;
 /// One chunk's groups, ordered by partition, each with its partial state.
 #[derive(Debug)]
 pub struct GroupPartial {
-    /// Groups of partition `p` are `offsets[p]..offsets[p + 1]`.
-    pub(super) offsets: Vec<u32>,
+    pub(super) keys: KeysByPartition,
     pub(super) buckets: Vec<i64>,
     /// Of sessions only: where they end.
     pub(super) ends: Vec<i64>,
-    pub(super) hashes: Vec<u64>,
-    pub(super) keys: GroupKeys,
     /// The state columns of all aggregates, one row per group.
     pub(super) states: Vec<ArrayRef>,
-}
-
-impl GroupPartial {
-    /// The groups of partition `p`.
-    pub(super) fn of_partition(&self, p: usize) -> Range<usize> {
-        self.offsets[p] as usize..self.offsets[p + 1] as usize
-    }
 }
 
 /// Of the groups in `ranges`, one after the other, those that stay.
@@ -192,13 +182,10 @@ impl GroupAggregate {
         }
 
         let in_order = |values: &[i64]| order.iter().filter_map(|g| values.get(*g as usize).copied()).collect();
-        let founders = order.iter().map(|g| grouped.founders[*g as usize] as usize);
         Ok(Outcome::Done(GroupPartial {
-            offsets,
+            keys: KeysByPartition::new(&grouped, &keys, offsets, &order),
             buckets: in_order(&grouped.buckets),
             ends: in_order(&grouped.ends),
-            hashes: order.iter().map(|g| grouped.hashes[*g as usize]).collect(),
-            keys: GroupKeys::gather(&keys, founders),
             states: states.into_iter().flatten().collect(),
         }))
     }

@@ -15,17 +15,16 @@ const SLOT: i64 = 10_000_000;
 const SLOTS: i64 = 1024;
 
 impl Dedup {
-    /// Per partial, which of its rows are new; they are remembered from now on.
+    /// The rows that are new, partition by partition: partial and row. They are remembered from now on.
     pub(super) fn remember(
         &self,
         partials: &[DedupPartial],
         tables: &mut [&mut Table],
         end: &EpochEnd,
-    ) -> Result<Vec<Vec<bool>>> {
+    ) -> Result<Vec<Vec<(u32, u32)>>> {
         let at = end.watermarks;
         let workers = end.workers.for_rows(partials.iter().map(|partial| partial.rows.num_rows()).sum());
-        // A partition's new rows: partial and row.
-        let found: Vec<Vec<(u32, u32)>> = match (&self.expiry, tables) {
+        match (&self.expiry, tables) {
             (Expiry::After { wait, .. }, [keys, timers]) => {
                 let partitions = keys.partitions_mut().iter_mut().zip(timers.partitions_mut()).enumerate();
                 let remember = |(p, (keys, timers))| remember_after(p, *wait, partials, keys, timers, at);
@@ -40,12 +39,7 @@ impl Dedup {
                 Ok(workers.each(partitions, |(p, keys)| remember_in(p, partials, keys, |_| 0)))
             }
             _ => Err(Error::internal(format!("{}: other tables than it has", self.name))),
-        }?;
-        let mut new: Vec<Vec<bool>> = partials.iter().map(|partial| vec![false; partial.rows.num_rows()]).collect();
-        for (partial, row) in found.into_iter().flatten() {
-            new[partial as usize][row as usize] = true;
         }
-        Ok(new)
     }
 }
 

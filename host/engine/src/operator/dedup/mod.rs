@@ -16,21 +16,18 @@ mod partial;
 
 use std::sync::Arc;
 
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
 use partial::DedupPartial;
 
 use super::fingerprint::{Fingerprint, Former, column_told, type_told};
-use super::rows::arrow_failed;
+use super::rows::those_of;
+use super::stored::check_stored;
 use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
+use crate::Result;
 use crate::record::WatermarkPair;
 use crate::state::Table;
-use crate::state::row::check_type;
-use crate::{Error, Result};
 
 /// How long a key is remembered.
 #[derive(Debug, Clone)]
@@ -67,10 +64,7 @@ pub struct Dedup {
 impl Dedup {
     /// Of rows of `schema` with the same values in the columns `keys` the first one.
     pub fn new(name: Arc<str>, keys: Vec<usize>, expiry: Expiry, schema: SchemaRef, partitions: u32) -> Result<Self> {
-        for key in &keys {
-            check_type(schema.field(*key).data_type())
-                .map_err(|e| Error::from(e).context(format!("operator `{name}`")))?;
-        }
+        check_stored(&name, keys.iter().map(|key| schema.field(*key).data_type()))?;
         let told = keys.iter().map(|key| column_told(schema.field(*key).name())).collect();
         Ok(Self { name, keys, told, expiry, schema, partitions })
     }
@@ -96,11 +90,7 @@ impl Stateful for Dedup {
 
     fn close(&self, end: &EpochEnd, partials: Vec<DedupPartial>, tables: &mut [&mut Table]) -> Result<Closed> {
         let new = self.remember(&partials, tables, end)?;
-        let pass = |(partial, new): (&DedupPartial, Vec<bool>)| {
-            filter_record_batch(&partial.rows, &BooleanArray::from(new)).map_err(arrow_failed)
-        };
-        let passed: Vec<RecordBatch> = partials.iter().zip(new).map(pass).collect::<Result<_>>()?;
-        Ok(Closed::rows(passed.into_iter().filter(|batch| batch.num_rows() > 0).collect()))
+        those_of(partials.iter().map(|partial| &partial.rows), new).map(Closed::rows)
     }
 
     fn schema(&self) -> SchemaRef {

@@ -1,15 +1,14 @@
 //! A chunk's rows to those that are the first of their key in it.
 
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::UInt32Array;
 use arrow::record_batch::RecordBatch;
 
 use super::{Dedup, Expiry};
 use crate::Result;
 use crate::operator::event_time::{on_time, usable_times};
-use crate::operator::grouping::{KeysByPartition, by_partition, group_rows};
+use crate::operator::grouping::{KeysByPartition, group_by_columns};
 use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
-use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
 
 /// One chunk's rows, each the first of its key in the chunk; their keys ordered by partition.
@@ -40,16 +39,12 @@ impl Dedup {
         if rows.is_empty() {
             return Ok(None);
         }
-        let columns: Vec<ArrayRef> = self.keys.iter().map(|key| rows.batch.column(*key).clone()).collect();
-        let mut keys = RowBuffer::new();
-        encode(&columns, rows.len(), Form::Key, &mut keys)?;
-        let mut grouped = group_rows(&vec![0; rows.len()], &keys);
-        let (offsets, order) = by_partition(&mut grouped, self.partitions);
+        let (grouped, order, keys) = group_by_columns(&rows.batch, &self.keys, &vec![0; rows.len()], self.partitions)?;
         // Groups are numbered as their first rows come.
         let founder = |group: &u32| grouped.founders[*group as usize] as usize;
         Ok(Some(DedupPartial {
             times: order.iter().map(|group| times[founder(group)]).collect(),
-            keys: KeysByPartition::new(&grouped, &keys, offsets, &order),
+            keys,
             row: order,
             rows: rows.take(&UInt32Array::from(grouped.founders))?.batch,
         }))

@@ -30,8 +30,8 @@ use serde_json::{Value, json};
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
 use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
+use crate::operator::stored::check_stored;
 use crate::record::WatermarkPair;
-use crate::state::row::check_type;
 use crate::state::{Table, Timers};
 use crate::time::reach::{Reach, Side};
 use crate::{Error, Result};
@@ -165,9 +165,7 @@ impl StreamJoin {
     pub fn new(parts: StreamJoinParts) -> Result<Self> {
         let types = |input: &JoinInput| -> Result<Vec<DataType>> {
             let types: Vec<DataType> = input.schema.fields().iter().map(|f| f.data_type().clone()).collect();
-            for data_type in &types {
-                check_type(data_type).map_err(|e| Error::from(e).context(format!("operator `{}`", parts.name)))?;
-            }
+            check_stored(&parts.name, &types)?;
             Ok(types)
         };
         let (left_types, right_types) = (types(&parts.left)?, types(&parts.right)?);

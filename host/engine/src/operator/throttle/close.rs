@@ -1,12 +1,10 @@
 //! Which of an epoch's rows there is room for, and which windows are over.
 
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use super::{Throttle, ThrottlePartial};
 use crate::operator::EpochEnd;
-use crate::operator::rows::arrow_failed;
+use crate::operator::rows::those_of;
 use crate::operator::stored::stored_number;
 use crate::state::{Partition, Table};
 use crate::{Error, Result};
@@ -29,16 +27,8 @@ impl Throttle {
             self.windows().drop_passed(passed, end.watermarks.close);
             Ok(found)
         });
-        let mut pass: Vec<Vec<bool>> = partials.iter().map(|partial| vec![false; partial.rows.num_rows()]).collect();
-        for (partial, row) in found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-            pass[partial as usize][row as usize] = true;
-        }
-        let taken = partials
-            .iter()
-            .zip(pass)
-            .map(|(partial, pass)| filter_record_batch(&partial.rows, &BooleanArray::from(pass)).map_err(arrow_failed));
-        let taken: Vec<RecordBatch> = taken.collect::<Result<_>>()?;
-        Ok(taken.into_iter().filter(|batch| batch.num_rows() > 0).collect())
+        let found: Vec<_> = found.into_iter().collect::<Result<_>>()?;
+        those_of(partials.iter().map(|partial| &partial.rows), found)
     }
 
     /// The rows of partition `p` that pass: partial and row.

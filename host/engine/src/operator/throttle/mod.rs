@@ -18,10 +18,10 @@ use serde_json::json;
 use partial::ThrottlePartial;
 
 use super::fingerprint::{Fingerprint, column_told, type_told};
+use super::stored::check_stored;
 use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
 use crate::Result;
 use crate::record::WatermarkPair;
-use crate::state::row::check_type;
 use crate::state::{Table, Timers};
 
 /// How many rows pass.
@@ -59,10 +59,7 @@ impl Throttle {
         schema: SchemaRef,
         partitions: u32,
     ) -> Result<Self> {
-        for key in &keys {
-            check_type(schema.field(*key).data_type())
-                .map_err(|e| crate::Error::from(e).context(format!("operator `{name}`")))?;
-        }
+        check_stored(&name, keys.iter().map(|key| schema.field(*key).data_type()))?;
         Ok(Self { name, keys, time, allowance, schema, partitions })
     }
 

@@ -2,17 +2,16 @@
 
 use std::ops::Range;
 
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::UInt32Array;
 use arrow::record_batch::RecordBatch;
 
 use super::Throttle;
 use crate::Result;
 use crate::operator::event_time::{on_time, usable_times};
-use crate::operator::grouping::{KeysByPartition, by_partition, group_rows, in_bins};
+use crate::operator::grouping::{KeysByPartition, group_by_columns, in_bins};
 use crate::operator::{Effects, Rows};
 use crate::record::WatermarkPair;
 use crate::state::Key;
-use crate::state::row::{Form, RowBuffer, encode};
 use crate::time::watermark::is_late;
 
 /// One chunk's rows, of each key in a window no more than may pass; the keys ordered by partition.
@@ -59,11 +58,7 @@ impl Throttle {
         }
         let windows = self.windows();
         let buckets: Vec<i64> = times.iter().map(|t| windows.bucket(windows.slot(*t), 0)).collect();
-        let columns: Vec<ArrayRef> = self.keys.iter().map(|key| rows.batch.column(*key).clone()).collect();
-        let mut keys = RowBuffer::new();
-        encode(&columns, rows.len(), Form::Key, &mut keys)?;
-        let mut grouped = group_rows(&buckets, &keys);
-        let (offsets, order) = by_partition(&mut grouped, self.partitions);
+        let (grouped, order, keys) = group_by_columns(&rows.batch, &self.keys, &buckets, self.partitions)?;
 
         let mut seen = vec![0u64; order.len()];
         let mut could_pass = |group: u32| {
@@ -75,7 +70,7 @@ impl Throttle {
             (0u32..).zip(&grouped.ids).filter(|(_, id)| could_pass(**id)).map(|(row, _)| row).collect();
         let (starts, of_keys) = in_bins(order.len(), passing.iter().map(|row| grouped.ids[*row as usize] as usize));
         Ok(Some(ThrottlePartial {
-            keys: KeysByPartition::new(&grouped, &keys, offsets, &order),
+            keys,
             buckets: order.iter().map(|group| grouped.buckets[*group as usize]).collect(),
             starts,
             of_keys,

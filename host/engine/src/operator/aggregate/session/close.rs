@@ -93,7 +93,7 @@ impl GroupAggregate {
             sets: sets.as_mut().and_then(Iterator::next),
         });
         let open: Vec<OpenSessions<'_>> = open.collect();
-        let rows = partials.iter().map(|partial| partial.hashes.len()).sum();
+        let rows = partials.iter().map(|partial| partial.keys.len()).sum();
         let emitted = end.workers.for_rows(rows).each(open.into_iter().enumerate(), |(p, mut open)| {
             let mut touched = self.merge_sessions(p, spec, partials, &mut open)?;
             let mut emitted = Closed { rejects: std::mem::take(&mut touched.rejects), ..Closed::default() };
@@ -115,7 +115,7 @@ impl GroupAggregate {
         partials: &'a [GroupPartial],
         open: &mut OpenSessions<'_>,
     ) -> Result<Touched<'a>> {
-        let pieces = partials.iter().map(|g| (g, g.of_partition(p)));
+        let pieces = partials.iter().map(|g| (g, g.keys.of_partition(p)));
         let mut pieces: Vec<_> = pieces.filter(|(_, r)| !r.is_empty()).collect();
         let mut rejects = Vec::new();
         loop {
@@ -142,8 +142,8 @@ impl GroupAggregate {
         let (mut keys, mut items): (Vec<&[u8]>, Vec<Item>) = (Vec::new(), Vec::new());
         for (partial, range) in pieces {
             for i in range.clone() {
-                let bytes = partial.keys.row(i);
-                let key = groups.group(0, partial.hashes[i], |g| keys[g as usize] == bytes);
+                let Key { hash, bytes, .. } = partial.keys.key(0, i);
+                let key = groups.group(0, hash, |g| keys[g as usize] == bytes);
                 if key as usize == keys.len() {
                     keys.push(bytes);
                 }
