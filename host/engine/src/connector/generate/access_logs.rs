@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::columns::{Texts, write_number};
+use super::columns::{Texts, schema_of, write_number};
 use super::event_times::EventTimes;
 use super::math::{Choice, below, exp, ln};
 use super::options::{GenerateSpec, MOST};
@@ -80,13 +80,13 @@ impl AccessLogs {
 
     /// `url` utf8, `timestamp`, `bytes` int64, `status` int32, `user` utf8; never null.
     pub fn schema() -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("url", DataType::Utf8, false),
-            Field::new("timestamp", timestamp(), false),
-            Field::new("bytes", DataType::Int64, false),
-            Field::new("status", DataType::Int32, false),
-            Field::new("user", DataType::Utf8, false),
-        ]))
+        schema_of([
+            ("url", DataType::Utf8),
+            ("timestamp", timestamp()),
+            ("bytes", DataType::Int64),
+            ("status", DataType::Int32),
+            ("user", DataType::Utf8),
+        ])
     }
 
     /// Rows `from..to`, which are fewer than a hundred million.

@@ -5,8 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::buffer::{Buffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::format::UTC;
+
+/// The schema of columns that are never null.
+pub(super) fn schema_of<const N: usize>(columns: [(&str, DataType); N]) -> SchemaRef {
+    Arc::new(Schema::new(columns.map(|(name, data_type)| Field::new(name, data_type, false)).to_vec()))
+}
 
 /// A column of int64.
 pub(super) fn numbers(rows: Range<u64>, of: impl Fn(u64) -> i64) -> ArrayRef {

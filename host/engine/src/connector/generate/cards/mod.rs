@@ -8,15 +8,16 @@ mod bursts;
 mod holders;
 mod merchants;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Decimal128Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
 use self::bursts::Bursts;
 use self::holders::{CITIES, Holders};
 use self::merchants::Merchants;
-use super::columns::{instants, numbers, texts, write_number};
+use super::columns::{instants, numbers, schema_of, texts, write_number};
 use super::draws::Randoms;
 use super::event_times::EventTimes;
 use super::math::Choice;
@@ -121,17 +122,17 @@ impl Cards {
 
 impl Rows for Cards {
     fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("id", DataType::Int64, false),
-            Field::new("at", timestamp(), false),
-            Field::new("card", DataType::Utf8, false),
-            Field::new("merchant", DataType::Utf8, false),
-            Field::new("category", DataType::Utf8, false),
-            Field::new("amount", DataType::Decimal128(AMOUNT.0, AMOUNT.1), false),
-            Field::new("city", DataType::Utf8, false),
-            Field::new("country", DataType::Utf8, false),
-            Field::new("is_fraud", DataType::Boolean, false),
-        ]))
+        schema_of([
+            ("id", DataType::Int64),
+            ("at", timestamp()),
+            ("card", DataType::Utf8),
+            ("merchant", DataType::Utf8),
+            ("category", DataType::Utf8),
+            ("amount", DataType::Decimal128(AMOUNT.0, AMOUNT.1)),
+            ("city", DataType::Utf8),
+            ("country", DataType::Utf8),
+            ("is_fraud", DataType::Boolean),
+        ])
     }
 
     fn per_chunk(&self) -> u64 {
@@ -139,7 +140,8 @@ impl Rows for Cards {
     }
 
     fn columns(&self, from: u64, to: u64, wanted: &[usize]) -> Made {
-        let payments: Vec<Payment> = (from..to).map(|row| self.payment(row)).collect();
+        // Some columns, and no column at all, need none of them.
+        let payments = LazyCell::new(|| (from..to).map(|row| self.payment(row)).collect::<Vec<Payment>>());
         let payment = |row: u64| &payments[(row - from) as usize];
         let column = |index: &usize| -> ArrayRef {
             match index {

@@ -1,11 +1,9 @@
 //! What is put up for auction.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
 use super::house::{AUCTIONS, EVENTS_OPEN, active_person, auction_event, fill, hot, id, price};
-use crate::connector::generate::columns::{instants, numbers, texts};
+use crate::connector::generate::columns::{instants, numbers, schema_of, texts};
 use crate::connector::generate::draws::{Draws, Randoms};
 use crate::connector::generate::event_times::EventTimes;
 use crate::connector::generate::options::GenerateSpec;
@@ -97,18 +95,18 @@ fn words(least: u64, most: u64, mut draws: Draws, to: &mut Vec<u8>) {
 
 impl Rows for Auctions {
     fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("id", DataType::Int64, false),
-            Field::new("item_name", DataType::Utf8, false),
-            Field::new("description", DataType::Utf8, false),
-            Field::new("initial_bid", DataType::Int64, false),
-            Field::new("reserve", DataType::Int64, false),
-            Field::new("date_time", timestamp(), false),
-            Field::new("expires", timestamp(), false),
-            Field::new("seller", DataType::Int64, false),
-            Field::new("category", DataType::Int64, false),
-            Field::new("extra", DataType::Utf8, false),
-        ]))
+        schema_of([
+            ("id", DataType::Int64),
+            ("item_name", DataType::Utf8),
+            ("description", DataType::Utf8),
+            ("initial_bid", DataType::Int64),
+            ("reserve", DataType::Int64),
+            ("date_time", timestamp()),
+            ("expires", timestamp()),
+            ("seller", DataType::Int64),
+            ("category", DataType::Int64),
+            ("extra", DataType::Utf8),
+        ])
     }
 
     fn per_chunk(&self) -> u64 {

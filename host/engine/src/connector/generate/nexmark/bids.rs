@@ -1,11 +1,9 @@
 //! What is bidden.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
 use super::house::{active_person, bid_event, bid_round, fill, hot, id, last_auction, open_auction, price};
-use crate::connector::generate::columns::{instants, numbers, texts, write_number};
+use crate::connector::generate::columns::{instants, numbers, schema_of, texts, write_number};
 use crate::connector::generate::draws::Randoms;
 use crate::connector::generate::event_times::EventTimes;
 use crate::connector::generate::options::GenerateSpec;
@@ -118,15 +116,15 @@ impl Bids {
 
 impl Rows for Bids {
     fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("auction", DataType::Int64, false),
-            Field::new("bidder", DataType::Int64, false),
-            Field::new("price", DataType::Int64, false),
-            Field::new("channel", DataType::Utf8, false),
-            Field::new("url", DataType::Utf8, false),
-            Field::new("date_time", timestamp(), false),
-            Field::new("extra", DataType::Utf8, false),
-        ]))
+        schema_of([
+            ("auction", DataType::Int64),
+            ("bidder", DataType::Int64),
+            ("price", DataType::Int64),
+            ("channel", DataType::Utf8),
+            ("url", DataType::Utf8),
+            ("date_time", timestamp()),
+            ("extra", DataType::Utf8),
+        ])
     }
 
     fn per_chunk(&self) -> u64 {

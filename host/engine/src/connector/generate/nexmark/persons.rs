@@ -1,11 +1,9 @@
 //! Those who join the auction house.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, SchemaRef};
 
 use super::house::{fill, id, person_event};
-use crate::connector::generate::columns::{instants, numbers, texts, write_number};
+use crate::connector::generate::columns::{instants, numbers, schema_of, texts, write_number};
 use crate::connector::generate::draws::Randoms;
 use crate::connector::generate::event_times::EventTimes;
 use crate::connector::generate::options::GenerateSpec;
@@ -93,16 +91,16 @@ impl Persons {
 
 impl Rows for Persons {
     fn schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(vec![
-            Field::new("id", DataType::Int64, false),
-            Field::new("name", DataType::Utf8, false),
-            Field::new("email_address", DataType::Utf8, false),
-            Field::new("credit_card", DataType::Utf8, false),
-            Field::new("city", DataType::Utf8, false),
-            Field::new("state", DataType::Utf8, false),
-            Field::new("date_time", timestamp(), false),
-            Field::new("extra", DataType::Utf8, false),
-        ]))
+        schema_of([
+            ("id", DataType::Int64),
+            ("name", DataType::Utf8),
+            ("email_address", DataType::Utf8),
+            ("credit_card", DataType::Utf8),
+            ("city", DataType::Utf8),
+            ("state", DataType::Utf8),
+            ("date_time", timestamp()),
+            ("extra", DataType::Utf8),
+        ])
     }
 
     fn per_chunk(&self) -> u64 {
