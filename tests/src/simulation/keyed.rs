@@ -78,6 +78,19 @@ impl Sessions {
     }
 }
 
+/// The rows that a node takes which goes by their own time; the others are rejected, or late as `shown` has them.
+fn on_time<'a>(rows: &'a [Row], late: i64, shown: impl Fn(&Row) -> Value, out: &mut Emitted) -> Vec<(&'a Row, i64)> {
+    let mut taken = Vec::new();
+    for row in rows {
+        match row.time {
+            None => out.rejected.push((row.file.clone(), row.line)),
+            Some(time) if time <= late => out.late.push((row.clone(), shown(row))),
+            Some(time) => taken.push((row, time)),
+        }
+    }
+    taken
+}
+
 /// Of rows with the same key the first one.
 #[derive(Debug)]
 pub struct Firsts {
@@ -106,15 +119,9 @@ impl Firsts {
 
     pub fn epoch(&mut self, rows: &[Row], late: i64, close: i64) -> Emitted {
         let mut out = Emitted::default();
-        for row in rows {
-            let Some(time) = row.time else {
-                out.rejected.push((row.file.clone(), row.line));
-                continue;
-            };
+        for (row, time) in on_time(rows, late, |row| self.shown(row), &mut out) {
             let key = (row.url.clone(), if self.with_time { time } else { 0 });
-            if time <= late {
-                out.late.push((row.clone(), self.shown(row)));
-            } else if !self.known.contains_key(&key) {
+            if !self.known.contains_key(&key) {
                 self.known.insert(key, if self.with_time { time } else { time + self.wait });
                 out.rows.push(self.shown(row));
             }
@@ -140,15 +147,7 @@ impl Throttle {
 
     pub fn epoch(&mut self, rows: &[Row], late: i64, close: i64) -> Emitted {
         let mut out = Emitted::default();
-        for row in rows {
-            let Some(time) = row.time else {
-                out.rejected.push((row.file.clone(), row.line));
-                continue;
-            };
-            if time <= late {
-                out.late.push((row.clone(), row.shown()));
-                continue;
-            }
+        for (row, time) in on_time(rows, late, Row::shown, &mut out) {
             let passed = self.passed.entry((row.url.clone(), time - time.rem_euclid(self.per))).or_default();
             if *passed < self.rows {
                 *passed += 1;

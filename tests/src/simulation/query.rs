@@ -186,7 +186,7 @@ impl Query {
     fn job(&self, name: &str, input: &str, more: &str) -> String {
         let filter = self.without.map_or(String::new(), |url| format!(" WHERE url <> '{url}'"));
         let from = format!("FROM {input}{filter}");
-        let late = if self.late_node().is_some() { format!("late = \"late_{name}\"\n") } else { String::new() };
+        let late = self.late(name);
         let mut text = String::new();
         let sql = match (self.kind, self.window) {
             (QueryKind::Sessions { gap }, _) => format!(
@@ -237,9 +237,14 @@ impl Query {
         text + &self.sinks(name)
     }
 
+    /// Where late rows go, if any can be late: a line of the node.
+    fn late(&self, name: &str) -> String {
+        if self.late_node().is_some() { format!("late = \"late_{name}\"\n") } else { String::new() }
+    }
+
     /// A node that is no query, behind one that reads for it.
     fn node(&self, name: &str, what: &str, from: &str, more: &str) -> String {
-        let late = if self.late_node().is_some() { format!("late = \"late_{name}\"\n") } else { String::new() };
+        let late = self.late(name);
         let reads = format!("[operator.i_{name}]\nsql = \"SELECT url, t, bytes {from}\"\n{more}");
         format!("{reads}[operator.q_{name}]\ninput = \"i_{name}\"\n{what}\n{late}") + &self.sinks(name)
     }

@@ -203,12 +203,11 @@ fn throttle(fields: &Fields<'_>) -> Result<Logic> {
         fields.required(fields.get("throttle"), "throttle", "{ keys = [\"user\"], rows = 10, per = \"1 minute\" }")?;
     let options = Fields::table(fields.job, format!("throttle of {}", fields.label()), entry)?;
     options.only(&THROTTLE, &[])?;
-    let per = options.required(options.micros("per")?, "per", "\"1 minute\"")?;
+    let (per, said) = options.required(options.micros("per")?.zip(options.get("per")), "per", "\"1 minute\"")?;
     if per == 0 {
-        let place = options.get("per").map_or(entry.node.span.clone(), |per| per.node.span.clone());
         return Err(fields
             .job
-            .error(place, "no row lies in windows of no length")
+            .error(said.node.span.clone(), "no row lies in windows of no length")
             .with_help("say how long one is: per = \"1 minute\""));
     }
     Ok(Logic::Throttle {
