@@ -16,6 +16,7 @@
 //! | `joins` | joins of streams where a golden job cannot say it |
 //! | `layers` | that the engine's modules use lower layers only, and files one another in no circle, and that none is long |
 //! | `model` | what windows mean, as a slow program |
+//! | `operators_of_one` | plugins that hold several operators, what they log, errors that name their row |
 //! | `over` | window functions of queries that are asked once, beside answers worked out by hand and a slow model |
 //! | `owner` | one owner per checkpoint and per sink folder: processes that stall, wake up, and come second |
 //! | `plugins` | plugins in jobs, as nodes and inside SQL |
@@ -62,6 +63,8 @@ mod joins;
 mod layers;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod operators_of_one;
 #[cfg(test)]
 mod over;
 #[cfg(test)]

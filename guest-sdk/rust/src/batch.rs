@@ -1,8 +1,22 @@
-//! A batch's columns by what `bind` asked for.
+//! A batch: columns of equal length, by what `bind` asked for.
 
-use crate::{contract::columns::Batch, kind::Kind, schema::Input};
+use crate::{column::Column, contract::columns::Batch as Flat, data_type::Field, kind::Kind, schema::Input};
+
+/// Columns of equal length. `rows` counts also where there are no columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// How many rows.
+    pub rows: u32,
+    /// The columns, in the order in which `bind` asked for them.
+    pub columns: Vec<Column>,
+}
 
 impl Batch {
+    /// As it was handed over, for the fields that were asked for.
+    pub(crate) fn of(fields: &[Field], flat: Flat) -> Result<Self, String> {
+        Ok(Self { rows: flat.rows, columns: Column::all_of(fields, flat.arrays)? })
+    }
+
     /// How many rows.
     pub fn rows(&self) -> usize {
         self.rows as usize
@@ -20,6 +34,6 @@ impl Batch {
     /// If there is no such column or it is of another type.
     pub fn at<K: Kind>(&self, i: usize) -> K::View<'_> {
         let column = self.columns.get(i).unwrap_or_else(|| panic!("column {i} of a batch of {}", self.columns.len()));
-        K::view(column, self.rows()).unwrap_or_else(|| panic!("column {i} of the batch is not {}", K::NAME))
+        K::view(column).unwrap_or_else(|| panic!("column {i} of the batch is {}, not {}", column.data_type, K::NAME))
     }
 }

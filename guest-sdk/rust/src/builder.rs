@@ -12,7 +12,9 @@ pub use bytes::{BinaryBuilder, Utf8Builder};
 
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
-    contract::columns::{Column, DecimalArray, Values},
+    buffer::{BufferBuilder, Number},
+    column::Column,
+    data_type::DataType,
     kind::{self, Kind},
 };
 
@@ -20,7 +22,7 @@ macro_rules! column_from_vec {
     ($($(#[$doc:meta])* $name:ident: Vec<$native:ty> => $case:ident;)*) => {$(
         $(#[$doc])*
         pub fn $name(values: Vec<$native>) -> Self {
-            Self { values: Values::$case(values), validity: None }
+            Self::of(DataType::$case, values.len(), [values.as_slice().into()])
         }
     )*};
 }
@@ -55,7 +57,7 @@ impl Column {
 
     /// A column without nulls, true and false.
     pub fn bool(values: Bitmap) -> Self {
-        Self { values: Values::Boolean(values.into_bytes()), validity: None }
+        Self::of(DataType::Boolean, values.len(), [values.into_bytes().into()])
     }
 
     /// A column of text without nulls.
@@ -63,6 +65,11 @@ impl Column {
         let mut builder = Utf8Builder::default();
         values.into_iter().for_each(|value| builder.push(value.as_ref()));
         builder.finish()
+    }
+
+    /// A column without nulls, of numbers that were written as a buffer: nothing is copied, as it is from a vector.
+    pub fn numbers<K: PrimitiveKind>(values: BufferBuilder<K::Native>) -> Self {
+        Self::of(K::DATA_TYPE, values.len(), [values.into()])
     }
 
     /// The same column, null where `validity` is 0; `None` = no nulls.
@@ -131,30 +138,30 @@ impl Nulls {
 /// A kind whose columns hold one native value a row.
 pub trait PrimitiveKind: Kind {
     /// The native type.
-    type Native: Copy + Default;
+    type Native: Number;
 
-    /// The values as the contract has them.
-    fn values(values: Vec<Self::Native>) -> Values;
+    /// The type of such columns.
+    const DATA_TYPE: DataType;
 }
 
 /// Builds a column of numbers, dates or timestamps.
 #[derive(Clone, Debug)]
 pub struct PrimitiveBuilder<K: PrimitiveKind> {
-    values: Vec<K::Native>,
+    values: BufferBuilder<K::Native>,
     nulls: Nulls,
     kind: PhantomData<K>,
 }
 
 impl<K: PrimitiveKind> Default for PrimitiveBuilder<K> {
     fn default() -> Self {
-        Self { values: Vec::new(), nulls: Nulls::default(), kind: PhantomData }
+        Self { values: BufferBuilder::default(), nulls: Nulls::default(), kind: PhantomData }
     }
 }
 
 impl<K: PrimitiveKind> PrimitiveBuilder<K> {
     /// With room for `rows` rows.
     pub fn with_capacity(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), ..Self::default() }
+        Self { values: BufferBuilder::with_capacity(rows), ..Self::default() }
     }
 
     /// One more row.
@@ -183,7 +190,7 @@ impl<K: PrimitiveKind> ColumnBuilder for PrimitiveBuilder<K> {
     }
 
     fn bytes(&self) -> usize {
-        size_of_val(self.values.as_slice())
+        self.values.bytes()
     }
 
     fn truncate(&mut self, rows: usize) {
@@ -192,7 +199,7 @@ impl<K: PrimitiveKind> ColumnBuilder for PrimitiveBuilder<K> {
     }
 
     fn finish(self) -> Column {
-        Column { values: K::values(self.values), validity: self.nulls.finish() }
+        Column { validity: self.nulls.finish(), ..Column::numbers::<K>(self.values) }
     }
 }
 
@@ -200,10 +207,7 @@ macro_rules! primitive_builders {
     ($($builder:ident, $kind:ident, $native:ty, $doc:literal;)*) => {$(
         impl PrimitiveKind for kind::$kind {
             type Native = $native;
-
-            fn values(values: Vec<$native>) -> Values {
-                Values::$kind(values)
-            }
+            const DATA_TYPE: DataType = DataType::$kind;
         }
 
         #[doc = concat!("Builds a column of ", $doc, ".")]
@@ -261,21 +265,26 @@ impl ColumnBuilder for BoolBuilder {
     }
 
     fn finish(self) -> Column {
-        Column { values: Values::Boolean(self.bits.finish().into_bytes()), validity: self.nulls.finish() }
+        Column { validity: self.nulls.finish(), ..Column::bool(self.bits.finish()) }
     }
 }
 
-/// Builds a column of 128-bit decimals, in units of the last place.
+/// Builds a column of 128-bit decimals, in units of the last place. How many digits there are says the field.
 #[derive(Clone, Debug, Default)]
 pub struct DecimalBuilder {
-    words: Vec<u64>,
+    values: Vec<u8>,
     nulls: Nulls,
 }
 
 impl DecimalBuilder {
+    /// With room for `rows` rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { values: Vec::with_capacity(rows * size_of::<i128>()), nulls: Nulls::default() }
+    }
+
     /// One more row: 1.23 at scale 2 is 123.
     pub fn push(&mut self, value: i128) {
-        self.words.extend([value as u64, (value >> 64) as u64]);
+        self.values.extend_from_slice(&value.to_le_bytes());
         self.nulls.valid();
     }
 }
@@ -283,24 +292,25 @@ impl DecimalBuilder {
 impl ColumnBuilder for DecimalBuilder {
     fn push_null(&mut self) {
         self.nulls.null(self.len());
-        self.words.extend([0, 0]);
+        self.values.extend_from_slice(&[0; size_of::<i128>()]);
     }
 
     fn len(&self) -> usize {
-        self.words.len() / 2
+        self.values.len() / size_of::<i128>()
     }
 
     fn bytes(&self) -> usize {
-        self.words.len() * 8
+        self.values.len()
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.words.truncate(rows * 2);
+        self.values.truncate(rows * size_of::<i128>());
         self.nulls.truncate(rows);
     }
 
     fn finish(self) -> Column {
-        let values = Values::Decimal(DecimalArray { words: self.words });
-        Column { values, validity: self.nulls.finish() }
+        let rows = self.len();
+        let column = Column::of(DataType::Decimal(38, 0), rows, [self.values.into()]);
+        Column { validity: self.nulls.finish(), ..column }
     }
 }

@@ -1,171 +1,87 @@
 //! The contract's types as plain Rust: what `wit/millstream.wit` calls `columns` and `types`.
 //!
-//! They are written out by hand, name for name and field for field, so that the same types serve natively (where
-//! no bindings are generated) and in Wasm, where the generated glue is told to use these instead of its own: a
-//! column crosses into your code without being converted. Operators of ordinary kind need only the views
-//! ([`crate::view`]) and the builders ([`crate::builder`]); this is the level below, for those who build a
-//! column's buffers themselves.
+//! They are written out by hand, name for name and field for field, so that the same types serve natively (where no
+//! bindings are generated) and in Wasm, where the generated glue is told to use these instead of its own: buffers cross
+//! into your code without being converted. Operators see none of it but [`types::Problem`]: [`crate::Column`] is an array
+//! with its type, and [`crate::Schema`] what is made of a request.
 
-/// Columns in Arrow's memory layout, one list per buffer.
+/// Columns in Arrow's memory layout.
 pub mod columns {
-    /// Variable-length values: value `i` is `data[offsets[i]..offsets[i + 1]]`. `offsets` has rows + 1 entries,
-    /// starts at 0 and never goes down.
+    /// A column's name and type, or a child's; children follow their parent.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct BytesArray {
-        /// Where each value starts, and where the last one ends.
-        pub offsets: Vec<i32>,
-        /// The values one after the other.
-        pub data: Vec<u8>,
+    pub struct Field {
+        /// The name.
+        pub name: String,
+        /// The type, as Arrow's C data interface writes it.
+        pub format: String,
+        /// Whether there may be nulls.
+        pub nullable: bool,
+        /// How many of the fields that follow are its children.
+        pub children: u32,
+        /// Whether the values are indices into a dictionary, which is the one child.
+        pub dictionary: bool,
+        /// Names and values that mean something to whoever put them there.
+        pub metadata: Vec<(String, String)>,
     }
 
-    /// 128-bit decimals as two's complement, two words a row: low, high. Precision and scale are the field's.
+    /// The values of one column or child; children follow their parent.
     #[derive(Clone, Debug, Default, PartialEq)]
-    pub struct DecimalArray {
-        /// Two words a row: low, high.
-        pub words: Vec<u64>,
-    }
-
-    /// A column's values, by type.
-    #[derive(Clone, Debug, PartialEq)]
-    pub enum Values {
-        /// Bitmap, least significant bit first; bits past the last row are ignored.
-        Boolean(Vec<u8>),
-        /// One number a row.
-        Int8(Vec<i8>),
-        /// One number a row.
-        Int16(Vec<i16>),
-        /// One number a row.
-        Int32(Vec<i32>),
-        /// One number a row.
-        Int64(Vec<i64>),
-        /// One number a row.
-        Uint8(Vec<u8>),
-        /// One number a row.
-        Uint16(Vec<u16>),
-        /// One number a row.
-        Uint32(Vec<u32>),
-        /// One number a row.
-        Uint64(Vec<u64>),
-        /// One number a row.
-        Float32(Vec<f32>),
-        /// One number a row.
-        Float64(Vec<f64>),
-        /// Text.
-        Utf8(BytesArray),
-        /// Bytes of any kind.
-        Binary(BytesArray),
-        /// Days since 1970-01-01.
-        Date(Vec<i32>),
-        /// Microseconds since 1970-01-01T00:00:00Z.
-        Timestamp(Vec<i64>),
-        /// Decimals of 128 bits.
-        Decimal(DecimalArray),
-    }
-
-    /// Values and which of them are there.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct Column {
-        /// The values; where a row is null its value is there too, and means nothing.
-        pub values: Values,
+    pub struct Array {
+        /// How many.
+        pub rows: u32,
         /// Bitmap, least significant bit first, 1 = present; `None` = no nulls.
         pub validity: Option<Vec<u8>>,
+        /// The format's buffers.
+        pub buffers: Vec<Vec<u8>>,
     }
 
-    /// Columns of equal length. `rows` counts also where there are no columns.
+    /// Columns of equal length.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Batch {
         /// How many rows.
         pub rows: u32,
-        /// The columns, in the order in which `bind` asked for them.
-        pub columns: Vec<Column>,
-    }
-
-    /// A column's type.
-    #[derive(Clone, Debug, PartialEq)]
-    pub enum DataType {
-        /// True or false.
-        Boolean,
-        /// Integer.
-        Int8,
-        /// Integer.
-        Int16,
-        /// Integer.
-        Int32,
-        /// Integer.
-        Int64,
-        /// Integer, never negative.
-        Uint8,
-        /// Integer, never negative.
-        Uint16,
-        /// Integer, never negative.
-        Uint32,
-        /// Integer, never negative.
-        Uint64,
-        /// Floating point.
-        Float32,
-        /// Floating point.
-        Float64,
-        /// Text.
-        Utf8,
-        /// Bytes.
-        Binary,
-        /// Days since 1970-01-01.
-        Date,
-        /// Microseconds since 1970-01-01T00:00:00Z.
-        Timestamp,
-        /// Precision, scale.
-        Decimal((u8, i8)),
-        /// A type that the contract has no values for, by its Arrow name; such a column may be seen, not read.
-        Other(String),
-    }
-
-    /// A column's name and type.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct Field {
-        /// The name.
-        pub name: String,
-        /// The type.
-        pub data_type: DataType,
-        /// Whether there may be nulls.
-        pub nullable: bool,
-    }
-
-    impl std::fmt::Display for DataType {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str(match self {
-                DataType::Boolean => "boolean",
-                DataType::Int8 => "int8",
-                DataType::Int16 => "int16",
-                DataType::Int32 => "int32",
-                DataType::Int64 => "int64",
-                DataType::Uint8 => "uint8",
-                DataType::Uint16 => "uint16",
-                DataType::Uint32 => "uint32",
-                DataType::Uint64 => "uint64",
-                DataType::Float32 => "float32",
-                DataType::Float64 => "float64",
-                DataType::Utf8 => "utf8",
-                DataType::Binary => "binary",
-                DataType::Date => "date",
-                DataType::Timestamp => "timestamp",
-                DataType::Decimal((precision, scale)) => return write!(f, "decimal({precision}, {scale})"),
-                DataType::Other(name) => name,
-            })
-        }
+        /// The arrays of the columns and of their children.
+        pub arrays: Vec<Array>,
     }
 }
 
 /// What `bind` is given and what operators answer with.
 pub mod types {
-    use super::columns::{Column, Field};
+    use super::columns::{Array, Field};
 
     /// An input column as `bind` sees it.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, Default, PartialEq)]
     pub struct InputField {
-        /// Name and type.
-        pub field: Field,
+        /// The column and its children.
+        pub fields: Vec<Field>,
         /// One row, where the value is the same for all rows (a literal in SQL).
-        pub constant: Option<Column>,
+        pub constant: Option<Vec<Array>>,
+        /// Whether it can be read.
+        pub readable: bool,
+    }
+
+    /// Where an operator is used.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Site {
+        /// The name of the job's node.
+        pub node: String,
+        /// The SQL of the call, where it is one.
+        pub sql: Option<String>,
+        /// Interfaces that the host offers to import, with their versions.
+        pub abilities: Vec<String>,
+    }
+
+    /// What an operator is bound to.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Request {
+        /// Its name in the catalog.
+        pub operator: String,
+        /// The configuration, a JSON object.
+        pub config: String,
+        /// All columns of the input.
+        pub input: Vec<InputField>,
+        /// Where it is used.
+        pub site: Site,
     }
 
     /// Why a configuration or an input schema was refused.
@@ -177,22 +93,61 @@ pub mod types {
         pub message: String,
     }
 
-    /// An input row that the operator refuses, and why.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct Reject {
-        /// The row's index in the batch.
-        pub row: u32,
-        /// The reason, as it will stand in the dead letters.
-        pub reason: String,
+    /// An input column to be handed over.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Read {
+        /// Its index in the request's input.
+        pub column: u32,
+        /// As what; empty = as it was told.
+        pub shape: Vec<Field>,
+    }
+
+    /// What the host may do with an operator.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Hints {
+        /// Rows with a null in any column that is read need not be handed over.
+        pub skip_nulls: bool,
+        /// No call with more rows than this.
+        pub rows_per_call: Option<u32>,
+        /// Equal arguments give equal results.
+        pub deterministic: bool,
     }
 
     /// What an operator reads and returns.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct Binding {
-        /// Indices into the input schema, in the order in which the columns are handed over.
-        pub reads: Vec<u32>,
-        /// The columns that calls return.
+        /// The columns that are handed over, in order.
+        pub reads: Vec<Read>,
+        /// The columns that calls return, with their children.
         pub output: Vec<Field>,
+        /// What the host may do.
+        pub hints: Hints,
+    }
+
+    /// Why a call failed.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Failure {
+        /// What went wrong.
+        pub message: String,
+        /// The input row that it is about, if it is one.
+        pub row: Option<u32>,
+    }
+
+    /// Input rows that the operator refuses, with reasons.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Rejects {
+        /// Unsigned 32-bit indices, ascending, each at most once.
+        pub rows: Vec<u8>,
+        /// Where each reason starts, and where the last one ends; empty where there are no rows.
+        pub offsets: Vec<u8>,
+        /// The reasons one after the other.
+        pub reasons: Vec<u8>,
+    }
+
+    impl Default for Hints {
+        fn default() -> Self {
+            Self { skip_nulls: false, rows_per_call: None, deterministic: true }
+        }
     }
 
     impl Problem {

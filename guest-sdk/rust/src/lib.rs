@@ -10,7 +10,7 @@
 //! | flat-map | [`FlatMap`] | [`flat_map!`] | any number of rows for each |
 //! | aggregate | [`Aggregate`] or, simpler, [`Fold`] | [`aggregate!`], [`fold!`] | one row for each group; also an SQL aggregate |
 //!
-//! Each of those pages begins with a whole plugin. A crate holds one plugin:
+//! Each of those pages begins with a whole plugin. A crate holds one, or several with [`operators!`]:
 //!
 //! ```
 //! use millstream_guest::prelude::*;
@@ -36,12 +36,13 @@
 //! ```
 //!
 //! **The way in.** `bind` reads the [`Config`] and asks the [`Schema`] for columns by name and type; what it asked
-//! for, and nothing else, is copied into the sandbox. `call` gets each [`Batch`] and takes typed views of its columns
-//! ([`view`]).
+//! for, and nothing else, is copied into the sandbox, cast to that type where the input has another. `call` gets each
+//! [`Batch`] and takes typed views of its columns ([`view`]).
 //!
 //! **The way out.** Columns come from the helpers in [`kernel`], from vectors ([`Column::int64`]), from builders
 //! ([`builder`]), or row by row from plain values ([`Mapped::each`], [`Expander::each_row`]). A row that cannot be
-//! dealt with is rejected with a reason ([`Rejects`]); it goes to the job's dead letters and the rest goes on.
+//! dealt with is rejected with a reason ([`Rejects`]); it goes to the job's dead letters and the rest goes on. What a
+//! plugin has to say meanwhile goes to the [`log`].
 //!
 //! **Speed.** One call takes thousands of rows, so the call itself costs nothing; the loops inside it do: see
 //! [`kernel`].
@@ -50,13 +51,19 @@
 
 mod batch;
 pub mod bitmap;
+pub mod buffer;
 pub mod builder;
+mod cast;
+mod column;
 pub mod config;
 pub mod contract;
+mod data_type;
 #[doc(hidden)]
 pub mod export;
+mod fields;
 pub mod kernel;
 pub mod kind;
+pub mod log;
 pub mod operator;
 pub mod reject;
 pub mod row;
@@ -65,19 +72,21 @@ pub mod schema;
 pub mod testing;
 pub mod view;
 
+pub use batch::Batch;
 pub use bitmap::Bitmap;
+pub use column::Column;
 pub use config::Config;
-pub use contract::{
-    columns::{Batch, Column, DataType, Field},
-    types::Problem,
-};
+pub use contract::types::{Problem, Site};
+pub use data_type::{DataType, Field};
+pub use fields::Fields;
 pub use kernel::Groups;
 pub use operator::{
-    Aggregate, Aggregation, Expanded, Expander, Failure, Filter, FlatMap, Fold, Map, Mapped, RowSink, Selection,
+    About, Aggregate, Aggregation, AtRow, Expanded, Expander, Failure, Filter, FlatMap, Fold, Map, Mapped, RowSink,
+    Selection,
 };
 pub use reject::Rejects;
 pub use row::{Days, Micros};
-pub use schema::{Fields, Input, Schema};
+pub use schema::{Input, Schema};
 
 /// The guide's examples are compiled with the crate's own.
 #[cfg(doctest)]
@@ -87,11 +96,13 @@ mod guide {}
 /// Everything that a plugin usually needs: `use millstream_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Aggregate, Aggregation, Batch, Bitmap, Column, Config, DataType, Days, Expanded, Expander, Failure, Field,
-        Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem, Rejects, Schema, Selection,
+        About, Aggregate, Aggregation, AtRow, Batch, Bitmap, Column, Config, DataType, Days, Expanded, Expander,
+        Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem, Rejects, Schema,
+        Selection,
         builder::*,
         kernel,
         kind::*,
+        log,
         view::{BoolColumn, BytesColumn, DecimalColumn, F64Column, I32Column, I64Column, PrimitiveColumn, Utf8Column},
     };
 }

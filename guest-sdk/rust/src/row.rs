@@ -12,7 +12,7 @@ use crate::{
         Int8Builder, Int16Builder, Int32Builder, Int64Builder, TimestampBuilder, Uint8Builder, Uint16Builder,
         Uint32Builder, Uint64Builder, Utf8Builder,
     },
-    contract::columns::Column,
+    column::Column,
 };
 
 /// A timestamp: microseconds since 1970-01-01T00:00:00Z.

@@ -4,28 +4,88 @@
 //! keeps the list of what was asked for, in order, and gives an [`Input`] that names the column's place in every
 //! batch to come. A column that nobody asks for is never copied into the sandbox.
 
-use std::{cell::RefCell, fmt, marker::PhantomData};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    fmt,
+    marker::PhantomData,
+};
 
 use crate::{
-    contract::{
-        columns::{DataType, Field},
-        types::{InputField, Problem},
-    },
+    cast,
+    column::Column,
+    contract::types::{Hints, InputField, Problem, Read, Site},
+    data_type::{DataType, Field},
     kind::{self, Kind},
 };
 
-/// The input's columns.
+/// The input's columns, where the operator is used, and what the host is told in return.
 #[derive(Debug)]
 pub struct Schema {
-    fields: Vec<InputField>,
-    reads: RefCell<Vec<u32>>,
+    columns: Vec<Told>,
+    site: Site,
+    /// The columns asked for, and as what.
+    reads: RefCell<Vec<(usize, DataType)>>,
     seen: RefCell<Vec<bool>>,
+    hints: Cell<Hints>,
+}
+
+/// A column as the host tells it.
+#[derive(Debug)]
+struct Told {
+    field: Field,
+    readable: bool,
+    constant: Option<Column>,
+    /// The constant as it was asked for, where that is another type.
+    cast: OnceCell<Column>,
+}
+
+/// What was asked for.
+pub(crate) struct Asked {
+    /// As the contract has it.
+    pub reads: Vec<Read>,
+    /// The columns as they will be handed over.
+    pub fields: Vec<Field>,
+    /// What the host may do.
+    pub hints: Hints,
 }
 
 impl Schema {
-    pub(crate) fn new(fields: Vec<InputField>) -> Self {
-        let seen = vec![false; fields.len()];
-        Self { fields, reads: RefCell::default(), seen: seen.into() }
+    /// # Errors
+    /// If a constant's arrays are not those of its fields.
+    pub(crate) fn new(input: Vec<InputField>, site: Site) -> Result<Self, Problem> {
+        let columns = input.into_iter().map(|told| {
+            let Some(field) = Field::next_of(&mut told.fields.iter()) else {
+                return Err(Problem::new("an input column was told without its fields"));
+            };
+            let constant = told.constant.map(|arrays| Column::all_of(std::slice::from_ref(&field), arrays));
+            let constant = constant.transpose().map_err(Problem::new)?.and_then(|mut columns| columns.pop());
+            Ok(Told { field, readable: told.readable, constant, cast: OnceCell::new() })
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let seen = vec![false; columns.len()].into();
+        Ok(Self { columns, site, reads: RefCell::default(), seen, hints: Cell::default() })
+    }
+
+    /// Where the operator is used: good for messages, and nothing that it computes may depend on it.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Rows with a null in any column that is read need not be handed over: a filter drops them, a map's results are
+    /// null, a flat-map makes none of them, an aggregate ignores them. `call` may see such rows all the same.
+    pub fn skip_nulls(&self) {
+        self.hints.set(Hints { skip_nulls: true, ..self.hints.get() });
+    }
+
+    /// At most so many rows a call, where a row costs much.
+    pub fn rows_per_call(&self, rows: u32) {
+        self.hints.set(Hints { rows_per_call: Some(rows), ..self.hints.get() });
+    }
+
+    /// Equal arguments do not always give equal results, for a cause that cannot be helped: calls are never repeated to
+    /// compare them.
+    pub fn not_deterministic(&self) {
+        self.hints.set(Hints { deterministic: false, ..self.hints.get() });
     }
 
     /// The column of this name.
@@ -33,7 +93,7 @@ impl Schema {
     /// # Errors
     /// If there is none; the message lists those there are.
     pub fn column(&self, name: &str) -> Result<InputColumn<'_>, Problem> {
-        match self.fields.iter().position(|field| field.field.name == name) {
+        match self.columns.iter().position(|told| told.field.name == name) {
             Some(index) => Ok(self.look(index)),
             None => Err(Problem::new(format!("the input has no column `{name}`; it has {}", self.names()))),
         }
@@ -68,43 +128,51 @@ impl Schema {
     /// # Errors
     /// If there are fewer columns.
     pub fn argument(&self, index: usize) -> Result<InputColumn<'_>, Problem> {
-        if index < self.fields.len() {
+        if index < self.columns.len() {
             return Ok(self.look(index));
         }
         let what = if self.is_sql_call() { "argument" } else { "column" };
-        Err(Problem::new(format!("{what} {} is needed; there are {}", index + 1, self.fields.len())))
+        Err(Problem::new(format!("{what} {} is needed; there are {}", index + 1, self.columns.len())))
     }
 
     /// All columns in order.
     pub fn columns(&self) -> impl Iterator<Item = InputColumn<'_>> {
-        (0..self.fields.len()).map(|index| self.look(index))
+        (0..self.columns.len()).map(|index| self.look(index))
     }
 
     /// How many columns there are.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.columns.len()
     }
 
     /// Whether there are no columns.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.columns.is_empty()
     }
 
     /// Whether the plugin is being called as an SQL function: its columns are then named `arg0`, `arg1`, …
     pub fn is_sql_call(&self) -> bool {
-        !self.fields.is_empty()
-            && self.fields.iter().enumerate().all(|(index, field)| field.field.name == format!("arg{index}"))
+        !self.columns.is_empty()
+            && self.columns.iter().enumerate().all(|(index, told)| told.field.name == format!("arg{index}"))
     }
 
-    pub(crate) fn reads(&self) -> Vec<u32> {
-        self.reads.borrow().clone()
+    pub(crate) fn asked(&self) -> Asked {
+        let mut asked = Asked { reads: Vec::new(), fields: Vec::new(), hints: self.hints.get() };
+        for (index, data_type) in self.reads.borrow().iter() {
+            let told = &self.columns[*index].field;
+            let field = Field { data_type: data_type.clone(), ..told.clone() };
+            let shape = if told.data_type == *data_type { &[] } else { std::slice::from_ref(&field) };
+            asked.reads.push(Read { column: *index as u32, shape: Field::flatten(shape) });
+            asked.fields.push(field);
+        }
+        asked
     }
 
     /// An argument that nobody looked at would be ignored in silence.
     pub(crate) fn refuse_unused_arguments(&self) -> Result<(), Problem> {
         let used = self.seen.borrow().iter().rposition(|seen| *seen).map_or(0, |last| last + 1);
-        if self.is_sql_call() && used < self.fields.len() {
-            let given = self.fields.len();
+        if self.is_sql_call() && used < self.columns.len() {
+            let given = self.columns.len();
             return Err(Problem::new(format!("called with {given} arguments; the plugin takes {used}")));
         }
         Ok(())
@@ -115,20 +183,27 @@ impl Schema {
         InputColumn { schema: self, index }
     }
 
-    fn read(&self, index: usize) -> usize {
+    /// The column's place among those handed over.
+    fn read(&self, index: usize, data_type: DataType) -> Result<usize, Problem> {
         let mut reads = self.reads.borrow_mut();
-        let index = index as u32;
-        reads.iter().position(|read| *read == index).unwrap_or_else(|| {
-            reads.push(index);
-            reads.len() - 1
-        })
+        match reads.iter().position(|(read, _)| *read == index) {
+            Some(slot) if reads[slot].1 == data_type => Ok(slot),
+            Some(slot) => Err(Problem::new(format!(
+                "column `{}` is asked for as {} and as {data_type}; a column is handed over once",
+                self.columns[index].field.name, reads[slot].1
+            ))),
+            None => {
+                reads.push((index, data_type));
+                Ok(reads.len() - 1)
+            }
+        }
     }
 
     fn names(&self) -> String {
-        if self.fields.is_empty() {
+        if self.columns.is_empty() {
             return "no columns".into();
         }
-        let names: Vec<_> = self.fields.iter().map(|field| format!("`{}`", field.field.name)).collect();
+        let names: Vec<_> = self.columns.iter().map(|told| format!("`{}`", told.field.name)).collect();
         names.join(", ")
     }
 }
@@ -143,7 +218,7 @@ pub struct InputColumn<'s> {
 impl<'s> InputColumn<'s> {
     /// The column's name and type.
     pub fn field(&self) -> &'s Field {
-        &self.schema.fields[self.index].field
+        &self.told().field
     }
 
     /// The column's name.
@@ -156,43 +231,59 @@ impl<'s> InputColumn<'s> {
         &self.field().data_type
     }
 
-    /// Whether columns of kind `K` are read like this one: `column.is::<Float64>()`.
-    pub fn is<K: Kind>(&self) -> bool {
-        K::accepts(self.data_type())
+    fn told(&self) -> &'s Told {
+        &self.schema.columns[self.index]
     }
 
-    /// Asks for the column, to be read as `K`.
+    /// Whether the column is of kind `K` by itself, without being brought to it: `column.is::<Float64>()`.
+    pub fn is<K: Kind>(&self) -> bool {
+        K::is(self.data_type())
+    }
+
+    /// Whether the column can be read as `K`.
+    pub fn can_be<K: Kind>(&self) -> bool {
+        self.told().readable && K::handed_over(self.data_type()).is_some()
+    }
+
+    /// Asks for the column, to be read as `K`. Where it is of another type, the host casts it; the row of a value that
+    /// does not fit becomes a dead letter.
     ///
     /// # Errors
-    /// If it is of another type: "column `value` is int64; this plugin needs utf8".
+    /// If it cannot be brought to that type: "column `value` is utf8; this plugin needs int64". If it is asked for as
+    /// something else already.
     pub fn read<K: Kind>(&self) -> Result<Input<K>, Problem> {
-        if !self.is::<K>() {
-            return Err(Problem::new(format!(
-                "column `{}` is {}; this plugin needs {}",
-                self.name(),
-                self.data_type(),
-                K::NAME
-            )));
-        }
-        Ok(Input { slot: self.schema.read(self.index) as u32, kind: PhantomData })
+        let wanted = K::handed_over(self.data_type()).filter(|_| self.told().readable);
+        let wanted = wanted.ok_or_else(|| self.refused::<K>("column", ""))?;
+        Ok(Input { slot: self.schema.read(self.index, wanted)? as u32, kind: PhantomData })
+    }
+
+    fn refused<K: Kind>(&self, what: &str, constant: &str) -> Problem {
+        let (name, told) = (self.name(), self.data_type());
+        let unreadable = if self.told().readable { "" } else { ", which plugins cannot read" };
+        Problem::new(format!("{what} `{name}` is {constant}{told}{unreadable}; this plugin needs {}", K::NAME))
     }
 
     /// The value, as a view of one row, where it is the same for all rows: a literal in an SQL call. So a pattern is
-    /// compiled once, in `bind`. The column is not handed over because of this.
+    /// compiled once, in `bind`. The column is not handed over because of this. Numbers of any type may be read as
+    /// numbers of any other.
     ///
     /// # Errors
-    /// If it is of another type.
+    /// If it is of another type, or a number that does not fit.
     pub fn constant<K: Kind>(&self) -> Result<Option<K::View<'s>>, Problem> {
-        let Some(constant) = &self.schema.fields[self.index].constant else { return Ok(None) };
-        match K::view(constant, 1) {
-            Some(view) => Ok(Some(view)),
-            None => Err(Problem::new(format!(
-                "`{}` is a constant {}; this plugin needs {}",
-                self.name(),
-                self.data_type(),
-                K::NAME
-            ))),
+        let told = self.told();
+        let Some(constant) = &told.constant else { return Ok(None) };
+        if let Some(view) = K::view(constant) {
+            return Ok(Some(view));
         }
+        let refused = || self.refused::<K>("argument", "a constant ");
+        let wanted = K::handed_over(&constant.data_type).filter(|_| constant.data_type.is_number());
+        let wanted = wanted.filter(DataType::is_number).ok_or_else(refused)?;
+        if told.cast.get().is_none() {
+            let cast = cast::numbers(constant, &wanted)
+                .map_err(|(_, what)| Problem::new(format!("argument `{}`: {what}", self.name())))?;
+            let _ = told.cast.set(cast);
+        }
+        told.cast.get().and_then(K::view).map(Some).ok_or_else(refused)
     }
 }
 
@@ -202,7 +293,7 @@ macro_rules! read_as {
             $(#[$doc])*
             ///
             /// # Errors
-            /// If the column is of another type.
+            /// If the column cannot be brought to it, or is asked for as something else already.
             pub fn $method(&self) -> Result<Input<kind::$kind>, Problem> {
                 self.read()
             }
@@ -229,9 +320,9 @@ read_as! {
     timestamp: Timestamp;
     /// Asks for the column as decimals.
     decimal: Decimal;
-    /// Asks for a column of any integers but uint64, to be read as 64-bit ones.
+    /// Asks for a column of any integers, to be read as 64-bit ones.
     integer: Integer;
-    /// Asks for a column of any integers or floating point numbers, to be read as float64.
+    /// Asks for a column of any numbers, to be read as float64.
     number: Number;
 }
 
@@ -261,68 +352,5 @@ impl<K> Copy for Input<K> {}
 impl<K> fmt::Debug for Input<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Input({})", self.slot)
-    }
-}
-
-/// The columns that an operator returns, in order: `Fields::new().utf8("host").int64("bytes")`. Each may hold nulls
-/// unless [`Fields::not_null`] follows it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields {
-    fields: Vec<Field>,
-}
-
-macro_rules! field_of {
-    ($($method:ident: $data_type:ident;)*) => {$(
-        #[doc = concat!("One more column, of type ", stringify!($method), ".")]
-        pub fn $method(self, name: impl Into<String>) -> Self {
-            self.field(name, DataType::$data_type)
-        }
-    )*};
-}
-
-impl Fields {
-    /// No columns yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// One more column, of a type found out at run time (that of an input column, say).
-    pub fn field(mut self, name: impl Into<String>, data_type: DataType) -> Self {
-        self.fields.push(Field { name: name.into(), data_type, nullable: true });
-        self
-    }
-
-    field_of! {
-        bool: Boolean; int8: Int8; int16: Int16; int32: Int32; int64: Int64;
-        uint8: Uint8; uint16: Uint16; uint32: Uint32; uint64: Uint64; float32: Float32; float64: Float64;
-        utf8: Utf8; binary: Binary; date: Date; timestamp: Timestamp;
-    }
-
-    /// One more column for whole numbers of up to 38 digits, decimal(38, 0): totals, and `i128` in a fold's state.
-    pub fn int128(self, name: impl Into<String>) -> Self {
-        self.decimal(name, 38, 0)
-    }
-
-    /// One more column, of type decimal.
-    pub fn decimal(self, name: impl Into<String>, precision: u8, scale: i8) -> Self {
-        self.field(name, DataType::Decimal((precision, scale)))
-    }
-
-    /// Promises that the last column never holds a null; the host checks it.
-    pub fn not_null(mut self) -> Self {
-        if let Some(last) = self.fields.last_mut() {
-            last.nullable = false;
-        }
-        self
-    }
-
-    pub(crate) fn into_vec(self) -> Vec<Field> {
-        self.fields
-    }
-}
-
-impl From<Vec<Field>> for Fields {
-    fn from(fields: Vec<Field>) -> Self {
-        Self { fields }
     }
 }

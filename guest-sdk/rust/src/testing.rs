@@ -21,16 +21,20 @@
 //! let output = testing::map::<Double>("{}", &input).unwrap();
 //! assert_eq!(output.table, Table::new().int64("n", [Some(1), None]).int64("twice", [Some(2), None]));
 //!
+//! // Other numbers are brought to int64, as the host does it; texts are not.
 //! let wrong = testing::map::<Double>("{}", &Table::new().utf8("n", ["1"])).unwrap_err();
 //! assert_eq!(wrong.to_string(), "bind: column `n` is utf8; this plugin needs int64");
 //! ```
 
+mod cast;
+mod cell;
 mod check;
 mod run;
 mod table;
 
+pub use cell::Cell;
 pub use run::{Outcome, TestError, aggregate, filter, flat_map, fold, map};
-pub use table::{Cell, Table};
+pub use table::Table;
 
 #[cfg(test)]
 mod tests;

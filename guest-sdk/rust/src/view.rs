@@ -4,11 +4,10 @@
 //! the row is null. The slot of a null row holds *some* value, so what is computed from [`PrimitiveColumn::values`]
 //! or [`BytesColumn::data`] must be masked by the validity afterwards; the helpers in [`crate::kernel`] do that.
 
-use std::borrow::Cow;
-
 use crate::{
     bitmap::Bitmap,
-    contract::columns::{BytesArray, Column},
+    buffer::{Buffer, Number},
+    column::Column,
 };
 
 /// Which rows of a column are there.
@@ -19,8 +18,8 @@ pub struct Validity<'a> {
 }
 
 impl<'a> Validity<'a> {
-    pub(crate) fn of(column: &'a Column, rows: usize) -> Self {
-        Self { bits: column.validity.as_deref(), rows }
+    pub(crate) fn of(column: &'a Column) -> Self {
+        Self { bits: column.validity.as_deref(), rows: column.len() }
     }
 
     /// How many rows the column has.
@@ -110,10 +109,16 @@ macro_rules! validity_methods {
     };
 }
 
+/// The column's buffer `i`.
+fn buffer(column: &Column, i: usize) -> &Buffer {
+    let buffers = column.buffers.len();
+    column.buffers.get(i).unwrap_or_else(|| panic!("a column of {} with {buffers} buffers", column.data_type))
+}
+
 /// A column of numbers, dates or timestamps: one `T` a row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct PrimitiveColumn<'a, T: Copy> {
-    values: Cow<'a, [T]>,
+    values: &'a [T],
     validity: Validity<'a>,
 }
 
@@ -124,17 +129,15 @@ pub type I32Column<'a> = PrimitiveColumn<'a, i32>;
 /// Columns of 64-bit floating point numbers.
 pub type F64Column<'a> = PrimitiveColumn<'a, f64>;
 
-impl<'a, T: Copy> PrimitiveColumn<'a, T> {
-    pub(crate) fn new(values: impl Into<Cow<'a, [T]>>, validity: Validity<'a>) -> Self {
-        let mut values = values.into();
-        assert!(values.len() >= validity.len(), "a column of {} values for {} rows", values.len(), validity.len());
-        match &mut values {
-            Cow::Borrowed(slice) => *slice = &slice[..validity.len()],
-            Cow::Owned(vec) => vec.truncate(validity.len()),
-        }
-        Self { values, validity }
+impl<'a, T: Number> PrimitiveColumn<'a, T> {
+    pub(crate) fn of(column: &'a Column) -> Self {
+        let (values, rows) = (buffer(column, 0).numbers(), column.len());
+        assert!(values.len() >= rows, "a column of {} values for {rows} rows", values.len());
+        Self { values: &values[..rows], validity: Validity::of(column) }
     }
+}
 
+impl<'a, T: Copy> PrimitiveColumn<'a, T> {
     validity_methods!();
 
     /// Row `i`, or `None` if it is null.
@@ -144,8 +147,8 @@ impl<'a, T: Copy> PrimitiveColumn<'a, T> {
     }
 
     /// One value a row; those of null rows mean nothing.
-    pub fn values(&self) -> &[T] {
-        &self.values
+    pub fn values(&self) -> &'a [T] {
+        self.values
     }
 
     /// The rows in order.
@@ -155,16 +158,17 @@ impl<'a, T: Copy> PrimitiveColumn<'a, T> {
 }
 
 /// A column of true and false.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct BoolColumn<'a> {
     bits: &'a [u8],
     validity: Validity<'a>,
 }
 
 impl<'a> BoolColumn<'a> {
-    pub(crate) fn new(bits: &'a [u8], validity: Validity<'a>) -> Self {
-        assert!(bits.len() * 8 >= validity.len(), "a column of {} bits for {} rows", bits.len() * 8, validity.len());
-        Self { bits, validity }
+    pub(crate) fn of(column: &'a Column) -> Self {
+        let (bits, rows) = (buffer(column, 0), column.len());
+        assert!(bits.len() * 8 >= rows, "a column of {} bits for {rows} rows", bits.len() * 8);
+        Self { bits, validity: Validity::of(column) }
     }
 
     validity_methods!();
@@ -199,14 +203,10 @@ pub struct BytesColumn<'a> {
 }
 
 impl<'a> BytesColumn<'a> {
-    pub(crate) fn new(array: &'a BytesArray, validity: Validity<'a>) -> Self {
-        assert!(
-            array.offsets.len() > validity.len(),
-            "a column of {} offsets for {} rows",
-            array.offsets.len(),
-            validity.len()
-        );
-        Self { offsets: &array.offsets[..=validity.len()], data: &array.data, validity }
+    pub(crate) fn of(column: &'a Column) -> Self {
+        let (offsets, rows) = (buffer(column, 0).numbers(), column.len());
+        assert!(offsets.len() > rows, "a column of {} offsets for {rows} rows", offsets.len());
+        Self { offsets: &offsets[..=rows], data: buffer(column, 1), validity: Validity::of(column) }
     }
 
     validity_methods!();
@@ -245,8 +245,8 @@ pub struct Utf8Column<'a> {
 }
 
 impl<'a> Utf8Column<'a> {
-    pub(crate) fn new(array: &'a BytesArray, validity: Validity<'a>) -> Self {
-        Self { bytes: BytesColumn::new(array, validity) }
+    pub(crate) fn of(column: &'a Column) -> Self {
+        Self { bytes: BytesColumn::of(column) }
     }
 
     /// How many rows.
@@ -301,9 +301,10 @@ pub struct DecimalColumn<'a> {
 }
 
 impl<'a> DecimalColumn<'a> {
-    pub(crate) fn new(words: &'a [u64], validity: Validity<'a>) -> Self {
-        assert!(words.len() >= 2 * validity.len(), "a column of {} words for {} rows", words.len(), validity.len());
-        Self { words, validity }
+    pub(crate) fn of(column: &'a Column) -> Self {
+        let (words, rows) = (buffer(column, 0).numbers::<u64>(), column.len());
+        assert!(words.len() >= 2 * rows, "a column of {} words for {rows} rows", words.len());
+        Self { words, validity: Validity::of(column) }
     }
 
     validity_methods!();

@@ -20,25 +20,33 @@ fn the_copy_of_the_contract_has_the_shape_of_the_original() {
     );
 }
 
-/// The members of a declaration, by name.
-fn members<'w>(wit: &'w str, declaration: &str) -> Vec<&'w str> {
-    let body = wit.split(&format!("{declaration} {{")).nth(1).and_then(|rest| rest.split('}').next());
-    body.expect("the contract has this declaration").split_whitespace().collect()
+/// The members' names of a declaration between braces; each is followed by a colon.
+fn members(text: &str, declaration: &str) -> Vec<String> {
+    let body = text.split(&format!("{declaration} {{")).nth(1).and_then(|rest| rest.split('}').next());
+    let body = body.unwrap_or_else(|| panic!("`{declaration}` is not there"));
+    let names = body.split_whitespace().filter_map(|word| word.strip_suffix(':'));
+    names.map(|name| name.replace('-', "_")).collect()
 }
 
 #[test]
 fn the_types_written_by_hand_have_the_members_of_the_contract() {
     let wit = shape(include_str!("../wit/millstream.wit"));
-    let rust = include_str!("../src/contract.rs");
-    for (declaration, ours) in [("variant values", "pub enum Values"), ("variant data-type", "pub enum DataType")] {
-        let names = members(&wit, declaration).into_iter().filter_map(|word| {
-            let name = word.split(['(', ',']).next().unwrap_or_default();
-            // What is left of `decimal(tuple<u8, s8>)` behind its comma.
-            (!name.ends_with(">)")).then_some(name)
-        });
-        let body = rust.split(&format!("{ours} {{")).nth(1).and_then(|rest| rest.split("\n    }").next());
-        let cases = body.expect("the type is there").lines().map(str::trim).filter(|line| !line.starts_with("//"));
-        let cases = cases.filter_map(|line| line.split(['(', ',']).next()).filter(|name| !name.is_empty());
-        assert!(names.map(str::to_lowercase).eq(cases.map(str::to_lowercase)), "`{ours}` differs from `{declaration}`");
+    let rust = shape(include_str!("../src/contract.rs"));
+    for (record, ours) in [
+        ("field", "Field"),
+        ("array", "Array"),
+        ("batch", "Batch"),
+        ("input-field", "InputField"),
+        ("site", "Site"),
+        ("request", "Request"),
+        ("problem", "Problem"),
+        ("read", "Read"),
+        ("hints", "Hints"),
+        ("binding", "Binding"),
+        ("failure", "Failure"),
+        ("rejects", "Rejects"),
+    ] {
+        let ours = members(&rust, &format!("pub struct {ours}"));
+        assert_eq!(ours, members(&wit, &format!("record {record}")), "`{record}` differs");
     }
 }

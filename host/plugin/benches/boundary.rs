@@ -22,7 +22,7 @@ use arrow::compute::kernels::{cmp, comparison::contains, numeric::mul};
 use arrow::datatypes::Int64Type;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use millstream_plugin::{
-    Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundMap, CallOptions, InputField, Limits, Runtime,
+    Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundMap, CallOptions, InputField, Limits, Request, Runtime,
     RuntimeOptions,
 };
 
@@ -275,5 +275,6 @@ fn bind(project: &str, config: &str, batch: &RecordBatch) -> Bound {
         Runtime::new(RuntimeOptions { cache_dir: Some(cache), ..RuntimeOptions::default() }).unwrap()
     });
     let plugin = runtime.load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(project)).unwrap();
-    plugin.bind(config, &InputField::of_schema(&batch.schema()), &Limits::default()).unwrap()
+    let input = InputField::of_schema(&batch.schema());
+    plugin.bind(&Request { config, input: &input, ..Request::default() }, &Limits::default()).unwrap()
 }

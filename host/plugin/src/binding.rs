@@ -1,76 +1,27 @@
-//! `bind`: what a plugin is told of its input, and the checks of what it answers.
+//! A plugin's answer to `bind`, checked: what it reads and as what, what it makes, and what it wishes.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Fields};
 
-use crate::contract::{self, ColumnParam, FieldResult};
+use crate::cast;
+use crate::contract;
 use crate::error::{PluginError, Result};
+use crate::fields::{self, normal_type};
+use crate::lift::Promised;
 use crate::lower::Lowered;
-use crate::types::{ToldField, fields_from_contract};
+use crate::request::{Asked, in_column};
 
-/// An input column as a plugin is bound to it.
-#[derive(Debug, Clone)]
-pub struct InputField {
-    /// Its name and type.
-    pub field: FieldRef,
-    /// An array of one row with the value, where it is the same for all rows (a literal in SQL).
-    pub constant: Option<ArrayRef>,
-}
-
-impl InputField {
-    /// The columns of `schema`, none of them constant.
-    pub fn of_schema(schema: &Schema) -> Vec<Self> {
-        schema.fields().iter().map(|field| Self::from(field.clone())).collect()
-    }
-}
-
-impl From<FieldRef> for InputField {
-    fn from(field: FieldRef) -> Self {
-        Self { field, constant: None }
-    }
-}
-
-/// The input schema, kept in the contract's terms, so that every instance is told the same.
-pub(crate) struct Input {
-    columns: Vec<(ToldField, Option<Lowered>)>,
-}
-
-impl Input {
-    pub(crate) fn new(input: &[InputField]) -> Result<Self> {
-        let columns = input.iter().map(|InputField { field, constant }| {
-            let told = ToldField::new(field);
-            let constant = match constant {
-                Some(array) if array.len() != 1 || array.data_type() != field.data_type() => {
-                    return Err(PluginError::Unsupported(format!(
-                        "the constant of column `{}` is not one row of type {}, but {} of {}",
-                        field.name(),
-                        field.data_type(),
-                        array.len(),
-                        array.data_type()
-                    )));
-                }
-                Some(array) if told.is_readable() => Some(Lowered::new(array).map_err(|e| in_column(field, &e))?),
-                _ => None,
-            };
-            Ok((told, constant))
-        });
-        Ok(Self { columns: columns.collect::<Result<_>>()? })
-    }
-
-    /// Lends the schema in the form that a call of `bind` takes.
-    pub(crate) fn with_params<R>(&self, f: impl FnOnce(&[contract::InputField<'_>]) -> R) -> R {
-        let params: Vec<_> = self
-            .columns
-            .iter()
-            .map(|(told, constant)| contract::InputField {
-                field: told.param(),
-                constant: constant.as_ref().map(Lowered::param),
-            })
-            .collect();
-        f(&params)
-    }
+/// What an operator lets its host do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hints {
+    /// Rows with a null in a column that it reads are not handed over.
+    pub skip_nulls: bool,
+    /// No call has more rows than this.
+    pub rows_per_call: Option<u32>,
+    /// Equal arguments give equal results.
+    pub deterministic: bool,
 }
 
 /// A plugin's answer to `bind`, checked.
@@ -78,75 +29,106 @@ impl Input {
 pub(crate) struct Bound {
     /// The input columns that are handed over, in this order.
     pub reads: Vec<usize>,
-    /// Their types, as the batches must have them.
-    types: Vec<DataType>,
-    names: Vec<Arc<str>>,
+    columns: Vec<Column>,
     /// The columns that calls return.
-    pub output: Fields,
+    pub output: Promised,
+    pub hints: Hints,
+}
+
+/// A column that is handed over.
+#[derive(Debug, Clone)]
+struct Column {
+    name: Arc<str>,
+    /// Its type, as the batches must have it.
+    data_type: DataType,
+    /// As what it is handed over.
+    wanted: DataType,
 }
 
 impl Bound {
-    pub(crate) fn new(input: &Input, binding: &contract::Binding) -> Result<Self> {
-        let columns = input.columns.len();
-        let mut seen = vec![false; columns];
-        let (mut reads, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for &read in &binding.reads {
-            let index = read as usize;
-            let Some((told, _)) = input.columns.get(index) else {
-                return Err(bad_bind(format!("it reads column {index} of an input of {columns} columns")));
+    pub(crate) fn new(asked: &Asked, binding: &contract::Binding) -> Result<Self> {
+        let input: Vec<&FieldRef> = asked.fields().collect();
+        let mut seen = vec![false; input.len()];
+        let (mut reads, mut columns) = (Vec::new(), Vec::new());
+        for read in &binding.reads {
+            let index = read.column as usize;
+            let Some(field) = input.get(index) else {
+                return Err(bad_bind(format!("it reads column {index} of an input of {} columns", input.len())));
             };
-            let field = told.field();
             if std::mem::replace(&mut seen[index], true) {
                 return Err(bad_bind(format!("it reads column {index} `{}` twice", field.name())));
             }
-            if !told.is_readable() {
-                return Err(in_column(field, &format!("plugins cannot read columns of type {}", field.data_type())));
-            }
             reads.push(index);
-            types.push(field.data_type().clone());
-            names.push(field.name().as_str().into());
+            columns.push(Column::new(field, &read.shape)?);
         }
-        let output = output_fields("output column", &binding.output)?;
-        Ok(Self { reads, types, names, output })
+        let output = promised("output column", &binding.output)?;
+        let hints = &binding.hints;
+        if hints.rows_per_call == Some(0) {
+            return Err(bad_bind("it wishes for calls of 0 rows"));
+        }
+        let hints = Hints {
+            skip_nulls: hints.skip_nulls,
+            rows_per_call: hints.rows_per_call,
+            deterministic: hints.deterministic,
+        };
+        Ok(Self { reads, columns, output, hints })
+    }
+
+    /// The columns that calls return.
+    pub(crate) fn output(&self) -> &Fields {
+        &self.output.fields
     }
 
     /// The columns of `batch` that the plugin reads, in the contract's layout.
-    pub(crate) fn lower(&self, batch: &RecordBatch) -> Result<Vec<Lowered>> {
-        let mut lowered = Vec::with_capacity(self.reads.len());
-        for ((&index, expected), name) in self.reads.iter().zip(&self.types).zip(&self.names) {
+    pub(crate) fn lower(&self, batch: &RecordBatch) -> Result<Lowered> {
+        let mut lowered = Lowered::new(batch.num_rows() as u32, self.reads.len());
+        for (&index, column) in self.reads.iter().zip(&self.columns) {
+            let name = &column.name;
             let Some(array) = batch.columns().get(index) else {
                 return Err(PluginError::Unsupported(format!(
                     "the batch has {} columns, but the plugin was bound to column {index} `{name}`",
                     batch.num_columns()
                 )));
             };
-            if array.data_type() != expected {
+            if array.data_type() != &column.data_type {
                 return Err(PluginError::Unsupported(format!(
-                    "column {index} `{name}` is of type {}, but the plugin was bound to {expected}",
-                    array.data_type()
+                    "column {index} `{name}` is of type {}, but the plugin was bound to {}",
+                    array.data_type(),
+                    column.data_type
                 )));
             }
-            lowered.push(Lowered::new(array).map_err(|e| PluginError::Value(format!("column `{name}`: {e}")))?);
+            let given = cast::normalise(array).and_then(|array| cast::cast(&array, &column.wanted));
+            lowered.push(&given.map_err(|e| PluginError::Value {
+                message: format!("column `{name}`: {}", e.message),
+                row: e.row.map(|row| row as u32),
+            })?);
         }
         Ok(lowered)
     }
 }
 
-/// The columns, borrowed for a call.
-pub(crate) fn params(lowered: &[Lowered]) -> Vec<ColumnParam<'_>> {
-    lowered.iter().map(Lowered::param).collect()
+impl Column {
+    fn new(field: &FieldRef, shape: &[contract::FieldResult]) -> Result<Self> {
+        let Some(told) = normal_type(field.data_type()) else {
+            return Err(in_column(field, &format!("plugins cannot read columns of type {}", field.data_type())));
+        };
+        let wanted = if shape.is_empty() {
+            told
+        } else {
+            let wanted = fields::parse_one(shape).map_err(|e| bad_bind(format!("it reads column {e}")))?;
+            cast::check(&told, &wanted).map_err(|e| in_column(field, &e))?;
+            cast::named_as(&told, &wanted)
+        };
+        Ok(Self { name: field.name().as_str().into(), data_type: field.data_type().clone(), wanted })
+    }
 }
 
-/// Arrow fields of what `bind` promises.
-pub(crate) fn output_fields(what: &str, fields: &[FieldResult]) -> Result<Fields> {
-    fields_from_contract(what, fields).map_err(bad_bind)
+/// What `bind` promises to make, checked.
+pub(crate) fn promised(what: &str, fields: &[contract::FieldResult]) -> Result<Promised> {
+    Promised::new(what, fields).map_err(bad_bind)
 }
 
 /// The answer of `bind` breaks the contract.
 pub(crate) fn bad_bind(message: impl std::fmt::Display) -> PluginError {
     PluginError::bad_output(format!("`bind`: {message}"))
-}
-
-fn in_column(field: &FieldRef, message: &str) -> PluginError {
-    PluginError::Unsupported(format!("column `{}`: {message}", field.name()))
 }

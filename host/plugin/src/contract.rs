@@ -2,7 +2,8 @@
 //! lowered straight from Arrow buffers, owned ones coming out.
 //!
 //! One made-up world exports every kind of operator, so that all kinds share one set of column types; which of them a
-//! component really exports is found out when it is loaded.
+//! component really exports is found out when it is loaded. What it imports is defined by hand, in [`wasi`](crate::wasi)
+//! and [`imports`](crate::imports).
 //!
 //! `unsafe_code` is allowed here for what the macro generates: it skips a second check of a function's type after the
 //! first one, made when an instance is loaded.
@@ -12,10 +13,12 @@ wasmtime::component::bindgen!({
     inline: "
         package millstream:host;
         world contract {
-            export millstream:operator/filter@0.1.0;
-            export millstream:operator/%map@0.1.0;
-            export millstream:operator/flat-map@0.1.0;
-            export millstream:operator/aggregate@0.1.0;
+            export millstream:operator/catalog@0.2.0;
+            export millstream:operator/filter@0.2.0;
+            export millstream:operator/%map@0.2.0;
+            export millstream:operator/flat-map@0.2.0;
+            export millstream:operator/aggregate@0.2.0;
+            export millstream:operator/migration@0.2.0;
         }
     ",
     path: "../../wit",
@@ -24,6 +27,6 @@ wasmtime::component::bindgen!({
     additional_derives: [PartialEq],
 });
 
-pub use exports::millstream::operator::{aggregate, filter, flat_map, map};
+pub use exports::millstream::operator::{aggregate, catalog, filter, flat_map, map, migration};
 pub use millstream::operator::columns::*;
-pub use millstream::operator::types::{Binding, InputField, Problem, Reject};
+pub use millstream::operator::types::{Binding, Failure, InputField, Problem, Rejects, Request, Site};

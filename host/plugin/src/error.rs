@@ -48,6 +48,28 @@ pub enum PluginError {
         export: String,
     },
 
+    /// The component was built for a contract that this host no longer speaks.
+    #[error(
+        "{origin} exports `{export}`, a contract that was a draft; this host speaks `millstream:operator@{known}`: build \
+         the plugin again with the SDK, or with the WIT, of this version",
+        known = crate::CONTRACT_VERSION
+    )]
+    OlderContract {
+        /// The file, or "the given bytes".
+        origin: String,
+        /// The export as the component names it.
+        export: String,
+    },
+
+    /// The component holds no operator of the name that was asked for, or several and none was named.
+    #[error("{message}; it holds {}", list(.operators))]
+    NoSuchOperator {
+        /// What was asked for.
+        message: String,
+        /// The names of those that it holds.
+        operators: Vec<String>,
+    },
+
     /// A project folder could not be built.
     #[error("building the plugin in {} failed: {message}{}", project.display(), on_new_line(hint))]
     Build {
@@ -78,21 +100,23 @@ pub enum PluginError {
     Trap(Box<Trap>),
 
     /// The plugin's call returned an error of its own.
-    #[error("the plugin failed: {message}{}", shown_stderr(stderr))]
+    #[error("the plugin failed: {message}{}", shown_output(output))]
     Returned {
         /// The plugin's message.
         message: String,
-        /// What it wrote to its standard error during the call.
-        stderr: String,
+        /// The row of the batch that it is about, if the plugin named one.
+        row: Option<u32>,
+        /// What it wrote to its standard output and error during the call.
+        output: String,
     },
 
     /// What the plugin returned breaks the contract.
-    #[error("the plugin returned bad data: {message}{}", shown_stderr(stderr))]
+    #[error("the plugin returned bad data: {message}{}", shown_output(output))]
     BadOutput {
         /// What is wrong, and where.
         message: String,
-        /// What it wrote to its standard error during the call.
-        stderr: String,
+        /// What it wrote to its standard output and error during the call.
+        output: String,
     },
 
     /// A file could not be read or written.
@@ -105,9 +129,14 @@ pub enum PluginError {
     },
 
     /// A value that cannot be handed over: it has no place in the type that plugins are given (a time too far away for
-    /// microseconds).
-    #[error("the plugin cannot be given {0}")]
-    Value(String),
+    /// microseconds), or in the one that it asked for.
+    #[error("the plugin cannot be given {message}")]
+    Value {
+        /// Which value, and why.
+        message: String,
+        /// Its row in the batch, where it is known.
+        row: Option<u32>,
+    },
 
     /// The host has no room for the plugin at the moment: too many instances, or no memory. What it was called with is
     /// not to blame, and the same call may go through later.
@@ -131,8 +160,8 @@ pub struct Trap {
     pub kind: TrapKind,
     /// The plugin's message (a panic's, for example), or the engine's where it left none.
     pub message: String,
-    /// What it wrote to its standard error during the call, at most 64 KiB.
-    pub stderr: String,
+    /// What it wrote to its standard output and error during the call, at most 64 KiB.
+    pub output: String,
     /// The names of the functions that were running, innermost first, as far as the component names them.
     pub backtrace: Vec<String>,
 }
@@ -176,17 +205,25 @@ impl fmt::Display for Trap {
         if let (TrapKind::Crash, Some(function)) = (&self.kind, self.backtrace.first()) {
             write!(f, " (in `{function}`)")?;
         }
-        f.write_str(&shown_stderr(&self.stderr))
+        f.write_str(&shown_output(&self.output))
     }
 }
 
 impl PluginError {
-    /// What the plugin wrote to its standard error during the call that failed, if anything.
-    pub fn stderr(&self) -> Option<&str> {
+    /// The row of the batch that is to blame for a call's failure, where it is known.
+    pub fn row(&self) -> Option<u32> {
+        match self {
+            Self::Returned { row, .. } | Self::Value { row, .. } => *row,
+            _ => None,
+        }
+    }
+
+    /// What the plugin wrote to its standard output and error during the call that failed, if anything.
+    pub fn output(&self) -> Option<&str> {
         let text = match self {
-            Self::Trap(trap) => &trap.stderr,
-            Self::Returned { stderr, .. } | Self::BadOutput { stderr, .. } => stderr,
-            Self::NotStarted(why) => return why.stderr(),
+            Self::Trap(trap) => &trap.output,
+            Self::Returned { output, .. } | Self::BadOutput { output, .. } => output,
+            Self::NotStarted(why) => return why.output(),
             _ => return None,
         };
         (!text.is_empty()).then_some(text)
@@ -196,7 +233,16 @@ impl PluginError {
     /// batch, can go through: a trap, an error that it returned, bad data, a value that it cannot be given. Never where
     /// the host failed.
     pub fn is_call_failure(&self) -> bool {
-        matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. } | Self::Value(_))
+        matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. } | Self::Value { .. })
+    }
+
+    /// The same error about the row that `to` makes of its row.
+    #[must_use]
+    pub fn in_row(mut self, to: impl FnOnce(u32) -> u32) -> Self {
+        if let Self::Returned { row: Some(row), .. } | Self::Value { row: Some(row), .. } = &mut self {
+            *row = to(*row);
+        }
+        self
     }
 
     /// A failure at the start of an instance that a call needed. No room is no room.
@@ -214,18 +260,22 @@ impl PluginError {
 
     /// Bad data; the captured output is added by whoever has the instance.
     pub(crate) fn bad_output(message: impl Into<String>) -> Self {
-        Self::BadOutput { message: message.into(), stderr: String::new() }
+        Self::BadOutput { message: message.into(), output: String::new() }
     }
 
     /// Adds the captured output to an error that has room for it and none yet.
-    pub(crate) fn with_stderr(mut self, text: impl FnOnce() -> String) -> Self {
-        if let Self::Returned { stderr, .. } | Self::BadOutput { stderr, .. } = &mut self
-            && stderr.is_empty()
+    pub(crate) fn with_output(mut self, text: impl FnOnce() -> String) -> Self {
+        if let Self::Returned { output, .. } | Self::BadOutput { output, .. } = &mut self
+            && output.is_empty()
         {
-            *stderr = text();
+            *output = text();
         }
         self
     }
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn on_new_line(hint: &str) -> String {
@@ -233,9 +283,9 @@ fn on_new_line(hint: &str) -> String {
 }
 
 /// The end of what the plugin wrote, as an error's text shows it: the last lines say most.
-fn shown_stderr(stderr: &str) -> String {
+fn shown_output(output: &str) -> String {
     const LINES: usize = 20;
-    let lines: Vec<&str> = stderr.trim_end().lines().collect();
+    let lines: Vec<&str> = output.trim_end().lines().collect();
     if lines.is_empty() {
         return String::new();
     }

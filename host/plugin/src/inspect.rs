@@ -1,4 +1,4 @@
-//! Finds out what some bytes are: a component at all, and which of the contract's operators.
+//! Finds out what some bytes are: a component at all, and which of the contract's interfaces it exports.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::error::{PluginError, Result};
 /// The contract's package, with the slash before an interface's name.
 const PACKAGE: &str = "millstream:operator/";
 
-/// Which of the contract's operators a component is.
+/// What an operator is: which of the contract's interfaces it is called by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PluginKind {
     /// Keeps or drops rows.
@@ -23,7 +23,7 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    const ALL: [Self; 5] = [Self::Filter, Self::Map, Self::FlatMap, Self::Aggregate, Self::Keyed];
+    pub(crate) const ALL: [Self; 5] = [Self::Filter, Self::Map, Self::FlatMap, Self::Aggregate, Self::Keyed];
 
     /// The contract's name of its interface.
     pub fn name(self) -> &'static str {
@@ -72,34 +72,48 @@ pub(crate) fn check_format(origin: &str, bytes: &[u8]) -> Result<()> {
     Err(PluginError::NotAComponent { origin: origin.to_owned(), found, hint: hint.to_owned() })
 }
 
-/// Which operator a component is, by the names of what it exports. Exports of other packages are its own affair.
-pub(crate) fn kind<'a>(origin: &str, exports: impl Iterator<Item = &'a str> + Clone) -> Result<PluginKind> {
-    let mut kinds = Vec::new();
+/// What a component exports of the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exports {
+    /// The kinds of operators that it may hold.
+    pub kinds: Vec<PluginKind>,
+    /// Whether it can bring stored states of other versions to its own.
+    pub migration: bool,
+}
+
+/// What a component exports of the contract, by the names of its exports. Exports of other packages are its own affair.
+pub(crate) fn exports<'a>(origin: &str, exports: impl Iterator<Item = &'a str> + Clone) -> Result<Exports> {
+    let (mut kinds, mut migration, mut catalog, mut older) = (Vec::new(), false, false, None);
     for export in exports.clone() {
         let Some((interface, version)) = export.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')) else {
             continue;
         };
         let (ours, theirs) = (numbers(crate::CONTRACT_VERSION), numbers(version));
-        // Versions 0.1.x share their types; within them a higher last number only adds interfaces.
+        // Versions 0.2.x share their types; within them a higher last number only adds interfaces.
         if theirs[..2] > ours[..2] {
             return Err(PluginError::NewerContract { origin: origin.to_owned(), export: export.to_owned() });
         }
         if theirs[..2] < ours[..2] {
+            older = older.or(Some(export));
             continue;
         }
+        migration |= interface == "migration";
+        catalog |= interface == "catalog";
         kinds.extend(PluginKind::ALL.into_iter().filter(|kind| kind.name() == interface));
     }
     let missing = |message: String| {
         let hint = format!(
-            "an operator exports one of {} of `millstream:operator@{}`",
+            "a component of operators exports `catalog` and one or more of {} of `millstream:operator@{}`",
             PluginKind::ALL.map(|kind| format!("`{kind}`")).join(", "),
             crate::CONTRACT_VERSION
         );
         Err(PluginError::MissingExport { origin: origin.to_owned(), message, hint })
     };
-    match kinds[..] {
-        [kind] => Ok(kind),
-        [] => {
+    match (&kinds[..], catalog, older) {
+        ([], false, Some(export)) => {
+            Err(PluginError::OlderContract { origin: origin.to_owned(), export: export.to_owned() })
+        }
+        ([], false, None) => {
             let names: Vec<String> = exports.map(|name| format!("`{name}`")).collect();
             missing(if names.is_empty() {
                 "it exports nothing".to_owned()
@@ -107,10 +121,9 @@ pub(crate) fn kind<'a>(origin: &str, exports: impl Iterator<Item = &'a str> + Cl
                 format!("it exports {}", names.join(", "))
             })
         }
-        _ => missing(format!(
-            "it exports {} at once",
-            kinds.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(" and ")
-        )),
+        ([], true, _) => missing("it exports a catalog, but no kind of operator".to_owned()),
+        (_, false, _) => missing("it exports no catalog".to_owned()),
+        _ => Ok(Exports { kinds, migration }),
     }
 }
 
@@ -145,14 +158,31 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_is_the_one_exported() {
-        let kind = |names: &[&'static str]| super::kind("x.wasm", names.iter().copied()).map_err(|e| e.to_string());
-        assert_eq!(kind(&["init", "millstream:operator/flat-map@0.1.0", "exports"]), Ok(PluginKind::FlatMap));
-        assert_eq!(kind(&["millstream:operator/map@0.1.7"]), Ok(PluginKind::Map));
-        let newer = kind(&["millstream:operator/filter@0.2.0"]).unwrap_err();
-        assert!(newer.contains("`millstream:operator/filter@0.2.0`") && newer.contains("newer Millstream"), "{newer}");
-        let none = kind(&["wasi:cli/run@0.2.0"]).unwrap_err();
-        assert!(none.contains("it exports `wasi:cli/run@0.2.0`; an operator exports one of `filter`"), "{none}");
-        assert!(kind(&["millstream:operator/map@0.1.0", "millstream:operator/filter@0.1.0"]).is_err());
+    fn kinds_are_those_exported() {
+        const CATALOG: &str = "millstream:operator/catalog@0.2.0";
+        let exports = |names: &[&'static str]| exports("x.wasm", names.iter().copied()).map_err(|e| e.to_string());
+        let kinds = |names: &[&'static str]| exports(names).map(|exports| exports.kinds);
+        let more = ["init", CATALOG, "millstream:operator/flat-map@0.2.0", "exports", "millstream:operator/soon@0.2.9"];
+        assert_eq!(kinds(&more), Ok(vec![PluginKind::FlatMap]));
+        assert_eq!(kinds(&[CATALOG, "millstream:operator/map@0.2.7"]), Ok(vec![PluginKind::Map]));
+        let two = exports(&[CATALOG, "millstream:operator/map@0.2.0", "millstream:operator/filter@0.2.0"]).unwrap();
+        assert_eq!(two.kinds, [PluginKind::Map, PluginKind::Filter]);
+        assert!(
+            !two.migration
+                && exports(&[CATALOG, "millstream:operator/aggregate@0.2.0", "millstream:operator/migration@0.2.0"])
+                    .unwrap()
+                    .migration
+        );
+
+        let refused = |names: &[&'static str]| exports(names).unwrap_err();
+        let newer = refused(&["millstream:operator/filter@0.3.0"]);
+        assert!(newer.contains("`millstream:operator/filter@0.3.0`") && newer.contains("newer Millstream"), "{newer}");
+        let older = refused(&["millstream:operator/filter@0.1.0"]);
+        assert!(older.contains("`millstream:operator/filter@0.1.0`, a contract that was a draft"), "{older}");
+        let none = refused(&["wasi:cli/run@0.2.0"]);
+        assert!(none.contains("it exports `wasi:cli/run@0.2.0`; a component of operators exports"), "{none}");
+        assert!(refused(&[]).contains("it exports nothing"));
+        assert!(refused(&["millstream:operator/map@0.2.0"]).contains("no catalog"));
+        assert!(refused(&[CATALOG]).contains("no kind of operator"));
     }
 }

@@ -1,37 +1,197 @@
 //! Columns on their way out of a guest. Nothing a guest returns is believed: lengths, bitmaps, offsets, UTF-8,
-//! precision and nulls are checked, and only then an Arrow array is made of it, without another copy.
+//! precision, indices, children and nulls are checked, and only then an Arrow array is made of it, without another
+//! copy where its buffers are aligned.
 //!
-//! Errors say which column, which row or offset, and what is wrong, without the prefix that the caller adds.
+//! Errors say which column or child, which row or offset, and what is wrong, without the prefix that the caller adds.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    Array, ArrayData, ArrayRef, AsArray, BinaryArray, BooleanArray, FixedSizeListArray, ListArray, MapArray, NullArray,
+    StringArray, StructArray, make_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::*;
+use arrow::error::ArrowError;
 
-use crate::contract::{BytesArrayResult, ColumnResult, ValuesResult};
-use crate::types::{UTC, timestamp_type};
+use crate::cast;
+use crate::contract::{ArrayResult, BatchResult, FieldResult};
+use crate::fields::{self, normal_type};
+
+/// The most rows of a child: some have no bytes that would bound them.
+const CHILD_ROWS: usize = 1 << 27;
+
+/// The columns that a plugin promised to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Promised {
+    /// As the plugin makes them.
+    made: Fields,
+    /// In their normal form, as they come out of [`columns`].
+    pub fields: Fields,
+    /// How many arrays they are, children counted.
+    arrays: usize,
+}
+
+impl Promised {
+    /// Of flattened `fields`; `what` names them in errors ("output column").
+    pub(crate) fn new(what: &str, fields: &[FieldResult]) -> Result<Self, String> {
+        let made = fields::parse(what, fields)?;
+        let normal = made.iter().map(|field| match normal_type(field.data_type()) {
+            Some(normal) => Ok(Arc::new(field.as_ref().clone().with_data_type(normal))),
+            None => Err(format!("{what} `{}`: it nests deeper than {}", field.name(), fields::NESTING)),
+        });
+        Ok(Self { fields: normal.collect::<Result<_, _>>()?, made, arrays: fields.len() })
+    }
+}
 
 /// Checks the columns of one result and makes arrays of them.
 ///
-/// `fields` are those bound, `rows` how many there must be, `counted` the rows that are not rejected (`None`: all):
-/// what stands in the others is ignored, so a null there is no fault.
+/// `rows` is how many there must be, `counted` the rows that are not rejected (`None`: all): what stands in the others
+/// is ignored, so a null there is no fault.
 pub(crate) fn columns(
-    fields: &Fields,
-    given: Vec<ColumnResult>,
+    promised: &Promised,
+    given: BatchResult,
     rows: usize,
     counted: Option<&BooleanBuffer>,
 ) -> Result<Vec<ArrayRef>, String> {
-    if given.len() != fields.len() {
-        return Err(format!("{} columns, but `bind` promised {}", given.len(), fields.len()));
+    if given.rows as usize != rows {
+        return Err(format!("{} rows, but {rows} are due", given.rows));
     }
-    let made = fields.iter().zip(given).enumerate();
-    made.map(|(index, (field, column))| {
-        self::column(field, column, rows, counted).map_err(|e| format!("column {index} `{}`: {e}", field.name()))
+    if given.arrays.len() != promised.arrays {
+        let counted = if promised.arrays == promised.made.len() { "" } else { ", children counted" };
+        return Err(format!("{} arrays, but `bind` promised {}{counted}", given.arrays.len(), promised.arrays));
+    }
+    let mut arrays = given.arrays.into_iter();
+    let made = promised.made.iter().zip(&promised.fields).enumerate();
+    made.map(|(index, (field, normal))| {
+        let told = |wrong: Wrong| format!("column {index} `{}{}`: {}", field.name(), wrong.path, wrong.message);
+        let array = column(field, &mut arrays, rows, counted).map_err(told)?;
+        if field.data_type() == normal.data_type() {
+            return Ok(array);
+        }
+        cast::normalise(&array).map_err(|e| told(e.message.into()))
     })
     .collect()
+}
+
+/// What is wrong with an array, and with which: the path from the column down to it, `.item.name`.
+struct Wrong {
+    path: String,
+    message: String,
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self { path: String::new(), message }
+    }
+}
+
+impl From<ArrowError> for Wrong {
+    fn from(error: ArrowError) -> Self {
+        let text = error.to_string();
+        text.split_once(" error: ").map_or(text.clone(), |(_, message)| message.to_owned()).into()
+    }
+}
+
+type Arrays = std::vec::IntoIter<ArrayResult>;
+
+/// A column of the result, with its children.
+fn column(field: &Field, arrays: &mut Arrays, rows: usize, counted: Option<&BooleanBuffer>) -> Result<ArrayRef, Wrong> {
+    let given = arrays.next().expect("their number was checked");
+    if given.rows as usize != rows {
+        return Err(format!("{} rows, but {rows} are due", given.rows).into());
+    }
+    array(field.data_type(), field.is_nullable(), given, arrays, counted)
+}
+
+/// A child; `rows` is how many it must have, where that is settled.
+fn child(field: &Field, arrays: &mut Arrays, rows: Option<usize>) -> Result<ArrayRef, Wrong> {
+    let given = arrays.next().expect("their number was checked");
+    let made = match (given.rows as usize, rows) {
+        (given, Some(due)) if given != due => Err(format!("{given} rows, but {due} are due").into()),
+        (given, _) if given > CHILD_ROWS => Err(format!("{given} rows of a child; the most are {CHILD_ROWS}").into()),
+        // Nulls of a child that has none may stand below nulls of its parent: the array that it becomes part of sees.
+        _ => array(field.data_type(), true, given, arrays, None),
+    };
+    made.map_err(|Wrong { path, message }| Wrong { path: format!(".{}{path}", field.name()), message })
+}
+
+fn array(
+    data_type: &DataType,
+    nullable: bool,
+    given: ArrayResult,
+    arrays: &mut Arrays,
+    counted: Option<&BooleanBuffer>,
+) -> Result<ArrayRef, Wrong> {
+    let ArrayResult { rows, validity, buffers } = given;
+    let rows = rows as usize;
+    let nulls = nulls(data_type, nullable, validity, rows, counted)?;
+    Ok(match data_type {
+        DataType::Null => {
+            let [] = take(buffers)?;
+            Arc::new(NullArray::new(rows))
+        }
+        DataType::Boolean => {
+            let [bits] = take(buffers)?;
+            Arc::new(BooleanArray::new(bitmap("values", bits, rows)?, nulls))
+        }
+        DataType::Utf8 => {
+            let [offsets, data] = take(buffers)?;
+            let (offsets, data) = bytes(offsets, data, rows)?;
+            let text = StringArray::try_new(offsets.clone(), data.clone(), nulls);
+            Arc::new(text.map_err(|_| bad_utf8(&offsets, &data))?)
+        }
+        DataType::Binary => {
+            let [offsets, data] = take(buffers)?;
+            let (offsets, data) = bytes(offsets, data, rows)?;
+            Arc::new(BinaryArray::new(offsets, data, nulls))
+        }
+        DataType::List(item) => {
+            let [offsets] = take(buffers)?;
+            let values = child(item, arrays, None)?;
+            let offsets = self::offsets(offsets, rows, values.len(), "rows of the child")?;
+            Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
+        }
+        DataType::Map(entries, sorted) => {
+            let [offsets] = take(buffers)?;
+            let made = child(entries, arrays, None)?;
+            let offsets = self::offsets(offsets, rows, made.len(), "rows of the child")?;
+            let made = made.as_struct().clone();
+            Arc::new(MapArray::try_new(entries.clone(), offsets, made, nulls, *sorted)?)
+        }
+        DataType::FixedSizeList(item, length) => {
+            let [] = take(buffers)?;
+            let values = child(item, arrays, Some(rows * *length as usize))?;
+            Arc::new(FixedSizeListArray::try_new_with_length(item.clone(), *length, values, nulls, rows)?)
+        }
+        DataType::Struct(fields) => {
+            let [] = take(buffers)?;
+            let children = fields.iter().map(|field| child(field, arrays, Some(rows)));
+            let children = children.collect::<Result<Vec<_>, _>>()?;
+            Arc::new(StructArray::try_new_with_length(fields.clone(), children, nulls, rows)?)
+        }
+        DataType::Dictionary(indices, values) => {
+            let [buffer] = take(buffers)?;
+            let buffer = self::values(buffer, rows, indices)?;
+            let values = child(&Field::new("dictionary", values.as_ref().clone(), true), arrays, None)?;
+            let data = ArrayData::builder(data_type.clone()).len(rows).nulls(nulls);
+            make_array(data.add_buffer(buffer).add_child_data(values.to_data()).build()?)
+        }
+        _ => {
+            let [buffer] = take(buffers)?;
+            let buffer = canonical(self::values(buffer, rows, data_type)?, data_type);
+            let made =
+                make_array(ArrayData::builder(data_type.clone()).len(rows).nulls(nulls).add_buffer(buffer).build()?);
+            digits(&made)?;
+            made
+        }
+    })
+}
+
+/// The buffers that a format has.
+fn take<const N: usize>(buffers: Vec<Vec<u8>>) -> Result<[Vec<u8>; N], String> {
+    let given = buffers.len();
+    buffers.try_into().map_err(|_| format!("{given} buffers, but a column of its format has {N}"))
 }
 
 /// A bitmap over `rows` rows.
@@ -46,99 +206,95 @@ pub(crate) fn bitmap(what: &str, bytes: Vec<u8>, rows: usize) -> Result<BooleanB
     Ok(BooleanBuffer::new(Buffer::from_vec(bytes), 0, rows))
 }
 
-fn column(
-    field: &Field,
-    column: ColumnResult,
-    rows: usize,
-    counted: Option<&BooleanBuffer>,
-) -> Result<ArrayRef, String> {
-    let nulls = nulls(field, column.validity, rows, counted)?;
-    Ok(match (field.data_type(), column.values) {
-        (DataType::Boolean, ValuesResult::Boolean(bits)) => {
-            Arc::new(BooleanArray::new(bitmap("values", bits, rows)?, nulls))
-        }
-        (DataType::Int8, ValuesResult::Int8(v)) => primitive::<Int8Type>(v, rows, nulls)?,
-        (DataType::Int16, ValuesResult::Int16(v)) => primitive::<Int16Type>(v, rows, nulls)?,
-        (DataType::Int32, ValuesResult::Int32(v)) => primitive::<Int32Type>(v, rows, nulls)?,
-        (DataType::Int64, ValuesResult::Int64(v)) => primitive::<Int64Type>(v, rows, nulls)?,
-        (DataType::UInt8, ValuesResult::Uint8(v)) => primitive::<UInt8Type>(v, rows, nulls)?,
-        (DataType::UInt16, ValuesResult::Uint16(v)) => primitive::<UInt16Type>(v, rows, nulls)?,
-        (DataType::UInt32, ValuesResult::Uint32(v)) => primitive::<UInt32Type>(v, rows, nulls)?,
-        (DataType::UInt64, ValuesResult::Uint64(v)) => primitive::<UInt64Type>(v, rows, nulls)?,
-        (DataType::Float32, ValuesResult::Float32(v)) => primitive::<Float32Type>(v, rows, nulls)?,
-        (DataType::Float64, ValuesResult::Float64(v)) => primitive::<Float64Type>(v, rows, nulls)?,
-        (DataType::Date32, ValuesResult::Date(v)) => primitive::<Date32Type>(v, rows, nulls)?,
-        (DataType::Timestamp(_, _), ValuesResult::Timestamp(v)) => {
-            length(v.len(), rows)?;
-            Arc::new(TimestampMicrosecondArray::new(v.into(), nulls).with_timezone(UTC))
-        }
-        (DataType::Decimal128(precision, scale), ValuesResult::Decimal(v)) => {
-            decimal(&v.words, rows, nulls, *precision, *scale)?
-        }
-        (DataType::Utf8, ValuesResult::Utf8(v)) => {
-            let (offsets, data) = checked_bytes(v, rows)?;
-            let text = StringArray::try_new(offsets.clone(), data.clone(), nulls);
-            Arc::new(text.map_err(|_| bad_utf8(&offsets, &data))?)
-        }
-        (DataType::Binary, ValuesResult::Binary(v)) => {
-            let (offsets, data) = checked_bytes(v, rows)?;
-            Arc::new(BinaryArray::new(offsets, data, nulls))
-        }
-        (expected, got) => {
-            return Err(format!("{} values, but `bind` promised {expected}", name_of(&got)));
-        }
-    })
-}
-
-fn length(got: usize, rows: usize) -> Result<(), String> {
-    if got == rows { Ok(()) } else { Err(format!("{got} values for {rows} rows")) }
-}
-
-fn primitive<T: ArrowPrimitiveType>(
-    values: Vec<T::Native>,
-    rows: usize,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef, String> {
-    length(values.len(), rows)?;
-    Ok(Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), nulls)))
-}
-
-fn decimal(
-    words: &[u64],
-    rows: usize,
-    nulls: Option<NullBuffer>,
-    precision: u8,
-    scale: i8,
-) -> Result<ArrayRef, String> {
-    if words.len() != rows * 2 {
-        return Err(format!("{} words for {rows} rows; a decimal has two words a row", words.len()));
+/// Unsigned 32-bit numbers.
+pub(crate) fn numbers(what: &str, bytes: Vec<u8>) -> Result<ScalarBuffer<u32>, String> {
+    if !bytes.len().is_multiple_of(4) {
+        return Err(format!("{what} of {} bytes; they are of 4 bytes each", bytes.len()));
     }
-    // A copy, because decimals need an alignment of 16 bytes, and words come with 8.
-    let values: Vec<i128> =
-        words.as_chunks::<2>().0.iter().map(|[low, high]| i128::from(*low) | (i128::from(*high) << 64)).collect();
-    let least_too_large = 10i128.pow(u32::from(precision)).unsigned_abs();
-    let too_large = |value: &i128| value.unsigned_abs() >= least_too_large;
-    if values.iter().fold(false, |bad, value| bad | too_large(value)) {
-        let counts = |row: &usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row));
-        if let Some(row) = (0..rows).filter(counts).find(|&row| too_large(&values[row])) {
-            return Err(format!("row {row}: the value has more than {precision} digits"));
-        }
-    }
-    // Precision and scale were checked when the plugin was bound.
-    let array = Decimal128Array::new(values.into(), nulls);
-    Ok(Arc::new(array.with_data_type(DataType::Decimal128(precision, scale))))
+    Ok(aligned(bytes, align_of::<u32>()).into())
 }
 
-/// Checks lengths and offsets; the data is cut to what the offsets cover.
-fn checked_bytes(given: BytesArrayResult, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), String> {
-    let BytesArrayResult { offsets, mut data } = given;
+/// The values of a column of fixed width.
+fn values(bytes: Vec<u8>, rows: usize, data_type: &DataType) -> Result<Buffer, String> {
+    let width = match data_type {
+        DataType::FixedSizeBinary(width) => *width as usize,
+        other => other.primitive_width().ok_or_else(|| format!("columns of type {other} cannot be made"))?,
+    };
+    if bytes.len() != rows * width {
+        return Err(format!("{} bytes of values for {rows} rows of {width} bytes each", bytes.len()));
+    }
+    Ok(aligned(bytes, width.next_power_of_two().min(align_of::<i128>())))
+}
+
+/// The bytes in a buffer, copied where they do not lie at a multiple of `align`.
+fn aligned(bytes: Vec<u8>, align: usize) -> Buffer {
+    if bytes.as_ptr().addr().is_multiple_of(align.max(1)) {
+        Buffer::from_vec(bytes)
+    } else {
+        Buffer::from_slice_ref(&bytes)
+    }
+}
+
+/// The values with NaNs of one form: which one an operation makes is the machine's affair, and results must be the same
+/// on all.
+fn canonical(buffer: Buffer, data_type: &DataType) -> Buffer {
+    fn of<T: ArrowNativeType>(buffer: Buffer, is_nan: impl Fn(T) -> bool, nan: T) -> Buffer {
+        let values = ScalarBuffer::<T>::from(buffer);
+        // A fold, because that becomes vector instructions; looking for the first one does not.
+        if !values.iter().fold(false, |any, value| any | is_nan(*value)) {
+            return values.into_inner();
+        }
+        Buffer::from_vec(values.iter().map(|value| if is_nan(*value) { nan } else { *value }).collect::<Vec<T>>())
+    }
+    match data_type {
+        DataType::Float64 => of(buffer, f64::is_nan, f64::NAN),
+        DataType::Float32 => of(buffer, f32::is_nan, f32::NAN),
+        DataType::Float16 => {
+            type Half = <Float16Type as ArrowPrimitiveType>::Native;
+            of(buffer, Half::is_nan, Half::NAN)
+        }
+        _ => buffer,
+    }
+}
+
+/// Checks that decimals have no more digits than their type.
+fn digits(array: &ArrayRef) -> Result<(), String> {
+    let (precision, wrong) = match array.data_type() {
+        DataType::Decimal128(precision, _) => {
+            let values = array.as_primitive::<Decimal128Type>();
+            let least_too_large = 10u128.pow(u32::from(*precision));
+            let too_large = |value: i128| value.unsigned_abs() >= least_too_large;
+            if !values.values().iter().fold(false, |any, value| any | too_large(*value)) {
+                return Ok(());
+            }
+            (precision, values.iter().position(|value| value.is_some_and(too_large)))
+        }
+        DataType::Decimal256(precision, _) => {
+            let values = array.as_primitive::<Decimal256Type>();
+            let fits = |value| Decimal256Type::is_valid_decimal_precision(value, *precision);
+            (precision, values.iter().position(|value| value.is_some_and(|value| !fits(value))))
+        }
+        _ => return Ok(()),
+    };
+    match wrong {
+        Some(row) => Err(format!("row {row}: the value has more than {precision} digits")),
+        None => Ok(()),
+    }
+}
+
+/// Checks the offsets of values that lie in `end` bytes or rows, as `of` says.
+pub(crate) fn offsets(given: Vec<u8>, rows: usize, end: usize, of: &str) -> Result<OffsetBuffer<i32>, String> {
     // Arrow itself allows an empty column to have no offsets at all.
-    if rows == 0 && offsets.is_empty() {
-        return Ok((OffsetBuffer::new_empty(), Buffer::from_vec(Vec::<u8>::new())));
+    if rows == 0 && given.is_empty() {
+        return Ok(OffsetBuffer::new_empty());
     }
-    if offsets.len() != rows + 1 {
-        return Err(format!("{} offsets for {rows} rows; there is one more offset than rows", offsets.len()));
+    if given.len() != (rows + 1) * 4 {
+        return Err(format!(
+            "{} bytes of offsets for {rows} rows; there is one more offset than rows, of 4 bytes each",
+            given.len()
+        ));
     }
+    let offsets = ScalarBuffer::<i32>::from(aligned(given, align_of::<i32>()));
     if offsets[0] != 0 {
         return Err(format!("offset 0 is {}; offsets start at 0", offsets[0]));
     }
@@ -146,12 +302,18 @@ fn checked_bytes(given: BytesArrayResult, rows: usize) -> Result<(OffsetBuffer<i
         let at = offsets.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or_default();
         return Err(format!("offset {} goes down, from {} to {}", at + 1, offsets[at], offsets[at + 1]));
     }
-    let end = offsets[rows] as usize; // not negative: it starts at 0 and never goes down
-    if end > data.len() {
-        return Err(format!("offset {rows} is {end}, but there are only {} bytes of data", data.len()));
+    let last = offsets[rows] as usize; // not negative: it starts at 0 and never goes down
+    if last > end {
+        return Err(format!("offset {rows} is {last}, but there are only {end} {of}"));
     }
-    data.truncate(end);
-    Ok((OffsetBuffer::new(offsets.into()), Buffer::from_vec(data)))
+    Ok(OffsetBuffer::new(offsets))
+}
+
+/// Checks lengths and offsets; the data is cut to what the offsets cover.
+fn bytes(given: Vec<u8>, mut data: Vec<u8>, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), String> {
+    let offsets = self::offsets(given, rows, data.len(), "bytes of data")?;
+    data.truncate(offsets[offsets.len() - 1] as usize);
+    Ok((offsets, Buffer::from_vec(data)))
 }
 
 /// Finds the row that made a text column invalid.
@@ -165,17 +327,18 @@ fn bad_utf8(offsets: &[i32], data: &[u8]) -> String {
 }
 
 fn nulls(
-    field: &Field,
+    data_type: &DataType,
+    nullable: bool,
     validity: Option<Vec<u8>>,
     rows: usize,
     counted: Option<&BooleanBuffer>,
 ) -> Result<Option<NullBuffer>, String> {
     let Some(bytes) = validity else { return Ok(None) };
     let nulls = NullBuffer::new(bitmap("validity", bytes, rows)?);
-    if nulls.null_count() == 0 {
+    if nulls.null_count() == 0 || data_type == &DataType::Null {
         return Ok(None);
     }
-    if field.is_nullable() {
+    if nullable {
         return Ok(Some(nulls));
     }
     match (0..rows).find(|&row| nulls.is_null(row) && counted.is_none_or(|c| c.value(row))) {
@@ -183,29 +346,6 @@ fn nulls(
         // Only in rejected rows, whose values are ignored: without nulls the column keeps to its field.
         None => Ok(None),
     }
-}
-
-/// The contract's name of what was returned, for an error.
-fn name_of(values: &ValuesResult) -> String {
-    let arrow = match values {
-        ValuesResult::Boolean(_) => DataType::Boolean,
-        ValuesResult::Int8(_) => DataType::Int8,
-        ValuesResult::Int16(_) => DataType::Int16,
-        ValuesResult::Int32(_) => DataType::Int32,
-        ValuesResult::Int64(_) => DataType::Int64,
-        ValuesResult::Uint8(_) => DataType::UInt8,
-        ValuesResult::Uint16(_) => DataType::UInt16,
-        ValuesResult::Uint32(_) => DataType::UInt32,
-        ValuesResult::Uint64(_) => DataType::UInt64,
-        ValuesResult::Float32(_) => DataType::Float32,
-        ValuesResult::Float64(_) => DataType::Float64,
-        ValuesResult::Utf8(_) => DataType::Utf8,
-        ValuesResult::Binary(_) => DataType::Binary,
-        ValuesResult::Date(_) => DataType::Date32,
-        ValuesResult::Timestamp(_) => timestamp_type(),
-        ValuesResult::Decimal(_) => return "decimal".to_owned(),
-    };
-    arrow.to_string()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::BooleanBuffer;
 
 use crate::contract;
+use crate::lift;
 
 /// The reason where a plugin gave none.
 const REASON_NONE: &str = "the plugin rejected the row without a reason";
@@ -35,23 +36,32 @@ pub(crate) fn cut(mut text: String, bytes: usize) -> String {
     text
 }
 
-/// Checks the rejects of one call over `rows` rows; rows are moved up by `offset` in the result.
-pub(crate) fn check(given: Vec<contract::Reject>, rows: usize, offset: u32) -> Result<Vec<Reject>, String> {
+/// Checks the rejects of one call over `rows` rows.
+pub(crate) fn check(given: contract::Rejects, rows: usize) -> Result<Vec<Reject>, String> {
+    if given.rows.is_empty() && given.offsets.len() <= 4 {
+        return Ok(Vec::new());
+    }
+    let wrong = |message: String| format!("rejects: {message}");
+    let indices = lift::numbers("the rows", given.rows).map_err(wrong)?;
+    let offsets =
+        lift::offsets(given.offsets, indices.len(), given.reasons.len(), "bytes of reasons").map_err(wrong)?;
     let mut next = 0u64;
     let mut room = REASONS_BYTES;
-    let mut rejects = Vec::with_capacity(given.len());
-    for (index, reject) in given.into_iter().enumerate() {
-        let row = u64::from(reject.row);
-        if row >= rows as u64 {
+    let mut rejects = Vec::with_capacity(indices.len());
+    for (index, (&row, pair)) in indices.iter().zip(offsets.windows(2)).enumerate() {
+        if row as usize >= rows {
             return Err(format!("reject {index}: row {row} of a batch of {rows} rows"));
         }
-        if row < next {
+        if u64::from(row) < next {
             return Err(format!("reject {index}: row {row} comes after row {}; rejected rows ascend", next - 1));
         }
-        next = row + 1;
-        let mut reason = match reject.reason.is_empty() {
+        next = u64::from(row) + 1;
+        let reason = &given.reasons[pair[0] as usize..pair[1] as usize];
+        let reason =
+            std::str::from_utf8(reason).map_err(|e| format!("reject {index}: its reason is not UTF-8: {e}"))?;
+        let mut reason = match reason.is_empty() {
             true => REASON_NONE.to_owned(),
-            false => cut(reject.reason, REASON_BYTES),
+            false => cut(reason.to_owned(), REASON_BYTES),
         };
         if reason.len() > room {
             room = 0;
@@ -59,9 +69,15 @@ pub(crate) fn check(given: Vec<contract::Reject>, rows: usize, offset: u32) -> R
         } else {
             room -= reason.len();
         }
-        rejects.push(Reject { row: reject.row + offset, reason });
+        rejects.push(Reject { row, reason });
     }
     Ok(rejects)
+}
+
+/// The rejects of a part that starts at row `first`, as those of the whole.
+pub(crate) fn moved(mut rejects: Vec<Reject>, first: u32) -> Vec<Reject> {
+    rejects.iter_mut().for_each(|reject| reject.row += first);
+    rejects
 }
 
 /// A bitmap over `rows` rows with the rejected ones unset, or `None` where none is rejected.

@@ -142,8 +142,8 @@ fn config(options: &RuntimeOptions, pooling: bool) -> Config {
         .concurrency_support(false)
         .epoch_interruption(true)
         .max_wasm_stack(options.stack)
-        // The same bytes on every machine.
-        .cranelift_nan_canonicalization(true)
+        // The same bytes on every machine. NaNs are made one form where columns come out, which costs less than after
+        // every operation.
         .relaxed_simd_deterministic(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     if pooling {

@@ -1,15 +1,20 @@
-//! What the host keeps for one instance: how much it has used up, and what it wrote to its standard error.
+//! What the host keeps for one instance: how much it has used up, what it wrote and logged, and what it is told of time
+//! and chance.
 
-use wasmtime::ResourceLimiter;
+use wasmtime::{ResourceLimiter, StoreContextMut};
 
 use crate::limits::Limits;
+use crate::logging::{LogLevel, Logged, printable};
 
-/// The most bytes of standard error that are kept per call: enough for a stack trace, too little to hurt.
+/// The most bytes of standard output and error that are kept per call: enough for a stack trace, too little to hurt.
 const CAPTURED_BYTES: usize = 64 << 10;
 /// More core instances, memories or tables than any toolchain makes of one component.
 const CORE_INSTANCES: usize = 100;
 const MEMORIES: usize = 16;
 const TABLES: usize = 100;
+
+/// Whoever calls a function of the host.
+pub(crate) type Caller<'a> = StoreContextMut<'a, Sandbox>;
 
 /// An instance's side of the host.
 #[derive(Debug)]
@@ -22,8 +27,13 @@ pub(crate) struct Sandbox {
     no_room: Option<String>,
     /// The code that the guest ended its process with in this call.
     exit: Option<u8>,
-    stderr: Vec<u8>,
-    stderr_dropped: bool,
+    output: Vec<u8>,
+    output_dropped: bool,
+    log: Logged,
+    /// How often the guest has asked for the time in this call: what its clocks show.
+    clock: u64,
+    /// The state of the guest's random numbers in this call.
+    random: u64,
 }
 
 #[derive(Debug)]
@@ -53,8 +63,11 @@ impl Sandbox {
             refused: None,
             no_room: None,
             exit: None,
-            stderr: Vec::new(),
-            stderr_dropped: false,
+            output: Vec::new(),
+            output_dropped: false,
+            log: Logged::default(),
+            clock: 0,
+            random: 0,
         }
     }
 
@@ -63,27 +76,57 @@ impl Sandbox {
         self.refused = None;
         self.no_room = None;
         self.exit = None;
-        self.stderr.clear();
-        self.stderr_dropped = false;
+        self.output.clear();
+        self.output_dropped = false;
+        self.log = Logged::default();
+        self.clock = 0;
+        self.random = 0;
     }
 
-    /// Keeps what the guest writes to its standard error, up to a bound.
-    pub(crate) fn write_stderr(&mut self, bytes: &[u8]) {
-        let room = CAPTURED_BYTES.saturating_sub(self.stderr.len());
-        self.stderr.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.stderr_dropped |= bytes.len() > room;
+    /// Keeps what the guest writes to its standard output or error, up to a bound.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let room = CAPTURED_BYTES.saturating_sub(self.output.len());
+        self.output.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.output_dropped |= bytes.len() > room;
     }
 
-    /// What the guest wrote to its standard error in this call. Control characters are replaced, since this text ends
-    /// up on terminals.
-    pub(crate) fn stderr(&self) -> String {
-        let text = String::from_utf8_lossy(&self.stderr);
-        let mut text: String =
-            text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect();
-        if self.stderr_dropped {
+    /// What the guest wrote to its standard output and error in this call. Control characters are replaced, since this
+    /// text ends up on terminals.
+    pub(crate) fn output(&self) -> String {
+        let mut text = printable(&String::from_utf8_lossy(&self.output));
+        if self.output_dropped {
             text.push_str("\n… (the rest was dropped)");
         }
         text
+    }
+
+    pub(crate) fn log(&mut self, level: LogLevel, text: &str) {
+        self.log.push(level, text);
+    }
+
+    pub(crate) fn take_log(&mut self) -> Logged {
+        std::mem::take(&mut self.log)
+    }
+
+    /// The next reading of the guest's clocks in this call: 1, 2, 3 and so on.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// The next random number of this call: the same ones in every call (SplitMix64, Steele, Lea and Flood 2014).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Whether it holds more than three quarters of the memory that it may have: some runtimes never give back what a
+    /// call took, and a new instance is better than one that fails.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.memory.used > self.memory.limit / 4 * 3
     }
 
     pub(crate) fn set_exit(&mut self, code: u8) {
@@ -185,14 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn time_and_chance_are_the_same_in_every_call() {
+        let mut sandbox = Sandbox::new(&Limits::default());
+        let call = |sandbox: &mut Sandbox| (sandbox.tick(), sandbox.tick(), sandbox.random(), sandbox.random());
+        let first = call(&mut sandbox);
+        assert_eq!((first.0, first.1), (1, 2));
+        assert_ne!(first.2, first.3);
+        sandbox.begin_call();
+        assert_eq!(call(&mut sandbox), first);
+    }
+
+    #[test]
     fn captured_output_is_bounded_and_harmless() {
         let mut sandbox = Sandbox::new(&Limits::default());
-        sandbox.write_stderr(b"red: \x1b[31m\n");
-        assert_eq!(sandbox.stderr(), "red: \u{fffd}[31m\n");
-        sandbox.write_stderr(&vec![b'x'; CAPTURED_BYTES * 2]);
-        assert!(sandbox.stderr().len() < CAPTURED_BYTES + 100);
-        assert!(sandbox.stderr().ends_with("(the rest was dropped)"));
+        sandbox.write(b"red: \x1b[31m\n");
+        assert_eq!(sandbox.output(), "red: \u{fffd}[31m\n");
+        sandbox.write(&vec![b'x'; CAPTURED_BYTES * 2]);
+        assert!(sandbox.output().len() < CAPTURED_BYTES + 100);
+        assert!(sandbox.output().ends_with("(the rest was dropped)"));
         sandbox.begin_call();
-        assert_eq!(sandbox.stderr(), "");
+        assert_eq!(sandbox.output(), "");
     }
 }

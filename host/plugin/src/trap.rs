@@ -5,6 +5,7 @@ use std::time::Duration;
 use wasmtime::{Trap as Cause, WasmBacktrace};
 
 use crate::error::{PluginError, Trap, TrapKind};
+use crate::imports::WrongCall;
 use crate::rejects::cut;
 use crate::sandbox::Sandbox;
 
@@ -14,11 +15,11 @@ const MESSAGE_BYTES: usize = 4 << 10;
 
 /// The error for `error`, which ended a call that was given `time`.
 pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duration) -> PluginError {
-    let stderr = sandbox.stderr();
+    let output = sandbox.output();
     let root = error.root_cause().to_string();
     let trap = |kind, message: String| {
         let message = cut(message, MESSAGE_BYTES);
-        PluginError::Trap(Box::new(Trap { kind, message, stderr: stderr.clone(), backtrace: backtrace(error) }))
+        PluginError::Trap(Box::new(Trap { kind, message, output: output.clone(), backtrace: backtrace(error) }))
     };
 
     // Whatever the guest did then.
@@ -35,7 +36,7 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
             Cause::MemoryOutOfBounds if fell_off_its_stack(error) => {
                 trap(TrapKind::StackOverflow, "its calls nest too deeply".to_owned())
             }
-            _ => match (panic_message(&stderr), sandbox.refused()) {
+            _ => match (panic_message(&output), sandbox.refused()) {
                 (Some(message), _) => trap(TrapKind::Panic, message),
                 (None, Some(refused)) => trap(TrapKind::OutOfMemory, refused.to_owned()),
                 (None, None) => trap(TrapKind::Crash, root.trim_start_matches("wasm trap: ").to_owned()),
@@ -45,6 +46,9 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
     if let Some(import) = root.strip_prefix("unknown import: `").and_then(|rest| rest.split('`').next()) {
         return trap(TrapKind::Denied(import.to_owned()), root.clone());
     }
+    if let Some(WrongCall(message)) = error.downcast_ref::<WrongCall>() {
+        return trap(TrapKind::Crash, message.clone());
+    }
     // The engine's error for this has no public type.
     if root.contains("fuel allocated for hostcalls") {
         return trap(TrapKind::TooMuchReturned, "more bytes in one call than its limit".to_owned());
@@ -52,7 +56,7 @@ pub(crate) fn classify(error: &wasmtime::Error, sandbox: &Sandbox, time: Duratio
     if let Some(refused) = sandbox.refused() {
         return trap(TrapKind::OutOfMemory, refused.to_owned());
     }
-    PluginError::BadOutput { message: format!("it breaks the component model's calling convention: {root}"), stderr }
+    PluginError::BadOutput { message: format!("it breaks the component model's calling convention: {root}"), output }
 }
 
 /// Whether an access out of bounds was the end of the stack that Rust and C keep in a guest's memory for what has no
@@ -84,8 +88,8 @@ fn rustc_name(name: &str) -> &str {
 
 /// The message of a Rust panic in what a guest wrote, on one line with its place:
 /// `thread '<unnamed>' (1) panicked at src/lib.rs:10:5:`, the message in lines, perhaps a note.
-fn panic_message(stderr: &str) -> Option<String> {
-    let (_, rest) = stderr.rsplit_once(" panicked at ")?;
+fn panic_message(output: &str) -> Option<String> {
+    let (_, rest) = output.rsplit_once(" panicked at ")?;
     let (place, message) = rest.split_once(":\n")?;
     let message = message.split("\nnote: run with `RUST_BACKTRACE").next().unwrap_or(message);
     Some(format!("{}, at {place}", message.trim_end()))

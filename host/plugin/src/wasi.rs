@@ -1,22 +1,26 @@
-//! The little of WASI that every guest gets: a standard error that is captured, an empty environment, no arguments,
-//! no files, and a fixed seed for its hash maps. Everything else that a component imports is a function that traps,
-//! naming the import, when it is called.
+//! The little of WASI that every guest gets: a standard output and error that are captured, an empty environment, no
+//! arguments, no files, clocks that count how often they are asked, and random numbers that are the same in every call.
+//! Everything else that a component imports is a function that traps, naming the import, when it is called.
 //!
-//! Why even this much: without it a Rust guest's panic reports a missing environment instead of its message, and its
-//! first `HashMap` traps. None of it lets a guest see or change anything outside, and none of it differs between runs.
+//! Why even this much: without it a Rust guest's panic reports a missing environment instead of its message, its first
+//! `HashMap` traps, and the runtimes of Go, Python and JavaScript do not start. None of it lets a guest see or change
+//! anything outside, and none of it differs between runs.
 //!
 //! Functions are defined under the exact versions of the interfaces that the component imports (any 0.2.x).
 
-use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 
-use crate::sandbox::Sandbox;
+use crate::imports;
+use crate::sandbox::{Caller, Sandbox};
 
 /// The seed of every guest's hash maps: any number does, as long as it is always the same.
 const HASH_SEED: (u64, u64) = (0x6d69_6c6c_7374_7265, 0x616d_2d73_6565_6400);
 /// How much a guest may write at once: what the interface itself allows `blocking-write-and-flush`.
 const WRITE_BYTES: u64 = 4096;
+
+/// How many random bytes a guest may ask for at once.
+const RANDOM_BYTES: u64 = 1 << 20;
 
 struct OutputStream;
 struct InputStream;
@@ -39,11 +43,9 @@ enum StreamError {
     Closed,
 }
 
-type Caller<'a> = StoreContextMut<'a, Sandbox>;
-
 /// Whether the host answers calls of the import `name`, as the component names it. All others trap.
 pub(crate) fn is_granted(name: &str) -> bool {
-    interface(name).is_some() || name.starts_with("millstream:operator/")
+    interface(name).is_some()
 }
 
 /// A linker that gives `component` what every guest gets, and traps for the rest of its imports.
@@ -90,7 +92,13 @@ fn interface(name: &str) -> Option<Define> {
         "wasi:cli/terminal-stdout" => terminal_stdout,
         "wasi:cli/terminal-stderr" => terminal_stderr,
         "wasi:filesystem/preopens" => filesystem_preopens,
+        "wasi:clocks/monotonic-clock" => monotonic_clock,
+        "wasi:clocks/wall-clock" => wall_clock,
+        "wasi:random/random" => random,
+        "wasi:random/insecure" => insecure,
         "wasi:random/insecure-seed" => insecure_seed,
+        "millstream:operator/log" => imports::log,
+        "millstream:operator/text" => imports::text,
         _ => return None,
     })
 }
@@ -131,8 +139,8 @@ fn io_poll(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
 fn io_streams(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     type Written = (Result<(), StreamError>,);
     fn write(mut caller: Caller<'_>, (stream, bytes): (Resource<OutputStream>, Vec<u8>)) -> wasmtime::Result<Written> {
-        if stream.rep() == STDERR {
-            caller.data_mut().write_stderr(&bytes);
+        if matches!(stream.rep(), STDOUT | STDERR) {
+            caller.data_mut().write(&bytes);
         }
         Ok((Ok(()),))
     }
@@ -203,6 +211,56 @@ fn terminal_stderr(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result
 
 fn filesystem_preopens(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
     linker.func_wrap("get-directories", |_: Caller<'_>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))
+}
+
+fn monotonic_clock(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("now", |mut caller: Caller<'_>, (): ()| Ok((caller.data_mut().tick(),)))?;
+    linker.func_wrap("resolution", |_: Caller<'_>, (): ()| Ok((1u64,)))?;
+    // Whoever sleeps wakes at once.
+    for name in ["subscribe-instant", "subscribe-duration"] {
+        linker.func_wrap(name, |_: Caller<'_>, (_,): (u64,)| Ok((Resource::<Pollable>::new_own(0),)))?;
+    }
+    Ok(())
+}
+
+/// `wasi:clocks/wall-clock.datetime`
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+struct Datetime {
+    #[component(name = "seconds")]
+    seconds: u64,
+    #[component(name = "nanoseconds")]
+    nanoseconds: u32,
+}
+
+fn wall_clock(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    linker.func_wrap("now", |mut caller: Caller<'_>, (): ()| {
+        let ticks = caller.data_mut().tick();
+        Ok((Datetime { seconds: ticks / 1_000_000_000, nanoseconds: (ticks % 1_000_000_000) as u32 },))
+    })?;
+    linker.func_wrap("resolution", |_: Caller<'_>, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },)))
+}
+
+/// `get-…-bytes` and `get-…-u64` of an interface of random numbers.
+fn random_numbers(linker: &mut LinkerInstance<'_, Sandbox>, bytes: &str, number: &str) -> wasmtime::Result<()> {
+    linker.func_wrap(bytes, |mut caller: Caller<'_>, (length,): (u64,)| -> wasmtime::Result<(Vec<u8>,)> {
+        if length > RANDOM_BYTES {
+            let message = format!("{length} random bytes at once; the most are {RANDOM_BYTES}");
+            return Err(imports::WrongCall(message).into());
+        }
+        let sandbox = caller.data_mut();
+        let words = (0..length.div_ceil(8)).flat_map(|_| sandbox.random().to_le_bytes());
+        Ok((words.take(length as usize).collect(),))
+    })?;
+    linker.func_wrap(number, |mut caller: Caller<'_>, (): ()| Ok((caller.data_mut().random(),)))
+}
+
+fn random(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    random_numbers(linker, "get-random-bytes", "get-random-u64")
+}
+
+fn insecure(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {
+    random_numbers(linker, "get-insecure-random-bytes", "get-insecure-random-u64")
 }
 
 fn insecure_seed(linker: &mut LinkerInstance<'_, Sandbox>) -> wasmtime::Result<()> {

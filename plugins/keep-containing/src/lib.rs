@@ -2,6 +2,16 @@
 
 use millstream_guest::prelude::*;
 
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "text": {"type": "string", "description": "what to look for"},
+    "column": {"type": "string", "description": "where to look; without it the first column"}
+  },
+  "required": ["text"],
+  "additionalProperties": false
+}"#;
+
 /// The configuration and the column that is searched.
 struct KeepContaining {
     column: Input<Utf8>,
@@ -16,6 +26,14 @@ impl Filter for KeepContaining {
 
     fn call(&self, batch: &Batch) -> Result<Selection, Failure> {
         Ok(kernel::contains(&batch.get(self.column), &self.text).into())
+    }
+
+    fn about() -> About {
+        About::new().config_schema(SCHEMA).takes(
+            "<column>",
+            "text",
+            "what is searched; without `column` the first column",
+        )
     }
 }
 
@@ -42,6 +60,16 @@ mod tests {
         assert_eq!(output.table.rows(), 2);
         let problem = |config| filter::<KeepContaining>(config, &input).unwrap_err().to_string();
         assert!(problem(r#"{"column": "word"}"#).contains("`text`: is missing"));
-        assert!(problem(r#"{"text": "b"}"#).contains("column `n` is int64; this plugin needs utf8"));
+        assert!(problem(r#"{"text": "b", "column": "m"}"#).contains("no column `m`; it has `n`, `word`"));
+        let bytes = Table::new().binary("raw", [&b"a"[..]]);
+        let problem = filter::<KeepContaining>(r#"{"text": "a"}"#, &bytes).unwrap_err().to_string();
+        assert!(problem.contains("column `raw` is binary; this plugin needs utf8"), "{problem}");
+    }
+
+    #[test]
+    fn a_number_contains_its_digits() {
+        let input = Table::new().int64("n", [Some(12), Some(21), Some(3), None]);
+        let output = filter::<KeepContaining>(r#"{"text": "2"}"#, &input).unwrap();
+        assert_eq!(output.table, Table::new().int64("n", [12, 21]));
     }
 }

@@ -3,6 +3,16 @@
 
 use millstream_guest::prelude::*;
 
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "n": {"type": "integer", "minimum": 1, "description": "which word, counted from 1; in SQL it may be the second argument"},
+    "separator": {"type": "string", "minLength": 1, "default": " ", "description": "what stands between words"},
+    "column": {"type": "string", "default": "value", "description": "the column of texts"}
+  },
+  "additionalProperties": false
+}"#;
+
 /// The configuration and the column of texts.
 pub struct NthWord {
     text: Input<Utf8>,
@@ -32,6 +42,11 @@ impl Map for NthWord {
 
     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
         Ok(kernel::nth_part(&batch.get(self.text), &self.separator, self.index).into())
+    }
+
+    fn about() -> About {
+        let about = About::new().config_schema(SCHEMA).takes("<column>", "text", "the texts; without `column` `value`");
+        about.makes("word", "text", "the n-th word, null where there are fewer")
     }
 }
 

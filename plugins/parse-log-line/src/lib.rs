@@ -6,6 +6,12 @@
 
 use millstream_guest::prelude::*;
 
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {"column": {"type": "string", "default": "value", "description": "the column of lines"}},
+  "additionalProperties": false
+}"#;
+
 /// The column of lines.
 pub struct ParseLogLine {
     line: Input<Utf8>,
@@ -21,6 +27,13 @@ impl Map for ParseLogLine {
     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
         let lines = batch.get(self.line);
         Ok(Mapped::try_each(batch, |row| Ok(parse(lines.get(row).ok_or("no line: the value is null")?)?)))
+    }
+
+    fn about() -> About {
+        let about = About::new().config_schema(SCHEMA).takes("<column>", "text", "the lines; without `column` `value`");
+        let about = about.makes("host", "text", "who asked").makes("timestamp", "timestamp", "when, in UTC");
+        let about = about.makes("method", "text", "how").makes("url", "text", "for what");
+        about.makes("status", "int32", "the answer's status").makes("bytes", "int64", "its size, null for `-`")
     }
 }
 

@@ -5,6 +5,15 @@
 
 use millstream_guest::prelude::*;
 
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "separator": {"type": "string", "minLength": 1, "default": " ", "description": "what stands between words"},
+    "column": {"type": "string", "default": "value", "description": "the column to split"}
+  },
+  "additionalProperties": false
+}"#;
+
 /// The configuration and the column that is split.
 pub struct SplitWords {
     text: Input<Utf8>,
@@ -23,6 +32,11 @@ impl FlatMap for SplitWords {
 
     fn call(&self, batch: &Batch, out: Expander) -> Result<Expanded, Failure> {
         Ok(out.split(&batch.get(self.text), &self.separator))
+    }
+
+    fn about() -> About {
+        let about = About::new().config_schema(SCHEMA).takes("<column>", "text", "the texts; without `column` `value`");
+        about.makes("word", "text", "what stands between two separators")
     }
 }
 
@@ -57,7 +71,8 @@ mod tests {
         let problem = |config, input: &Table| flat_map::<SplitWords>(config, input).unwrap_err().to_string();
         assert!(problem(r#"{"separator": ""}"#, &lines).contains("`separator`: is empty"));
         assert!(problem(r#"{"seperator": ","}"#, &lines).contains("knows `column`, `separator`"));
-        assert!(problem("{}", &Table::new().int64("value", [1])).contains("`value` is int64; this plugin needs utf8"));
+        let bytes = Table::new().binary("value", [&b"a"[..]]);
+        assert!(problem("{}", &bytes).contains("`value` is binary; this plugin needs utf8"));
         assert!(problem("{}", &Table::new().utf8("line", ["a"])).contains("no column `value`; it has `line`"));
     }
 }

@@ -95,7 +95,22 @@ impl Aggregate for SumAndMax {
         }
         Ok(states.columns)
     }
+
+    fn about() -> About {
+        let about = About::new().config_schema(SCHEMA).takes("<column>", "any number", "what is summed; else `bytes`");
+        let about = about.makes("sum", "int64 or float64", "the sum, null where there is no value");
+        about.makes("max", "int64 or float64", "the greatest")
+    }
 }
+
+const SCHEMA: &str = r#"{
+  "type": "object",
+  "properties": {
+    "column": {"type": "string", "default": "bytes", "description": "the column that is summed; in SQL the first argument"},
+    "output": {"enum": ["sum", "max", "both"], "description": "in SQL the second argument; else both"}
+  },
+  "additionalProperties": false
+}"#;
 
 /// The output that a call in SQL asks for with a constant: `total(bytes, 'max')`.
 fn asked(input: &Schema) -> Result<Option<Output>, Problem> {

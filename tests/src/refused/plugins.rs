@@ -42,9 +42,16 @@ fn plugins_that_do_not_fit() {
         ),
         job(
             "wrong input type",
-            "[plugin.split]\npath = \"PLUGINS/split-words\"\n[operator.x]\ninput = \"events\"\nplugin = \"split\"\nwith = { column = \"id\" }\n[sink.out]\ninput = \"x\"",
-            "`id` is int64; this plugin needs utf8",
+            "[plugin.split]\npath = \"PLUGINS/split-words\"\n[operator.parts]\nsql = \"SELECT string_to_array(url, '/') AS parts FROM events\"\n[operator.x]\ninput = \"parts\"\nplugin = \"split\"\nwith = { column = \"parts\" }\n[sink.out]\ninput = \"x\"",
+            "`parts` is list of utf8; this plugin needs utf8",
             "split",
+            "",
+        ),
+        job(
+            "columns that nest too deep",
+            "[plugin.bad]\npath = \"PLUGINS/hostile/bad-output\"\n[operator.urls]\nsql = \"SELECT url AS value FROM events\"\n[operator.x]\ninput = \"urls\"\nplugin = \"bad\"\nwith = { how = \"deep\" }\n[sink.out]\ninput = \"x\"",
+            "it nests deeper than 16",
+            "bad",
             "",
         ),
         job(

@@ -1,12 +1,12 @@
 //! Builders of columns of bytes and text.
 
 use super::{ColumnBuilder, Nulls};
-use crate::contract::columns::{BytesArray, Column, Values};
+use crate::{buffer::BufferBuilder, column::Column, data_type::DataType};
 
 /// Builds a column of bytes.
 #[derive(Clone, Debug)]
 pub struct BinaryBuilder {
-    offsets: Vec<i32>,
+    offsets: BufferBuilder<i32>,
     data: Vec<u8>,
     nulls: Nulls,
 }
@@ -20,7 +20,7 @@ impl Default for BinaryBuilder {
 impl BinaryBuilder {
     /// With room for `rows` rows of `bytes` bytes together.
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
+        let mut offsets = BufferBuilder::with_capacity(rows + 1);
         offsets.push(0);
         Self { offsets, data: Vec::with_capacity(bytes), nulls: Nulls::default() }
     }
@@ -45,8 +45,9 @@ impl BinaryBuilder {
         self.offsets.push(end);
     }
 
-    fn array(self) -> (BytesArray, Option<Vec<u8>>) {
-        (BytesArray { offsets: self.offsets, data: self.data }, self.nulls.finish())
+    fn column(self, data_type: DataType) -> Column {
+        let column = Column::of(data_type, self.len(), [self.offsets.into(), self.data.into()]);
+        Column { validity: self.nulls.finish(), ..column }
     }
 }
 
@@ -68,13 +69,12 @@ impl ColumnBuilder for BinaryBuilder {
         if rows < self.len() {
             self.offsets.truncate(rows + 1);
         }
-        self.data.truncate(self.offsets[self.offsets.len() - 1] as usize);
+        self.data.truncate(self.offsets.last().unwrap_or(0) as usize);
         self.nulls.truncate(rows);
     }
 
     fn finish(self) -> Column {
-        let (array, validity) = self.array();
-        Column { values: Values::Binary(array), validity }
+        self.column(DataType::Binary)
     }
 }
 
@@ -137,7 +137,6 @@ impl ColumnBuilder for Utf8Builder {
     }
 
     fn finish(self) -> Column {
-        let (array, validity) = self.bytes.array();
-        Column { values: Values::Utf8(array), validity }
+        self.bytes.column(DataType::Utf8)
     }
 }

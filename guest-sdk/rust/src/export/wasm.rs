@@ -1,179 +1,216 @@
-//! The generated glue, one module per world, and an adapter per kind from it to the author's trait.
+//! The generated glue, one module per kind, and what ties it to a crate's operators.
 //!
-//! A bound plugin lives in a static of the author's crate, since exported functions have no `self`; the export macros
-//! make that static and the exported functions, so that only the world that a crate uses ends up in its component.
+//! Exported functions have no `self`, so what is bound lives in statics, one per kind. Each kind is a world of its own,
+//! and the macros call the export macros of those that a crate has: the component's world is all of them together, and
+//! a component of filters has nothing of the other kinds.
 
 use std::{cell::RefCell, marker::PhantomData, thread::LocalKey};
 
-use super::*;
+use super::{
+    catalog::{Bind, Component, find},
+    slot::{AggregateSlot, FilterSlot, FlatMapSlot, MapSlot},
+};
+use crate::contract::{
+    columns::{Batch, Field},
+    types::{Binding, Failure, Problem, Request},
+};
 
-macro_rules! world {
-    ($(#[$doc:meta])* $module:ident, $world:literal) => {
+/// A crate's operators as its world's exports.
+pub struct Exports<C>(PhantomData<C>);
+
+/// What is bound, by slot: a handful, so that they are looked for one by one.
+type Slots<T> = RefCell<Vec<(u32, Box<T>)>>;
+
+thread_local! {
+    static FILTERS: Slots<dyn FilterSlot> = const { RefCell::new(Vec::new()) };
+    static MAPS: Slots<dyn MapSlot> = const { RefCell::new(Vec::new()) };
+    static FLAT_MAPS: Slots<dyn FlatMapSlot> = const { RefCell::new(Vec::new()) };
+    static AGGREGATES: Slots<dyn AggregateSlot> = const { RefCell::new(Vec::new()) };
+}
+
+fn keep<T: ?Sized>(slots: &'static LocalKey<Slots<T>>, slot: u32, bound: Box<T>) {
+    slots.with_borrow_mut(|slots| match slots.iter_mut().find(|(number, _)| *number == slot) {
+        Some((_, there)) => *there = bound,
+        None => slots.push((slot, bound)),
+    });
+}
+
+fn with<T: ?Sized, R>(
+    slots: &'static LocalKey<Slots<T>>,
+    slot: u32,
+    call: impl FnOnce(&T) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    slots.with_borrow(|slots| match slots.iter().find(|(number, _)| *number == slot) {
+        Some((_, bound)) => call(bound),
+        None => Err(Failure { message: format!("slot {slot} was called before it was bound"), row: None }),
+    })
+}
+
+macro_rules! glue {
+    ($(#[$doc:meta])* $module:ident, $world:literal $(, $with:tt)?) => {
         $(#[$doc])*
         #[allow(missing_docs, unsafe_code, clippy::all)]
         pub mod $module {
             wit_bindgen::generate!({
                 path: "wit",
-                world: $world,
-                with: {
-                    "millstream:operator/columns@0.1.0": crate::contract::columns,
-                    "millstream:operator/types@0.1.0": crate::contract::types,
-                },
+                inline: $world,
+                $(with: $with,)?
                 pub_export_macro: true,
                 export_macro_name: "export",
             });
         }
     };
-}
-
-world! {
-    /// A filter's bindings.
-    filter, "filter-operator"
-}
-world! {
-    /// A map's bindings.
-    map, "map-operator"
-}
-world! {
-    /// A flat-map's bindings.
-    flat_map, "flat-map-operator"
-}
-world! {
-    /// An aggregate's bindings.
-    aggregate, "aggregate-operator"
-}
-
-/// Where a crate keeps its bound plugin.
-pub trait Instance {
-    /// The plugin.
-    type Plugin: 'static;
-
-    /// The place.
-    fn slot() -> &'static LocalKey<RefCell<Option<Self::Plugin>>>;
-}
-
-fn keep<I: Instance>(plugin: I::Plugin) {
-    I::slot().with_borrow_mut(|slot| *slot = Some(plugin));
-}
-
-fn with_plugin<I: Instance, T>(call: impl FnOnce(&I::Plugin) -> Result<T, String>) -> Result<T, String> {
-    I::slot().with_borrow(|slot| match slot {
-        Some(plugin) => call(plugin),
-        None => Err("called before `bind`".into()),
-    })
-}
-
-/// A filter as its world's exports.
-pub struct FilterExport<I>(PhantomData<I>);
-
-impl<I: Instance<Plugin: Filter>> filter::exports::millstream::operator::filter::Guest for FilterExport<I> {
-    fn bind(config: String, input: Vec<InputField>) -> Result<Binding, Problem> {
-        let (plugin, binding) = bind_filter(&config, input)?;
-        keep::<I>(plugin);
-        Ok(binding)
-    }
-
-    fn call(input: Batch) -> Result<filter::exports::millstream::operator::filter::Selection, String> {
-        let (keep, rejects) = with_plugin::<I, _>(|plugin| call_filter(plugin, &input))?;
-        Ok(filter::exports::millstream::operator::filter::Selection { keep, rejects })
-    }
-}
-
-/// A map as its world's exports.
-pub struct MapExport<I>(PhantomData<I>);
-
-impl<I: Instance<Plugin: Map>> map::exports::millstream::operator::map::Guest for MapExport<I> {
-    fn bind(config: String, input: Vec<InputField>) -> Result<Binding, Problem> {
-        let (plugin, binding) = bind_map(&config, input)?;
-        keep::<I>(plugin);
-        Ok(binding)
-    }
-
-    fn call(input: Batch) -> Result<map::exports::millstream::operator::map::Mapped, String> {
-        let (columns, rejects) = with_plugin::<I, _>(|plugin| call_map(plugin, &input))?;
-        Ok(map::exports::millstream::operator::map::Mapped { columns, rejects })
-    }
-}
-
-/// A flat-map as its world's exports.
-pub struct FlatMapExport<I>(PhantomData<I>);
-
-impl<I: Instance<Plugin: FlatMap>> flat_map::exports::millstream::operator::flat_map::Guest for FlatMapExport<I> {
-    fn bind(config: String, input: Vec<InputField>) -> Result<Binding, Problem> {
-        let (plugin, binding) = bind_flat_map(&config, input)?;
-        keep::<I>(plugin);
-        Ok(binding)
-    }
-
-    fn call(
-        input: Batch,
-        resume: Option<u64>,
-    ) -> Result<flat_map::exports::millstream::operator::flat_map::Expanded, String> {
-        let expanded = with_plugin::<I, _>(|plugin| call_flat_map(plugin, &input, resume))?;
-        Ok(flat_map::exports::millstream::operator::flat_map::Expanded {
-            parents: expanded.parents,
-            columns: expanded.columns,
-            rejects: expanded.rejects.into_list(),
-            consumed: expanded.consumed,
-            resume: expanded.resume,
-        })
-    }
-}
-
-/// An aggregate as its world's exports.
-pub struct AggregateExport<I>(PhantomData<I>);
-
-impl<I: Instance<Plugin: Aggregate>> aggregate::exports::millstream::operator::aggregate::Guest for AggregateExport<I> {
-    fn bind(
-        config: String,
-        input: Vec<InputField>,
-    ) -> Result<aggregate::exports::millstream::operator::aggregate::AggregateBinding, Problem> {
-        let (plugin, (binding, state, state_version)) = bind_aggregate(&config, input)?;
-        keep::<I>(plugin);
-        Ok(aggregate::exports::millstream::operator::aggregate::AggregateBinding { binding, state, state_version })
-    }
-
-    fn partial(groups: Vec<u32>, group_count: u32, input: Batch) -> Result<Batch, String> {
-        with_plugin::<I, _>(|plugin| partial(plugin, &groups, group_count, &input))
-    }
-
-    fn merge(groups: Vec<u32>, group_count: u32, states: Batch) -> Result<Batch, String> {
-        with_plugin::<I, _>(|plugin| merge(plugin, &groups, group_count, &states))
-    }
-
-    fn finish(states: Batch) -> Result<Vec<Column>, String> {
-        with_plugin::<I, _>(|plugin| finish(plugin, states))
-    }
-
-    fn migrate(from_version: u32, old: Vec<Field>, states: Batch) -> Result<Batch, String> {
-        with_plugin::<I, _>(|plugin| migrate(plugin, from_version, &old, states))
-    }
-}
-
-/// The static that holds the plugin, and the component's exports.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __export {
-    ($plugin:ty, $kind:path, $world:ident, $adapter:ident) => {
-        #[allow(unsafe_code, missing_docs)]
-        const _: () = {
-            ::std::thread_local! {
-                static BOUND: ::std::cell::RefCell<::std::option::Option<$plugin>> =
-                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+    ($(#[$doc:meta])* $module:ident: $world:literal) => {
+        glue! {
+            $(#[$doc])* $module, $world, {
+                "millstream:operator/columns@0.2.0": crate::contract::columns,
+                "millstream:operator/types@0.2.0": crate::contract::types,
             }
-
-            struct Here;
-
-            impl $crate::export::Instance for Here {
-                type Plugin = $plugin;
-
-                fn slot() -> &'static ::std::thread::LocalKey<::std::cell::RefCell<::std::option::Option<$plugin>>> {
-                    &BOUND
-                }
-            }
-
-            type Exported = $crate::export::$adapter<Here>;
-    $crate::export::$world::export!(Exported with_types_in $crate::export::$world);
-        };
+        }
     };
 }
+
+glue! {
+    /// What every component exports.
+    catalog, "package millstream:sdk-catalog; world catalog { export millstream:operator/catalog@0.2.0; }"
+}
+glue! {
+    /// Filters.
+    filter: "package millstream:sdk-filter; world filter { export millstream:operator/filter@0.2.0; }"
+}
+glue! {
+    /// Maps.
+    map: "package millstream:sdk-map; world %map { export millstream:operator/%map@0.2.0; }"
+}
+glue! {
+    /// Flat-maps.
+    flat_map: "package millstream:sdk-flat-map; world flat-map { export millstream:operator/flat-map@0.2.0; }"
+}
+glue! {
+    /// Aggregates, whose states may have had other versions.
+    aggregate: "package millstream:sdk-aggregate; world aggregate {
+        export millstream:operator/aggregate@0.2.0;
+        export millstream:operator/migration@0.2.0;
+    }"
+}
+
+const _: () = {
+    use catalog::exports::millstream::operator::catalog::{Column, Direction, Guest, Operator};
+
+    impl<C: Component> Guest for Exports<C> {
+        fn operators() -> Vec<Operator> {
+            let operators = C::OPERATORS.iter().map(|entry| {
+                let about = (entry.about)();
+                let columns = about.columns.into_iter().map(|column| Column {
+                    name: column.name,
+                    direction: if column.takes { Direction::Takes } else { Direction::Makes },
+                    type_text: column.data_type,
+                    summary: column.summary,
+                });
+                Operator {
+                    name: entry.name.into(),
+                    kind: entry.kind().into(),
+                    summary: about.summary.unwrap_or_else(|| entry.summary.into()),
+                    config_schema: about.config_schema,
+                    columns: columns.collect(),
+                }
+            });
+            operators.collect()
+        }
+    }
+};
+
+const _: () = {
+    use filter::exports::millstream::operator::filter::{Guest, Selection};
+
+    impl<C: Component> Guest for Exports<C> {
+        fn bind(slot: u32, request: Request) -> Result<Binding, Problem> {
+            let bind = |bind| if let Bind::Filter(bind) = bind { Some(bind) } else { None };
+            let (bound, binding) = find(C::OPERATORS, &request.operator, bind)?(request)?;
+            keep(&FILTERS, slot, bound);
+            Ok(binding)
+        }
+
+        fn call(slot: u32, input: Batch) -> Result<Selection, Failure> {
+            let (keep, rejects) = with(&FILTERS, slot, |filter| filter.call(input))?;
+            Ok(Selection { keep, rejects })
+        }
+    }
+};
+
+const _: () = {
+    use map::exports::millstream::operator::map::{Guest, Mapped};
+
+    impl<C: Component> Guest for Exports<C> {
+        fn bind(slot: u32, request: Request) -> Result<Binding, Problem> {
+            let bind = |bind| if let Bind::Map(bind) = bind { Some(bind) } else { None };
+            let (bound, binding) = find(C::OPERATORS, &request.operator, bind)?(request)?;
+            keep(&MAPS, slot, bound);
+            Ok(binding)
+        }
+
+        fn call(slot: u32, input: Batch) -> Result<Mapped, Failure> {
+            let (output, rejects) = with(&MAPS, slot, |map| map.call(input))?;
+            Ok(Mapped { output, rejects })
+        }
+    }
+};
+
+const _: () = {
+    use flat_map::exports::millstream::operator::flat_map::{Expanded, Guest};
+
+    impl<C: Component> Guest for Exports<C> {
+        fn bind(slot: u32, request: Request) -> Result<Binding, Problem> {
+            let bind = |bind| if let Bind::FlatMap(bind) = bind { Some(bind) } else { None };
+            let (bound, binding) = find(C::OPERATORS, &request.operator, bind)?(request)?;
+            keep(&FLAT_MAPS, slot, bound);
+            Ok(binding)
+        }
+
+        fn call(slot: u32, input: Batch, resume: Option<u64>) -> Result<Expanded, Failure> {
+            let expanded = with(&FLAT_MAPS, slot, |flat_map| flat_map.call(input, resume))?;
+            Ok(Expanded {
+                parents: expanded.parents,
+                output: expanded.output,
+                rejects: expanded.rejects,
+                consumed: expanded.consumed,
+                resume: expanded.resume,
+            })
+        }
+    }
+};
+
+const _: () = {
+    use aggregate::exports::millstream::operator::{
+        aggregate::{AggregateBinding, Guest},
+        migration,
+    };
+
+    impl<C: Component> Guest for Exports<C> {
+        fn bind(slot: u32, request: Request) -> Result<AggregateBinding, Problem> {
+            let bind = |bind| if let Bind::Aggregate(bind) = bind { Some(bind) } else { None };
+            let (bound, answer) = find(C::OPERATORS, &request.operator, bind)?(request)?;
+            keep(&AGGREGATES, slot, bound);
+            let (binding, state, state_version) = (answer.binding, answer.state, answer.version);
+            Ok(AggregateBinding { binding, state, state_version })
+        }
+
+        fn partial(slot: u32, groups: Vec<u8>, group_count: u32, input: Batch) -> Result<Batch, Failure> {
+            with(&AGGREGATES, slot, |aggregate| aggregate.partial(groups, group_count, input))
+        }
+
+        fn merge(slot: u32, groups: Vec<u8>, group_count: u32, states: Batch) -> Result<Batch, Failure> {
+            with(&AGGREGATES, slot, |aggregate| aggregate.merge(groups, group_count, states))
+        }
+
+        fn finish(slot: u32, states: Batch) -> Result<Batch, Failure> {
+            with(&AGGREGATES, slot, |aggregate| aggregate.finish(states))
+        }
+    }
+
+    impl<C: Component> migration::Guest for Exports<C> {
+        fn migrate(slot: u32, from_version: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
+            with(&AGGREGATES, slot, |aggregate| aggregate.migrate(from_version, &fields, states))
+        }
+    }
+};

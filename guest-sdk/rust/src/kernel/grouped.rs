@@ -9,8 +9,10 @@
 
 use crate::{
     bitmap::Bitmap,
-    builder::{ColumnBuilder, DecimalBuilder},
-    contract::columns::Column,
+    buffer::BufferBuilder,
+    builder::{ColumnBuilder, DecimalBuilder, PrimitiveKind},
+    column::Column,
+    kind::{Float64, Int64},
     operator::Failure,
     view::{DecimalColumn, F64Column, I64Column, PrimitiveColumn, Validity},
 };
@@ -76,12 +78,11 @@ impl<'a> Groups<'a> {
     /// If a sum leaves the range of int64; a sum that wraps around would be wrong and look right.
     pub fn sum_i64(&self, column: &I64Column<'_>) -> Result<Column, Failure> {
         if no_sum_overflows(column.values()) {
-            let (sums, validity) = self.accumulate(column, 0i64, |sum, value| *sum = sum.wrapping_add(value));
-            return Ok(Column::int64(sums).with_validity(validity));
+            return Ok(self.accumulate::<Int64>(column, 0, |sum, value| *sum = sum.wrapping_add(value)));
         }
         // The sign of `overflow` is set by any addition whose result has the sign of neither operand.
         let mut overflow = 0i64;
-        let (sums, validity) = self.accumulate(column, 0i64, |sum, value| {
+        let sums = self.accumulate::<Int64>(column, 0, |sum, value| {
             let next = sum.wrapping_add(value);
             overflow |= (*sum ^ next) & (value ^ next);
             *sum = next;
@@ -89,46 +90,40 @@ impl<'a> Groups<'a> {
         if overflow < 0 {
             return Err(OVERFLOW.into());
         }
-        Ok(Column::int64(sums).with_validity(validity))
+        Ok(sums)
     }
 
     /// The sum per group, added in the order of the rows.
     pub fn sum_f64(&self, column: &F64Column<'_>) -> Column {
-        let (sums, validity) = self.accumulate(column, 0.0, |sum, value| *sum += value);
-        Column::float64(sums).with_validity(validity)
+        self.accumulate::<Float64>(column, 0.0, |sum, value| *sum += value)
     }
 
     /// The least value per group.
     pub fn min_i64(&self, column: &I64Column<'_>) -> Column {
-        let (least, validity) = self.accumulate(column, i64::MAX, |least, value| *least = value.min(*least));
-        Column::int64(least).with_validity(validity)
+        self.accumulate::<Int64>(column, i64::MAX, |least, value| *least = value.min(*least))
     }
 
     /// The greatest value per group.
     pub fn max_i64(&self, column: &I64Column<'_>) -> Column {
-        let (greatest, validity) =
-            self.accumulate(column, i64::MIN, |greatest, value| *greatest = value.max(*greatest));
-        Column::int64(greatest).with_validity(validity)
+        self.accumulate::<Int64>(column, i64::MIN, |greatest, value| *greatest = value.max(*greatest))
     }
 
     /// The least value per group; NaN is greater than all numbers, as in Spark.
     pub fn min_f64(&self, column: &F64Column<'_>) -> Column {
-        let (least, validity) = self.accumulate(column, f64::NAN, |least, value| {
+        self.accumulate::<Float64>(column, f64::NAN, |least, value| {
             if value < *least || least.is_nan() {
                 *least = value;
             }
-        });
-        Column::float64(least).with_validity(validity)
+        })
     }
 
     /// The greatest value per group; NaN is greater than all numbers, as in Spark.
     pub fn max_f64(&self, column: &F64Column<'_>) -> Column {
-        let (greatest, validity) = self.accumulate(column, f64::NEG_INFINITY, |greatest, value| {
+        self.accumulate::<Float64>(column, f64::NEG_INFINITY, |greatest, value| {
             if value > *greatest || value.is_nan() {
                 *greatest = value;
             }
-        });
-        Column::float64(greatest).with_validity(validity)
+        })
     }
 
     /// The sum per group and how many values it is of, at once: what a mean is made of, and half the work of two calls.
@@ -153,9 +148,7 @@ impl<'a> Groups<'a> {
             }
             groups
         };
-        let (sums, validity) = sums_of(&groups);
-        let counts = groups.iter().map(|(_, count)| *count).collect();
-        Ok((Column::int64(sums).with_validity(validity), Column::int64(counts)))
+        Ok(sums_and_counts::<Int64>(&groups))
     }
 
     /// The sum per group, added in the order of the rows, and how many values it is of, at once.
@@ -164,9 +157,7 @@ impl<'a> Groups<'a> {
             *sum += value;
             *count += 1;
         });
-        let (sums, validity) = sums_of(&groups);
-        let counts = groups.iter().map(|(_, count)| *count).collect();
-        (Column::float64(sums).with_validity(validity), Column::int64(counts))
+        sums_and_counts::<Float64>(&groups)
     }
 
     /// How many rows of the column are there (not null), per group.
@@ -209,21 +200,21 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// One accumulator per group, each value given to its group's; and which groups had a value, if not all.
-    fn accumulate<T: Copy + Default>(
+    /// One accumulator per group, each value given to its group's; null where a group had no value.
+    fn accumulate<K: PrimitiveKind>(
         &self,
-        column: &PrimitiveColumn<'_, T>,
-        start: T,
-        mut add: impl FnMut(&mut T, T),
-    ) -> (Vec<T>, Option<Bitmap>) {
+        column: &PrimitiveColumn<'_, K::Native>,
+        start: K::Native,
+        mut add: impl FnMut(&mut K::Native, K::Native),
+    ) -> Column {
         // Accumulator and "has a value" side by side: one bounds check and one cache line for both.
         let groups = self.fold(column, (start, false), |(accumulator, seen), value| {
             add(accumulator, value);
             *seen = true;
         });
         let validity = Bitmap::from_fn(groups.len(), |group| groups[group].1);
-        let values = groups.iter().map(|(value, seen)| if *seen { *value } else { T::default() }).collect();
-        (values, (validity.count_ones() < groups.len()).then_some(validity))
+        let values = BufferBuilder::map(&groups, |(value, seen)| if seen { value } else { K::Native::default() });
+        Column::numbers::<K>(values).with_validity((validity.count_ones() < groups.len()).then_some(validity))
     }
 
     /// One accumulator per group, each value that is there given to its group's.
@@ -273,8 +264,8 @@ pub fn narrow_i64(totals: &DecimalColumn<'_>, what: &str) -> Result<Column, Fail
     Ok(Column::int64(sums).with_validity(validity))
 }
 
-fn totals(sums: impl Iterator<Item = Option<i128>>) -> Column {
-    let mut column = DecimalBuilder::default();
+fn totals(sums: impl ExactSizeIterator<Item = Option<i128>>) -> Column {
+    let mut column = DecimalBuilder::with_capacity(sums.len());
     for sum in sums {
         match sum {
             Some(sum) => column.push(sum),
@@ -301,9 +292,10 @@ fn no_sum_overflows(values: &[i64]) -> bool {
     bits < 63
 }
 
-/// The sums, and which of them are of any value, if not all.
-fn sums_of<T: Copy>(groups: &[(T, i64)]) -> (Vec<T>, Option<Bitmap>) {
+/// The sums, null where they are of no value, and the counts.
+fn sums_and_counts<K: PrimitiveKind>(groups: &[(K::Native, i64)]) -> (Column, Column) {
     let validity = groups.iter().any(|(_, count)| *count == 0);
     let validity = validity.then(|| Bitmap::from_fn(groups.len(), |group| groups[group].1 > 0));
-    (groups.iter().map(|(sum, _)| *sum).collect(), validity)
+    let sums = Column::numbers::<K>(BufferBuilder::map(groups, |(sum, _)| sum));
+    (sums.with_validity(validity), Column::numbers::<Int64>(BufferBuilder::map(groups, |(_, count)| count)))
 }

@@ -5,7 +5,10 @@
 
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
-    contract::columns::Column,
+    buffer::BufferBuilder,
+    builder::PrimitiveKind,
+    column::Column,
+    kind::{Float64, Int64},
     view::PrimitiveColumn,
 };
 
@@ -13,12 +16,12 @@ const TURN: usize = 32;
 
 /// `f` of every value; null stays null.
 pub fn map_f64<T: Copy>(column: &PrimitiveColumn<'_, T>, f: impl Fn(T) -> f64) -> Column {
-    Column::float64(map_values(column.values(), f)).with_validity(column.validity().to_bitmap())
+    map_to::<Float64, T>(column, f)
 }
 
 /// `f` of every value; null stays null.
 pub fn map_i64<T: Copy>(column: &PrimitiveColumn<'_, T>, f: impl Fn(T) -> i64) -> Column {
-    Column::int64(map_values(column.values(), f)).with_validity(column.validity().to_bitmap())
+    map_to::<Int64, T>(column, f)
 }
 
 /// `f` of the two columns' values, row by row; null where either is null.
@@ -30,7 +33,7 @@ pub fn zip_f64<T: Copy, U: Copy>(
     b: &PrimitiveColumn<'_, U>,
     f: impl Fn(T, U) -> f64,
 ) -> Column {
-    Column::float64(zip_values(a.values(), b.values(), f)).with_validity(a.validity().and(&b.validity()))
+    zip_to::<Float64, T, U>(a, b, f)
 }
 
 /// `f` of the two columns' values, row by row; null where either is null.
@@ -42,44 +45,24 @@ pub fn zip_i64<T: Copy, U: Copy>(
     b: &PrimitiveColumn<'_, U>,
     f: impl Fn(T, U) -> i64,
 ) -> Column {
-    Column::int64(zip_values(a.values(), b.values(), f)).with_validity(a.validity().and(&b.validity()))
+    zip_to::<Int64, T, U>(a, b, f)
 }
 
-/// `f` of every value, for columns of any type: put the result into a [`Column`] together with the validity.
-pub fn map_values<T: Copy, U: Copy + Default>(values: &[T], f: impl Fn(T) -> U) -> Vec<U> {
-    let mut out = vec![U::default(); values.len()];
-    let (from, from_rest) = values.as_chunks::<TURN>();
-    let (to, to_rest) = out.as_chunks_mut::<TURN>();
-    for (from, to) in from.iter().zip(to) {
-        for k in 0..TURN {
-            to[k] = f(from[k]);
-        }
-    }
-    for (from, to) in from_rest.iter().zip(to_rest) {
-        *to = f(*from);
-    }
-    out
+/// `f` of every value, as a column of kind `K`; null stays null.
+pub fn map_to<K: PrimitiveKind, T: Copy>(column: &PrimitiveColumn<'_, T>, f: impl Fn(T) -> K::Native) -> Column {
+    Column::numbers::<K>(BufferBuilder::map(column.values(), f)).with_validity(column.validity().to_bitmap())
 }
 
-/// `f` of two columns' values, row by row.
+/// `f` of the two columns' values, row by row, as a column of kind `K`; null where either is null.
 ///
 /// # Panics
-/// If there are not as many of both.
-pub fn zip_values<T: Copy, U: Copy, V: Copy + Default>(a: &[T], b: &[U], f: impl Fn(T, U) -> V) -> Vec<V> {
-    assert_eq!(a.len(), b.len(), "columns of different lengths");
-    let mut out = vec![V::default(); a.len()];
-    let (a, a_rest) = a.as_chunks::<TURN>();
-    let (b, b_rest) = b.as_chunks::<TURN>();
-    let (to, to_rest) = out.as_chunks_mut::<TURN>();
-    for ((a, b), to) in a.iter().zip(b).zip(to) {
-        for k in 0..TURN {
-            to[k] = f(a[k], b[k]);
-        }
-    }
-    for ((a, b), to) in a_rest.iter().zip(b_rest).zip(to_rest) {
-        *to = f(*a, *b);
-    }
-    out
+/// If the columns have different lengths.
+pub fn zip_to<K: PrimitiveKind, T: Copy, U: Copy>(
+    a: &PrimitiveColumn<'_, T>,
+    b: &PrimitiveColumn<'_, U>,
+    f: impl Fn(T, U) -> K::Native,
+) -> Column {
+    Column::numbers::<K>(BufferBuilder::zip(a.values(), b.values(), f)).with_validity(a.validity().and(&b.validity()))
 }
 
 /// The rows whose value satisfies `keep`; null rows don't.

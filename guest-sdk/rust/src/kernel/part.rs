@@ -3,7 +3,7 @@
 use memchr::memmem::Finder;
 
 use super::{places::Cursor, texts::Texts};
-use crate::{bitmap::BitmapBuilder, contract::columns::Column, view::Utf8Column};
+use crate::{bitmap::BitmapBuilder, column::Column, view::Utf8Column};
 
 /// The `index`-th (from 0) of the parts between separators, as [`str::split`] has them; null where there are fewer, and
 /// where the text is null. The empty separator does not split.

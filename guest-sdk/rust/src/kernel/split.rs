@@ -6,6 +6,7 @@ use memchr::memmem::Finder;
 
 use super::texts::Texts;
 use crate::{
+    buffer::BufferBuilder,
     operator::{Expanded, Expander},
     reject::Rejects,
     view::{BytesColumn, Utf8Column},
@@ -78,13 +79,13 @@ impl Expander {
 
 /// The output as it grows.
 struct Words {
-    parents: Vec<u32>,
+    parents: BufferBuilder<u32>,
     texts: Texts,
 }
 
 impl Words {
     fn with_capacity(bytes: usize, rows: usize) -> Self {
-        Self { parents: Vec::with_capacity(rows), texts: Texts::with_capacity(rows, bytes) }
+        Self { parents: BufferBuilder::with_capacity(rows), texts: Texts::with_capacity(rows, bytes) }
     }
 
     fn push(&mut self, row: usize, data: &[u8], start: usize, end: usize) {

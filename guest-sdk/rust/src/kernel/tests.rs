@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::{
-    Bitmap, Column,
+    Batch, Bitmap, Column,
     builder::{ColumnBuilder, Float64Builder, Int64Builder, Utf8Builder},
-    contract::columns::{Batch, BytesArray, Values},
     kind::{Float64, Int64, Kind, Utf8},
     operator::Expander,
 };
@@ -28,19 +27,18 @@ impl Dice {
 /// Texts over few letters, so that hits are frequent and many run over the end of a row.
 fn texts(dice: &mut Dice, rows: usize, nulls: bool) -> (Vec<Option<String>>, Column) {
     let mut texts = Vec::new();
-    let mut array = BytesArray { offsets: vec![0], data: Vec::new() };
+    let mut builder = Utf8Builder::default();
     let mut validity = Vec::new();
     for _ in 0..rows {
         let text: String = (0..dice.below(9)).map(|_| ['a', 'a', 'b', ' ', 'ü'][dice.below(5)]).collect();
         // Null rows hold text too: it must not count.
-        array.data.extend_from_slice(text.as_bytes());
-        array.offsets.push(array.data.len() as i32);
+        builder.push(&text);
         let valid = !nulls || dice.below(4) > 0;
         validity.push(valid);
         texts.push(valid.then_some(text));
     }
     let validity = nulls.then(|| validity.into_iter().collect::<Bitmap>());
-    (texts, Column { values: Values::Utf8(array), validity: None }.with_validity(validity))
+    (texts, builder.finish().with_validity(validity))
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn searching_the_whole_buffer_is_searching_row_by_row() {
     for turn in 0..300 {
         let rows = [0, 1, 7, 31, 32, 33, 100][turn % 7];
         let (texts, column) = texts(&mut dice, rows, turn % 2 == 0);
-        let view = Utf8::view(&column, rows).unwrap();
+        let view = Utf8::view(&column).unwrap();
         for needle in ["", "a", "aa", "ab", "aaa", "ü", " ", "b a", "x", "aaaaaaa", "aaaaaaaa", "abaaaaaab"] {
             let naive = |test: fn(&str, &str) -> bool| -> Bitmap {
                 texts.iter().map(|text| text.as_ref().is_some_and(|text| test(text, needle))).collect()
@@ -99,12 +97,12 @@ fn the_nth_part_is_what_split_says() {
             texts.iter().for_each(|text| builder.push_option(text.as_deref()));
             column = builder.finish();
         }
-        let view = Utf8::view(&column, rows).unwrap();
+        let view = Utf8::view(&column).unwrap();
         for separator in ["a", " ", "ü", "ab", "x"] {
             for index in [0, 1, 2, 9] {
                 let naive: Vec<_> = texts.iter().map(|text| text.as_ref()?.split(separator).nth(index)).collect();
                 let found = nth_part(&view, separator, index);
-                let found: Vec<_> = Utf8::view(&found, rows).unwrap().iter().collect();
+                let found: Vec<_> = Utf8::view(&found).unwrap().iter().collect();
                 assert_eq!(found, naive, "part {index} of {texts:?} by {separator:?}");
             }
         }
@@ -152,10 +150,11 @@ fn expand(
         let batch = Batch { rows: (rows - start) as u32, columns: vec![rest(column, start, rows)] };
         let expanded = call(start, &batch, Expander { rows: rows - start, resume, max_rows, max_bytes });
         assert!(expanded.parents.len() <= max_rows);
-        let word = Utf8::view(&expanded.columns[0], expanded.parents.len()).unwrap();
+        let word = Utf8::view(&expanded.columns[0]).unwrap();
         words.extend(
             expanded
                 .parents
+                .to_vec()
                 .iter()
                 .enumerate()
                 .map(|(i, parent)| (start + *parent as usize, word.get(i).unwrap().to_owned())),
@@ -171,7 +170,7 @@ fn expand(
 }
 
 fn rest(column: &Column, start: usize, rows: usize) -> Column {
-    let view = Utf8::view(column, rows).unwrap();
+    let view = Utf8::view(column).unwrap();
     let mut builder = Utf8Builder::default();
     (start..rows).for_each(|row| builder.push_option(view.get(row)));
     builder.finish()
@@ -189,12 +188,12 @@ fn numbers_are_mapped_and_selected_as_one_by_one() {
                 floats.push_option((!nulls || dice.below(3) > 0).then_some(dice.below(100) as f64 / 8.0));
             }
             let (ints, floats) = (ints.finish(), floats.finish());
-            let (a, b) = (Int64::view(&ints, rows).unwrap(), Float64::view(&floats, rows).unwrap());
+            let (a, b) = (Int64::view(&ints).unwrap(), Float64::view(&floats).unwrap());
             let mapped = map_f64(&a, |x| x as f64 / 2.0);
             let zipped = zip_f64(&a, &b, |x, y| x as f64 * y);
             let counted = map_i64(&b, |y| y as i64);
-            let (mapped, zipped) = (Float64::view(&mapped, rows).unwrap(), Float64::view(&zipped, rows).unwrap());
-            let counted = Int64::view(&counted, rows).unwrap();
+            let (mapped, zipped) = (Float64::view(&mapped).unwrap(), Float64::view(&zipped).unwrap());
+            let counted = Int64::view(&counted).unwrap();
             for row in 0..rows {
                 assert_eq!(mapped.get(row), a.get(row).map(|x| x as f64 / 2.0));
                 assert_eq!(zipped.get(row), a.get(row).zip(b.get(row)).map(|(x, y)| x as f64 * y));
@@ -216,14 +215,14 @@ fn groups_are_aggregated_as_one_by_one() {
             (0..rows)
                 .for_each(|_| builder.push_option((!nulls || dice.below(3) > 0).then_some(dice.below(90) as i64 - 45)));
             let column = builder.finish();
-            let view = Int64::view(&column, rows).unwrap();
+            let view = Int64::view(&column).unwrap();
             let floats = map_f64(&view, |x| x as f64);
-            let float_view = Float64::view(&floats, rows).unwrap();
+            let float_view = Float64::view(&floats).unwrap();
             let grouped = Groups::new(&groups, 7);
             let ids = groups.as_slice();
             let of = |group: u32| (0..rows).filter(move |row| ids[*row] == group);
-            let ints = |column: &Column| -> Vec<_> { Int64::view(column, 7).unwrap().iter().collect() };
-            let reals = |column: &Column| -> Vec<_> { Float64::view(column, 7).unwrap().iter().collect() };
+            let ints = |column: &Column| -> Vec<_> { Int64::view(column).unwrap().iter().collect() };
+            let reals = |column: &Column| -> Vec<_> { Float64::view(column).unwrap().iter().collect() };
             let naive = |f: fn(i64, i64) -> i64| -> Vec<_> {
                 (0..7).map(|group| of(group).filter_map(|row| view.get(row)).reduce(f)).collect()
             };
@@ -249,16 +248,16 @@ fn groups_are_aggregated_as_one_by_one() {
 #[test]
 fn nan_is_greater_than_all_numbers_and_a_sum_beyond_int64_is_an_error() {
     let column = Column::float64(vec![f64::NAN, 1.0, f64::NAN, f64::INFINITY]);
-    let view = Float64::view(&column, 4).unwrap();
+    let view = Float64::view(&column).unwrap();
     let groups = Groups::new(&[0, 0, 1, 2], 3);
     let (least, greatest) = (groups.min_f64(&view), groups.max_f64(&view));
-    let (least, greatest) = (Float64::view(&least, 3).unwrap(), Float64::view(&greatest, 3).unwrap());
+    let (least, greatest) = (Float64::view(&least).unwrap(), Float64::view(&greatest).unwrap());
     assert_eq!((least.get(0), greatest.get(2)), (Some(1.0), Some(f64::INFINITY)));
     assert!(greatest.get(0).unwrap().is_nan() && least.get(1).unwrap().is_nan());
 
     let sum = |values: Vec<i64>| {
         let column = Column::int64(values);
-        let (view, groups) = (Int64::view(&column, 2).unwrap(), Groups::new(&[0, 0], 1));
+        let (view, groups) = (Int64::view(&column).unwrap(), Groups::new(&[0, 0], 1));
         assert_eq!(groups.sum_i64(&view).is_ok(), groups.sum_count_i64(&view).is_ok());
         groups.sum_i64(&view).is_ok()
     };

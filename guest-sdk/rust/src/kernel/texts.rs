@@ -1,17 +1,14 @@
 //! A column of short texts as it grows, each a piece of another column's buffer. They are copied 16 bytes at a time,
 //! whatever their length, into a buffer with room to spare: a call to copy a handful of bytes costs more than the bytes.
 
-use crate::{
-    bitmap::Bitmap,
-    contract::columns::{BytesArray, Column, Values},
-};
+use crate::{bitmap::Bitmap, buffer::BufferBuilder, column::Column, data_type::DataType};
 
 /// Bytes copied at a time.
 const BLOCK: usize = 16;
 
 /// The texts so far.
 pub(super) struct Texts {
-    offsets: Vec<i32>,
+    offsets: BufferBuilder<i32>,
     /// Longer than what is written by at least a block.
     data: Vec<u8>,
     at: usize,
@@ -19,7 +16,7 @@ pub(super) struct Texts {
 
 impl Texts {
     pub(super) fn with_capacity(rows: usize, bytes: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
+        let mut offsets = BufferBuilder::with_capacity(rows + 1);
         offsets.push(0);
         Self { offsets, data: vec![0; bytes + BLOCK], at: 0 }
     }
@@ -46,7 +43,7 @@ impl Texts {
 
     pub(super) fn column(mut self, validity: Option<Bitmap>) -> Column {
         self.data.truncate(self.at);
-        let values = Values::Utf8(BytesArray { offsets: self.offsets, data: self.data });
-        Column { values, validity: None }.with_validity(validity)
+        let rows = self.offsets.len() - 1;
+        Column::of(DataType::Utf8, rows, [self.offsets.into(), self.data.into()]).with_validity(validity)
     }
 }

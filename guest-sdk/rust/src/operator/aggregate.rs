@@ -5,15 +5,10 @@
 //! output). All work on whole columns over all groups at once; [`Groups`] has the usual sums. Where a group at a time
 //! is easier to think of, implement [`Fold`](crate::Fold) instead.
 
-use super::Failure;
+use super::{About, Failure};
 use crate::{
-    config::Config,
-    contract::{
-        columns::{Batch, Column, Field},
-        types::Problem,
-    },
-    kernel::Groups,
-    schema::{Fields, Schema},
+    batch::Batch, column::Column, config::Config, contract::types::Problem, data_type::Field, fields::Fields,
+    kernel::Groups, schema::Schema,
 };
 
 /// An operator that makes one row of each group.
@@ -92,6 +87,11 @@ pub trait Aggregate: Sized + 'static {
     fn migrate(&self, from_version: u32, old: &[Field], states: Batch) -> Result<Vec<Column>, Failure> {
         let _ = (old, states);
         Err(format!("states of version {from_version} cannot be carried over: the plugin has no `migrate`").into())
+    }
+
+    /// What it says about itself to whoever looks into the component.
+    fn about() -> About {
+        About::new()
     }
 }
 

@@ -1,13 +1,7 @@
 //! Filters: keep or drop each row. The host applies the answer to all columns, those not read included.
 
-use super::Failure;
-use crate::{
-    bitmap::Bitmap,
-    config::Config,
-    contract::{columns::Batch, types::Problem},
-    reject::Rejects,
-    schema::Schema,
-};
+use super::{About, Failure};
+use crate::{batch::Batch, bitmap::Bitmap, config::Config, contract::types::Problem, reject::Rejects, schema::Schema};
 
 /// An operator that keeps some rows and drops the others.
 ///
@@ -52,6 +46,11 @@ pub trait Filter: Sized + 'static {
     /// # Errors
     /// If the batch as a whole cannot be dealt with.
     fn call(&self, batch: &Batch) -> Result<Selection, Failure>;
+
+    /// What it says about itself to whoever looks into the component.
+    fn about() -> About {
+        About::new()
+    }
 }
 
 /// A filter's answer. A [`Bitmap`] of the rows to keep converts with `.into()`.

@@ -5,16 +5,17 @@
 //! [`Expander::MAX_BYTES`]) and tells the host where to go on; the host calls again with the rest. Operators need
 //! not think of it, as long as they write through the expander.
 
-use super::Failure;
+use super::{About, Failure};
 use crate::{
+    batch::Batch,
+    buffer::BufferBuilder,
+    column::Column,
     config::Config,
-    contract::{
-        columns::{Batch, Column},
-        types::Problem,
-    },
+    contract::types::Problem,
+    fields::Fields,
     reject::Rejects,
     row::{Row, RowBuilders},
-    schema::{Fields, Schema},
+    schema::Schema,
 };
 
 /// An operator that makes any number of rows from each.
@@ -65,13 +66,18 @@ pub trait FlatMap: Sized + 'static {
     /// # Errors
     /// If the batch as a whole cannot be dealt with.
     fn call(&self, batch: &Batch, out: Expander) -> Result<Expanded, Failure>;
+
+    /// What it says about itself to whoever looks into the component.
+    fn about() -> About {
+        About::new()
+    }
 }
 
 /// A flat-map's answer, made by an [`Expander`].
 #[derive(Clone, Debug)]
 pub struct Expanded {
     /// For each output row the input row it came from, never going down.
-    pub parents: Vec<u32>,
+    pub parents: BufferBuilder<u32>,
     /// The columns, in the order of the fields that `bind` gave.
     pub columns: Vec<Column>,
     /// Rows that go to the dead letters.
@@ -107,7 +113,7 @@ impl Expander {
     pub fn each_row<B: RowBuilders>(self, mut expand: impl FnMut(usize, &mut RowSink<B>)) -> Expanded {
         let mut sink = RowSink {
             columns: B::default(),
-            parents: Vec::new(),
+            parents: BufferBuilder::default(),
             rejects: Rejects::new(),
             row: 0,
             row_start: 0,
@@ -137,7 +143,7 @@ impl Expander {
 #[derive(Debug)]
 pub struct RowSink<B> {
     columns: B,
-    parents: Vec<u32>,
+    parents: BufferBuilder<u32>,
     rejects: Rejects,
     row: u32,
     /// Where this input row's output begins.
@@ -167,7 +173,7 @@ impl<B: RowBuilders> RowSink<B> {
     }
 
     /// Refuses the input row; what was pushed for it is taken back.
-    pub fn reject(&mut self, reason: impl Into<String>) {
+    pub fn reject(&mut self, reason: impl AsRef<str>) {
         self.columns.truncate(self.row_start);
         self.parents.truncate(self.row_start);
         self.stopped = false;

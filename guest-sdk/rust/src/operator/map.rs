@@ -1,16 +1,16 @@
 //! Maps: one row in, one row out. A map returns its new columns only; the host keeps the others. Also what a scalar
 //! SQL function is.
 
-use super::Failure;
+use super::{About, Failure};
 use crate::{
+    batch::Batch,
+    column::Column,
     config::Config,
-    contract::{
-        columns::{Batch, Column},
-        types::Problem,
-    },
+    contract::types::Problem,
+    fields::Fields,
     reject::Rejects,
     row::{Row, RowBuilders},
-    schema::{Fields, Schema},
+    schema::Schema,
 };
 
 /// An operator that adds columns, or replaces them (an output column that bears an input column's name).
@@ -56,6 +56,11 @@ pub trait Map: Sized + 'static {
     /// # Errors
     /// If the batch as a whole cannot be dealt with.
     fn call(&self, batch: &Batch) -> Result<Mapped, Failure>;
+
+    /// What it says about itself to whoever looks into the component.
+    fn about() -> About {
+        About::new()
+    }
 }
 
 /// A map's answer. One [`Column`] or a `Vec` of them converts with `.into()`.

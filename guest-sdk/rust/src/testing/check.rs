@@ -1,48 +1,85 @@
 //! What the host checks of everything that a plugin returns, before it becomes Arrow columns. The messages say
 //! which column and row, since here they are read by the plugin's author.
 
-use crate::contract::{
-    columns::{BytesArray, Column, DataType, Field, Values},
-    types::Reject,
+use crate::{
+    contract::{
+        columns::{Array, Batch},
+        types::Rejects,
+    },
+    data_type::{DataType, Field},
 };
 
 /// The columns against the fields that `bind` promised.
-pub(super) fn columns(fields: &[Field], columns: &[Column], rows: usize) -> Result<(), String> {
-    if columns.len() != fields.len() {
-        return Err(format!("{} columns were returned; `bind` promised {}", columns.len(), fields.len()));
+pub(super) fn columns(fields: &[Field], batch: &Batch, rows: usize) -> Result<(), String> {
+    let wanted: usize = fields.iter().map(|field| field.data_type.arrays()).sum();
+    if batch.arrays.len() != wanted {
+        return Err(format!("{} columns were returned; `bind` promised {wanted}", batch.arrays.len()));
     }
-    fields.iter().zip(columns).try_for_each(|(field, column)| {
-        check(field, column, rows).map_err(|what| format!("column `{}`: {what}", field.name))
-    })
+    if batch.rows as usize != rows {
+        return Err(format!("{} rows were returned; there should be {rows}", batch.rows));
+    }
+    let mut arrays = batch.arrays.iter();
+    fields.iter().try_for_each(|field| tree(field, &mut arrays, rows).map_err(|what| format!("column {what}")))
 }
 
-fn check(field: &Field, column: &Column, rows: usize) -> Result<(), String> {
-    use {DataType as T, Values as V};
+/// A column and its children; what is wrong begins with where.
+fn tree<'a>(field: &Field, arrays: &mut impl Iterator<Item = &'a Array>, rows: usize) -> Result<(), String> {
+    let array = arrays.next().expect("they were counted");
+    check(field, array, rows).map_err(|what| format!("`{}`: {what}", field.name))?;
+    let last = || array.buffers[0].last_chunk().map_or(0, |end| i32::from_le_bytes(*end) as usize);
+    let mut child = |child: &Field, rows: usize| {
+        tree(child, arrays, rows).map_err(|what| format!("`{}`, child {what}", field.name))
+    };
+    match &field.data_type {
+        DataType::List(item) => child(item, last()),
+        DataType::FixedList(item, size) => child(item, rows * *size as usize),
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| child(field, rows)),
+        DataType::Map(key, value) => {
+            let entries = DataType::structure([(**key).clone().not_null(), (**value).clone()]);
+            child(&Field::new("entries", entries).not_null(), last())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(field: &Field, array: &Array, rows: usize) -> Result<(), String> {
     let length = |what: &str, got: usize, wanted: usize| {
         if got == wanted { Ok(()) } else { Err(format!("{got} {what}; {rows} rows need {wanted}")) }
     };
-    match (&field.data_type, &column.values) {
-        (T::Boolean, V::Boolean(bits)) => length("bytes of bits", bits.len(), rows.div_ceil(8))?,
-        (T::Int8, V::Int8(values)) => length("values", values.len(), rows)?,
-        (T::Int16, V::Int16(values)) => length("values", values.len(), rows)?,
-        (T::Int32, V::Int32(values)) | (T::Date, V::Date(values)) => length("values", values.len(), rows)?,
-        (T::Int64, V::Int64(values)) | (T::Timestamp, V::Timestamp(values)) => length("values", values.len(), rows)?,
-        (T::Uint8, V::Uint8(values)) => length("values", values.len(), rows)?,
-        (T::Uint16, V::Uint16(values)) => length("values", values.len(), rows)?,
-        (T::Uint32, V::Uint32(values)) => length("values", values.len(), rows)?,
-        (T::Uint64, V::Uint64(values)) => length("values", values.len(), rows)?,
-        (T::Float32, V::Float32(values)) => length("values", values.len(), rows)?,
-        (T::Float64, V::Float64(values)) => length("values", values.len(), rows)?,
-        (T::Utf8, V::Utf8(array)) => bytes(array, rows, true)?,
-        (T::Binary, V::Binary(array)) => bytes(array, rows, false)?,
-        (T::Decimal(_), V::Decimal(array)) => length("words", array.words.len(), 2 * rows)?,
-        (promised, values) => {
-            let values = format!("{values:?}");
-            let got = values.split('(').next().unwrap_or_default().to_lowercase();
-            return Err(format!("the values are {got}; `bind` promised {promised}"));
+    let buffers = |wanted: usize| match array.buffers.len() {
+        got if got == wanted => Ok(()),
+        got => Err(format!("{got} buffers; {} has {wanted}", field.data_type)),
+    };
+    let values = |width: usize| {
+        buffers(1)?;
+        length("bytes of values", array.buffers[0].len(), width * rows)
+    };
+    length("rows", array.rows as usize, rows)?;
+    match &field.data_type {
+        DataType::Boolean => {
+            buffers(1)?;
+            length("bytes of bits", array.buffers[0].len(), rows.div_ceil(8))?;
         }
+        DataType::Int8 | DataType::Uint8 => values(1)?,
+        DataType::Int16 | DataType::Uint16 => values(2)?,
+        DataType::Int32 | DataType::Uint32 | DataType::Float32 | DataType::Date => values(4)?,
+        DataType::Int64 | DataType::Uint64 | DataType::Float64 | DataType::Timestamp => values(8)?,
+        DataType::Decimal(..) => values(16)?,
+        DataType::Utf8 | DataType::Binary => {
+            buffers(2)?;
+            offsets(&array.buffers[0], rows, Some(array.buffers[1].len()))?;
+            if field.data_type == DataType::Utf8 {
+                text(&array.buffers[0], &array.buffers[1], rows)?;
+            }
+        }
+        DataType::List(_) | DataType::Map(..) => {
+            buffers(1)?;
+            offsets(&array.buffers[0], rows, None)?;
+        }
+        DataType::FixedList(..) | DataType::Struct(_) => buffers(0)?,
+        DataType::Other(_) => {}
     }
-    let Some(validity) = &column.validity else { return Ok(()) };
+    let Some(validity) = &array.validity else { return Ok(()) };
     length("bytes of validity", validity.len(), rows.div_ceil(8))?;
     let null = (0..rows).find(|row| validity[row / 8] >> (row % 8) & 1 == 0);
     match null {
@@ -51,8 +88,13 @@ fn check(field: &Field, column: &Column, rows: usize) -> Result<(), String> {
     }
 }
 
-fn bytes(array: &BytesArray, rows: usize, text: bool) -> Result<(), String> {
-    let offsets = &array.offsets;
+/// The 32-bit numbers in a buffer.
+pub(super) fn numbers(bytes: &[u8]) -> Vec<i32> {
+    bytes.as_chunks().0.iter().map(|number| i32::from_le_bytes(*number)).collect()
+}
+
+fn offsets(offsets: &[u8], rows: usize, data: Option<usize>) -> Result<(), String> {
+    let offsets = numbers(offsets);
     if offsets.len() != rows + 1 {
         return Err(format!("{} offsets; {rows} rows need {}", offsets.len(), rows + 1));
     }
@@ -62,26 +104,36 @@ fn bytes(array: &BytesArray, rows: usize, text: bool) -> Result<(), String> {
     if let Some(row) = offsets.windows(2).position(|ends| ends[1] < ends[0]) {
         return Err(format!("the offsets go down at row {row}: {} after {}", offsets[row + 1], offsets[row]));
     }
-    if offsets[rows] as usize > array.data.len() {
-        return Err(format!("the last offset is {}; there are {} bytes", offsets[rows], array.data.len()));
+    match data {
+        Some(data) if offsets[rows] as usize > data => {
+            Err(format!("the last offset is {}; there are {data} bytes", offsets[rows]))
+        }
+        _ => Ok(()),
     }
-    let value = |row: usize| &array.data[offsets[row] as usize..offsets[row + 1] as usize];
-    match (0..rows).find(|row| text && std::str::from_utf8(value(*row)).is_err()) {
+}
+
+fn text(offsets: &[u8], data: &[u8], rows: usize) -> Result<(), String> {
+    let offsets = numbers(offsets);
+    let value = |row: usize| &data[offsets[row] as usize..offsets[row + 1] as usize];
+    match (0..rows).find(|row| std::str::from_utf8(value(*row)).is_err()) {
         Some(row) => Err(format!("row {row} is not valid UTF-8")),
         None => Ok(()),
     }
 }
 
-/// Rejects against the rows that the plugin was given.
-pub(super) fn rejects(rejects: &[Reject], rows: usize) -> Result<(), String> {
-    match rejects.iter().find(|reject| reject.row as usize >= rows) {
-        Some(reject) => Err(format!("row {} was rejected; the batch has {rows} rows", reject.row)),
-        None => Ok(()),
+/// Rejects against the rows that the plugin was given: each row with its reason.
+pub(super) fn rejects(rejects: &Rejects, rows: usize) -> Result<Vec<(usize, String)>, String> {
+    let (indices, offsets) = (numbers(&rejects.rows), numbers(&rejects.offsets));
+    let reason = |at: usize| String::from_utf8_lossy(&rejects.reasons[offsets[at] as usize..offsets[at + 1] as usize]);
+    let list: Vec<_> = indices.iter().enumerate().map(|(at, row)| (*row as usize, reason(at).into_owned())).collect();
+    match list.iter().find(|(row, _)| *row >= rows) {
+        Some((row, _)) => Err(format!("row {row} was rejected; the batch has {rows} rows")),
+        None => Ok(list),
     }
 }
 
 /// A flat-map's parents against the rows that it dealt with.
-pub(super) fn parents(parents: &[u32], rows: usize) -> Result<(), String> {
+pub(super) fn parents(parents: &[i32], rows: usize) -> Result<(), String> {
     if let Some(at) = parents.windows(2).position(|pair| pair[1] < pair[0]) {
         return Err(format!("the parents go down at output row {}: {} after {}", at + 1, parents[at + 1], parents[at]));
     }

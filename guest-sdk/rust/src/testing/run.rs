@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use super::{
-    check,
-    table::{Cell, Table},
-};
+use super::{cast::cast, cell::Cell, check, table::Table};
 use crate::{
+    column::Column,
     contract::{
-        columns::{Batch, Field},
-        types::{Binding, Problem, Reject},
+        columns::Batch as Flat,
+        types::{Binding, Failure, Problem, Read, Request, Site},
     },
-    export,
+    data_type::Field,
+    export::slot::{self, AggregateSlot},
     operator::{Aggregate, Filter, FlatMap, Fold, Folding, Map},
 };
 
@@ -30,7 +29,14 @@ pub enum TestError {
     /// `bind` refused the configuration or the input.
     Bind(Problem),
     /// `call` failed.
-    Call(String),
+    Call {
+        /// Why.
+        message: String,
+        /// The row that it is about, where the plugin says so.
+        row: Option<usize>,
+    },
+    /// A value of the table does not fit the type that `bind` asked for.
+    Cast(String),
     /// The answer is not what the contract asks for; the host would stop the plugin.
     Contract(String),
 }
@@ -39,7 +45,9 @@ impl fmt::Display for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TestError::Bind(problem) => write!(f, "bind: {problem}"),
-            TestError::Call(message) => write!(f, "call: {message}"),
+            TestError::Call { message, row: None } => write!(f, "call: {message}"),
+            TestError::Call { message, row: Some(row) } => write!(f, "call: row {row}: {message}"),
+            TestError::Cast(message) => f.write_str(message),
             TestError::Contract(message) => write!(f, "the answer breaks the contract: {message}"),
         }
     }
@@ -52,12 +60,12 @@ impl std::error::Error for TestError {}
 /// # Errors
 /// [`TestError`].
 pub fn filter<F: Filter>(config: &str, input: &Table) -> Result<Outcome, TestError> {
-    let (plugin, binding) = export::bind_filter::<F>(config, input.input()).map_err(TestError::Bind)?;
-    let (keep, rejects) = export::call_filter(&plugin, &batch(input, &binding)).map_err(TestError::Call)?;
-    check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
+    let (plugin, binding) = slot::bind_filter::<F>(request(config, input)).map_err(TestError::Bind)?;
+    let (keep, rejects) = plugin.call(batch(input, &binding)?).map_err(failed)?;
+    let rejects = check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
     let kept = |row: &usize| keep[row / 8] >> (row % 8) & 1 == 1 && !is_rejected(&rejects, *row);
     let rows: Vec<_> = (0..input.rows()).filter(kept).collect();
-    Ok(Outcome { table: input.take(&rows), rejects: reasons(rejects, 0) })
+    Ok(Outcome { table: input.take(&rows), rejects })
 }
 
 /// Binds a map to a configuration (JSON) and the table's columns, and runs it over the table.
@@ -65,14 +73,13 @@ pub fn filter<F: Filter>(config: &str, input: &Table) -> Result<Outcome, TestErr
 /// # Errors
 /// [`TestError`].
 pub fn map<M: Map>(config: &str, input: &Table) -> Result<Outcome, TestError> {
-    let (plugin, binding) = export::bind_map::<M>(config, input.input()).map_err(TestError::Bind)?;
-    let (columns, rejects) = export::call_map(&plugin, &batch(input, &binding)).map_err(TestError::Call)?;
-    check::columns(&loosened(&binding.output, &rejects), &columns, input.rows()).map_err(TestError::Contract)?;
-    check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
+    let (plugin, binding) = slot::bind_map::<M>(request(config, input)).map_err(TestError::Bind)?;
+    let (output, rejects) = plugin.call(batch(input, &binding)?).map_err(failed)?;
+    let rejects = check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
+    let fields = Field::all_of(&binding.output);
+    let columns = returned(&loosened(&fields, &rejects), output, input.rows())?;
     let rows: Vec<_> = (0..input.rows()).filter(|row| !is_rejected(&rejects, *row)).collect();
-    let table =
-        binding.output.iter().zip(columns).fold(input.clone(), |table, (field, column)| table.put(field, column));
-    Ok(Outcome { table: table.take(&rows), rejects: reasons(rejects, 0) })
+    Ok(Outcome { table: put(input.clone(), &fields, columns).take(&rows), rejects })
 }
 
 /// Binds a flat-map to a configuration (JSON) and the table's columns, and runs it over the table: as many calls as
@@ -81,37 +88,35 @@ pub fn map<M: Map>(config: &str, input: &Table) -> Result<Outcome, TestError> {
 /// # Errors
 /// [`TestError`].
 pub fn flat_map<M: FlatMap>(config: &str, input: &Table) -> Result<Outcome, TestError> {
-    let (plugin, binding) = export::bind_flat_map::<M>(config, input.input()).map_err(TestError::Bind)?;
-    let put = |from: &Table, parents: &[usize], columns: Vec<_>| {
-        binding.output.iter().zip(columns).fold(from.take(parents), |table, (field, column)| table.put(field, column))
-    };
+    let (plugin, binding) = slot::bind_flat_map::<M>(request(config, input)).map_err(TestError::Bind)?;
+    let fields = Field::all_of(&binding.output);
     let mut outcome: Option<Table> = None;
     let mut rejected = Vec::new();
     let (mut start, mut resume) = (0, None);
     loop {
         let rest = input.take(&(start..input.rows()).collect::<Vec<_>>());
-        let expanded = export::call_flat_map(&plugin, &batch(&rest, &binding), resume).map_err(TestError::Call)?;
-        let rejects = expanded.rejects.into_list();
+        let expanded = plugin.call(batch(&rest, &binding)?, resume).map_err(failed)?;
         let consumed = expanded.consumed as usize;
         if consumed > rest.rows() || (consumed == rest.rows() && expanded.resume.is_some()) {
             return Err(TestError::Contract(format!("{consumed} rows of {} are dealt with", rest.rows())));
         }
-        if consumed == 0 && rest.rows() > 0 && expanded.parents.is_empty() {
+        let parents = check::numbers(&expanded.parents);
+        if consumed == 0 && rest.rows() > 0 && parents.is_empty() {
             return Err(TestError::Contract("the call dealt with no row and returned none".into()));
         }
         let dealt_with = (consumed + usize::from(expanded.resume.is_some())).min(rest.rows());
-        check::columns(&binding.output, &expanded.columns, expanded.parents.len()).map_err(TestError::Contract)?;
-        check::parents(&expanded.parents, dealt_with).map_err(TestError::Contract)?;
-        check::rejects(&rejects, consumed).map_err(TestError::Contract)?;
+        let columns = returned(&fields, expanded.output, parents.len())?;
+        check::parents(&parents, dealt_with).map_err(TestError::Contract)?;
+        let rejects = check::rejects(&expanded.rejects, consumed).map_err(TestError::Contract)?;
 
-        let parents: Vec<_> = expanded.parents.iter().map(|parent| *parent as usize).collect();
+        let parents: Vec<_> = parents.iter().map(|parent| *parent as usize).collect();
         let rows: Vec<_> = (0..parents.len()).filter(|row| !is_rejected(&rejects, parents[*row])).collect();
-        let table = put(&rest, &parents, expanded.columns).take(&rows);
+        let table = put(rest.take(&parents), &fields, columns).take(&rows);
         outcome = Some(match outcome {
             Some(before) => before.append(&table),
             None => table,
         });
-        rejected.extend(reasons(rejects, start));
+        rejected.extend(rejects.into_iter().map(|(row, reason)| (start + row, reason)));
         (start, resume) = (start + consumed, expanded.resume);
         if start == input.rows() {
             let table = outcome.expect("there was at least one call");
@@ -131,8 +136,10 @@ pub fn flat_map<M: FlatMap>(config: &str, input: &Table) -> Result<Outcome, Test
 /// If there are not as many groups as rows.
 pub fn aggregate<A: Aggregate>(config: &str, groups: &[u32], input: &Table) -> Result<Table, TestError> {
     assert_eq!(groups.len(), input.rows(), "one group for each row is needed");
-    let (plugin, (binding, state, _)) = export::bind_aggregate::<A>(config, input.input()).map_err(TestError::Bind)?;
-    let run = Aggregating { plugin, binding, state, count: groups.iter().max().map_or(1, |last| last + 1) };
+    let (plugin, answer) = slot::bind_aggregate::<A>(request(config, input)).map_err(TestError::Bind)?;
+    let (output, state) = (Field::all_of(&answer.binding.output), Field::all_of(&answer.state));
+    let count = groups.iter().max().map_or(1, |last| last + 1);
+    let run = Aggregating { plugin, binding: answer.binding, output, state, count };
 
     let at_once = run.partial(groups, input)?;
     let at_once = run.finish(at_once)?;
@@ -160,56 +167,86 @@ pub fn fold<F: Fold>(config: &str, groups: &[u32], input: &Table) -> Result<Tabl
     aggregate::<Folding<F>>(config, groups, input)
 }
 
-struct Aggregating<A> {
-    plugin: A,
+struct Aggregating {
+    plugin: Box<dyn AggregateSlot>,
     binding: Binding,
+    output: Vec<Field>,
     state: Vec<Field>,
     count: u32,
 }
 
-impl<A: Aggregate> Aggregating<A> {
+impl Aggregating {
     fn partial(&self, groups: &[u32], input: &Table) -> Result<Table, TestError> {
-        let rows = batch(input, &self.binding);
-        let states = export::partial(&self.plugin, groups, self.count, &rows).map_err(TestError::Call)?;
-        self.states(states)
+        let rows = batch(input, &self.binding)?;
+        self.states(self.plugin.partial(bytes(groups), self.count, rows))
     }
 
     fn merge(&self, stored: Table, new: Table) -> Result<Table, TestError> {
         let all = stored.append(&new);
-        let reads: Vec<_> = (0..self.state.len() as u32).collect();
         let groups: Vec<_> = (0..self.count).chain(0..self.count).collect();
-        let states = export::merge(&self.plugin, &groups, self.count, &all.batch(&reads)).map_err(TestError::Call)?;
-        self.states(states)
+        let states = Column::flatten(all.rows(), all.columns());
+        self.states(self.plugin.merge(bytes(&groups), self.count, states))
     }
 
     fn finish(&self, states: Table) -> Result<Table, TestError> {
-        let reads: Vec<_> = (0..self.state.len() as u32).collect();
-        let columns = export::finish(&self.plugin, states.batch(&reads)).map_err(TestError::Call)?;
-        check::columns(&self.binding.output, &columns, self.count as usize).map_err(TestError::Contract)?;
-        Ok(Table::of(&self.binding.output, Batch { rows: self.count, columns }))
+        let output = self.plugin.finish(Column::flatten(states.rows(), states.columns())).map_err(failed)?;
+        let columns = returned(&self.output, output, self.count as usize)?;
+        Ok(Table::of(&self.output, self.count, columns))
     }
 
-    fn states(&self, states: Batch) -> Result<Table, TestError> {
-        check::columns(&self.state, &states.columns, self.count as usize)
-            .map_err(|what| TestError::Contract(format!("state {what}")))?;
-        Ok(Table::of(&self.state, states))
+    fn states(&self, states: Result<Flat, Failure>) -> Result<Table, TestError> {
+        let columns = returned(&self.state, states.map_err(failed)?, self.count as usize);
+        let columns = columns.map_err(|error| match error {
+            TestError::Contract(what) => TestError::Contract(format!("state {what}")),
+            other => other,
+        })?;
+        Ok(Table::of(&self.state, self.count, columns))
     }
 }
 
-fn batch(input: &Table, binding: &Binding) -> Batch {
-    input.batch(&binding.reads)
+fn bytes(groups: &[u32]) -> Vec<u8> {
+    groups.iter().flat_map(|group| group.to_le_bytes()).collect()
 }
 
-fn is_rejected(rejects: &[Reject], row: usize) -> bool {
-    rejects.binary_search_by_key(&(row as u32), |reject| reject.row).is_ok()
+fn request(config: &str, input: &Table) -> Request {
+    let site = Site { node: "test".into(), sql: None, abilities: Vec::new() };
+    Request { operator: "test".into(), config: config.into(), input: input.told(), site }
 }
 
-fn reasons(rejects: Vec<Reject>, start: usize) -> Vec<(usize, String)> {
-    rejects.into_iter().map(|reject| (start + reject.row as usize, reject.reason)).collect()
+fn failed(failure: Failure) -> TestError {
+    TestError::Call { message: failure.message, row: failure.row.map(|row| row as usize) }
+}
+
+/// The columns that are read, as what they are read.
+fn batch(input: &Table, binding: &Binding) -> Result<Flat, TestError> {
+    let read = |read: &Read| {
+        let (told, column) = input.column(read.column as usize);
+        match Field::all_of(&read.shape).first() {
+            None => Ok(column.clone()),
+            Some(wanted) => cast(column, &wanted.data_type)
+                .map_err(|what| TestError::Cast(format!("column `{}`: {what}", told.name))),
+        }
+    };
+    let columns = binding.reads.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(Column::flatten(input.rows(), columns))
+}
+
+/// What was returned, checked.
+fn returned(fields: &[Field], batch: Flat, rows: usize) -> Result<Vec<Column>, TestError> {
+    check::columns(fields, &batch, rows).map_err(TestError::Contract)?;
+    Column::all_of(fields, batch.arrays).map_err(TestError::Contract)
+}
+
+fn put(table: Table, fields: &[Field], columns: Vec<Column>) -> Table {
+    fields.iter().zip(columns).fold(table, |table, (field, column)| table.put(field, column))
+}
+
+fn is_rejected(rejects: &[(usize, String)], row: usize) -> bool {
+    rejects.binary_search_by_key(&row, |(rejected, _)| *rejected).is_ok()
 }
 
 /// What a map returns for a rejected row is ignored, a null in a column without nulls included.
-fn loosened(fields: &[Field], rejects: &[Reject]) -> Vec<Field> {
+fn loosened(fields: &[Field], rejects: &[(usize, String)]) -> Vec<Field> {
     let mut fields = fields.to_vec();
     if !rejects.is_empty() {
         fields.iter_mut().for_each(|field| field.nullable = true);

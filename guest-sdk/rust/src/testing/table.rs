@@ -3,40 +3,31 @@
 
 use std::fmt;
 
+use super::cell::{Cell, cell, from_cells, take};
 use crate::{
+    batch::Batch,
     builder::{
         BinaryBuilder, BoolBuilder, ColumnBuilder, DecimalBuilder, PrimitiveBuilder, PrimitiveKind, Utf8Builder,
     },
-    contract::{
-        columns::{Batch, Column, DataType, Field, Values},
-        types::InputField,
-    },
-    kind::{self, Kind},
+    column::Column,
+    contract::types::InputField,
+    data_type::{DataType, Field},
+    kind,
 };
 
 /// Columns with names. Each method adds a column of its type; values are plain (`[1, 2]`) or options
 /// (`[Some(1), None]`), and all columns must have the same number of rows.
 #[derive(Clone, Default)]
 pub struct Table {
-    fields: Vec<InputField>,
+    fields: Vec<Told>,
     batch: Batch,
 }
 
-/// One value of a table.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// Nothing.
-    Null,
-    /// True or false.
-    Bool(bool),
-    /// An integer, date, timestamp or decimal, as a number in its unit.
-    Int(i128),
-    /// A floating point number.
-    Float(f64),
-    /// Text.
-    Text(String),
-    /// Bytes.
-    Bytes(Vec<u8>),
+/// A column's name and type, and its value, if it is the same in all rows and `bind` may know.
+#[derive(Clone)]
+struct Told {
+    field: Field,
+    constant: Option<Column>,
 }
 
 macro_rules! primitive_columns {
@@ -114,7 +105,7 @@ impl Table {
                 None => builder.push_null(),
             }
         }
-        self.add(name, DataType::Decimal((precision, scale)), builder)
+        self.add(name, DataType::Decimal(precision, scale), builder)
     }
 
     fn add(mut self, name: &str, data_type: DataType, builder: impl ColumnBuilder) -> Self {
@@ -125,8 +116,8 @@ impl Table {
             self.batch.rows
         );
         self.batch.rows = rows;
-        self.fields.push(InputField { field: Field { name: name.into(), data_type, nullable: true }, constant: None });
-        self.batch.columns.push(builder.finish());
+        self.batch.columns.push(Column { data_type: data_type.clone(), ..builder.finish() });
+        self.fields.push(Told { field: Field::new(name, data_type), constant: None });
         self
     }
 
@@ -176,33 +167,45 @@ impl Table {
         Self { fields: self.fields.clone(), batch: Batch { rows: rows.len() as u32, columns } }
     }
 
-    pub(super) fn input(&self) -> Vec<InputField> {
-        self.fields.clone()
+    /// As the host tells the columns.
+    pub(super) fn told(&self) -> Vec<InputField> {
+        let told = self.fields.iter().map(|told| InputField {
+            fields: Field::flatten(std::slice::from_ref(&told.field)),
+            constant: told.constant.clone().map(|column| Column::flatten(1, vec![column]).arrays),
+            readable: true,
+        });
+        told.collect()
     }
 
-    pub(super) fn batch(&self, reads: &[u32]) -> Batch {
-        let columns = reads.iter().map(|read| self.batch.columns[*read as usize].clone()).collect();
-        Batch { rows: self.batch.rows, columns }
+    /// The column at this place.
+    pub(super) fn column(&self, index: usize) -> (&Field, &Column) {
+        (&self.fields[index].field, &self.batch.columns[index])
+    }
+
+    /// All columns.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        self.batch.columns.clone()
     }
 
     /// Adds or replaces a column, as a map's output does.
     pub(super) fn put(mut self, field: &Field, column: Column) -> Self {
+        let told = Told { field: field.clone(), constant: None };
         match self.fields.iter().position(|other| other.field.name == field.name) {
             Some(index) => {
-                self.fields[index] = InputField { field: field.clone(), constant: None };
+                self.fields[index] = told;
                 self.batch.columns[index] = column;
             }
             None => {
-                self.fields.push(InputField { field: field.clone(), constant: None });
+                self.fields.push(told);
                 self.batch.columns.push(column);
             }
         }
         self
     }
 
-    pub(super) fn of(fields: &[Field], batch: Batch) -> Self {
-        let fields = fields.iter().map(|field| InputField { field: field.clone(), constant: None }).collect();
-        Self { fields, batch }
+    pub(super) fn of(fields: &[Field], rows: u32, columns: Vec<Column>) -> Self {
+        let fields = fields.iter().map(|field| Told { field: field.clone(), constant: None }).collect();
+        Self { fields, batch: Batch { rows, columns } }
     }
 
     /// This table's rows, then the other's.
@@ -210,12 +213,9 @@ impl Table {
         let cells = |table: &Table, column: usize| -> Vec<Cell> {
             (0..table.rows()).map(|row| cell(&table.batch.columns[column], row)).collect()
         };
-        let columns = self
-            .batch
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, column)| from_cells(column, cells(&self, i).into_iter().chain(cells(other, i))));
+        let columns = self.batch.columns.iter().enumerate();
+        let columns = columns
+            .map(|(i, column)| from_cells(&column.data_type, cells(&self, i).into_iter().chain(cells(other, i))));
         let columns = columns.collect();
         Self { fields: self.fields, batch: Batch { rows: self.batch.rows + other.batch.rows, columns } }
     }
@@ -250,90 +250,4 @@ impl fmt::Debug for Table {
         }
         (0..self.rows()).try_for_each(|row| write!(f, "\n  {:?}", self.row(row)))
     }
-}
-
-fn cell(column: &Column, row: usize) -> Cell {
-    fn value<'c, K: Kind>(column: &'c Column, row: usize, make: impl FnOnce(K::Value<'c>) -> Cell) -> Cell {
-        let view = K::view(column, row + 1).expect("the kind was chosen by the values");
-        K::value(&view, row).map_or(Cell::Null, make)
-    }
-    match &column.values {
-        Values::Boolean(_) => value::<kind::Bool>(column, row, Cell::Bool),
-        Values::Utf8(_) => value::<kind::Utf8>(column, row, |text| Cell::Text(text.into())),
-        Values::Binary(_) => value::<kind::Binary>(column, row, |bytes| Cell::Bytes(bytes.into())),
-        Values::Int8(_) => value::<kind::Int8>(column, row, |n| Cell::Int(n.into())),
-        Values::Int16(_) => value::<kind::Int16>(column, row, |n| Cell::Int(n.into())),
-        Values::Int32(_) => value::<kind::Int32>(column, row, |n| Cell::Int(n.into())),
-        Values::Int64(_) => value::<kind::Int64>(column, row, |n| Cell::Int(n.into())),
-        Values::Uint8(_) => value::<kind::Uint8>(column, row, |n| Cell::Int(n.into())),
-        Values::Uint16(_) => value::<kind::Uint16>(column, row, |n| Cell::Int(n.into())),
-        Values::Uint32(_) => value::<kind::Uint32>(column, row, |n| Cell::Int(n.into())),
-        Values::Float32(_) => value::<kind::Float32>(column, row, |x| Cell::Float(x.into())),
-        Values::Float64(_) => value::<kind::Float64>(column, row, Cell::Float),
-        Values::Date(_) => value::<kind::Date>(column, row, |days| Cell::Int(days.into())),
-        Values::Timestamp(_) => value::<kind::Timestamp>(column, row, |micros| Cell::Int(micros.into())),
-        Values::Uint64(_) => value::<kind::Uint64>(column, row, |n| Cell::Int(n.into())),
-        Values::Decimal(_) => value::<kind::Decimal>(column, row, Cell::Int),
-    }
-}
-
-/// A column of the type of `like` from cells that came from such columns.
-fn from_cells(like: &Column, cells: impl Iterator<Item = Cell>) -> Column {
-    fn primitive<K: PrimitiveKind>(cells: impl Iterator<Item = Cell>, native: impl Fn(&Cell) -> K::Native) -> Column {
-        let mut builder = PrimitiveBuilder::<K>::default();
-        cells.for_each(|cell| match cell {
-            Cell::Null => builder.push_null(),
-            cell => builder.push(native(&cell)),
-        });
-        builder.finish()
-    }
-    fn int<T: TryFrom<i128>>(cell: &Cell) -> T {
-        let Cell::Int(value) = cell else { unreachable!("an integer column holds integers") };
-        T::try_from(*value).ok().expect("the value came from such a column")
-    }
-    fn float(cell: &Cell) -> f64 {
-        let Cell::Float(value) = cell else { unreachable!("a float column holds floats") };
-        *value
-    }
-    match &like.values {
-        Values::Boolean(_) => {
-            let mut builder = BoolBuilder::default();
-            cells.for_each(|cell| if let Cell::Bool(value) = cell { builder.push(value) } else { builder.push_null() });
-            builder.finish()
-        }
-        Values::Utf8(_) => {
-            let mut builder = Utf8Builder::default();
-            cells
-                .for_each(|cell| if let Cell::Text(value) = cell { builder.push(&value) } else { builder.push_null() });
-            builder.finish()
-        }
-        Values::Binary(_) => {
-            let mut builder = BinaryBuilder::default();
-            cells.for_each(
-                |cell| if let Cell::Bytes(value) = cell { builder.push(&value) } else { builder.push_null() },
-            );
-            builder.finish()
-        }
-        Values::Decimal(_) => {
-            let mut builder = DecimalBuilder::default();
-            cells.for_each(|cell| if let Cell::Int(value) = cell { builder.push(value) } else { builder.push_null() });
-            builder.finish()
-        }
-        Values::Int8(_) => primitive::<kind::Int8>(cells, int),
-        Values::Int16(_) => primitive::<kind::Int16>(cells, int),
-        Values::Int32(_) => primitive::<kind::Int32>(cells, int),
-        Values::Int64(_) => primitive::<kind::Int64>(cells, int),
-        Values::Uint8(_) => primitive::<kind::Uint8>(cells, int),
-        Values::Uint16(_) => primitive::<kind::Uint16>(cells, int),
-        Values::Uint32(_) => primitive::<kind::Uint32>(cells, int),
-        Values::Uint64(_) => primitive::<kind::Uint64>(cells, int),
-        Values::Float32(_) => primitive::<kind::Float32>(cells, |cell| float(cell) as f32),
-        Values::Float64(_) => primitive::<kind::Float64>(cells, float),
-        Values::Date(_) => primitive::<kind::Date>(cells, int),
-        Values::Timestamp(_) => primitive::<kind::Timestamp>(cells, int),
-    }
-}
-
-fn take(column: &Column, rows: &[usize]) -> Column {
-    from_cells(column, rows.iter().map(|row| cell(column, *row)))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use millstream_engine::{Error, ErrorKind, Result};
-use millstream_plugin::{CONTRACT_VERSION, Description};
+use millstream_plugin::{CONTRACT_VERSION, Description, Limits, OperatorInfo};
 
 use super::{print, runtime};
 use crate::args::{BuildArgs, InspectArgs};
@@ -27,7 +27,9 @@ pub(crate) fn build(args: &BuildArgs) -> Result<()> {
     std::fs::write(&output, &bytes).map_err(|error| {
         Error::new(ErrorKind::Unavailable, format!("cannot write {}", output.display())).caused_by(error)
     })?;
-    print(&format!("{}: {} plugin, {}\n", output.display(), plugin.kind(), text::bytes(bytes.len() as u64)))
+    let operators: Vec<String> =
+        plugin.operators(&Limits::default())?.iter().map(|one| format!("{} `{}`", one.kind, one.name)).collect();
+    print(&format!("{}: {}, {}\n", output.display(), operators.join(", "), text::bytes(bytes.len() as u64)))
 }
 
 /// The folder's name with `.wasm`, in the current folder.
@@ -43,28 +45,42 @@ fn default_output(folder: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(name))
 }
 
-/// Shows what can be known of a component without running it.
+/// Shows what a component says of itself, without running a job.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     if !args.path.exists() {
         return Err(Error::invalid(format!("{} does not exist", args.path.display()))
             .with_help("name a .wasm file, or the folder of a plugin's project"));
     }
     let plugin = runtime(|line| eprintln!("{line}"))?.load(&args.path)?;
-    print(&describe(&args.path, plugin.describe()))
+    let operators = plugin.operators(&Limits::default())?;
+    print(&describe(&args.path, plugin.describe(), operators))
 }
 
-fn describe(path: &Path, about: &Description) -> String {
+/// The width of the labels on the left.
+const LABEL: usize = 10;
+
+fn describe(path: &Path, about: &Description, operators: &[OperatorInfo]) -> String {
     let mut out = String::new();
     let mut line = |label: &str, value: &str| {
-        writeln!(out, "{label:<10}{value}").expect("a String takes all text");
+        let text = format!("{label:<LABEL$}{value}");
+        writeln!(out, "{}", text.trim_end()).expect("a String takes all text");
     };
     line("plugin", &path.display().to_string());
-    line("kind", about.kind.name());
     line("size", &text::bytes(about.size as u64));
     line("digest", &about.digest);
     let contract = about.exports.iter().find_map(|export| export.strip_prefix("millstream:operator/")?.split_once('@'));
     let built_for = contract.map_or("unknown", |(_, version)| version);
     line("contract", &format!("millstream:operator@{built_for} (this host knows up to {CONTRACT_VERSION})"));
+    for operator in operators {
+        line(operator.kind.name(), &format!("{}  {}", operator.name, operator.summary));
+        for column in &operator.columns {
+            let does = if column.made { "makes" } else { "takes" };
+            line("", &format!("  {does} {}  {}  {}", column.name, column.type_text, column.summary));
+        }
+        for (at, schema) in operator.config_schema.iter().flat_map(|schema| schema.lines()).enumerate() {
+            line("", &format!("  {} {schema}", if at == 0 { "with " } else { "     " }));
+        }
+    }
     for (at, export) in about.exports.iter().enumerate() {
         line(if at == 0 { "exports" } else { "" }, export);
     }
@@ -80,27 +96,43 @@ fn describe(path: &Path, about: &Description) -> String {
 
 #[cfg(test)]
 mod tests {
-    use millstream_plugin::{Import, PluginKind};
+    use millstream_plugin::{ColumnInfo, Import, PluginKind};
 
     use super::*;
 
     #[test]
     fn a_description_says_what_is_denied() {
         let about = Description {
-            kind: PluginKind::FlatMap,
+            kinds: vec![PluginKind::FlatMap],
             digest: "abc".into(),
             size: 78 << 10,
-            exports: vec!["millstream:operator/flat-map@0.1.0".into()],
+            exports: vec!["millstream:operator/flat-map@0.2.0".into()],
             imports: vec![
                 Import { name: "wasi:cli/stderr@0.2.6".into(), granted: true },
                 Import { name: "wasi:sockets/tcp@0.2.6".into(), granted: false },
             ],
         };
-        let text = describe(Path::new("split.wasm"), &about);
+        let operators = [OperatorInfo {
+            name: "split".into(),
+            kind: PluginKind::FlatMap,
+            summary: "A row for each word.".into(),
+            config_schema: Some("{\n  \"type\": \"object\"\n}".into()),
+            columns: vec![
+                ColumnInfo { name: "value".into(), made: false, type_text: "text".into(), summary: "a line".into() },
+                ColumnInfo { name: "word".into(), made: true, type_text: "text".into(), summary: "".into() },
+            ],
+        }];
+        let text = describe(Path::new("split.wasm"), &about, &operators);
         let expected = format!(
-            "plugin    split.wasm\nkind      flat-map\nsize      78.0 KiB\ndigest    abc\n\
-             contract  millstream:operator@0.1.0 (this host knows up to {CONTRACT_VERSION})\n\
-             exports   millstream:operator/flat-map@0.1.0\n\
+            "plugin    split.wasm\nsize      78.0 KiB\ndigest    abc\n\
+             contract  millstream:operator@0.2.0 (this host knows up to {CONTRACT_VERSION})\n\
+             flat-map  split  A row for each word.\n\
+             \x20           takes value  text  a line\n\
+             \x20           makes word  text\n\
+             \x20           with  {{\n\
+             \x20                   \"type\": \"object\"\n\
+             \x20                 }}\n\
+             exports   millstream:operator/flat-map@0.2.0\n\
              imports   wasi:cli/stderr@0.2.6  granted\n          \
              wasi:sockets/tcp@0.2.6  denied: a call of it ends the plugin's call\n"
         );

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_engine::run::report::{EpochReport, Observer, SourceChange, Started, Summary};
+use millstream_engine::run::report::{EpochReport, LogLine, Observer, SourceChange, Started, Summary};
 use serde_json::{Value, json};
 
 use super::Progress;
@@ -101,6 +101,16 @@ impl Observer for Json {
 
     fn message(&self, message: &str) {
         self.tell(&json!({ "message": message }));
+    }
+
+    fn logged(&self, epoch: u64, line: &LogLine) {
+        self.tell(&json!({ "logged": {
+            "epoch": epoch,
+            "level": line.level.to_string(),
+            "operator": &*line.node,
+            "plugin": &*line.plugin,
+            "text": line.text,
+        }}));
     }
 
     fn source(&self, change: &SourceChange) {

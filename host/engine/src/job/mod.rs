@@ -24,6 +24,15 @@ mod text;
 mod tree;
 mod value;
 
+/// The plugin and the operator that `name` means, which is a plugin's or `plugin.operator`; `is_plugin` says which names
+/// are a plugin's.
+pub(crate) fn plugin_and_operator(name: &str, is_plugin: impl Fn(&str) -> bool) -> (&str, Option<&str>) {
+    match name.rsplit_once('.') {
+        Some((plugin, operator)) if !is_plugin(name) => (plugin, Some(operator)),
+        _ => (name, None),
+    }
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -310,7 +319,7 @@ fn check_names(job: &Job) -> Result<()> {
                 .with_help("sources and operators are the tables of the job's SQL: their names differ"));
         }
         if let Logic::Plugin { plugin, .. } = &operator.logic
-            && !job.plugins.contains_key(&plugin.value)
+            && !job.plugins.contains_key(plugin_and_operator(&plugin.value, |name| job.plugins.contains_key(name)).0)
         {
             let error = job.text.error(plugin.span.clone(), format!("there is no plugin `{}`", plugin.value));
             return Err(match job.plugins.is_empty() {

@@ -101,6 +101,8 @@ pub struct PluginSpec {
     pub name: Spanned<String>,
     /// A `.wasm` file or a project folder; absolute.
     pub path: Spanned<PathBuf>,
+    /// Which of its operators, where the table is a name for one of several.
+    pub operator: Option<Spanned<String>>,
     /// Greatest linear memory of an instance, bytes.
     pub memory: Option<u64>,
     /// Longest time of one call.

@@ -10,7 +10,7 @@ use super::text::Spanned;
 use super::tree::{TableEntry, Value, table_json};
 use crate::error::Result;
 
-const PLUGIN: [&str; 3] = ["path", "limits", "with"];
+const PLUGIN: [&str; 4] = ["path", "operator", "limits", "with"];
 const LIMITS: [&str; 2] = ["memory", "time"];
 
 const SQL_NODE: [&str; 9] = [
@@ -76,7 +76,7 @@ pub(super) fn plugin(fields: &Fields<'_>, name: Spanned<String>, base: &Path) ->
         }
     }
     let path = Spanned { value: absolute(base, &path.value), span: path.span };
-    Ok(PluginSpec { name, path, memory, time, config: config(fields)? })
+    Ok(PluginSpec { name, path, operator: fields.text("operator")?, memory, time, config: config(fields)? })
 }
 
 /// Reads one operator. Whether its names point anywhere is checked when all are known.

@@ -4,6 +4,9 @@
 //! it fails again, it is tried on halves, and halves of halves, until the rows are found that fail alone. More than
 //! [`MOST`] of them in one chunk, or more than [`BUDGET`] of searching, and it is the plugin that is broken, not the data.
 //!
+//! A plugin may say itself which row it failed on: that row is taken out, and what stands before and behind it is called
+//! again.
+//!
 //! While a loop is looked for, parts get less time, so one row on which a plugin loops is found quickly. A row that had
 //! less than the limit says is called once more with all of it: a row that is only slow is not taken for one that loops.
 //!
@@ -54,6 +57,11 @@ pub trait Blame {
     fn is_timeout(&self) -> bool {
         false
     }
+
+    /// The row of the call that is to blame, where the plugin says so: it is not looked for.
+    fn row(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// How a call is to be made.
@@ -99,21 +107,28 @@ pub fn isolate<T, E: Blame>(
     if rows == 0 || first.fault() != Fault::Rows {
         return Err(first);
     }
-    let whole = match call(0..rows, Attempt::Patient) {
-        Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
-        Err(e) if e.fault() != Fault::Rows => return Err(e),
-        Err(e) => e,
-    };
-    if rows == 1 {
-        return Ok((Vec::new(), vec![(0, whole)]));
-    }
     let began = Instant::now();
     let mut alone = Duration::ZERO;
-    let mut hurry = whole.is_timeout();
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    let middle = rows / 2;
-    // A stack with the earlier half on top: parts come out in order.
-    let mut open = vec![middle..rows, 0..middle];
+    // A stack with the earlier part on top: parts come out in order.
+    let mut open = Vec::new();
+    let whole = match first.row().filter(|row| *row < rows) {
+        Some(row) => {
+            around(&mut open, 0..rows, row);
+            bad.push((row, first));
+            None
+        }
+        None => match call(0..rows, Attempt::Patient) {
+            Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
+            Err(e) if e.fault() != Fault::Rows => return Err(e),
+            Err(e) if rows == 1 => return Ok((Vec::new(), vec![(0, e)])),
+            Err(e) => {
+                halves(&mut open, 0..rows);
+                Some(e)
+            }
+        },
+    };
+    let mut hurry = whole.as_ref().is_some_and(Blame::is_timeout);
     while let Some(part) = open.pop() {
         let of_whole = if hurry { u32::try_from(rows / part.len()).unwrap_or(u32::MAX) } else { 1 };
         let mut done = call(part.clone(), Attempt::Search { of_whole });
@@ -125,24 +140,37 @@ pub fn isolate<T, E: Blame>(
         match done {
             Ok(done) => good.push((part, done)),
             Err(e) if e.fault() != Fault::Rows => return Err(e),
-            Err(e) if part.len() == 1 => {
-                bad.push((part.start, e));
-                if bad.len() > MOST || alone > ALONE {
-                    return Err(whole);
+            Err(e) if part.len() == 1 || e.row().is_some_and(|row| row < part.len()) => {
+                let row = e.row().filter(|row| *row < part.len()).unwrap_or(0);
+                if bad.len() == MOST || alone > ALONE {
+                    return Err(whole.unwrap_or(e));
                 }
+                around(&mut open, part.clone(), row);
+                bad.push((part.start + row, e));
             }
             Err(e) => {
                 hurry |= e.is_timeout();
                 if began.elapsed().saturating_sub(alone) > BUDGET {
                     return Err(e);
                 }
-                let middle = part.start + part.len() / 2;
-                open.push(middle..part.end);
-                open.push(part.start..middle);
+                halves(&mut open, part);
             }
         }
     }
+    bad.sort_by_key(|(row, _)| *row);
     Ok((good, bad))
+}
+
+/// Puts the halves of `part` on the stack.
+fn halves(open: &mut Vec<Range<usize>>, part: Range<usize>) {
+    let middle = part.start + part.len() / 2;
+    open.extend([middle..part.end, part.start..middle]);
+}
+
+/// Puts what stands behind and before row `row` of `part` on the stack.
+fn around(open: &mut Vec<Range<usize>>, part: Range<usize>, row: usize) {
+    let row = part.start + row;
+    open.extend([row + 1..part.end, part.start..row].into_iter().filter(|part| !part.is_empty()));
 }
 
 #[cfg(test)]
@@ -225,6 +253,39 @@ mod tests {
             if part.len() > 4 { Err(Row(0)) } else { Ok(part.len()) }
         });
         assert!(found.unwrap().1.is_empty() && !hurried);
+    }
+
+    /// A call that says which of its rows it failed on.
+    #[derive(Debug, PartialEq)]
+    struct Named(usize);
+
+    impl Blame for Named {
+        fn fault(&self) -> Fault {
+            Fault::Rows
+        }
+
+        fn row(&self) -> Option<usize> {
+            Some(self.0)
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_named_is_not_looked_for() {
+        let bad = [3, 4, 99];
+        let mut calls = 0;
+        let (good, failing) = isolate(100, |part, _| {
+            calls += 1;
+            match bad.iter().rev().find(|bad| part.contains(bad)) {
+                Some(row) => Err(Named(row - part.start)),
+                None => Ok(()),
+            }
+        })
+        .unwrap();
+        assert_eq!(failing.iter().map(|(row, _)| *row).collect::<Vec<_>>(), bad);
+        assert_eq!(good.iter().map(|(part, ())| part.clone()).collect::<Vec<_>>(), [0..3, 5..99]);
+        assert_eq!(calls, 5);
+        // One that is none of the rows is looked for after all.
+        assert_eq!(isolate(1, |_, _| Err::<(), _>(Named(7))).unwrap().1, [(0, Named(7))]);
     }
 
     #[test]

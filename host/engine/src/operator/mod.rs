@@ -50,7 +50,10 @@ pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use float_text::{is_text, text_value, with_texts, writes_texts};
 pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
-pub use plugin::{CallResults, ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, Returned, extended};
+pub use plugin::{
+    CallResults, ColumnFrom, LogLine, PluginCalls, PluginFilter, PluginFlatMap, PluginLogs, PluginMap, PluginOperator,
+    Returned, extended,
+};
 pub use readable::{readable, readable_expression};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use room::Room;

@@ -26,7 +26,7 @@ impl Planner<'_> {
             return Err(refuse_static(&self.job.text, input));
         }
         let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
-        let (plugin, limits) = self.plugins.get(&plugin_name.value)?;
+        let plugin = self.plugins.operator(&plugin_name.value, &self.job.text, &plugin_name.span)?;
         let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
         let failed = |e: PluginError| {
             let of_key = match &e {
@@ -40,9 +40,9 @@ impl Planner<'_> {
         };
         let bind = |schema: &SchemaRef| {
             let fields = schema.fields().iter().map(|f| InputField { field: f.clone(), constant: None });
-            plugin.bind(config, &fields.collect::<Vec<_>>(), limits).map_err(failed)
+            plugin.bind(&name, None, config, &fields.collect::<Vec<_>>()).map_err(failed)
         };
-        if !group_by.is_empty() && plugin.kind() != PluginKind::Aggregate {
+        if !group_by.is_empty() && plugin.kind != PluginKind::Aggregate {
             let message = format!("`{}` is no aggregate: it has no groups", plugin_name.value);
             return Err(self.job.text.error(group_by[0].span.clone(), message).with_help("leave `group_by` out"));
         }

@@ -9,6 +9,7 @@ use super::report::{EpochReport, Observer, SourceChange, Started};
 use super::sources::LiveSource;
 use crate::clock::Wake;
 use crate::name::{Name, Named};
+use crate::operator::LogLine;
 use crate::record::{EpochRecord, SourceRange};
 use crate::{Error, Result};
 
@@ -114,6 +115,10 @@ impl Observer for Watching {
 
     fn message(&self, message: &str) {
         self.observer.message(message);
+    }
+
+    fn logged(&self, epoch: u64, line: &LogLine) {
+        self.observer.logged(epoch, line);
     }
 
     fn source(&self, change: &SourceChange) {

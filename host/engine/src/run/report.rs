@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use crate::operator::LogLine;
+
 /// What one committed epoch did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EpochReport {
@@ -124,6 +126,12 @@ pub trait Observer: Send + Sync {
 
     /// Something a person should know, in one line.
     fn message(&self, _message: &str) {}
+
+    /// A plugin logged a line while `epoch` was computed. An epoch that fails is computed again after a restart, and what
+    /// is logged then is told again. Left as it is, it is a message.
+    fn logged(&self, epoch: u64, line: &LogLine) {
+        self.message(&format!("epoch {epoch}, {line}"));
+    }
 
     /// A source went away for a while, or is back: told of each once, and of one that comes and goes now and then. Left as
     /// it is, it is a message.

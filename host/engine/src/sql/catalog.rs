@@ -72,7 +72,7 @@ impl Catalog {
     pub fn add_call(&mut self, plugin: &PluginFunction, constants: Constants) -> Option<String> {
         let udf = plugin.scalar(constants)?;
         // No name that anybody could write without quotes.
-        let name = format!("{} #{}", plugin.name, self.scalars.len());
+        let name = format!("{} #{}", plugin.called(), self.scalars.len());
         self.scalars.insert(name.clone(), udf);
         Some(name)
     }

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{FieldRef, Fields};
+use arrow::datatypes::{Fields, ToByteSlice};
 
+use super::handed_over::HandedOver;
 use super::{rows, shared_parts};
-use crate::binding::{Bound, bad_bind, output_fields, params};
-use crate::contract::{BatchParam, BatchResult, aggregate};
+use crate::binding::{Bound, bad_bind, promised};
+use crate::cast::normalise;
+use crate::contract::Failure;
 use crate::error::{PluginError, Result};
-use crate::instance::Instances;
-use crate::lift;
+use crate::fields::Told;
+use crate::guests::{Aggregate, Kind};
+use crate::lift::{self, Promised};
 use crate::limits::CallOptions;
 use crate::lower::Lowered;
-use crate::types::ToldField;
+use crate::pool::Slot;
 
 /// A bound aggregate.
 ///
@@ -23,32 +26,32 @@ use crate::types::ToldField;
 pub struct BoundAggregate(Arc<Inner>);
 
 struct Inner {
-    instances: Instances<aggregate::Guest>,
+    slot: Slot<Aggregate>,
     bound: Bound,
-    state: Fields,
+    state: Promised,
     state_version: u32,
 }
 
-shared_parts!(BoundAggregate, aggregate);
+shared_parts!(BoundAggregate);
 
 impl BoundAggregate {
-    pub(crate) fn new(instances: Instances<aggregate::Guest>) -> Result<Self> {
-        let answer = instances.answer();
-        let bound = Bound::new(instances.input(), &answer.binding)?;
-        if bound.output.is_empty() {
+    pub(crate) fn new(slot: Slot<Aggregate>) -> Result<Self> {
+        let answer = slot.answer();
+        let bound = Bound::new(slot.asked(), &answer.binding)?;
+        if bound.output().is_empty() {
             return Err(bad_bind("an aggregate makes at least one column, but it promises none"));
         }
-        let state = output_fields("state column", &answer.state)?;
-        if state.is_empty() {
+        let state = promised("state column", &answer.state)?;
+        if state.fields.is_empty() {
             return Err(bad_bind("an aggregate keeps at least one state column, but it promises none"));
         }
         let state_version = answer.state_version;
-        Ok(Self(Arc::new(Inner { instances, bound, state, state_version })))
+        Ok(Self(Arc::new(Inner { slot, bound, state, state_version })))
     }
 
     /// The columns of a state.
     pub fn state_fields(&self) -> &Fields {
-        &self.0.state
+        &self.0.state.fields
     }
 
     /// The author's number of the states' meaning: stored states of another number go through
@@ -71,14 +74,50 @@ impl BoundAggregate {
         batch: &RecordBatch,
         options: CallOptions,
     ) -> Result<Vec<ArrayRef>> {
-        let rows = rows(batch)?;
-        check_groups(groups, group_count, rows)?;
+        check_groups(groups, group_count, rows(batch)?)?;
+        let given = HandedOver::new(&self.0.bound, batch)?;
+        let kept: Vec<u32>;
+        let groups = match given.rows() {
+            Some(rows) => {
+                kept = rows.values().iter().map(|&row| groups[row as usize]).collect();
+                &kept
+            }
+            None => groups,
+        };
+        let mut parts = given.in_parts(&self.0.bound, |part, first| {
+            let groups = &groups[first as usize..][..part.num_rows()];
+            self.part(groups, group_count, part, options)
+        })?;
+        if parts.len() == 1 {
+            return Ok(parts.remove(0));
+        }
+        let column = |index: usize| {
+            let states: Vec<&dyn Array> = parts.iter().map(|states| states[index].as_ref()).collect();
+            arrow::compute::concat(&states)
+        };
+        let states = (0..self.state_fields().len()).map(column).collect::<Result<Vec<_>, _>>();
+        let states = states.map_err(|e| PluginError::Engine(format!("putting the parts of a batch together: {e}")))?;
+        let groups: Vec<u32> = (0..parts.len()).flat_map(|_| 0..group_count).collect();
+        self.merge_with(&groups, group_count, &states, options)
+    }
+
+    /// One call of the guest.
+    fn part(
+        &self,
+        groups: &[u32],
+        group_count: u32,
+        batch: &RecordBatch,
+        options: CallOptions,
+    ) -> Result<Vec<ArrayRef>> {
         let lowered = self.0.bound.lower(batch)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        let groups = bytes_of(groups);
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_partial(store, groups, group_count, BatchParam { rows, columns: &columns }),
-            |given| self.states(given, group_count),
+            rows(batch)?,
+            |guests, store, slot| {
+                lowered.with_batch(|batch| Aggregate::of(guests).call_partial(store, slot, groups, group_count, batch))
+            },
+            |given| lift::columns(&self.0.state, given, group_count as usize, None),
         )
     }
 
@@ -97,12 +136,15 @@ impl BoundAggregate {
     ) -> Result<Vec<ArrayRef>> {
         let rows = u32::try_from(groups.len()).map_err(|_| too_long(groups.len()))?;
         check_groups(groups, group_count, rows)?;
-        let lowered = lower_states(&self.0.state, states, rows)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        let lowered = lower_states(&self.0.state.fields, states, rows)?;
+        let groups = bytes_of(groups);
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_merge(store, groups, group_count, BatchParam { rows, columns: &columns }),
-            |given| self.states(given, group_count),
+            0,
+            |guests, store, slot| {
+                lowered.with_batch(|states| Aggregate::of(guests).call_merge(store, slot, groups, group_count, states))
+            },
+            |given| lift::columns(&self.0.state, given, group_count as usize, None),
         )
     }
 
@@ -114,11 +156,11 @@ impl BoundAggregate {
     /// Like [`finish`](Self::finish), with a fresh instance or more time.
     pub fn finish_with(&self, states: &[ArrayRef], options: CallOptions) -> Result<Vec<ArrayRef>> {
         let rows = state_rows(states)?;
-        let lowered = lower_states(&self.0.state, states, rows)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        let lowered = lower_states(&self.0.state.fields, states, rows)?;
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_finish(store, BatchParam { rows, columns: &columns }),
+            0,
+            |guests, store, slot| lowered.with_batch(|states| Aggregate::of(guests).call_finish(store, slot, states)),
             |given| lift::columns(&self.0.bound.output, given, rows as usize, None),
         )
     }
@@ -138,22 +180,34 @@ impl BoundAggregate {
     ) -> Result<Vec<ArrayRef>> {
         let rows = state_rows(states)?;
         let lowered = lower_states(old, states, rows)?;
-        let columns = params(&lowered);
-        let told: Vec<ToldField> = old.iter().map(ToldField::new).collect();
-        let old: Vec<_> = told.iter().map(ToldField::param).collect();
-        self.0.instances.call(
+        let told: Vec<Told> = old.iter().map(|field| Told::new(field)).collect();
+        let metadata: Vec<_> = told.iter().map(Told::metadata).collect();
+        let fields: Vec<_> = told.iter().zip(&metadata).flat_map(|(told, metadata)| told.params(metadata)).collect();
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_migrate(store, from_version, &old, BatchParam { rows, columns: &columns }),
-            |given| self.states(given, rows),
+            0,
+            |guests, store, slot| match &guests.migration {
+                Some(migration) => {
+                    lowered.with_batch(|states| migration.call_migrate(store, slot, from_version, &fields, states))
+                }
+                None => Ok(Err(Failure {
+                    message: format!(
+                        "it has no `migration`, and cannot go on with states of version {from_version}; its own are of \
+                         version {}",
+                        self.0.state_version
+                    ),
+                    row: None,
+                })),
+            },
+            |given| lift::columns(&self.0.state, given, rows as usize, None),
         )
     }
+}
 
-    fn states(&self, given: BatchResult, rows: u32) -> Result<Vec<ArrayRef>, String> {
-        if given.rows != rows {
-            return Err(format!("{} states, but {rows} are due", given.rows));
-        }
-        lift::columns(&self.0.state, given.columns, rows as usize, None)
-    }
+/// Numbers as they lie in memory, which is how the contract has them on a little-endian machine.
+fn bytes_of(numbers: &[u32]) -> &[u8] {
+    const { assert!(cfg!(target_endian = "little"), "the contract's numbers are little-endian") };
+    numbers.to_byte_slice()
 }
 
 fn check_groups(groups: &[u32], group_count: u32, rows: u32) -> Result<()> {
@@ -178,24 +232,21 @@ fn too_long(rows: usize) -> PluginError {
     PluginError::Unsupported(format!("a batch of {rows} states is too long"))
 }
 
-fn lower_states(fields: &Fields, states: &[ArrayRef], rows: u32) -> Result<Vec<Lowered>> {
+fn lower_states(fields: &Fields, states: &[ArrayRef], rows: u32) -> Result<Lowered> {
     let wrong = |message: String| PluginError::Unsupported(format!("states: {message}"));
     if states.len() != fields.len() {
         return Err(wrong(format!("{} columns, but a state has {}", states.len(), fields.len())));
     }
-    let lower = |(field, column): (&FieldRef, &ArrayRef)| {
+    let mut lowered = Lowered::new(rows, fields.len());
+    for (field, column) in fields.iter().zip(states) {
+        let name = field.name();
         if column.data_type() != field.data_type() {
-            return Err(wrong(format!(
-                "column `{}` is of type {}, not {}",
-                field.name(),
-                column.data_type(),
-                field.data_type()
-            )));
+            return Err(wrong(format!("column `{name}` is of type {}, not {}", column.data_type(), field.data_type())));
         }
         if rows as usize != column.len() {
-            return Err(wrong(format!("column `{}` has {} rows", field.name(), column.len())));
+            return Err(wrong(format!("column `{name}` has {} rows", column.len())));
         }
-        Lowered::new(column).map_err(|e| wrong(format!("column `{}`: {e}", field.name())))
-    };
-    fields.iter().zip(states).map(lower).collect()
+        lowered.push(&normalise(column).map_err(|e| wrong(format!("column `{name}`: {}", e.message)))?);
+    }
+    Ok(lowered)
 }

@@ -1,17 +1,18 @@
-//! Filters: one bitmap per batch.
+//! Filters: which rows pass.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
+use super::handed_over::HandedOver;
 use super::{rows, shared_parts};
-use crate::binding::{Bound, bad_bind, params};
-use crate::contract::{BatchParam, filter};
+use crate::binding::{Bound, bad_bind};
 use crate::error::Result;
-use crate::instance::Instances;
+use crate::guests::{Filter, Kind};
 use crate::lift;
 use crate::limits::CallOptions;
+use crate::pool::Slot;
 use crate::rejects::{self, Reject};
 
 /// A bound filter.
@@ -19,7 +20,7 @@ use crate::rejects::{self, Reject};
 pub struct BoundFilter(Arc<Inner>);
 
 struct Inner {
-    instances: Instances<filter::Guest>,
+    slot: Slot<Filter>,
     bound: Bound,
 }
 
@@ -32,15 +33,15 @@ pub struct Selection {
     pub rejects: Vec<Reject>,
 }
 
-shared_parts!(BoundFilter, filter);
+shared_parts!(BoundFilter);
 
 impl BoundFilter {
-    pub(crate) fn new(instances: Instances<filter::Guest>) -> Result<Self> {
-        let bound = Bound::new(instances.input(), instances.answer())?;
-        if let Some(field) = bound.output.first() {
+    pub(crate) fn new(slot: Slot<Filter>) -> Result<Self> {
+        let bound = Bound::new(slot.asked(), slot.answer())?;
+        if let Some(field) = bound.output().first() {
             return Err(bad_bind(format!("a filter makes no columns, but it promises `{}`", field.name())));
         }
-        Ok(Self(Arc::new(Inner { instances, bound })))
+        Ok(Self(Arc::new(Inner { slot, bound })))
     }
 
     /// Judges the rows of `batch`, which has the schema that the plugin was bound to.
@@ -50,20 +51,41 @@ impl BoundFilter {
 
     /// Like [`call`](Self::call), with a fresh instance or more time.
     pub fn call_with(&self, batch: &RecordBatch, options: CallOptions) -> Result<Selection> {
+        let given = HandedOver::new(&self.0.bound, batch)?;
+        let mut parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
+        if parts.len() == 1 && given.rows().is_none() {
+            return Ok(parts.remove(0));
+        }
+        let mut keep = BooleanBufferBuilder::new(given.batch().num_rows());
+        parts.iter().for_each(|part| keep.append_buffer(&part.keep));
+        let mut keep = keep.finish();
+        if let Some(rows) = given.rows() {
+            let mut whole = BooleanBufferBuilder::new(batch.num_rows());
+            whole.append_n(batch.num_rows(), false);
+            keep.set_indices().for_each(|kept| whole.set_bit(rows.value(kept) as usize, true));
+            keep = whole.finish();
+        }
+        let rejects = parts.into_iter().flat_map(|part| part.rejects);
+        let rejects = rejects.map(|reject| Reject { row: given.row(reject.row), ..reject }).collect();
+        Ok(Selection { keep, rejects })
+    }
+
+    /// One call of the guest, over `batch`, which starts at row `first` of what is handed over.
+    fn part(&self, batch: &RecordBatch, first: u32, options: CallOptions) -> Result<Selection> {
         let rows = rows(batch)?;
         let lowered = self.0.bound.lower(batch)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_call(store, BatchParam { rows, columns: &columns }),
+            rows,
+            |guests, store, slot| lowered.with_batch(|batch| Filter::of(guests).call_call(store, slot, batch)),
             |given| {
                 let rows = rows as usize;
-                let rejects = rejects::check(given.rejects, rows, 0)?;
+                let rejects = rejects::check(given.rejects, rows)?;
                 let mut keep = lift::bitmap("`keep`", given.keep, rows)?;
                 if let Some(counted) = rejects::not_rejected(&rejects, rows) {
                     keep = &keep & &counted;
                 }
-                Ok(Selection { keep, rejects })
+                Ok(Selection { keep, rejects: rejects::moved(rejects, first) })
             },
         )
     }

@@ -11,13 +11,14 @@ use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::compute::{concat, filter};
 use arrow::datatypes::UInt32Type;
 
+use super::handed_over::HandedOver;
 use super::{rows, shared_parts};
-use crate::binding::{Bound, params};
-use crate::contract::{BatchParam, flat_map};
+use crate::binding::Bound;
 use crate::error::{PluginError, Result};
-use crate::instance::Instances;
+use crate::guests::{FlatMap, Kind};
 use crate::lift;
 use crate::limits::CallOptions;
+use crate::pool::Slot;
 use crate::rejects::{self, Reject};
 
 /// Calls that a batch has for free; see [`Progress`].
@@ -30,7 +31,7 @@ const BYTES_PER_CALL: u64 = 4 << 10;
 pub struct BoundFlatMap(Arc<Inner>);
 
 struct Inner {
-    instances: Instances<flat_map::Guest>,
+    slot: Slot<FlatMap>,
     bound: Bound,
 }
 
@@ -45,7 +46,7 @@ pub struct Expanded {
     pub rejects: Vec<Reject>,
 }
 
-shared_parts!(BoundFlatMap, flat_map);
+shared_parts!(BoundFlatMap);
 
 /// One call's part of the result.
 struct Piece {
@@ -57,9 +58,9 @@ struct Piece {
 }
 
 impl BoundFlatMap {
-    pub(crate) fn new(instances: Instances<flat_map::Guest>) -> Result<Self> {
-        let bound = Bound::new(instances.input(), instances.answer())?;
-        Ok(Self(Arc::new(Inner { instances, bound })))
+    pub(crate) fn new(slot: Slot<FlatMap>) -> Result<Self> {
+        let bound = Bound::new(slot.asked(), slot.answer())?;
+        Ok(Self(Arc::new(Inner { slot, bound })))
     }
 
     /// Expands the rows of `batch`, which has the schema that the plugin was bound to.
@@ -70,25 +71,46 @@ impl BoundFlatMap {
     /// Like [`call`](Self::call), with a fresh instance or more time. The time is per call of the guest, of which
     /// there is more than one where it hands its output over in pieces.
     pub fn call_with(&self, batch: &RecordBatch, options: CallOptions) -> Result<Expanded> {
-        let all = rows(batch)? as usize;
-        let mut progress = Progress::new(self.0.instances.limits().expanded_bytes as u64);
+        rows(batch)?;
+        let given = HandedOver::new(&self.0.bound, batch)?;
+        let mut progress = Progress::new(self.0.slot.limits().expanded_bytes as u64);
+        let parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options, &mut progress))?;
+        let pieces = parts.into_iter().flatten().collect();
+        let mut expanded = self.assemble(pieces, given.batch().num_rows())?;
+        if given.rows().is_some() {
+            expanded.parents = expanded.parents.unary(|parent| given.row(parent));
+            expanded.rejects.iter_mut().for_each(|reject| reject.row = given.row(reject.row));
+        }
+        Ok(expanded)
+    }
+
+    /// The pieces that the guest makes of `batch`, which starts at row `first` of what is handed over.
+    fn part(
+        &self,
+        batch: &RecordBatch,
+        first: u32,
+        mut options: CallOptions,
+        progress: &mut Progress,
+    ) -> Result<Vec<Piece>> {
+        let all = batch.num_rows();
         let mut pieces = Vec::with_capacity(1);
-        let (mut done, mut resume, mut options) = (0, None, options);
+        let (mut done, mut resume) = (0, None);
         loop {
             let rest = if done == 0 { batch.clone() } else { batch.slice(done, all - done) };
-            let piece = self.piece(&rest, done as u32, resume, options, &mut progress)?;
+            let piece = self.piece(&rest, first + done as u32, resume, options, progress);
+            let piece = piece.map_err(|e| e.in_row(|row| row + done as u32))?;
             done += piece.consumed;
             resume = piece.resume;
             pieces.push(piece);
             if done == all {
-                return self.assemble(pieces, all);
+                return Ok(pieces);
             }
             // The fresh instance is in the pool now, and healthy.
             options.fresh_instance = false;
         }
     }
 
-    /// One call of the guest, over `batch`, which starts at row `first` of the whole.
+    /// One call of the guest, over `batch`, which starts at row `first` of what is handed over.
     fn piece(
         &self,
         batch: &RecordBatch,
@@ -99,10 +121,10 @@ impl BoundFlatMap {
     ) -> Result<Piece> {
         let rows = rows(batch)?;
         let lowered = self.0.bound.lower(batch)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_call(store, BatchParam { rows, columns: &columns }, resume),
+            rows,
+            |guests, store, slot| lowered.with_batch(|batch| FlatMap::of(guests).call_call(store, slot, batch, resume)),
             |given| {
                 let consumed = given.consumed;
                 if consumed > rows {
@@ -111,11 +133,12 @@ impl BoundFlatMap {
                 if consumed == rows && given.resume.is_some() {
                     return Err(format!("`resume` is given, but all {rows} rows are consumed"));
                 }
-                let rejects = rejects::check(given.rejects, consumed as usize, first)?;
-                let parents = parents(given.parents, consumed, given.resume.is_some(), first)?;
+                let rejects = rejects::moved(rejects::check(given.rejects, consumed as usize)?, first);
+                let parents = lift::numbers("`parents`", given.parents)?.to_vec();
+                let parents = parents_of(parents, consumed, given.resume.is_some(), first)?;
                 // Rows of rejected parents are dropped later; until then they may hold anything but nulls out of place.
                 let counted = (!rejects.is_empty()).then(|| without(&parents, &rejects));
-                let columns = lift::columns(&self.0.bound.output, given.columns, parents.len(), counted.as_ref())?;
+                let columns = lift::columns(&self.0.bound.output, given.output, parents.len(), counted.as_ref())?;
                 let bytes = 4 * parents.len() + columns.iter().map(|c| c.get_array_memory_size()).sum::<usize>();
                 progress.step(consumed < rows, consumed, bytes as u64)?;
                 Ok(Piece { parents, columns, rejects, consumed: consumed as usize, resume: given.resume })
@@ -128,7 +151,7 @@ impl BoundFlatMap {
             let Piece { parents, columns, rejects, .. } = pieces.remove(0);
             (parents, columns, rejects)
         } else {
-            let columns = self.0.bound.output.iter().enumerate().map(|(index, field)| {
+            let columns = self.0.bound.output().iter().enumerate().map(|(index, field)| {
                 let parts: Vec<&dyn Array> = pieces.iter().map(|piece| piece.columns[index].as_ref()).collect();
                 if parts.is_empty() {
                     return Ok(new_empty_array(field.data_type()));
@@ -157,7 +180,7 @@ impl BoundFlatMap {
 }
 
 /// Checks that parents ascend within `0..consumed` (or `0..=consumed`, where that row is half done); moves them up.
-fn parents(mut given: Vec<u32>, consumed: u32, half_done: bool, first: u32) -> Result<Vec<u32>, String> {
+fn parents_of(mut given: Vec<u32>, consumed: u32, half_done: bool, first: u32) -> Result<Vec<u32>, String> {
     if given.windows(2).fold(false, |bad, pair| bad | (pair[1] < pair[0])) {
         let at = given.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or_default();
         return Err(format!("parent {} goes down, from {} to {}", at + 1, given[at], given[at + 1]));

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::{concat, take};
 
+use super::handed_over::HandedOver;
 use super::{rows, shared_parts};
-use crate::binding::{Bound, bad_bind, params};
-use crate::contract::{BatchParam, map};
-use crate::error::Result;
-use crate::instance::Instances;
+use crate::binding::{Bound, bad_bind};
+use crate::error::{PluginError, Result};
+use crate::guests::{Kind, Map};
 use crate::lift;
 use crate::limits::CallOptions;
+use crate::pool::Slot;
 use crate::rejects::{self, Reject};
 
 /// A bound map.
@@ -18,7 +20,7 @@ use crate::rejects::{self, Reject};
 pub struct BoundMap(Arc<Inner>);
 
 struct Inner {
-    instances: Instances<map::Guest>,
+    slot: Slot<Map>,
     bound: Bound,
 }
 
@@ -31,15 +33,22 @@ pub struct Mapped {
     pub rejects: Vec<Reject>,
 }
 
-shared_parts!(BoundMap, map);
+shared_parts!(BoundMap);
 
 impl BoundMap {
-    pub(crate) fn new(instances: Instances<map::Guest>) -> Result<Self> {
-        let bound = Bound::new(instances.input(), instances.answer())?;
-        if bound.output.is_empty() {
+    pub(crate) fn new(slot: Slot<Map>) -> Result<Self> {
+        let bound = Bound::new(slot.asked(), slot.answer())?;
+        if bound.output().is_empty() {
             return Err(bad_bind("a map makes at least one column, but it promises none"));
         }
-        Ok(Self(Arc::new(Inner { instances, bound })))
+        if let (true, Some(field)) = (bound.hints.skip_nulls, bound.output().iter().find(|field| !field.is_nullable()))
+        {
+            return Err(bad_bind(format!(
+                "rows with nulls are to be skipped, but the column `{}` that it makes is not nullable",
+                field.name()
+            )));
+        }
+        Ok(Self(Arc::new(Inner { slot, bound })))
     }
 
     /// Computes the new columns for `batch`, which has the schema that the plugin was bound to.
@@ -49,19 +58,47 @@ impl BoundMap {
 
     /// Like [`call`](Self::call), with a fresh instance or more time.
     pub fn call_with(&self, batch: &RecordBatch, options: CallOptions) -> Result<Mapped> {
+        let given = HandedOver::new(&self.0.bound, batch)?;
+        let mut parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
+        if parts.len() == 1 && given.rows().is_none() {
+            return Ok(parts.remove(0));
+        }
+        let places = given.rows().map(|rows| places(rows, batch.num_rows()));
+        let column = |index: usize| {
+            let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.columns[index].as_ref()).collect();
+            let whole = concat(&arrays)?;
+            places.as_ref().map_or(Ok(whole.clone()), |places| take(&whole, places, None))
+        };
+        let columns = (0..self.0.bound.output().len()).map(column).collect::<Result<_, _>>();
+        let columns =
+            columns.map_err(|e| PluginError::Engine(format!("putting the parts of a batch together: {e}")))?;
+        let rejects = parts.into_iter().flat_map(|part| part.rejects);
+        let rejects = rejects.map(|reject| Reject { row: given.row(reject.row), ..reject }).collect();
+        Ok(Mapped { columns, rejects })
+    }
+
+    /// One call of the guest, over `batch`, which starts at row `first` of what is handed over.
+    fn part(&self, batch: &RecordBatch, first: u32, options: CallOptions) -> Result<Mapped> {
         let rows = rows(batch)?;
         let lowered = self.0.bound.lower(batch)?;
-        let columns = params(&lowered);
-        self.0.instances.call(
+        self.0.slot.call(
             options,
-            |guest, store| guest.call_call(store, BatchParam { rows, columns: &columns }),
+            rows,
+            |guests, store, slot| lowered.with_batch(|batch| Map::of(guests).call_call(store, slot, batch)),
             |given| {
                 let rows = rows as usize;
-                let rejects = rejects::check(given.rejects, rows, 0)?;
+                let rejects = rejects::check(given.rejects, rows)?;
                 let counted = rejects::not_rejected(&rejects, rows);
-                let columns = lift::columns(&self.0.bound.output, given.columns, rows, counted.as_ref())?;
-                Ok(Mapped { columns, rejects })
+                let columns = lift::columns(&self.0.bound.output, given.output, rows, counted.as_ref())?;
+                Ok(Mapped { columns, rejects: rejects::moved(rejects, first) })
             },
         )
     }
+}
+
+/// For each of `all` rows its place among `rows`, or null.
+fn places(rows: &UInt32Array, all: usize) -> UInt32Array {
+    let mut places = vec![None; all];
+    rows.values().iter().enumerate().for_each(|(place, &row)| places[row as usize] = Some(place as u32));
+    places.into()
 }

@@ -4,6 +4,7 @@
 mod aggregate;
 mod filter;
 mod flat_map;
+mod handed_over;
 mod map;
 
 pub use aggregate::BoundAggregate;
@@ -13,6 +14,7 @@ pub use map::{BoundMap, Mapped};
 
 use arrow::array::RecordBatch;
 
+use crate::binding::Hints;
 use crate::error::{PluginError, Result};
 
 /// A plugin that has accepted a configuration and an input schema, ready to be called from any thread. Cloning it is
@@ -51,6 +53,18 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// What the operator lets its host do.
+    pub fn hints(&self) -> Hints {
+        match self {
+            Self::Filter(bound) => bound.hints(),
+            Self::Map(bound) => bound.hints(),
+            Self::FlatMap(bound) => bound.hints(),
+            Self::Aggregate(bound) => bound.hints(),
+        }
+    }
+}
+
 /// The rows of a batch as the contract counts them.
 fn rows(batch: &RecordBatch) -> Result<u32> {
     u32::try_from(batch.num_rows())
@@ -58,7 +72,7 @@ fn rows(batch: &RecordBatch) -> Result<u32> {
 }
 
 macro_rules! shared_parts {
-    ($bound:ident, $guest:ident) => {
+    ($bound:ident) => {
         impl $bound {
             /// The input columns that it reads, in the order in which it gets them; only these are copied into it.
             pub fn reads(&self) -> &[usize] {
@@ -67,7 +81,12 @@ macro_rules! shared_parts {
 
             /// The columns that it makes.
             pub fn output(&self) -> &arrow::datatypes::Fields {
-                &self.0.bound.output
+                self.0.bound.output()
+            }
+
+            /// What the operator lets its host do.
+            pub fn hints(&self) -> crate::binding::Hints {
+                self.0.bound.hints
             }
         }
 

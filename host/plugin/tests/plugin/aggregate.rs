@@ -55,7 +55,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(error(aggregate.partial(&[0, 1], 1, &numbers([1, 2]))).unwrap_err(), "group 1 of 1 groups");
     assert_eq!(error(aggregate.finish(&[ints([1])])).unwrap_err(), "states: 1 columns, but a state has 2");
     let bad = error(bound("rows").partial(&[0], 1, &numbers([1]))).unwrap_err();
-    assert!(bad.ends_with("2 states, but 1 are due"), "{bad}");
+    assert!(bad.ends_with("2 rows, but 1 are due"), "{bad}");
     let panicked = error(bound("merge-panic").merge(&[0], 1, &[ints([1]), ints([1])])).unwrap_err();
     assert!(panicked.starts_with("the plugin panicked: states do not mix, at aggregate/src/lib.rs:"), "{panicked}");
     let none = bind("aggregate", "no-state", &numbers([]), &Limits::default()).unwrap_err().to_string();

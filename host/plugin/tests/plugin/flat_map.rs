@@ -2,13 +2,13 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use millstream_plugin::{Bound, BoundFlatMap, Expanded, InputField, Limits, PluginError};
+use millstream_plugin::{Bound, BoundFlatMap, Expanded, Limits, PluginError};
 
-use super::{numbers, plugin};
+use super::{bind_with, numbers, plugin};
 
 fn bound(mode: &str, piece: usize, limits: &Limits) -> BoundFlatMap {
     let config = format!("{{\"do\": \"{mode}\", \"piece\": \"{piece}\"}}");
-    match plugin("flat-map").bind(&config, &InputField::of_schema(&numbers([]).schema()), limits) {
+    match bind_with(&plugin("flat-map"), &config, &numbers([]), limits) {
         Ok(Bound::FlatMap(flat_map)) => flat_map,
         other => panic!("{other:?}"),
     }

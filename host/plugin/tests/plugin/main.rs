@@ -6,17 +6,22 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod aggregate;
+mod contract;
 mod filter;
 mod flat_map;
+mod hints;
+mod imports;
 mod loading;
 mod map;
+mod nested;
+mod several;
 mod traps;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use millstream_plugin::{Bound, InputField, Limits, Plugin, PluginError, Runtime, RuntimeOptions};
+use millstream_plugin::{Bound, InputField, Limits, Plugin, PluginError, Request, Runtime, RuntimeOptions};
 
 /// One runtime for all tests, as in a program.
 fn runtime() -> &'static Runtime {
@@ -42,7 +47,13 @@ fn plugin(kind: &str) -> Plugin {
 
 /// The guest of `kind`, told to `mode`, bound to the columns of `batch`.
 fn bind(kind: &str, mode: &str, batch: &RecordBatch, limits: &Limits) -> Result<Bound, PluginError> {
-    plugin(kind).bind(&format!("{{\"do\": \"{mode}\"}}"), &InputField::of_schema(&batch.schema()), limits)
+    bind_with(&plugin(kind), &format!("{{\"do\": \"{mode}\"}}"), batch, limits)
+}
+
+/// `plugin` with this configuration, bound to the columns of `batch`.
+fn bind_with(plugin: &Plugin, config: &str, batch: &RecordBatch, limits: &Limits) -> Result<Bound, PluginError> {
+    let input = InputField::of_schema(&batch.schema());
+    plugin.bind(&Request { config, input: &input, ..Request::default() }, limits)
 }
 
 fn ints(values: impl IntoIterator<Item = i64>) -> ArrayRef {

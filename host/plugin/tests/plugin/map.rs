@@ -6,9 +6,10 @@ use arrow::array::*;
 use arrow::datatypes::*;
 use millstream_plugin::{
     Bound, BoundMap, CallOptions, InputField, Limits, Mapped, PluginError, REASON_BYTES, REASON_DROPPED, Reject,
+    Request,
 };
 
-use super::{bind, ints, numbers, plugin};
+use super::{bind, numbers, plugin};
 
 fn bound(mode: &str, batch: &RecordBatch) -> BoundMap {
     match bind("map", mode, batch, &Limits::default()) {
@@ -129,6 +130,11 @@ fn all_types_go_there_and_back_also_sliced() {
     }
 }
 
+/// A type that the contract has no format for.
+fn union_type() -> DataType {
+    DataType::Union(UnionFields::from_fields([Field::new("a", DataType::Int32, true)]), UnionMode::Sparse)
+}
+
 #[test]
 fn a_constant_and_a_strange_type_reach_bind() {
     let input = [
@@ -136,15 +142,22 @@ fn a_constant_and_a_strange_type_reach_bind() {
             field: Arc::new(Field::new("pattern", DataType::Utf8View, false)),
             constant: Some(Arc::new(StringViewArray::from(vec!["/*"]))),
         },
-        InputField::from(Arc::new(Field::new("span", DataType::Duration(TimeUnit::Second), true))),
+        InputField::from(Arc::new(Field::new("span", union_type(), true))),
         InputField::from(Arc::new(Field::new("price", DataType::Decimal128(12, 2), true))),
     ];
-    let bound = plugin("map").bind(r#"{"do": "describe"}"#, &input, &Limits::default()).unwrap();
+    let request = Request { config: r#"{"do": "describe"}"#, input: &input, ..Request::default() };
+    let bound = plugin("map").bind(&request, &Limits::default()).unwrap();
     let told = bound.output()[0].name().clone();
-    for part in ["\"pattern\"", "DataType::Utf8", "offsets: [0, 2], data: [47, 42]", "DataType::Decimal((12, 2))"] {
+    for part in ["\"pattern\", format: \"u\"", "buffers: [[0, 0, 0, 0, 2, 0, 0, 0], [47, 42]]", "\"d:12,2\""] {
         assert!(told.contains(part), "{part} in {told}");
     }
-    assert!(told.contains("\"span\"") && told.contains("Duration(s)"), "{told}");
+    assert!(told.contains("\"span\", format: \"Union(") && told.contains("readable: false"), "{told}");
+
+    let site = Request { config: r#"{"do": "site"}"#, node: "clean", sql: Some("f(x)"), ..request };
+    let told = plugin("map").bind(&site, &Limits::default()).unwrap().output()[0].name().clone();
+    for part in ["\"clean\"", "f(x)", "millstream:operator/log@0.2.0", "guest-map"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
 
 #[test]
@@ -155,14 +168,14 @@ fn bad_answers_to_bind_are_refused() {
     assert!(refused("same-names").ends_with("`bind`: output column 1 `x`: this name is given twice"));
     assert!(refused("no-name").ends_with("`bind`: output column 0 has no name"));
     assert!(refused("no-output").contains("a map makes at least one column"));
-    assert!(refused("other-output").contains("can only see columns of type `Interval`, not make them"));
+    assert!(refused("other-output").ends_with("`bind`: output column 0 `x`: the contract has no format `Interval`"));
     assert!(refused("bad-decimal").contains("decimal(39, 2) is no type"));
     assert!(refused("bind-panic").starts_with("the plugin panicked: no binding today, at map/src/lib.rs:"));
 
-    let interval = Arc::new(IntervalDayTimeArray::from_iter_values([])) as ArrayRef;
-    let batch = RecordBatch::try_from_iter([("n", ints([])), ("wait", interval)]).unwrap();
+    let schema = Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("wait", union_type(), true)]);
+    let batch = RecordBatch::new_empty(Arc::new(schema));
     let error = bind("map", "read-all", &batch, &Limits::default()).unwrap_err();
-    assert_eq!(error.to_string(), "column `wait`: plugins cannot read columns of type Interval(DayTime)");
+    assert!(error.to_string().starts_with("column `wait`: plugins cannot read columns of type Union("), "{error}");
     // It may be there, as long as it is not read.
     bind("map", "double", &batch, &Limits::default()).unwrap();
 }
@@ -173,23 +186,46 @@ fn bad_results_are_named() {
         ("offsets-down", "column 0 `x`: offset 2 goes down, from 2 to 1"),
         ("offsets-start", "column 0 `x`: offset 0 is 1; offsets start at 0"),
         ("offsets-beyond", "column 0 `x`: offset 3 is 4, but there are only 3 bytes of data"),
-        ("offsets-short", "column 0 `x`: 3 offsets for 3 rows; there is one more offset than rows"),
+        (
+            "offsets-short",
+            "column 0 `x`: 12 bytes of offsets for 3 rows; there is one more offset than rows, of 4 bytes each",
+        ),
+        (
+            "offsets-half",
+            "column 0 `x`: 15 bytes of offsets for 3 rows; there is one more offset than rows, of 4 bytes each",
+        ),
         ("not-utf8", "column 0 `x`: row 2: not UTF-8, at byte 0 of the value"),
         ("half-character", "column 0 `x`: row 0: not UTF-8, at byte 0 of the value"),
-        ("short", "column 0 `x`: 2 values for 3 rows"),
-        ("long", "column 0 `x`: 4 values for 3 rows"),
-        ("wrong-type", "column 0 `x`: Float64 values, but `bind` promised Int64"),
-        ("no-columns", "0 columns, but `bind` promised 1"),
-        ("validity", "column 0 `x`: validity of 3 bytes for 3 rows; a bitmap has a bit per row, 1 bytes"),
+        ("one-buffer", "column 0 `x`: 1 buffers, but a column of its format has 2"),
+        ("three-buffers", "column 0 `x`: 3 buffers, but a column of its format has 2"),
+        ("short", "column 0 `x`: 2 rows, but 3 are due"),
+        ("long", "column 0 `x`: 4 rows, but 3 are due"),
+        ("values-short", "column 0 `x`: 16 bytes of values for 3 rows of 8 bytes each"),
+        ("values-long", "column 0 `x`: 32 bytes of values for 3 rows of 8 bytes each"),
+        ("values-half", "column 0 `x`: 23 bytes of values for 3 rows of 8 bytes each"),
+        ("wrong-type", "column 0 `x`: 2 buffers, but a column of its format has 1"),
+        ("no-columns", "0 arrays, but `bind` promised 1"),
+        ("two-columns", "2 arrays, but `bind` promised 1"),
+        ("batch-rows", "4 rows, but 3 are due"),
+        ("validity-short", "column 0 `x`: validity of 0 bytes for 3 rows; a bitmap has a bit per row, 1 bytes"),
         ("not-null", "column 0 `x`: row 1: null in a column that `bind` promised to have none"),
         ("decimal", "column 0 `x`: row 0: the value has more than 3 digits"),
         ("reject-beyond", "reject 0: row 3 of a batch of 3 rows"),
         ("reject-order", "reject 1: row 0 comes after row 1; rejected rows ascend"),
         ("reject-twice", "reject 1: row 1 comes after row 1; rejected rows ascend"),
+        ("reject-half", "rejects: the rows of 3 bytes; they are of 4 bytes each"),
+        (
+            "reject-offsets",
+            "rejects: 8 bytes of offsets for 2 rows; there is one more offset than rows, of 4 bytes each",
+        ),
+        (
+            "reject-no-offsets",
+            "rejects: 0 bytes of offsets for 2 rows; there is one more offset than rows, of 4 bytes each",
+        ),
+        ("reject-offsets-down", "rejects: offset 2 goes down, from 9 to 5"),
+        ("reject-offsets-beyond", "rejects: offset 2 is 11, but there are only 10 bytes of reasons"),
+        ("reject-not-utf8", "reject 0: its reason is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"),
     ] {
-        if mode == "validity" {
-            continue;
-        }
         let error = call(mode, &numbers([1, 2, 3])).unwrap_err();
         assert!(error.is_call_failure());
         assert_eq!(error.to_string(), format!("the plugin returned bad data: {expected}"), "{mode}");

@@ -7,7 +7,6 @@
 
 use std::hint::black_box;
 
-use millstream_guest::contract::columns::Field;
 use millstream_guest::prelude::*;
 
 /// A digit that a test writes over.

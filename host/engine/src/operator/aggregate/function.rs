@@ -57,6 +57,13 @@ impl Blame for FunctionError {
     fn is_timeout(&self) -> bool {
         matches!(self, Self::Plugin(e) if e.is_timeout())
     }
+
+    fn row(&self) -> Option<usize> {
+        match self {
+            Self::Plugin(e) => Blame::row(e),
+            _ => None,
+        }
+    }
 }
 
 impl From<Error> for FunctionError {

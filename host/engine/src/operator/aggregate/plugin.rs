@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::filter;
 use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -111,7 +111,9 @@ impl AggregateFunction for PluginAggregate {
             counted = Some(arrow::array::AsArray::as_primitive::<UInt32Type>(&kept).clone());
         }
         let groups = counted.as_ref().map_or(groups, |c| c.values());
-        self.bound.partial_with(groups, n as u32, &batch, options(attempt)).map_err(FunctionError::Plugin)
+        let made = self.bound.partial_with(groups, n as u32, &batch, options(attempt));
+        // A row that the plugin names is one of those that it was given.
+        made.map_err(|e| FunctionError::Plugin(e.in_row(|row| given_row(counts, row))))
     }
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
@@ -127,6 +129,13 @@ impl AggregateFunction for PluginAggregate {
         })?;
         Ok(Finished { columns, refused })
     }
+}
+
+/// Where row `row` of those that count stands among all.
+fn given_row(counts: Option<&BooleanArray>, row: u32) -> u32 {
+    let Some(counts) = counts else { return row };
+    let counted = (0..counts.len()).filter(|at| counts.is_valid(*at) && counts.value(*at));
+    counted.map(|at| at as u32).nth(row as usize).unwrap_or(row)
 }
 
 /// Whether the plugin failed on purpose, and why.

@@ -4,6 +4,8 @@
 //! [`super::isolate()`]), go to the dead letters; the rest of the batch goes on.
 
 mod columns;
+mod logs;
+mod operator;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use millstream_plugin::{
 };
 
 pub use columns::{ColumnFrom, extended};
+pub use logs::{LogLine, PluginLogs};
+pub use operator::PluginOperator;
 
 use self::columns::{assemble, concat_columns};
 use super::isolate::{Attempt, Blame, Fault, isolate};
@@ -47,6 +51,8 @@ impl std::convert::From<PluginError> for Error {
             PluginError::NotAComponent { .. }
             | PluginError::MissingExport { .. }
             | PluginError::NewerContract { .. }
+            | PluginError::OlderContract { .. }
+            | PluginError::NoSuchOperator { .. }
             | PluginError::Refused { .. }
             | PluginError::Unsupported(_) => ErrorKind::Invalid,
             PluginError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => ErrorKind::Invalid,
@@ -69,6 +75,10 @@ impl Blame for PluginError {
 
     fn is_timeout(&self) -> bool {
         matches!(self, Self::Trap(trap) if trap.kind == TrapKind::TimeLimit)
+    }
+
+    fn row(&self) -> Option<usize> {
+        PluginError::row(self).map(|row| row as usize)
     }
 }
 
@@ -181,6 +191,13 @@ impl Blame for Failed {
 
     fn is_timeout(&self) -> bool {
         matches!(self, Self::Plugin(e) if e.is_timeout())
+    }
+
+    fn row(&self) -> Option<usize> {
+        match self {
+            Self::Plugin(e) => Blame::row(e),
+            Self::Room(_) => None,
+        }
     }
 }
 

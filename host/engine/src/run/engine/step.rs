@@ -183,8 +183,9 @@ impl Engine {
             &self.workers,
             &self.options.environment,
         )
-        .map_err(|e| e.context(format!("epoch {epoch}")))?;
-        let mut result = match outcome {
+        .map_err(|e| e.context(format!("epoch {epoch}")));
+        self.tell_logged(epoch);
+        let mut result = match outcome? {
             EpochOutcome::Computed(result) => result,
             EpochOutcome::GivenUp(gone) => {
                 for (name, failed) in gone {
@@ -242,6 +243,16 @@ impl Engine {
         let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
         self.committer.commit(ComputedEpoch { record, change, prepared: result.prepared, snapshot, report, began })?;
         Ok(true)
+    }
+
+    /// What plugins logged while `epoch` was computed, also where it failed or will be computed again.
+    fn tell_logged(&self, epoch: u64) {
+        let (lines, dropped) = self.plan.plugins.logs().take();
+        let observer = &self.options.observer;
+        lines.iter().for_each(|line| observer.logged(epoch, line));
+        if dropped > 0 {
+            observer.message(&format!("epoch {epoch}: plugins logged {dropped} lines more, which were dropped"));
+        }
     }
 
     fn report(&mut self, record: &EpochRecord, compute: Duration) -> EpochReport {

@@ -16,6 +16,7 @@ use self::dialect::statements;
 use super::error::SqlText;
 use super::names::ident::normalised;
 use super::names::relations::resolve_relations;
+use super::plugin::qualified::join_names;
 use super::plugin::table_function::{TableCall, rewrite_calls};
 use super::spelling::made_rows::respell_made_rows;
 use super::spelling::window_names::rewrite_windows;
@@ -57,6 +58,7 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
     if text.is_asked_once() {
         respell_made_rows(text, query)?;
     }
+    join_names(query, plugins);
     resolve_relations(text, query, nodes, plugins)?;
     let calls = rewrite_calls(text, query)?;
     let mut names = Names::default();

@@ -4,6 +4,7 @@
 pub(super) mod calls;
 pub(super) mod constants;
 pub(super) mod maps;
+pub(super) mod qualified;
 pub(super) mod table_function;
 
 use std::collections::HashMap;
@@ -20,39 +21,37 @@ use datafusion_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
-use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Limits, Mapped, Plugin, PluginKind};
+use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Mapped, PluginKind};
 
 use self::constants::Constants;
 use crate::operator::aggregate::PluginAggregate;
 use crate::operator::fingerprint::config_digest;
-use crate::operator::{PluginCalls, ROW_COLUMN, Room, reject_row};
+use crate::operator::{PluginCalls, PluginOperator, ROW_COLUMN, Room, reject_row};
 use crate::{Error, ErrorKind};
 
 /// A plugin that SQL may call by its name in the job.
 #[derive(Clone)]
 pub struct PluginFunction {
-    /// Its name in the job.
-    pub name: Arc<str>,
-    /// The plugin.
-    pub plugin: Plugin,
+    /// The operator.
+    pub operator: PluginOperator,
     /// The configuration for its use in SQL, a JSON object.
     pub config: String,
-    /// Its limits.
-    pub limits: Limits,
     /// The node whose SQL it is used in, for messages.
     pub node: Arc<str>,
 }
 
 impl fmt::Debug for PluginFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PluginFunction({}, {}, {})", self.name, self.plugin.digest(), self.config)
+        write!(f, "PluginFunction({:?}, {})", self.operator, self.config)
     }
 }
 
 /// Two are the same function if they run the same code with the same configuration.
 impl PartialEq for PluginFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.plugin.digest() == other.plugin.digest() && self.config == other.config
+        self.called() == other.called()
+            && self.operator.identity() == other.operator.identity()
+            && self.config == other.config
     }
 }
 
@@ -60,14 +59,19 @@ impl Eq for PluginFunction {}
 
 impl Hash for PluginFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.name, self.plugin.digest(), &self.config).hash(state);
+        (self.called(), self.operator.identity(), &self.config).hash(state);
     }
 }
 
 impl PluginFunction {
+    /// What SQL calls it.
+    pub fn called(&self) -> &Arc<str> {
+        &self.operator.called
+    }
+
     /// As a scalar function whose arguments are these constants where they are some, if it is a map.
     pub(super) fn scalar(&self, constants: Constants) -> Option<Arc<ScalarUDF>> {
-        (self.plugin.kind() == PluginKind::Map).then(|| {
+        (self.operator.kind == PluginKind::Map).then(|| {
             Arc::new(ScalarUDF::new_from_impl(PluginScalar {
                 function: self.clone(),
                 constants,
@@ -80,7 +84,7 @@ impl PluginFunction {
 
     /// As an aggregate function, if it is an aggregate.
     pub fn aggregate(&self) -> Option<Arc<AggregateUDF>> {
-        (self.plugin.kind() == PluginKind::Aggregate).then(|| {
+        (self.operator.kind == PluginKind::Aggregate).then(|| {
             Arc::new(AggregateUDF::new_from_impl(PluginAggregateFunction {
                 function: self.clone(),
                 constants: Vec::new(),
@@ -96,8 +100,8 @@ impl PluginFunction {
     pub fn flat_map(&self, schema: &SchemaRef) -> crate::Result<BoundFlatMap> {
         let inputs: Vec<InputField> =
             schema.fields().iter().map(|field| InputField { field: field.clone(), constant: None }).collect();
-        let at = |e: Error| e.context(format!("plugin `{}`", self.name));
-        match self.plugin.bind(&self.config, &inputs, &self.limits).map_err(|e| at(e.into()))? {
+        let at = |e: Error| e.context(format!("plugin `{}`", self.called()));
+        match self.operator.bind(&self.node, None, &self.config, &inputs).map_err(|e| at(e.into()))? {
             Bound::FlatMap(bound) => Ok(bound),
             _ => Err(at(Error::invalid("it is no flat-map, which makes rows of rows: FROM takes no other"))),
         }
@@ -105,7 +109,7 @@ impl PluginFunction {
 
     /// How it is called as an operator.
     pub fn calls(&self) -> PluginCalls {
-        PluginCalls::new(self.node.clone(), self.name.clone())
+        PluginCalls::new(self.node.clone(), self.called().clone())
     }
 
     fn bind(&self, fields: &[FieldRef], constants: &Constants) -> Result<Bound> {
@@ -116,8 +120,8 @@ impl PluginFunction {
             Ok(InputField { field: field.clone(), constant: constant.map(array).transpose()? })
         };
         let inputs = schema.fields().iter().enumerate().map(input).collect::<Result<Vec<InputField>>>()?;
-        self.plugin.bind(&self.config, &inputs, &self.limits).map_err(|e| {
-            let error = Error::from(e).context(format!("plugin `{}`", self.name));
+        self.operator.bind(&self.node, None, &self.config, &inputs).map_err(|e| {
+            let error = Error::from(e).context(format!("plugin `{}`", self.called()));
             DataFusionError::External(Box::new(Error::new(ErrorKind::Invalid, error.message().to_owned())))
         })
     }
@@ -126,12 +130,12 @@ impl PluginFunction {
         let output = match bound {
             Bound::Map(map) => map.output(),
             Bound::Aggregate(aggregate) => aggregate.output(),
-            _ => return plan_err!("plugin `{}` is no function", self.name),
+            _ => return plan_err!("plugin `{}` is no function", self.called()),
         };
         if output.len() != 1 {
             return plan_err!(
                 "a plugin called in SQL gives one column; `{}` gives {}: use it as an operator of its own, or give it another configuration",
-                self.name,
+                self.called(),
                 output.len()
             );
         }
@@ -203,7 +207,7 @@ impl PluginScalar {
         }
         let made = self.function.bind(fields, &self.constants)?;
         self.function.one_output(&made)?;
-        let Bound::Map(made) = made else { return plan_err!("plugin `{}` is no map", self.function.name) };
+        let Bound::Map(made) = made else { return plan_err!("plugin `{}` is no map", self.function.called()) };
         bound.insert(key, made.clone());
         Ok(made)
     }
@@ -211,7 +215,7 @@ impl PluginScalar {
 
 impl ScalarUDFImpl for PluginScalar {
     fn name(&self) -> &str {
-        &self.function.name
+        self.function.called()
     }
 
     fn signature(&self) -> &Signature {
@@ -223,7 +227,7 @@ impl ScalarUDFImpl for PluginScalar {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        plan_err!("the type of `{}` depends on its arguments' fields", self.function.name)
+        plan_err!("the type of `{}` depends on its arguments' fields", self.function.called())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
@@ -247,7 +251,7 @@ impl ScalarUDFImpl for PluginScalar {
         let batch = RecordBatch::try_new_with_options(schema, arrays[..n].to_vec(), &options)?;
         let row = |i: usize| arrays.get(n).map_or(i as u32, |rows| rows.as_primitive::<UInt32Type>().value(i));
 
-        let calls = PluginCalls::new(self.function.node.clone(), self.function.name.clone());
+        let calls = PluginCalls::new(self.function.node.clone(), self.function.called().clone());
         let made =
             calls.run(&batch, bound.reads(), &mut Room::of(&batch), |part, options| bound.call_with(part, options));
         let (parts, failing) = made.map_err(|e| DataFusionError::External(Box::new(e)))?;
@@ -312,15 +316,15 @@ impl PluginAggregateFunction {
         let bound = self.function.bind(fields, &self.constants)?;
         self.function.one_output(&bound)?;
         let Bound::Aggregate(bound) = bound else {
-            return plan_err!("plugin `{}` is no aggregate", self.function.name);
+            return plan_err!("plugin `{}` is no aggregate", self.function.called());
         };
-        Ok(PluginAggregate::new(self.function.name.clone(), &self.function.config, bound, argument_schema(fields)))
+        Ok(PluginAggregate::new(self.function.called().clone(), &self.function.config, bound, argument_schema(fields)))
     }
 }
 
 impl AggregateUDFImpl for PluginAggregateFunction {
     fn name(&self) -> &str {
-        &self.function.name
+        self.function.called()
     }
 
     fn signature(&self) -> &Signature {
@@ -342,10 +346,10 @@ impl AggregateUDFImpl for PluginAggregateFunction {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        plan_err!("plugin `{}` can only aggregate groups of a stream", self.function.name)
+        plan_err!("plugin `{}` can only aggregate groups of a stream", self.function.called())
     }
 
     fn state_fields(&self, _: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        plan_err!("plugin `{}` can only aggregate groups of a stream", self.function.name)
+        plan_err!("plugin `{}` can only aggregate groups of a stream", self.function.called())
     }
 }

@@ -210,6 +210,14 @@ fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>, asked_once: b
         let message = format!("`{name}` is a plugin, but neither a map nor an aggregate: SQL cannot call it");
         return Reworded::new(message, "make it an operator of its own, which reads the same input");
     }
+    let held: Vec<String> = (plugins.keys())
+        .filter(|held| held.strip_prefix(name).is_some_and(|operator| operator.starts_with('.')))
+        .map(|held| format!("`{held}`"))
+        .collect();
+    if !held.is_empty() {
+        let message = format!("the plugin `{name}` holds several operators, and none is named");
+        return Reworded::new(message, format!("write one of {}", held.join(", ")));
+    }
     let message = format!("there is no function `{name}`");
     let instead = INSTEAD_ONCE.iter().filter(|_| asked_once).chain(&INSTEAD);
     if let Some((_, help)) = instead.into_iter().find(|(theirs, _)| *theirs == name) {

@@ -2,25 +2,26 @@
 
 wit_bindgen::generate!({ path: "../../../../../wit", world: "map-operator" });
 
-use exports::millstream::operator::map::{Batch, Binding, Guest, InputField, Mapped, Problem, Reject};
-use millstream::operator::columns::{BytesArray, Column, DataType, DecimalArray, Field, Values};
+mod columns;
+mod wrong;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
+
+use columns::{bytes, field, numbers, one, shape};
+use exports::millstream::operator::catalog::{self, Column, Direction, Operator};
+use exports::millstream::operator::map::{Batch, Binding, Failure, Guest, Mapped, Problem, Rejects, Request};
+use millstream::operator::columns::{Array, Field};
+use millstream::operator::log::{Level, log};
+use millstream::operator::text;
+use millstream::operator::types::{Hints, Read};
 
 struct Plugin;
 export!(Plugin);
 
 thread_local! {
-    static MODE: RefCell<String> = const { RefCell::new(String::new()) };
+    static MODES: RefCell<HashMap<u32, String>> = RefCell::new(HashMap::new());
     static CALLS: RefCell<u32> = const { RefCell::new(0) };
-}
-
-fn field(name: &str, data_type: DataType, nullable: bool) -> Field {
-    Field { name: name.to_owned(), data_type, nullable }
-}
-
-fn bytes(offsets: &[i32], data: &[u8]) -> BytesArray {
-    BytesArray { offsets: offsets.to_vec(), data: data.to_vec() }
 }
 
 /// Calls itself until the stack ends, without being turned into a loop.
@@ -38,59 +39,102 @@ fn deeper_with_frames(n: u64) -> u64 {
     deeper_with_frames(n + 1) + values[(n % 64) as usize]
 }
 
+impl catalog::Guest for Plugin {
+    fn operators() -> Vec<Operator> {
+        let column = |name: &str, direction| Column {
+            name: name.to_owned(),
+            direction,
+            type_text: "int64".to_owned(),
+            summary: "a number".to_owned(),
+        };
+        vec![Operator {
+            name: "guest-map".to_owned(),
+            kind: "map".to_owned(),
+            summary: "Does as it is told".to_owned(),
+            config_schema: Some(r#"{"properties": {"do": {"type": "string"}}}"#.to_owned()),
+            columns: vec![column("<first>", Direction::Takes), column("x", Direction::Makes)],
+        }]
+    }
+}
+
 impl Guest for Plugin {
-    fn bind(config: String, input: Vec<InputField>) -> Result<Binding, Problem> {
-        let mode = config.split('"').nth(3).unwrap_or_default().to_owned();
-        MODE.with_borrow_mut(|m| m.clone_from(&mode));
-        let int = |name: &str| field(name, DataType::Int64, true);
-        let first = |output: Vec<Field>| Ok(Binding { reads: vec![0], output });
+    fn bind(slot: u32, request: Request) -> Result<Binding, Problem> {
+        let mode = request.config.split('"').nth(3).unwrap_or_default().to_owned();
+        let input = &request.input;
+        MODES.with_borrow_mut(|modes| modes.insert(slot, mode.clone()));
+        let hints = Hints { skip_nulls: false, rows_per_call: None, deterministic: true };
+        let read = |column: u32| Read { column, shape: vec![] };
+        let reading = |reads: Vec<Read>, output: Vec<Field>| Ok(Binding { reads, output, hints });
+        let first = |output: Vec<Field>| reading(vec![read(0)], output);
+        let int = |name: &str| field(name, "l");
+        let all = || (0..input.len() as u32).map(read).collect::<Vec<_>>();
+        if let Some(format) = mode.strip_prefix("as:") {
+            let read = Read { column: 0, shape: shape("x", format) };
+            return reading(vec![read], shape("x", format));
+        }
+        if let Some(output) = wrong::fields(&mode) {
+            return first(output);
+        }
         match mode.as_str() {
             "refuse" => Err(Problem { key: Some("do".to_owned()), message: "not like this".to_owned() }),
             "bind-panic" => panic!("no binding today"),
             "bind-loop" => loop {
                 std::hint::black_box(());
             },
-            "read-twice" => Ok(Binding { reads: vec![0, 0], output: vec![int("x")] }),
-            "read-beyond" => Ok(Binding { reads: vec![99], output: vec![int("x")] }),
-            "read-all" => Ok(Binding { reads: (0..input.len() as u32).collect(), output: vec![int("x")] }),
+            "read-twice" => reading(vec![read(0), read(0)], vec![int("x")]),
+            "read-beyond" => reading(vec![read(99)], vec![int("x")]),
+            "read-all" => reading(all(), vec![int("x")]),
             "no-output" => first(vec![]),
             "same-names" => first(vec![int("x"), int("x")]),
             "no-name" => first(vec![int("")]),
-            "other-output" => first(vec![field("x", DataType::Other("Interval".to_owned()), true)]),
-            "bad-decimal" => first(vec![field("x", DataType::Decimal((39, 2)), true)]),
+            "other-output" => first(vec![field("x", "Interval")]),
+            "bad-decimal" => first(vec![field("x", "d:39,2")]),
             // Hands every column back as it came.
-            "echo" => Ok(Binding {
-                reads: (0..input.len() as u32).collect(),
-                output: input.into_iter().map(|input| input.field).collect(),
-            }),
+            "echo" => reading(all(), input.iter().flat_map(|input| input.fields.clone()).collect()),
             // Tells what it was told.
-            "describe" => {
-                let told = format!("{input:?}");
-                first(vec![field(&told, DataType::Int64, true)])
+            "describe" => first(vec![int(&format!("{input:?}"))]),
+            "site" => first(vec![int(&format!("{:?} {}", request.site, request.operator))]),
+            "not-null" | "reject-null" => first(vec![Field { nullable: false, ..int("x") }]),
+            "decimal" => first(vec![field("x", "d:3,1")]),
+            "skip-nulls" => {
+                let hints = Hints { skip_nulls: true, ..hints };
+                Ok(Binding { reads: vec![read(0)], output: vec![int("x")], hints })
             }
-            "not-null" | "reject-null" => first(vec![field("x", DataType::Int64, false)]),
-            "decimal" => first(vec![field("x", DataType::Decimal((3, 1)), true)]),
-            "offsets-down" | "offsets-start" | "offsets-beyond" | "offsets-short" | "not-utf8" | "half-character" => {
-                first(vec![field("x", DataType::Utf8, true)])
+            "three-rows" => {
+                let hints = Hints { rows_per_call: Some(3), ..hints };
+                Ok(Binding { reads: vec![read(0)], output: vec![int("x")], hints })
+            }
+            "no-rows" => {
+                let hints = Hints { rows_per_call: Some(0), ..hints };
+                Ok(Binding { reads: vec![read(0)], output: vec![int("x")], hints })
             }
             _ => first(vec![int("x")]),
         }
     }
 
-    fn call(input: Batch) -> Result<Mapped, String> {
+    fn call(slot: u32, input: Batch) -> Result<Mapped, Failure> {
         let rows = input.rows as usize;
-        let mode = MODE.with_borrow(Clone::clone);
-        let ok = |columns: Vec<Column>| Ok(Mapped { columns, rejects: vec![] });
-        let one = |values: Values| ok(vec![Column { values, validity: None }]);
-        let ints = |n: usize| Values::Int64(vec![1; n]);
-        let rejecting = |rejects: Vec<Reject>| {
-            Ok(Mapped { columns: vec![Column { values: ints(rows), validity: None }], rejects })
-        };
-        let reject = |row: usize, reason: &str| Reject { row: row as u32, reason: reason.to_owned() };
+        let mode = MODES.with_borrow(|modes| modes.get(&slot).cloned().unwrap_or_default());
+        let fail = |message: &str, row: Option<u32>| Err(Failure { message: message.to_owned(), row });
+        let none = || Rejects { rows: vec![], offsets: vec![], reasons: vec![] };
+        let ok = |arrays: Vec<Array>| Ok(Mapped { output: Batch { rows: input.rows, arrays }, rejects: none() });
+        let ints = |values: Vec<i64>| ok(vec![one(values.len(), numbers(values))]);
+        let ones = |n: usize| one(n, numbers(vec![1i64; n]));
+        let rejecting =
+            |rejects: Rejects| Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![ones(rows)] }, rejects });
+        if mode.starts_with("as:") {
+            return ok(input.arrays);
+        }
+        if let Some(output) = wrong::batch(&mode, rows) {
+            return Ok(Mapped { output, rejects: none() });
+        }
+        if let Some(rejects) = wrong::rejects(&mode, rows) {
+            return rejecting(rejects);
+        }
         match mode.as_str() {
-            "echo" => ok(input.columns),
+            "echo" => ok(input.arrays),
             "panic" => panic!("seven is not allowed\nand eight neither"),
-            "index" => one(Values::Int64(vec![[1i64, 2, 3][rows + 3]; rows])),
+            "index" => ints(vec![[1i64, 2, 3][rows + 3]; rows]),
             "unreachable" => core::arch::wasm32::unreachable(),
             "loop" => loop {
                 std::hint::black_box(());
@@ -102,37 +146,48 @@ impl Guest for Plugin {
                     std::hint::black_box(&kept);
                 }
             }
-            "recursion" => one(Values::Int64(vec![deeper(0); rows])),
-            "deep-frames" => one(Values::Int64(vec![deeper_with_frames(0) as i64; rows])),
-            "error" => Err("the model is missing".to_owned()),
+            "recursion" => ints(vec![deeper(0); rows]),
+            "deep-frames" => ints(vec![deeper_with_frames(0) as i64; rows]),
+            "error" => fail("the model is missing", None),
             "stderr-error" => {
                 eprintln!("looking for the model");
-                Err("the model is missing".to_owned())
+                fail("the model is missing", None)
             }
+            "stdout-error" => {
+                println!("looking for the model");
+                fail("the model is missing", None)
+            }
+            // The row of the first seven, or one that is none.
+            "fail-seven" => match values(&input).iter().position(|value| *value == 7) {
+                Some(row) => fail("seven is not allowed", Some(row as u32)),
+                None => ints(values(&input)),
+            },
+            "fail-beyond" => fail("a row that is none", Some(input.rows)),
             "exit" => std::process::exit(3),
             "clock" => {
                 let now = std::time::Instant::now();
-                one(Values::Int64(vec![now.elapsed().as_nanos() as i64; rows]))
+                let passed = now.elapsed().as_nanos() as i64;
+                ints(vec![passed; rows])
             }
             "file" => match std::fs::read("/etc/passwd") {
-                Ok(_) => one(ints(rows)),
-                Err(error) => Err(format!("reading: {error}")),
+                Ok(_) => ok(vec![ones(rows)]),
+                Err(error) => fail(&format!("reading: {error}"), None),
             },
             "environment" => {
                 let seen = std::env::vars().count() + std::env::args().count();
-                one(Values::Int64(vec![seen as i64; rows]))
+                ints(vec![seen as i64; rows])
             }
             "hash-map" => {
                 let map: HashMap<i64, ()> = (0..100).map(|i| (i, ())).collect();
                 let order = map.keys().fold(0i64, |hash, key| hash.wrapping_mul(31).wrapping_add(*key));
-                one(Values::Int64(vec![order; rows]))
+                ints(vec![order; rows])
             }
             "calls" => {
                 let calls = CALLS.with_borrow_mut(|calls| {
                     *calls += 1;
                     *calls
                 });
-                one(Values::Int64(vec![i64::from(calls); rows]))
+                ints(vec![i64::from(calls); rows])
             }
             "noise" => {
                 for _ in 0..10_000 {
@@ -141,37 +196,51 @@ impl Guest for Plugin {
                 println!("and more");
                 panic!("enough")
             }
-            "large" => one(ints(1 << 20)),
-            "wild" => one(Values::Int64(unsafe { Vec::from_raw_parts(0x7000_0000 as *mut i64, 1000, 1000) })),
-            "offsets-down" => one(Values::Utf8(bytes(&[0, 2, 1, 3], b"abc"))),
-            "offsets-start" => one(Values::Utf8(bytes(&[1, 2, 2, 3], b"abc"))),
-            "offsets-beyond" => one(Values::Utf8(bytes(&[0, 1, 2, 4], b"abc"))),
-            "offsets-short" => one(Values::Utf8(bytes(&[0, 1, 2], b"abc"))),
-            "not-utf8" => one(Values::Utf8(bytes(&[0, 1, 2, 3], b"ab\xff"))),
-            "half-character" => one(Values::Utf8(bytes(&[0, 1, 2, 2], "ä".as_bytes()))),
-            "short" => one(ints(rows.saturating_sub(1))),
-            "long" => one(ints(rows + 1)),
-            "wrong-type" => one(Values::Float64(vec![1.0; rows])),
-            "no-columns" => ok(vec![]),
-            "validity" => ok(vec![Column { values: ints(rows), validity: Some(vec![1; rows]) }]),
-            "not-null" => ok(vec![Column { values: ints(rows), validity: Some(vec![0b101]) }]),
-            "decimal" => one(Values::Decimal(DecimalArray { words: [1000, 0].repeat(rows) })),
-            "reject" => rejecting(vec![reject(0, "first"), reject(2, "third")]),
-            "reject-null" => Ok(Mapped {
-                columns: vec![Column { values: ints(rows), validity: Some(vec![0b101]) }],
-                rejects: vec![reject(1, "null")],
-            }),
-            "reject-beyond" => rejecting(vec![reject(rows, "none")]),
-            "reject-order" => rejecting(vec![reject(1, "b"), reject(0, "a")]),
-            "reject-twice" => rejecting(vec![reject(1, "b"), reject(1, "b")]),
-            "reject-much" => rejecting((0..rows).map(|row| reject(row, &"ä".repeat(3000))).collect()),
+            "log" => {
+                for (level, line) in [(Level::Debug, "one"), (Level::Info, "two"), (Level::Warn, "three")] {
+                    log(level, line);
+                }
+                log(Level::Error, "four\nin two lines");
+                ok(vec![ones(rows)])
+            }
+            "log-much" => {
+                for _ in 0..100 {
+                    log(Level::Info, &"x".repeat(5000));
+                }
+                ok(vec![ones(rows)])
+            }
+            // There and back, through the host.
+            "text" => {
+                let texts = ["".to_owned(), "ä".to_owned(), "abc".to_owned()];
+                let (offsets, data) = text::encode(&texts);
+                let same = text::decode(&offsets, &data) == texts;
+                ints(vec![data.len() as i64 * i64::from(same); rows])
+            }
+            "text-bad" => ints(vec![text::decode(&numbers(vec![0i32, 9]), b"abc").len() as i64; rows]),
+            "rows" | "three-rows" => ints(vec![rows as i64; rows]),
+            "large" => ok(vec![ones(1 << 20)]),
+            "wild" => {
+                let wild = unsafe { Vec::from_raw_parts(0x7000_0000 as *mut u8, 8000, 8000) };
+                ok(vec![one(1000, wild)])
+            }
+            "validity" => ok(vec![Array { validity: Some(vec![1; rows]), ..ones(rows) }]),
+            "not-null" => ok(vec![Array { validity: Some(vec![0b101]), ..ones(rows) }]),
+            "decimal" => ok(vec![one(rows, numbers([1000i64, 0].repeat(rows)))]),
+            "reject-null" => {
+                let array = Array { validity: Some(vec![0b101]), ..ones(rows) };
+                let rejects = wrong::rejecting(&[(1, b"null")]);
+                Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![array] }, rejects })
+            }
             _ => {
-                let doubled = match &input.columns[0].values {
-                    Values::Int64(values) => Values::Int64(values.iter().map(|v| v.wrapping_mul(2)).collect()),
-                    _ => return Err("the first column is not an int64".to_owned()),
-                };
-                ok(vec![Column { values: doubled, validity: input.columns[0].validity.clone() }])
+                let doubled: Vec<i64> = values(&input).iter().map(|value| value.wrapping_mul(2)).collect();
+                let validity = input.arrays[0].validity.clone();
+                ok(vec![Array { validity, ..one(rows, numbers(doubled)) }])
             }
         }
     }
+}
+
+/// The first column's numbers.
+fn values(input: &Batch) -> Vec<i64> {
+    bytes(&input.arrays[0].buffers[0])
 }
