@@ -23,9 +23,16 @@ impl Batch {
     }
 
     /// The column that `bind` asked for, as its type's view. It costs a match and a few words, no copy; still, take
-    /// it before a loop over rows and not inside.
+    /// it before a loop over rows and not inside. Of a list's items or a map's keys there are more or fewer than rows.
     pub fn get<K: Kind>(&self, input: Input<K>) -> K::View<'_> {
-        self.at::<K>(input.slot())
+        if input.path().is_empty() {
+            return self.at::<K>(input.slot());
+        }
+        let mut column = &self.columns[input.slot()];
+        for step in input.path().steps() {
+            column = column.child(step).unwrap_or_else(|| panic!("{} has no child {step}", column.data_type));
+        }
+        K::view(column).unwrap_or_else(|| panic!("a child of the column is {}, not {}", column.data_type, K::name()))
     }
 
     /// The `i`-th column of the batch, for batches that have no schema of the input's, such as an aggregate's states.
@@ -34,6 +41,6 @@ impl Batch {
     /// If there is no such column or it is of another type.
     pub fn at<K: Kind>(&self, i: usize) -> K::View<'_> {
         let column = self.columns.get(i).unwrap_or_else(|| panic!("column {i} of a batch of {}", self.columns.len()));
-        K::view(column).unwrap_or_else(|| panic!("column {i} of the batch is {}, not {}", column.data_type, K::NAME))
+        K::view(column).unwrap_or_else(|| panic!("column {i} of the batch is {}, not {}", column.data_type, K::name()))
     }
 }

@@ -206,6 +206,11 @@ impl<T: Number> BufferBuilder<T> {
         number.extend(&mut self.bytes);
     }
 
+    /// All of these.
+    pub fn extend_from_slice(&mut self, numbers: &[T]) {
+        self.bytes.extend_from_slice(bytes_of(numbers));
+    }
+
     /// How many so far.
     pub fn len(&self) -> usize {
         self.bytes.len() / size_of::<T>()

@@ -2,13 +2,19 @@
 //!
 //! From whole vectors where values come so anyway ([`Column::float64`] and its like), or value by value with a
 //! builder per type. A column without nulls carries no validity bitmap; a builder makes one at its first null. The
-//! slot of a null row holds zero or nothing.
+//! slot of a null row holds zero or nothing. Lists, structs and maps are built of the builders of what is in them.
 
 mod bytes;
+mod dynamic;
+mod nested;
+mod rows;
 
 use std::marker::PhantomData;
 
 pub use bytes::{BinaryBuilder, Utf8Builder};
+pub use dynamic::Dynamic;
+pub use nested::{ArrayBuilder, FixedListBuilder, ListBuilder, MapBuilder, StructBuilder};
+pub use rows::{Both, RowBuilders};
 
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
@@ -80,9 +86,12 @@ impl Column {
 }
 
 /// What all builders can do; the value's own `push` is each builder's.
-pub trait ColumnBuilder: Default {
+pub trait ColumnBuilder {
     /// One more row, null.
     fn push_null(&mut self);
+
+    /// One more row, there but of no meaning: zero, false, empty. It stands where what is around it is null.
+    fn push_blank(&mut self);
 
     /// How many rows so far.
     fn len(&self) -> usize;
@@ -102,6 +111,32 @@ pub trait ColumnBuilder: Default {
     fn finish(self) -> Column;
 }
 
+impl<B: ColumnBuilder> ColumnBuilder for Box<B> {
+    fn push_null(&mut self) {
+        (**self).push_null();
+    }
+
+    fn push_blank(&mut self) {
+        (**self).push_blank();
+    }
+
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        (**self).truncate(rows);
+    }
+
+    fn finish(self) -> Column {
+        (*self).finish()
+    }
+}
+
 /// Validity as it is built: nothing is kept before the first null.
 #[derive(Clone, Debug, Default)]
 struct Nulls {
@@ -112,6 +147,12 @@ impl Nulls {
     fn valid(&mut self) {
         if let Some(bits) = &mut self.bits {
             bits.push(true);
+        }
+    }
+
+    fn valid_n(&mut self, rows: usize) {
+        if let Some(bits) = &mut self.bits {
+            bits.push_n(rows, true);
         }
     }
 
@@ -170,6 +211,12 @@ impl<K: PrimitiveKind> PrimitiveBuilder<K> {
         self.nulls.valid();
     }
 
+    /// A row for each of these.
+    pub fn extend_from_slice(&mut self, values: &[K::Native]) {
+        self.values.extend_from_slice(values);
+        self.nulls.valid_n(values.len());
+    }
+
     /// One more row, null if `value` is `None`.
     pub fn push_option(&mut self, value: Option<K::Native>) {
         match value {
@@ -183,6 +230,10 @@ impl<K: PrimitiveKind> ColumnBuilder for PrimitiveBuilder<K> {
     fn push_null(&mut self) {
         self.nulls.null(self.values.len());
         self.values.push(K::Native::default());
+    }
+
+    fn push_blank(&mut self) {
+        self.push(K::Native::default());
     }
 
     fn len(&self) -> usize {
@@ -251,6 +302,10 @@ impl ColumnBuilder for BoolBuilder {
         self.bits.push(false);
     }
 
+    fn push_blank(&mut self) {
+        self.push(false);
+    }
+
     fn len(&self) -> usize {
         self.bits.len()
     }
@@ -293,6 +348,10 @@ impl ColumnBuilder for DecimalBuilder {
     fn push_null(&mut self) {
         self.nulls.null(self.len());
         self.values.extend_from_slice(&[0; size_of::<i128>()]);
+    }
+
+    fn push_blank(&mut self) {
+        self.push(0);
     }
 
     fn len(&self) -> usize {

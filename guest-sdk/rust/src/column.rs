@@ -53,7 +53,31 @@ impl Column {
                 types.map(|child| Self::next_of(&child.data_type, arrays)).collect::<Option<_>>()?
             }
         };
-        Some(Self { data_type: data_type.clone(), rows: array.rows, validity: array.validity, buffers, children })
+        let (rows, validity) = (array.rows, array.validity);
+        let mut column = Self { data_type: data_type.clone(), rows, validity, buffers, children };
+        column.pass_nulls_down();
+        Some(column)
+    }
+
+    /// What is below a null struct is null, whatever stands there: so that a field of a struct can be read like a column
+    /// of its own.
+    pub(crate) fn pass_nulls_down(&mut self) {
+        let (DataType::Struct(_), Some(above)) = (&self.data_type, &self.validity) else { return };
+        for child in &mut self.children {
+            match &mut child.validity {
+                Some(bits) => bits.iter_mut().zip(above).for_each(|(bits, above)| *bits &= above),
+                none => *none = Some(above.clone()),
+            }
+            child.pass_nulls_down();
+        }
+    }
+
+    /// The `step`-th child as the type has it, which leaves out the struct in a map.
+    pub(crate) fn child(&self, step: usize) -> Option<&Self> {
+        match &self.data_type {
+            DataType::Map(..) => self.children.first()?.children.get(step),
+            _ => self.children.get(step),
+        }
     }
 
     fn flatten_into(self, arrays: &mut Vec<Array>) {
@@ -102,6 +126,7 @@ pub(crate) fn check_types(fields: &[Field], columns: &[Column]) -> Result<(), St
 fn is_as(promised: &DataType, returned: &DataType) -> bool {
     match (promised, returned) {
         (DataType::Decimal(..), DataType::Decimal(..)) | (DataType::Other(_), _) => true,
+        (DataType::FixedList(_, wanted), DataType::FixedList(_, got)) if wanted != got => false,
         (promised, returned) => {
             let (wanted, got) = (promised.children(), returned.children());
             std::mem::discriminant(promised) == std::mem::discriminant(returned)

@@ -1,7 +1,11 @@
 //! Column types and fields as an author has them: a type is one value, nested types hold their children. The contract
 //! writes both flat, a type as a format string of Arrow's and children behind their parents.
 
+mod parse;
+
 use std::{fmt, sync::Arc};
+
+pub use parse::NoDataType;
 
 use crate::contract::columns;
 
@@ -130,6 +134,22 @@ impl DataType {
             DataType::Struct(fields) => fields.iter().collect(),
             DataType::Map(key, value) => vec![key, value],
             _ => Vec::new(),
+        }
+    }
+
+    /// The same type with another child in the place of its `step`-th; itself where it has no such child.
+    pub(crate) fn with_child(&self, step: usize, data_type: DataType) -> Self {
+        let put = |field: &Field| Field { data_type: data_type.clone(), ..field.clone() };
+        match self {
+            DataType::List(item) => DataType::List(put(item).into()),
+            DataType::FixedList(item, size) => DataType::FixedList(put(item).into(), *size),
+            DataType::Struct(fields) => {
+                let fields = fields.iter().enumerate();
+                DataType::structure(fields.map(|(at, field)| if at == step { put(field) } else { field.clone() }))
+            }
+            DataType::Map(key, value) if step == 0 => DataType::Map(put(key).into(), value.clone()),
+            DataType::Map(key, value) => DataType::Map(key.clone(), put(value).into()),
+            flat => flat.clone(),
         }
     }
 

@@ -54,8 +54,19 @@ impl Fields {
         self
     }
 
+    /// The columns in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter()
+    }
+
     pub(crate) fn into_vec(self) -> Vec<Field> {
         self.fields
+    }
+}
+
+impl FromIterator<Field> for Fields {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        Self { fields: fields.into_iter().collect() }
     }
 }
 

@@ -4,7 +4,7 @@
 //! They are what ties a column that `bind` asked for to what `call` gets: [`Input<Utf8>`](crate::Input) gives a
 //! [`Utf8Column`]. A column of another type is brought to the one asked for by the host, where no value can be lost in
 //! silence: any number to any number, anything to text, points in time to int64 in microseconds. A value that does not
-//! fit makes its row a dead letter.
+//! fit makes its row a dead letter. Lists, structs and maps are in [`nested`](crate::nested).
 
 use crate::{
     column::Column,
@@ -12,20 +12,20 @@ use crate::{
     view::{BoolColumn, BytesColumn, DecimalColumn, PrimitiveColumn, Utf8Column},
 };
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
 /// A type of column, or several that are read alike.
-pub trait Kind: sealed::Sealed + Copy + 'static {
+pub trait Kind: sealed::Sealed + Copy + std::fmt::Debug + 'static {
     /// How such a column is read.
-    type View<'a>;
+    type View<'a>: Copy + std::fmt::Debug;
 
     /// One row of it, where it isn't null.
     type Value<'a>;
 
-    /// The type's name in messages: "utf8", "int64", …
-    const NAME: &'static str;
+    /// The type's name in messages: "utf8", "int64", "list of float32", …
+    fn name() -> String;
 
     /// Whether a column of this type is of this kind by itself.
     fn is(data_type: &DataType) -> bool;
@@ -51,7 +51,10 @@ macro_rules! kinds {
         impl Kind for $kind {
             type View<'a> = $view;
             type Value<'a> = $value;
-            const NAME: &'static str = $name;
+
+            fn name() -> String {
+                $name.into()
+            }
 
             fn is(data_type: &DataType) -> bool {
                 matches!(data_type, $is)

@@ -37,12 +37,12 @@
 //!
 //! **The way in.** `bind` reads the [`Config`] and asks the [`Schema`] for columns by name and type; what it asked
 //! for, and nothing else, is copied into the sandbox, cast to that type where the input has another. `call` gets each
-//! [`Batch`] and takes typed views of its columns ([`view`]).
+//! [`Batch`] and takes typed views of its columns ([`view`]; [`nested`] for lists, structs and maps).
 //!
 //! **The way out.** Columns come from the helpers in [`kernel`], from vectors ([`Column::int64`]), from builders
-//! ([`builder`]), or row by row from plain values ([`Mapped::each`], [`Expander::each_row`]). A row that cannot be
-//! dealt with is rejected with a reason ([`Rejects`]); it goes to the job's dead letters and the rest goes on. What a
-//! plugin has to say meanwhile goes to the [`log`].
+//! ([`builder`]), or row by row from plain values ([`Mapped::each`], [`Expander::each_row`]) or structs
+//! ([`derive@Row`]). A row that cannot be dealt with is rejected with a reason ([`Rejects`]); it goes to the job's dead
+//! letters and the rest goes on. What a plugin has to say meanwhile goes to the [`log`].
 //!
 //! **Speed.** One call takes thousands of rows, so the call itself costs nothing; the loops inside it do: see
 //! [`kernel`].
@@ -54,6 +54,7 @@ pub mod bitmap;
 pub mod buffer;
 pub mod builder;
 mod cast;
+mod cbor;
 mod column;
 pub mod config;
 pub mod contract;
@@ -64,12 +65,14 @@ mod fields;
 pub mod kernel;
 pub mod kind;
 pub mod log;
+pub mod nested;
 pub mod operator;
 pub mod reject;
 pub mod row;
 pub mod schema;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod value;
 pub mod view;
 
 pub use batch::Batch;
@@ -77,16 +80,53 @@ pub use bitmap::Bitmap;
 pub use column::Column;
 pub use config::Config;
 pub use contract::types::{Problem, Site};
-pub use data_type::{DataType, Field};
+pub use data_type::{DataType, Field, NoDataType};
 pub use fields::Fields;
 pub use kernel::Groups;
+/// Makes a struct an output row whose columns have its fields' names.
+///
+/// A column is null where the field is an `Option`, and else promises not to be. Fields may be any values of columns
+/// ([`row::Cell`]): numbers, texts, times, lists (`Vec<T>`, `[T; N]`), maps (`BTreeMap`), structs ([`AsStruct`]), and
+/// options of them. `#[row(rename = "…")]` gives a column another name than its field. [`Record::fields`] are the
+/// columns that `bind` promises.
+///
+/// ```
+/// use millstream_guest::prelude::*;
+///
+/// #[derive(Row)]
+/// struct Part<'a> {
+///     host: &'a str,
+///     port: Option<u16>,
+///     #[row(rename = "path-parts")]
+///     path: Vec<&'a str>,
+/// }
+///
+/// let same = Fields::new()
+///     .utf8("host").not_null()
+///     .uint16("port")
+///     .field("path-parts", <Vec<&str> as millstream_guest::row::Cell>::data_type()).not_null();
+/// assert_eq!(Part::fields(), same);
+/// ```
+///
+/// What cannot stand in a column is told at the field:
+///
+/// ```compile_fail,E0277
+/// use millstream_guest::prelude::*;
+///
+/// #[derive(Row)]
+/// struct Wrong {
+///     socket: std::net::IpAddr, // `IpAddr` is no value of a column
+/// }
+/// ```
+pub use millstream_guest_derive::Row;
 pub use operator::{
-    About, Aggregate, Aggregation, AtRow, Expanded, Expander, Failure, Filter, FlatMap, Fold, Map, Mapped, RowSink,
-    Selection,
+    About, Aggregate, Aggregation, AtRow, Encoded, Expanded, Expander, Failure, Filter, FlatMap, Fold, Map, Mapped,
+    RowSink, Selection,
 };
 pub use reject::Rejects;
-pub use row::{Days, Micros};
+pub use row::{AsStruct, Days, Micros, Record, Row};
 pub use schema::{Input, Schema};
+pub use value::Value;
 
 /// The guide's examples are compiled with the crate's own.
 #[cfg(doctest)]
@@ -96,13 +136,16 @@ mod guide {}
 /// Everything that a plugin usually needs: `use millstream_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        About, Aggregate, Aggregation, AtRow, Batch, Bitmap, Column, Config, DataType, Days, Expanded, Expander,
-        Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem, Rejects, Schema,
-        Selection,
+        About, Aggregate, Aggregation, AsStruct, AtRow, Batch, Bitmap, Column, Config, DataType, Days, Encoded,
+        Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem,
+        Record, Rejects, Row, Schema, Selection, Value,
         builder::*,
         kernel,
         kind::*,
         log,
+        nested::{
+            Entries, FixedList, FixedListColumn, Items, List, ListColumn, MapColumn, MapOf, Struct, StructColumn,
+        },
         view::{BoolColumn, BytesColumn, DecimalColumn, F64Column, I32Column, I64Column, PrimitiveColumn, Utf8Column},
     };
 }

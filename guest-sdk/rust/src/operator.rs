@@ -6,17 +6,21 @@
 
 mod about;
 mod aggregate;
+mod encoded;
 mod failure;
 mod filter;
 mod flat_map;
 mod fold;
 mod map;
+mod state;
 
 pub use about::About;
 pub use aggregate::{Aggregate, Aggregation};
+pub use encoded::Encoded;
 pub(crate) use failure::told;
 pub use failure::{AtRow, Failure};
 pub use filter::{Filter, Selection};
 pub use flat_map::{Expanded, Expander, FlatMap, RowSink};
-pub use fold::{Fold, Folding, Inputs, StateCell, StateRow};
+pub use fold::{Fold, Folding, Inputs};
 pub use map::{Map, Mapped};
+pub use state::{StateCell, StateItem, StateRow};

@@ -2,17 +2,18 @@
 //!
 //! The types decide the builders at compile time, so a row costs its pushes and nothing is looked up. What stands in
 //! a column is decided by the value's type: `i64` makes int64, `&str` utf8, [`Micros`] a timestamp; `Option` makes
-//! nulls.
+//! nulls, `Vec` and slices lists, arrays fixed lists, a `BTreeMap` a map, and a [`Record`] in [`AsStruct`] a struct.
 
-use std::borrow::Cow;
+mod cells;
+mod items;
+mod record;
+
+pub use items::Item;
+pub use record::{AsStruct, Record};
 
 use crate::{
-    builder::{
-        BinaryBuilder, BoolBuilder, ColumnBuilder, DateBuilder, DecimalBuilder, Float32Builder, Float64Builder,
-        Int8Builder, Int16Builder, Int32Builder, Int64Builder, TimestampBuilder, Uint8Builder, Uint16Builder,
-        Uint32Builder, Uint64Builder, Utf8Builder,
-    },
-    column::Column,
+    builder::{ColumnBuilder, RowBuilders},
+    data_type::{DataType, Field},
 };
 
 /// A timestamp: microseconds since 1970-01-01T00:00:00Z.
@@ -24,91 +25,37 @@ pub struct Micros(pub i64);
 pub struct Days(pub i32);
 
 /// A value of one output column.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value of a column",
+    note = "columns are made of `bool`, numbers, texts, `Micros`, `Days`, bytes (`Vec<u8>`), lists (`Vec<T>`, `[T; N]`), \
+            `BTreeMap`s, `AsStruct<T>` of a `#[derive(Row)]` struct, and `Option`s of them"
+)]
 pub trait Cell {
     /// What builds the column.
-    type Builder: ColumnBuilder;
+    type Builder: ColumnBuilder + Default;
+
+    /// Whether the value may be null: an `Option`.
+    const NULLABLE: bool = false;
+
+    /// The column's type.
+    fn data_type() -> DataType;
 
     /// Puts the value into its column.
     fn push_to(self, column: &mut Self::Builder);
-}
 
-macro_rules! cells {
-    ($($type:ty => $builder:ident, |$value:ident| $native:expr;)*) => {$(
-        impl Cell for $type {
-            type Builder = $builder;
-
-            fn push_to(self, column: &mut $builder) {
-                let $value = self;
-                column.push($native);
-            }
-        }
-    )*};
-}
-
-cells! {
-    bool => BoolBuilder, |value| value;
-    i8 => Int8Builder, |value| value;
-    i16 => Int16Builder, |value| value;
-    i32 => Int32Builder, |value| value;
-    i64 => Int64Builder, |value| value;
-    u8 => Uint8Builder, |value| value;
-    u16 => Uint16Builder, |value| value;
-    u32 => Uint32Builder, |value| value;
-    u64 => Uint64Builder, |value| value;
-    f32 => Float32Builder, |value| value;
-    f64 => Float64Builder, |value| value;
-    i128 => DecimalBuilder, |value| value;
-    Micros => TimestampBuilder, |value| value.0;
-    Days => DateBuilder, |value| value.0;
-    &str => Utf8Builder, |value| value;
-    &String => Utf8Builder, |value| value;
-    String => Utf8Builder, |value| &value;
-    Cow<'_, str> => Utf8Builder, |value| &value;
-    &[u8] => BinaryBuilder, |value| value;
-    Vec<u8> => BinaryBuilder, |value| &value;
-}
-
-impl<C: Cell> Cell for Option<C> {
-    type Builder = C::Builder;
-
-    fn push_to(self, column: &mut C::Builder) {
-        match self {
-            Some(value) => value.push_to(column),
-            None => column.push_null(),
-        }
+    /// A field for such values.
+    fn field(name: &str) -> Field {
+        Field { nullable: Self::NULLABLE, ..Field::new(name, Self::data_type()) }
     }
 }
 
 /// An output row: one [`Cell`], or a tuple of up to twelve.
 pub trait Row {
     /// What builds the columns.
-    type Builders: RowBuilders;
+    type Builders: RowBuilders + Default;
 
     /// Puts the values into their columns.
     fn push_to(self, columns: &mut Self::Builders);
-}
-
-/// The builders of a row's columns.
-pub trait RowBuilders: Default {
-    /// One more row, all null.
-    fn push_nulls(&mut self);
-
-    /// How many rows so far.
-    fn len(&self) -> usize;
-
-    /// Whether there are none yet.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// About how many bytes the columns take together.
-    fn bytes(&self) -> usize;
-
-    /// Goes back to the first `rows` rows.
-    fn truncate(&mut self, rows: usize);
-
-    /// The columns.
-    fn finish(self) -> Vec<Column>;
 }
 
 impl<C: Cell> Row for C {
@@ -126,28 +73,6 @@ macro_rules! rows {
 
             fn push_to(self, columns: &mut Self::Builders) {
                 $(Cell::push_to(self.$index, &mut columns.$index);)*
-            }
-        }
-
-        impl<$($type: ColumnBuilder),*> RowBuilders for ($($type,)*) {
-            fn push_nulls(&mut self) {
-                $(self.$index.push_null();)*
-            }
-
-            fn len(&self) -> usize {
-                self.0.len()
-            }
-
-            fn bytes(&self) -> usize {
-                0 $(+ self.$index.bytes())*
-            }
-
-            fn truncate(&mut self, rows: usize) {
-                $(self.$index.truncate(rows);)*
-            }
-
-            fn finish(self) -> Vec<Column> {
-                vec![$(self.$index.finish()),*]
             }
         }
     )*};

@@ -4,18 +4,18 @@
 //! keeps the list of what was asked for, in order, and gives an [`Input`] that names the column's place in every
 //! batch to come. A column that nobody asks for is never copied into the sandbox.
 
-use std::{
-    cell::{Cell, OnceCell, RefCell},
-    fmt,
-    marker::PhantomData,
-};
+mod column;
+mod input;
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+pub use column::InputColumn;
+pub use input::{Input, Path};
 
 use crate::{
-    cast,
     column::Column,
     contract::types::{Hints, InputField, Problem, Read, Site},
     data_type::{DataType, Field},
-    kind::{self, Kind},
 };
 
 /// The input's columns, where the operator is used, and what the host is told in return.
@@ -23,8 +23,8 @@ use crate::{
 pub struct Schema {
     columns: Vec<Told>,
     site: Site,
-    /// The columns asked for, and as what.
-    reads: RefCell<Vec<(usize, DataType)>>,
+    /// The columns asked for.
+    reads: RefCell<Vec<Asking>>,
     seen: RefCell<Vec<bool>>,
     hints: Cell<Hints>,
 }
@@ -37,6 +37,16 @@ struct Told {
     constant: Option<Column>,
     /// The constant as it was asked for, where that is another type.
     cast: OnceCell<Column>,
+}
+
+/// A column that is asked for, whole or in parts.
+#[derive(Debug)]
+struct Asking {
+    index: usize,
+    /// As what it is handed over.
+    handed_over: DataType,
+    /// Which parts of it were asked for, and as what.
+    parts: Vec<(Path, DataType)>,
 }
 
 /// What was asked for.
@@ -158,10 +168,10 @@ impl Schema {
 
     pub(crate) fn asked(&self) -> Asked {
         let mut asked = Asked { reads: Vec::new(), fields: Vec::new(), hints: self.hints.get() };
-        for (index, data_type) in self.reads.borrow().iter() {
+        for Asking { index, handed_over, .. } in self.reads.borrow().iter() {
             let told = &self.columns[*index].field;
-            let field = Field { data_type: data_type.clone(), ..told.clone() };
-            let shape = if told.data_type == *data_type { &[] } else { std::slice::from_ref(&field) };
+            let field = Field { data_type: handed_over.clone(), ..told.clone() };
+            let shape = if told.data_type == *handed_over { &[] } else { std::slice::from_ref(&field) };
             asked.reads.push(Read { column: *index as u32, shape: Field::flatten(shape) });
             asked.fields.push(field);
         }
@@ -180,23 +190,28 @@ impl Schema {
 
     fn look(&self, index: usize) -> InputColumn<'_> {
         self.seen.borrow_mut()[index] = true;
-        InputColumn { schema: self, index }
+        InputColumn::of(self, index)
     }
 
-    /// The column's place among those handed over.
-    fn read(&self, index: usize, data_type: DataType) -> Result<usize, Problem> {
+    /// The column's place among those handed over, with this part of it as that type.
+    fn read(&self, index: usize, path: Path, data_type: DataType) -> Result<usize, Problem> {
         let mut reads = self.reads.borrow_mut();
-        match reads.iter().position(|(read, _)| *read == index) {
-            Some(slot) if reads[slot].1 == data_type => Ok(slot),
-            Some(slot) => Err(Problem::new(format!(
-                "column `{}` is asked for as {} and as {data_type}; a column is handed over once",
-                self.columns[index].field.name, reads[slot].1
-            ))),
-            None => {
-                reads.push((index, data_type));
-                Ok(reads.len() - 1)
-            }
+        let slot = reads.iter().position(|asking| asking.index == index).unwrap_or_else(|| {
+            let handed_over = self.columns[index].field.data_type.clone();
+            reads.push(Asking { index, handed_over, parts: Vec::new() });
+            reads.len() - 1
+        });
+        let asking = &mut reads[slot];
+        let handed_over = path.put(&asking.handed_over, data_type.clone());
+        if let Some((_, before)) = asking.parts.iter().find(|(path, before)| path.at(&handed_over) != Some(before)) {
+            let name = &self.columns[index].field.name;
+            return Err(Problem::new(format!(
+                "column `{name}` is asked for as {before} and as {data_type}; a column is handed over once"
+            )));
         }
+        asking.handed_over = handed_over;
+        asking.parts.push((path, data_type));
+        Ok(slot)
     }
 
     fn names(&self) -> String {
@@ -205,152 +220,5 @@ impl Schema {
         }
         let names: Vec<_> = self.columns.iter().map(|told| format!("`{}`", told.field.name)).collect();
         names.join(", ")
-    }
-}
-
-/// One column of the input: look at it, then say as what it is to be read.
-#[derive(Clone, Copy, Debug)]
-pub struct InputColumn<'s> {
-    schema: &'s Schema,
-    index: usize,
-}
-
-impl<'s> InputColumn<'s> {
-    /// The column's name and type.
-    pub fn field(&self) -> &'s Field {
-        &self.told().field
-    }
-
-    /// The column's name.
-    pub fn name(&self) -> &'s str {
-        &self.field().name
-    }
-
-    /// The column's type.
-    pub fn data_type(&self) -> &'s DataType {
-        &self.field().data_type
-    }
-
-    fn told(&self) -> &'s Told {
-        &self.schema.columns[self.index]
-    }
-
-    /// Whether the column is of kind `K` by itself, without being brought to it: `column.is::<Float64>()`.
-    pub fn is<K: Kind>(&self) -> bool {
-        K::is(self.data_type())
-    }
-
-    /// Whether the column can be read as `K`.
-    pub fn can_be<K: Kind>(&self) -> bool {
-        self.told().readable && K::handed_over(self.data_type()).is_some()
-    }
-
-    /// Asks for the column, to be read as `K`. Where it is of another type, the host casts it; the row of a value that
-    /// does not fit becomes a dead letter.
-    ///
-    /// # Errors
-    /// If it cannot be brought to that type: "column `value` is utf8; this plugin needs int64". If it is asked for as
-    /// something else already.
-    pub fn read<K: Kind>(&self) -> Result<Input<K>, Problem> {
-        let wanted = K::handed_over(self.data_type()).filter(|_| self.told().readable);
-        let wanted = wanted.ok_or_else(|| self.refused::<K>("column", ""))?;
-        Ok(Input { slot: self.schema.read(self.index, wanted)? as u32, kind: PhantomData })
-    }
-
-    fn refused<K: Kind>(&self, what: &str, constant: &str) -> Problem {
-        let (name, told) = (self.name(), self.data_type());
-        let unreadable = if self.told().readable { "" } else { ", which plugins cannot read" };
-        Problem::new(format!("{what} `{name}` is {constant}{told}{unreadable}; this plugin needs {}", K::NAME))
-    }
-
-    /// The value, as a view of one row, where it is the same for all rows: a literal in an SQL call. So a pattern is
-    /// compiled once, in `bind`. The column is not handed over because of this. Numbers of any type may be read as
-    /// numbers of any other.
-    ///
-    /// # Errors
-    /// If it is of another type, or a number that does not fit.
-    pub fn constant<K: Kind>(&self) -> Result<Option<K::View<'s>>, Problem> {
-        let told = self.told();
-        let Some(constant) = &told.constant else { return Ok(None) };
-        if let Some(view) = K::view(constant) {
-            return Ok(Some(view));
-        }
-        let refused = || self.refused::<K>("argument", "a constant ");
-        let wanted = K::handed_over(&constant.data_type).filter(|_| constant.data_type.is_number());
-        let wanted = wanted.filter(DataType::is_number).ok_or_else(refused)?;
-        if told.cast.get().is_none() {
-            let cast = cast::numbers(constant, &wanted)
-                .map_err(|(_, what)| Problem::new(format!("argument `{}`: {what}", self.name())))?;
-            let _ = told.cast.set(cast);
-        }
-        told.cast.get().and_then(K::view).map(Some).ok_or_else(refused)
-    }
-}
-
-macro_rules! read_as {
-    ($($(#[$doc:meta])* $method:ident: $kind:ident;)*) => {
-        impl InputColumn<'_> {$(
-            $(#[$doc])*
-            ///
-            /// # Errors
-            /// If the column cannot be brought to it, or is asked for as something else already.
-            pub fn $method(&self) -> Result<Input<kind::$kind>, Problem> {
-                self.read()
-            }
-        )*}
-    };
-}
-
-read_as! {
-    /// Asks for the column as text.
-    utf8: Utf8;
-    /// Asks for the column as bytes.
-    binary: Binary;
-    /// Asks for the column as true and false.
-    bool: Bool;
-    /// Asks for the column as 32-bit integers.
-    int32: Int32;
-    /// Asks for the column as 64-bit integers.
-    int64: Int64;
-    /// Asks for the column as 64-bit floating point numbers.
-    float64: Float64;
-    /// Asks for the column as dates.
-    date: Date;
-    /// Asks for the column as timestamps.
-    timestamp: Timestamp;
-    /// Asks for the column as decimals.
-    decimal: Decimal;
-    /// Asks for a column of any integers, to be read as 64-bit ones.
-    integer: Integer;
-    /// Asks for a column of any numbers, to be read as float64.
-    number: Number;
-}
-
-/// A column that `bind` asked for: its place in every batch, and how it is read. [`Batch::get`] takes it.
-///
-/// [`Batch::get`]: crate::Batch::get
-pub struct Input<K> {
-    slot: u32,
-    kind: PhantomData<K>,
-}
-
-impl<K> Input<K> {
-    /// The column's place among those handed over.
-    pub fn slot(&self) -> usize {
-        self.slot as usize
-    }
-}
-
-impl<K> Clone for Input<K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for Input<K> {}
-
-impl<K> fmt::Debug for Input<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Input({})", self.slot)
     }
 }

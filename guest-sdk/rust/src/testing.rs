@@ -26,15 +26,22 @@
 //! assert_eq!(wrong.to_string(), "bind: column `n` is utf8; this plugin needs int64");
 //! ```
 
+mod aggregate;
+mod alike;
 mod cast;
 mod cell;
 mod check;
+mod laws;
 mod run;
 mod table;
 
-pub use cell::Cell;
-pub use run::{Outcome, TestError, aggregate, filter, flat_map, fold, map};
+pub use aggregate::{aggregate, fold};
+pub use laws::{fold_laws, laws};
+pub use run::{Broken, Outcome, TestError, filter, flat_map, map};
 pub use table::Table;
+
+/// One value of a table.
+pub use crate::value::Value as Cell;
 
 #[cfg(test)]
 mod tests;

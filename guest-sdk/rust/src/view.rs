@@ -109,8 +109,10 @@ macro_rules! validity_methods {
     };
 }
 
+pub(crate) use validity_methods;
+
 /// The column's buffer `i`.
-fn buffer(column: &Column, i: usize) -> &Buffer {
+pub(crate) fn buffer(column: &Column, i: usize) -> &Buffer {
     let buffers = column.buffers.len();
     column.buffers.get(i).unwrap_or_else(|| panic!("a column of {} with {buffers} buffers", column.data_type))
 }

@@ -142,7 +142,7 @@ millstream_guest::aggregate!(SumAndMax);
 
 #[cfg(test)]
 mod tests {
-    use millstream_guest::testing::{Table, aggregate};
+    use millstream_guest::testing::{Table, aggregate, laws};
 
     use super::*;
 
@@ -152,6 +152,16 @@ mod tests {
         let output = aggregate::<SumAndMax>("{}", &[0, 0, 0, 2, 1], &input).unwrap();
         let expected = Table::new().int64("sum", [Some(-2), None, Some(9)]).int64("max", [Some(5), None, Some(9)]);
         assert_eq!(output, expected);
+    }
+
+    #[test]
+    fn rows_may_be_cut_and_states_merged_in_any_way() {
+        let integers = [Some(5), Some(-7), None, Some(9), None, Some(i64::MAX), Some(-i64::MAX)];
+        let floats = [0.5, -0.25, f64::NAN, -0.0, f64::INFINITY, 1e300, 3.0];
+        let input = Table::new().int64("bytes", integers).float64("took", floats);
+        for config in ["{}", r#"{"output": "sum"}"#, r#"{"output": "max"}"#, r#"{"column": "took"}"#] {
+            laws::<SumAndMax>(config, &input).unwrap();
+        }
     }
 
     #[test]

@@ -11,8 +11,13 @@ use super::modules::{Modules, Use};
 use crate::support::here;
 
 /// The crates, by the file of their root module.
-const CRATES: [&str; 4] =
-    ["guest-sdk/rust/src/lib.rs", "host/plugin/src/lib.rs", "host/engine/src/lib.rs", "host/cli/src/main.rs"];
+const CRATES: [&str; 5] = [
+    "guest-sdk/rust/src/lib.rs",
+    "guest-sdk/rust-derive/src/lib.rs",
+    "host/plugin/src/lib.rs",
+    "host/engine/src/lib.rs",
+    "host/cli/src/main.rs",
+];
 
 /// Which files a file uses.
 type Edges = BTreeMap<String, BTreeSet<String>>;

@@ -57,6 +57,10 @@ impl ColumnBuilder for BinaryBuilder {
         self.end_row();
     }
 
+    fn push_blank(&mut self) {
+        self.push(&[]);
+    }
+
     fn len(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -122,6 +126,10 @@ impl std::fmt::Write for Utf8Builder {
 impl ColumnBuilder for Utf8Builder {
     fn push_null(&mut self) {
         self.bytes.push_null();
+    }
+
+    fn push_blank(&mut self) {
+        self.bytes.push_blank();
     }
 
     fn len(&self) -> usize {

@@ -49,6 +49,7 @@ use crate::{
 /// let input = Table::new().int64("bytes", [Some(1), Some(5), None, Some(2)]);
 /// let output = testing::aggregate::<BytesSumAndMax>("{}", &[0, 1, 2, 0], &input).unwrap();
 /// assert_eq!(output, Table::new().int64("sum", [Some(3), Some(5), None]).int64("max", [Some(2), Some(5), None]));
+/// testing::laws::<BytesSumAndMax>("{}", &input).unwrap();
 /// # }
 /// ```
 pub trait Aggregate: Sized + 'static {

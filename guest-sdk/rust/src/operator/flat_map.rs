@@ -7,15 +7,8 @@
 
 use super::{About, Failure};
 use crate::{
-    batch::Batch,
-    buffer::BufferBuilder,
-    column::Column,
-    config::Config,
-    contract::types::Problem,
-    fields::Fields,
-    reject::Rejects,
-    row::{Row, RowBuilders},
-    schema::Schema,
+    batch::Batch, buffer::BufferBuilder, builder::RowBuilders, column::Column, config::Config,
+    contract::types::Problem, fields::Fields, reject::Rejects, row::Row, schema::Schema,
 };
 
 /// An operator that makes any number of rows from each.
@@ -110,7 +103,7 @@ impl Expander {
     /// Calls `expand(row, sink)` for the input rows in order; what it pushes into the sink are that row's output
     /// rows. If the output grows too large in the middle of a row, `expand` is called for the same row in the next
     /// call too, and what was returned already is passed over: so it must push the same rows each time.
-    pub fn each_row<B: RowBuilders>(self, mut expand: impl FnMut(usize, &mut RowSink<B>)) -> Expanded {
+    pub fn each_row<B: RowBuilders + Default>(self, mut expand: impl FnMut(usize, &mut RowSink<B>)) -> Expanded {
         let mut sink = RowSink {
             columns: B::default(),
             parents: BufferBuilder::default(),

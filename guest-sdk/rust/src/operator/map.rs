@@ -3,14 +3,8 @@
 
 use super::{About, Failure};
 use crate::{
-    batch::Batch,
-    column::Column,
-    config::Config,
-    contract::types::Problem,
-    fields::Fields,
-    reject::Rejects,
-    row::{Row, RowBuilders},
-    schema::Schema,
+    batch::Batch, builder::RowBuilders, column::Column, config::Config, contract::types::Problem, fields::Fields,
+    reject::Rejects, row::Row, schema::Schema,
 };
 
 /// An operator that adds columns, or replaces them (an output column that bears an input column's name).

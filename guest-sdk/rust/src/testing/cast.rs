@@ -1,12 +1,12 @@
 //! Columns as they were asked for, as the host casts them before it hands them over. A value that does not fit makes its
 //! row a dead letter there; here it fails the test, so that the test says what it is about.
 
-use super::cell::{Cell, cell};
 use crate::{
     builder::{ColumnBuilder, Utf8Builder},
     cast,
     column::Column,
     data_type::DataType,
+    value::Value,
 };
 
 /// The column as one of this type.
@@ -23,29 +23,52 @@ pub(super) fn cast(column: &Column, to: &DataType) -> Result<Column, String> {
         (DataType::Timestamp, DataType::Int64) => Ok(Column { data_type: DataType::Int64, ..column.clone() }),
         (_, DataType::Utf8) => {
             let mut texts = Utf8Builder::default();
-            (0..column.len()).for_each(|row| texts.push_option(text(&column.data_type, cell(column, row)).as_deref()));
+            (0..column.len())
+                .for_each(|row| texts.push_option(text(&column.data_type, Value::of(column, row)).as_deref()));
             Ok(texts.finish())
+        }
+        (DataType::List(_), DataType::List(item)) | (DataType::FixedList(..), DataType::FixedList(item, _)) => {
+            parts(column, to, &[&item.data_type])
+        }
+        (DataType::FixedList(_, size), DataType::List(item)) => {
+            let ends: Vec<i32> = (0..=column.len()).map(|row| (row * *size as usize) as i32).collect();
+            let list = parts(column, to, &[&item.data_type])?;
+            Ok(Column { buffers: vec![ends.as_slice().into()], ..list })
+        }
+        (DataType::Struct(_), DataType::Struct(fields)) => {
+            parts(column, to, &fields.iter().map(|field| &field.data_type).collect::<Vec<_>>())
+        }
+        (DataType::Map(..), DataType::Map(key, value)) => {
+            let entries = DataType::structure([(**key).clone(), (**value).clone()]);
+            parts(column, to, &[&entries])
         }
         (from, to) => Err(format!("tests cannot cast {from} to {to}")),
     }
 }
 
+/// The column with its children as these types.
+fn parts(column: &Column, to: &DataType, types: &[&DataType]) -> Result<Column, String> {
+    let children = column.children.iter().zip(types).map(|(child, to)| cast(child, to)).collect::<Result<_, _>>()?;
+    Ok(Column { data_type: to.clone(), children, ..column.clone() })
+}
+
 /// A value as the engine writes it as text.
-fn text(data_type: &DataType, value: Cell) -> Option<String> {
+fn text(data_type: &DataType, value: Value) -> Option<String> {
     Some(match (data_type, value) {
-        (_, Cell::Null) => return None,
-        (_, Cell::Bool(value)) => value.to_string(),
-        (_, Cell::Text(text)) => text,
-        (_, Cell::Bytes(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-        (_, Cell::Float(value)) => format!("{value:?}"),
-        (DataType::Date, Cell::Int(days)) => date(days as i64),
-        (DataType::Timestamp, Cell::Int(micros)) => timestamp(micros as i64),
-        (DataType::Decimal(_, scale), Cell::Int(value)) if *scale > 0 => {
+        (_, Value::Null) => return None,
+        (_, Value::Bool(value)) => value.to_string(),
+        (_, Value::Text(text)) => text,
+        (_, Value::Bytes(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+        (_, Value::Float(value)) => format!("{value:?}"),
+        (DataType::Date, Value::Int(days)) => date(days as i64),
+        (DataType::Timestamp, Value::Int(micros)) => timestamp(micros as i64),
+        (DataType::Decimal(_, scale), Value::Int(value)) if *scale > 0 => {
             let digits = format!("{:0>width$}", value.unsigned_abs(), width = *scale as usize + 1);
             let (whole, fraction) = digits.split_at(digits.len() - *scale as usize);
             format!("{}{whole}.{fraction}", if value < 0 { "-" } else { "" })
         }
-        (_, Cell::Int(value)) => value.to_string(),
+        (_, Value::Int(value)) => value.to_string(),
+        (_, nested) => nested.to_string(),
     })
 }
 

@@ -19,30 +19,40 @@ pub(super) fn columns(fields: &[Field], batch: &Batch, rows: usize) -> Result<()
         return Err(format!("{} rows were returned; there should be {rows}", batch.rows));
     }
     let mut arrays = batch.arrays.iter();
-    fields.iter().try_for_each(|field| tree(field, &mut arrays, rows).map_err(|what| format!("column {what}")))
+    let all_there = |_: usize| true;
+    fields
+        .iter()
+        .try_for_each(|field| tree(field, &mut arrays, rows, &all_there).map_err(|what| format!("column {what}")))
 }
 
-/// A column and its children; what is wrong begins with where.
-fn tree<'a>(field: &Field, arrays: &mut impl Iterator<Item = &'a Array>, rows: usize) -> Result<(), String> {
+/// A column and its children; what is wrong begins with where. What is in a row that is not there counts nowhere.
+fn tree(
+    field: &Field,
+    arrays: &mut dyn Iterator<Item = &Array>,
+    rows: usize,
+    there: &dyn Fn(usize) -> bool,
+) -> Result<(), String> {
     let array = arrays.next().expect("they were counted");
-    check(field, array, rows).map_err(|what| format!("`{}`: {what}", field.name))?;
+    check(field, array, rows, there).map_err(|what| format!("`{}`: {what}", field.name))?;
     let last = || array.buffers[0].last_chunk().map_or(0, |end| i32::from_le_bytes(*end) as usize);
-    let mut child = |child: &Field, rows: usize| {
-        tree(child, arrays, rows).map_err(|what| format!("`{}`, child {what}", field.name))
+    let valid =
+        |row: usize| there(row) && array.validity.as_ref().is_none_or(|bits| bits[row / 8] >> (row % 8) & 1 == 1);
+    let mut child = |child: &Field, rows: usize, there: &dyn Fn(usize) -> bool| {
+        tree(child, arrays, rows, there).map_err(|what| format!("`{}`, child {what}", field.name))
     };
     match &field.data_type {
-        DataType::List(item) => child(item, last()),
-        DataType::FixedList(item, size) => child(item, rows * *size as usize),
-        DataType::Struct(fields) => fields.iter().try_for_each(|field| child(field, rows)),
+        DataType::List(item) => child(item, last(), &|_| true),
+        DataType::FixedList(item, size) => child(item, rows * *size as usize, &|item| valid(item / *size as usize)),
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| child(field, rows, &valid)),
         DataType::Map(key, value) => {
             let entries = DataType::structure([(**key).clone().not_null(), (**value).clone()]);
-            child(&Field::new("entries", entries).not_null(), last())
+            child(&Field::new("entries", entries).not_null(), last(), &|_| true)
         }
         _ => Ok(()),
     }
 }
 
-fn check(field: &Field, array: &Array, rows: usize) -> Result<(), String> {
+fn check(field: &Field, array: &Array, rows: usize, there: &dyn Fn(usize) -> bool) -> Result<(), String> {
     let length = |what: &str, got: usize, wanted: usize| {
         if got == wanted { Ok(()) } else { Err(format!("{got} {what}; {rows} rows need {wanted}")) }
     };
@@ -81,7 +91,7 @@ fn check(field: &Field, array: &Array, rows: usize) -> Result<(), String> {
     }
     let Some(validity) = &array.validity else { return Ok(()) };
     length("bytes of validity", validity.len(), rows.div_ceil(8))?;
-    let null = (0..rows).find(|row| validity[row / 8] >> (row % 8) & 1 == 0);
+    let null = (0..rows).find(|row| validity[row / 8] >> (row % 8) & 1 == 0 && there(*row));
     match null {
         Some(row) if !field.nullable => Err(format!("row {row} is null; `bind` promised that none is")),
         _ => Ok(()),

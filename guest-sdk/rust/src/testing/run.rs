@@ -1,8 +1,8 @@
-//! Binds and calls a plugin as the host does, and puts its answer together as the host does it.
+//! Binds and calls a plugin of one row at a time as the host does, and puts its answer together as the host does it.
 
 use std::fmt;
 
-use super::{cast::cast, cell::Cell, check, table::Table};
+use super::{cast::cast, check, table::Table};
 use crate::{
     column::Column,
     contract::{
@@ -10,8 +10,8 @@ use crate::{
         types::{Binding, Failure, Problem, Read, Request, Site},
     },
     data_type::Field,
-    export::slot::{self, AggregateSlot},
-    operator::{Aggregate, Filter, FlatMap, Fold, Folding, Map},
+    export::slot,
+    operator::{Filter, FlatMap, Map},
 };
 
 /// What a plugin made of a table.
@@ -39,6 +39,26 @@ pub enum TestError {
     Cast(String),
     /// The answer is not what the contract asks for; the host would stop the plugin.
     Contract(String),
+    /// Two ways that must lead to the same result do not.
+    Law(Box<Broken>),
+}
+
+/// A law that an aggregate breaks: see [`laws`](super::laws).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// Which one.
+    pub law: &'static str,
+    /// One way, and what comes out.
+    pub one: (String, Table),
+    /// The other way, and what comes out.
+    pub other: (String, Table),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((one, a), (other, b)) = (&self.one, &self.other);
+        write!(f, "{}:\n{one} gives\n{a:?}\nand {other} gives\n{b:?}", self.law)
+    }
 }
 
 impl fmt::Display for TestError {
@@ -48,6 +68,7 @@ impl fmt::Display for TestError {
             TestError::Call { message, row: None } => write!(f, "call: {message}"),
             TestError::Call { message, row: Some(row) } => write!(f, "call: row {row}: {message}"),
             TestError::Cast(message) => f.write_str(message),
+            TestError::Law(broken) => broken.fmt(f),
             TestError::Contract(message) => write!(f, "the answer breaks the contract: {message}"),
         }
     }
@@ -125,100 +146,17 @@ pub fn flat_map<M: FlatMap>(config: &str, input: &Table) -> Result<Outcome, Test
     }
 }
 
-/// Binds an aggregate to a configuration (JSON) and the table's columns, and aggregates its rows by group; the
-/// output has a row per group. It is done twice: all at once, and in parts whose states are merged, as happens when
-/// the rows come in several batches. The results must be the same (floats up to rounding).
-///
-/// # Errors
-/// [`TestError`].
-///
-/// # Panics
-/// If there are not as many groups as rows.
-pub fn aggregate<A: Aggregate>(config: &str, groups: &[u32], input: &Table) -> Result<Table, TestError> {
-    assert_eq!(groups.len(), input.rows(), "one group for each row is needed");
-    let (plugin, answer) = slot::bind_aggregate::<A>(request(config, input)).map_err(TestError::Bind)?;
-    let (output, state) = (Field::all_of(&answer.binding.output), Field::all_of(&answer.state));
-    let count = groups.iter().max().map_or(1, |last| last + 1);
-    let run = Aggregating { plugin, binding: answer.binding, output, state, count };
-
-    let at_once = run.partial(groups, input)?;
-    let at_once = run.finish(at_once)?;
-
-    let mut parts = run.partial(&[], &input.take(&[]))?;
-    for part in (0..input.rows()).collect::<Vec<_>>().chunks(input.rows().div_ceil(3).max(1)) {
-        let of_part: Vec<_> = part.iter().map(|row| groups[*row]).collect();
-        let states = run.partial(&of_part, &input.take(part))?;
-        parts = run.merge(parts, states)?;
-    }
-    let in_parts = run.finish(parts)?;
-    if !alike(&at_once, &in_parts) {
-        return Err(TestError::Contract(format!(
-            "the rows in one batch and in several give different results:\n{at_once:?}\nand\n{in_parts:?}"
-        )));
-    }
-    Ok(at_once)
-}
-
-/// The same for a [`Fold`].
-///
-/// # Errors
-/// [`TestError`].
-pub fn fold<F: Fold>(config: &str, groups: &[u32], input: &Table) -> Result<Table, TestError> {
-    aggregate::<Folding<F>>(config, groups, input)
-}
-
-struct Aggregating {
-    plugin: Box<dyn AggregateSlot>,
-    binding: Binding,
-    output: Vec<Field>,
-    state: Vec<Field>,
-    count: u32,
-}
-
-impl Aggregating {
-    fn partial(&self, groups: &[u32], input: &Table) -> Result<Table, TestError> {
-        let rows = batch(input, &self.binding)?;
-        self.states(self.plugin.partial(bytes(groups), self.count, rows))
-    }
-
-    fn merge(&self, stored: Table, new: Table) -> Result<Table, TestError> {
-        let all = stored.append(&new);
-        let groups: Vec<_> = (0..self.count).chain(0..self.count).collect();
-        let states = Column::flatten(all.rows(), all.columns());
-        self.states(self.plugin.merge(bytes(&groups), self.count, states))
-    }
-
-    fn finish(&self, states: Table) -> Result<Table, TestError> {
-        let output = self.plugin.finish(Column::flatten(states.rows(), states.columns())).map_err(failed)?;
-        let columns = returned(&self.output, output, self.count as usize)?;
-        Ok(Table::of(&self.output, self.count, columns))
-    }
-
-    fn states(&self, states: Result<Flat, Failure>) -> Result<Table, TestError> {
-        let columns = returned(&self.state, states.map_err(failed)?, self.count as usize);
-        let columns = columns.map_err(|error| match error {
-            TestError::Contract(what) => TestError::Contract(format!("state {what}")),
-            other => other,
-        })?;
-        Ok(Table::of(&self.state, self.count, columns))
-    }
-}
-
-fn bytes(groups: &[u32]) -> Vec<u8> {
-    groups.iter().flat_map(|group| group.to_le_bytes()).collect()
-}
-
-fn request(config: &str, input: &Table) -> Request {
+pub(super) fn request(config: &str, input: &Table) -> Request {
     let site = Site { node: "test".into(), sql: None, abilities: Vec::new() };
     Request { operator: "test".into(), config: config.into(), input: input.told(), site }
 }
 
-fn failed(failure: Failure) -> TestError {
+pub(super) fn failed(failure: Failure) -> TestError {
     TestError::Call { message: failure.message, row: failure.row.map(|row| row as usize) }
 }
 
 /// The columns that are read, as what they are read.
-fn batch(input: &Table, binding: &Binding) -> Result<Flat, TestError> {
+pub(super) fn batch(input: &Table, binding: &Binding) -> Result<Flat, TestError> {
     let read = |read: &Read| {
         let (told, column) = input.column(read.column as usize);
         match Field::all_of(&read.shape).first() {
@@ -232,7 +170,7 @@ fn batch(input: &Table, binding: &Binding) -> Result<Flat, TestError> {
 }
 
 /// What was returned, checked.
-fn returned(fields: &[Field], batch: Flat, rows: usize) -> Result<Vec<Column>, TestError> {
+pub(super) fn returned(fields: &[Field], batch: Flat, rows: usize) -> Result<Vec<Column>, TestError> {
     check::columns(fields, &batch, rows).map_err(TestError::Contract)?;
     Column::all_of(fields, batch.arrays).map_err(TestError::Contract)
 }
@@ -252,14 +190,4 @@ fn loosened(fields: &[Field], rejects: &[(usize, String)]) -> Vec<Field> {
         fields.iter_mut().for_each(|field| field.nullable = true);
     }
     fields
-}
-
-fn alike(a: &Table, b: &Table) -> bool {
-    let cells = |x: &Cell, y: &Cell| match (x, y) {
-        (Cell::Float(x), Cell::Float(y)) => {
-            x.to_bits() == y.to_bits() || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()) || (x.is_nan() && y.is_nan())
-        }
-        (x, y) => x == y,
-    };
-    a.rows() == b.rows() && (0..a.rows()).all(|row| a.row(row).iter().zip(&b.row(row)).all(|(x, y)| cells(x, y)))
 }

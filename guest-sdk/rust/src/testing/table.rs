@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::cell::{Cell, cell, from_cells, take};
+use super::cell::{from_cells, same, take, try_from_cells, typed};
 use crate::{
     batch::Batch,
     builder::{
@@ -13,6 +13,8 @@ use crate::{
     contract::types::InputField,
     data_type::{DataType, Field},
     kind,
+    row::Cell,
+    value::Value,
 };
 
 /// Columns with names. Each method adds a column of its type; values are plain (`[1, 2]`) or options
@@ -108,15 +110,44 @@ impl Table {
         self.add(name, DataType::Decimal(precision, scale), builder)
     }
 
-    fn add(mut self, name: &str, data_type: DataType, builder: impl ColumnBuilder) -> Self {
-        let rows = builder.len() as u32;
+    /// One more column, of whatever values a row may have: lists (`vec![…]`), fixed lists (arrays), maps (a `BTreeMap`),
+    /// structs ([`AsStruct`](crate::AsStruct)), and options of them.
+    ///
+    /// ```
+    /// use millstream_guest::testing::Table;
+    ///
+    /// let input = Table::new().cells("embedding", [[0.5f32, 1.0], [0.0, 0.25]]).cells("tags", [Some(vec!["a"]), None]);
+    /// assert_eq!(format!("{input:?}").lines().next(), Some("embedding: list of 2 float32  tags: list of utf8  "));
+    /// ```
+    pub fn cells<C: Cell>(self, name: &str, values: impl IntoIterator<Item = C>) -> Self {
+        let mut builder = C::Builder::default();
+        values.into_iter().for_each(|value| value.push_to(&mut builder));
+        self.add(name, C::data_type(), builder)
+    }
+
+    /// One more column, of a type found out at run time.
+    ///
+    /// # Panics
+    /// If a value cannot stand in such a column.
+    pub fn values<V: Into<Value>>(self, name: &str, data_type: DataType, values: impl IntoIterator<Item = V>) -> Self {
+        let column = try_from_cells(&data_type, values.into_iter().map(V::into));
+        let column = column.unwrap_or_else(|what| panic!("column `{name}`: {what}"));
+        self.add_column(name, data_type, column)
+    }
+
+    fn add(self, name: &str, data_type: DataType, builder: impl ColumnBuilder) -> Self {
+        self.add_column(name, data_type, builder.finish())
+    }
+
+    fn add_column(mut self, name: &str, data_type: DataType, column: Column) -> Self {
+        let rows = column.rows;
         assert!(
             self.fields.is_empty() || rows == self.batch.rows,
             "column `{name}` has {rows} rows, the table {}",
             self.batch.rows
         );
         self.batch.rows = rows;
-        self.batch.columns.push(Column { data_type: data_type.clone(), ..builder.finish() });
+        self.batch.columns.push(typed(column, &data_type));
         self.fields.push(Told { field: Field::new(name, data_type), constant: None });
         self
     }
@@ -142,8 +173,8 @@ impl Table {
     }
 
     /// One row.
-    pub fn row(&self, row: usize) -> Vec<Cell> {
-        self.batch.columns.iter().map(|column| cell(column, row)).collect()
+    pub fn row(&self, row: usize) -> Vec<Value> {
+        self.batch.columns.iter().map(|column| Value::of(column, row)).collect()
     }
 
     /// The columns of these names, in this order.
@@ -210,8 +241,8 @@ impl Table {
 
     /// This table's rows, then the other's.
     pub(super) fn append(self, other: &Table) -> Self {
-        let cells = |table: &Table, column: usize| -> Vec<Cell> {
-            (0..table.rows()).map(|row| cell(&table.batch.columns[column], row)).collect()
+        let cells = |table: &Table, column: usize| -> Vec<Value> {
+            (0..table.rows()).map(|row| Value::of(&table.batch.columns[column], row)).collect()
         };
         let columns = self.batch.columns.iter().enumerate();
         let columns = columns
@@ -234,10 +265,9 @@ impl Table {
 
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        let schema = |table: &Table| -> Vec<_> {
-            table.fields.iter().map(|field| (field.field.name.clone(), field.field.data_type.clone())).collect()
-        };
-        schema(self) == schema(other)
+        let mut fields = self.fields.iter().zip(&other.fields).map(|(a, b)| (&a.field, &b.field));
+        self.fields.len() == other.fields.len()
+            && fields.all(|(a, b)| a.name == b.name && same(&a.data_type, &b.data_type))
             && self.rows() == other.rows()
             && (0..self.rows()).all(|row| self.row(row) == other.row(row))
     }

@@ -65,3 +65,15 @@ impl Aggregate for ThreeVersions {
 }
 
 millstream_guest::aggregate!(ThreeVersions);
+
+#[cfg(test)]
+mod tests {
+    use millstream_guest::testing::{Table, laws};
+
+    use super::*;
+
+    #[test]
+    fn rows_may_be_cut_and_states_merged_in_any_way() {
+        laws::<ThreeVersions>("{}", &Table::new().int64("v", [Some(1), None, Some(-3), Some(4), Some(5)])).unwrap();
+    }
+}
