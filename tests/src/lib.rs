@@ -14,6 +14,7 @@
 //! | `golden` | `golden/*`: a job, its input, and what must come out; adding a case is adding a folder |
 //! | `hostile` | plugins that misbehave |
 //! | `joins` | joins of streams where a golden job cannot say it |
+//! | `keyed` | keyed plugins in jobs |
 //! | `layers` | that the engine's modules use lower layers only, and files one another in no circle, and that none is long |
 //! | `model` | what windows mean, as a slow program |
 //! | `operators_of_one` | plugins that hold several operators, what they log, errors that name their row |
@@ -59,6 +60,8 @@ mod golden;
 mod hostile;
 #[cfg(test)]
 mod joins;
+#[cfg(test)]
+mod keyed;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]

@@ -28,8 +28,9 @@ fn plan(scratch: &Scratch, operator: &str) -> Plan {
         scratch.write(&format!("{name}/0.json"), "");
     }
     let plugin = here().join("../plugins/sum-and-max").display().to_string();
+    let keyed = here().join("../host/plugin/tests/guest/keyed").display().to_string();
     let text = format!(
-        "name = \"suite\"\n[plugin.sum_and_max]\npath = \"{plugin}\"\n{}{}[operator.x]\n{operator}\n[sink.x]\ninput = \"x\"\nconnector = \"memory\"\n",
+        "name = \"suite\"\n[plugin.sum_and_max]\npath = \"{plugin}\"\n[plugin.keyed]\npath = \"{keyed}\"\n{}{}[operator.x]\n{operator}\n[sink.x]\ninput = \"x\"\nconnector = \"memory\"\n",
         source("a"),
         source("b")
     );
@@ -115,6 +116,9 @@ fn every_kind_of_stateful_operator_conforms() {
         "input = \"a\"\ndedup = { keys = [\"k\", \"v\"], within = \"2 minutes\" }".to_owned(),
         "input = \"a\"\ndedup = { keys = [\"k\", \"ts\"] }".to_owned(),
         "input = \"a\"\nthrottle = { keys = [\"k\"], rows = 3, per = \"1 minute\" }".to_owned(),
+        // With timers: `operator/keyed/tests`. One that is set when its time has passed is due without a new watermark.
+        "input = \"a\"\nplugin = \"keyed\"\nkey_by = [\"k\"]".to_owned(),
+        "input = \"a\"\nplugin = \"keyed\"\nkey_by = [\"k\"]\nwith = { do = \"map\" }".to_owned(),
         query(
             "SELECT a.k, a.v, b.v AS other FROM a JOIN b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '1 minute'",
             "",

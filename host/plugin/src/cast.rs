@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, ListArray, MapArray, PrimitiveArray, StructArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::*;
 use arrow::error::ArrowError;
 
 use crate::fields::{UTC, normal_type};
+use crate::format;
 
 /// A value that cannot be handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +99,43 @@ pub(crate) fn normalise(array: &ArrayRef) -> Result<ArrayRef, NotGiven> {
             Arc::new(days)
         }
         DataType::Dictionary(_, values) => normalise(&exactly(array, values)?)?,
-        _ => exactly(array, &normal)?,
+        DataType::RunEndEncoded(_, values) => normalise(&exactly(array, values.data_type())?)?,
+        // Lists of large offsets and of views become lists with the items that they have, which are normalised then.
+        DataType::LargeList(item) | DataType::ListView(item) | DataType::LargeListView(item) => {
+            normalise(&exactly(array, &DataType::List(item.clone()))?)?
+        }
+        _ if format::children(&normal).is_empty() => exactly(array, &normal)?,
+        _ => with_normal_children(array, &normal)?,
+    })
+}
+
+/// A nested array of type `normal` of one whose children are not so yet. By hand, since Arrow's own cast loses how long
+/// a column is whose children have no bytes.
+fn with_normal_children(array: &ArrayRef, normal: &DataType) -> Result<ArrayRef, NotGiven> {
+    let (nulls, rows) = (array.nulls().cloned(), array.len());
+    Ok(match normal {
+        DataType::List(item) => {
+            let list = array.as_list::<i32>();
+            let values = normalise(list.values())?;
+            Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), values, nulls).map_err(told)?)
+        }
+        DataType::FixedSizeList(item, length) => {
+            let values = normalise(array.as_fixed_size_list().values())?;
+            let made = FixedSizeListArray::try_new_with_length(item.clone(), *length, values, nulls, rows);
+            Arc::new(made.map_err(told)?)
+        }
+        DataType::Struct(fields) => {
+            let children = array.as_struct().columns().iter().map(normalise).collect::<Result<Vec<_>, _>>()?;
+            let made = StructArray::try_new_with_length(fields.clone(), children, nulls, rows);
+            Arc::new(made.map_err(told)?)
+        }
+        DataType::Map(entries, sorted) => {
+            let map = array.as_map();
+            let made = normalise(&(Arc::new(map.entries().clone()) as ArrayRef))?.as_struct().clone();
+            let made = MapArray::try_new(entries.clone(), map.offsets().clone(), made, nulls, *sorted);
+            Arc::new(made.map_err(told)?)
+        }
+        flat => unreachable!("{flat} has no children"),
     })
 }
 
@@ -125,10 +162,10 @@ pub(crate) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, NotGiven
         return Ok(array.clone());
     }
     let nullable = cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).map_err(told)?;
-    if nullable.logical_null_count() == array.logical_null_count() && format_is_flat(to) {
+    if nullable.logical_null_count() == array.logical_null_count() && is_flat(to) {
         return Ok(nullable);
     }
-    if let (Some(after), true) = (nullable.logical_nulls(), format_is_flat(to)) {
+    if let (Some(after), true) = (nullable.logical_nulls(), is_flat(to)) {
         let lost = (0..array.len()).find(|&row| after.is_null(row) && array.is_valid(row));
         if let Some(row) = lost {
             let value = arrow::util::display::array_value_to_string(array, row).unwrap_or_default();
@@ -139,7 +176,7 @@ pub(crate) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, NotGiven
     exactly(array, to)
 }
 
-fn format_is_flat(data_type: &DataType) -> bool {
+fn is_flat(data_type: &DataType) -> bool {
     !data_type.is_nested() || matches!(data_type, DataType::Dictionary(_, _))
 }
 

@@ -18,6 +18,7 @@ wasmtime::component::bindgen!({
             export millstream:operator/%map@0.2.0;
             export millstream:operator/flat-map@0.2.0;
             export millstream:operator/aggregate@0.2.0;
+            export millstream:operator/keyed@0.2.0;
             export millstream:operator/migration@0.2.0;
         }
     ",
@@ -27,6 +28,6 @@ wasmtime::component::bindgen!({
     additional_derives: [PartialEq],
 });
 
-pub use exports::millstream::operator::{aggregate, catalog, filter, flat_map, map, migration};
+pub use exports::millstream::operator::{aggregate, catalog, filter, flat_map, keyed, map, migration};
 pub use millstream::operator::columns::*;
 pub use millstream::operator::types::{Binding, Failure, InputField, Problem, Rejects, Request, Site};

@@ -3,8 +3,9 @@
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::contract::{self, Problem, aggregate, catalog, filter, flat_map, map, migration};
+use crate::contract::{self, Problem, aggregate, catalog, filter, flat_map, keyed, map, migration};
 use crate::inspect::{Exports, PluginKind};
+use crate::request::Asked;
 use crate::sandbox::Sandbox;
 
 /// Where the exports are, found once per component.
@@ -14,6 +15,7 @@ pub(crate) struct Indices {
     map: Option<map::GuestIndices>,
     flat_map: Option<flat_map::GuestIndices>,
     aggregate: Option<aggregate::GuestIndices>,
+    keyed: Option<keyed::GuestIndices>,
     migration: Option<migration::GuestIndices>,
 }
 
@@ -26,6 +28,7 @@ impl Indices {
             map: has(PluginKind::Map).then(|| map::GuestIndices::new(pre)).transpose()?,
             flat_map: has(PluginKind::FlatMap).then(|| flat_map::GuestIndices::new(pre)).transpose()?,
             aggregate: has(PluginKind::Aggregate).then(|| aggregate::GuestIndices::new(pre)).transpose()?,
+            keyed: has(PluginKind::Keyed).then(|| keyed::GuestIndices::new(pre)).transpose()?,
             migration: exports.migration.then(|| migration::GuestIndices::new(pre)).transpose()?,
         })
     }
@@ -38,6 +41,7 @@ pub(crate) struct Guests {
     map: Option<map::Guest>,
     flat_map: Option<flat_map::Guest>,
     aggregate: Option<aggregate::Guest>,
+    keyed: Option<keyed::Guest>,
     pub migration: Option<migration::Guest>,
 }
 
@@ -49,6 +53,7 @@ impl Guests {
             map: indices.map.as_ref().map(|i| i.load(&mut *store, instance)).transpose()?,
             flat_map: indices.flat_map.as_ref().map(|i| i.load(&mut *store, instance)).transpose()?,
             aggregate: indices.aggregate.as_ref().map(|i| i.load(&mut *store, instance)).transpose()?,
+            keyed: indices.keyed.as_ref().map(|i| i.load(&mut *store, instance)).transpose()?,
             migration: indices.migration.as_ref().map(|i| i.load(&mut *store, instance)).transpose()?,
         })
     }
@@ -71,7 +76,7 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
         guests: &Guests,
         store: &mut Store<Sandbox>,
         slot: u32,
-        request: contract::Request<'_>,
+        asked: &Asked,
     ) -> wasmtime::Result<Result<Self::Answer, Problem>>;
 }
 
@@ -92,9 +97,9 @@ macro_rules! kind {
                 guests: &Guests,
                 store: &mut Store<Sandbox>,
                 slot: u32,
-                request: contract::Request<'_>,
+                asked: &Asked,
             ) -> wasmtime::Result<Result<$answer, Problem>> {
-                Self::of(guests).call_bind(store, slot, request)
+                asked.with_param(|request| Self::of(guests).call_bind(store, slot, request))
             }
         }
     };
@@ -115,4 +120,25 @@ kind! {
 kind! {
     /// Aggregates.
     Aggregate, aggregate, aggregate::AggregateBinding
+}
+
+/// Keyed operators.
+pub(crate) struct Keyed;
+
+impl Kind for Keyed {
+    type Guest = keyed::Guest;
+    type Answer = keyed::KeyedBinding;
+
+    fn of(guests: &Guests) -> &keyed::Guest {
+        guests.keyed.as_ref().expect("the catalog lists only operators of kinds that are exported")
+    }
+
+    fn bind(
+        guests: &Guests,
+        store: &mut Store<Sandbox>,
+        slot: u32,
+        asked: &Asked,
+    ) -> wasmtime::Result<Result<keyed::KeyedBinding, Problem>> {
+        asked.with_keys(|keys| asked.with_param(|request| Self::of(guests).call_bind(store, slot, request, keys)))
+    }
 }

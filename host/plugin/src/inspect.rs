@@ -18,7 +18,7 @@ pub enum PluginKind {
     FlatMap,
     /// Aggregates groups of rows.
     Aggregate,
-    /// Keeps state per key. Such a plugin can be loaded and inspected, but not yet called.
+    /// Keeps state and timers per key.
     Keyed,
 }
 

@@ -1,7 +1,7 @@
 //! Load, check, limit and call Wasm operator plugins over Arrow batches.
 //!
 //! A plugin is a WebAssembly component that holds one or more operators of the contract `millstream:operator`
-//! (`wit/millstream.wit`): filters, maps, flat-maps or aggregates, pure functions over batches of columns. This crate
+//! (`wit/millstream.wit`): filters, maps, flat-maps, aggregates or keyed operators, pure functions over batches of columns. This crate
 //! runs such functions for a host that it knows nothing of: no streams, no jobs, no SQL.
 //!
 //! ```no_run
@@ -36,7 +36,7 @@
 //! # The layers
 //! Lowest first; a module uses those below it. `contract` (generated types), `error`, `limits`, `logging` · `format`,
 //! `fields` (types), `cast` · `lower`, `lift` (columns in and out), `rejects` · `sandbox`, `imports`, `wasi`, `trap`,
-//! `ticker` · `cache`, `build`, `inspect`, `catalog` · `request`, `binding` (what `bind` is asked, and what it answers) ·
+//! `ticker` · `cache`, `build`, `inspect`, `catalog` · `keyed` (what keyed operators are given) · `request`, `binding` (what `bind` is asked, and what it answers) ·
 //! `guests` (exports by kind), `pool` (live instances) · `bound` (a file per kind) · `plugin` · `runtime`.
 
 mod binding;
@@ -52,6 +52,7 @@ mod format;
 mod guests;
 mod imports;
 mod inspect;
+pub mod keyed;
 mod lift;
 mod limits;
 mod logging;
@@ -67,7 +68,7 @@ mod trap;
 mod wasi;
 
 pub use binding::Hints;
-pub use bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundMap, Expanded, Mapped, Selection};
+pub use bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundKeyed, BoundMap, Expanded, Mapped, Selection};
 pub use catalog::{ColumnInfo, OperatorInfo};
 pub use error::{PluginError, Result, Trap, TrapKind};
 pub use fields::{FIELDS, NESTING, UTC, normal_type, timestamp_type};

@@ -44,6 +44,14 @@ impl Promised {
     }
 }
 
+impl Promised {
+    /// Nullable columns of bytes.
+    pub(crate) fn of_bytes<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let fields: Fields = names.into_iter().map(|name| Field::new(name, DataType::Binary, true)).collect();
+        Self { made: fields.clone(), arrays: fields.len(), fields }
+    }
+}
+
 /// Checks the columns of one result and makes arrays of them.
 ///
 /// `rows` is how many there must be, `counted` the rows that are not rejected (`None`: all): what stands in the others

@@ -118,6 +118,11 @@ impl Lowered {
         f(BatchParam { rows: self.rows, arrays: &self.params(&self.buffers()) })
     }
 
+    /// The columns as a call takes them, whose arrays are `arrays`.
+    pub(crate) fn batch<'a>(&self, arrays: &'a [ArrayParam<'a>]) -> BatchParam<'a> {
+        BatchParam { rows: self.rows, arrays }
+    }
+
     /// The buffers of all arrays, one after the other; see [`params`](Self::params).
     pub(crate) fn buffers(&self) -> Vec<&[u8]> {
         self.buffers.iter().map(Buffer::as_slice).collect()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::component::{Component, InstancePre};
 
-use crate::bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundMap};
+use crate::bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundKeyed, BoundMap};
 use crate::catalog::{self, OperatorInfo};
 use crate::error::{PluginError, Result};
 use crate::guests::{Indices, Kind};
@@ -147,9 +147,7 @@ impl Plugin {
             PluginKind::Map => Bound::Map(BoundMap::new(self.slot(operator, request, limits)?)?),
             PluginKind::FlatMap => Bound::FlatMap(BoundFlatMap::new(self.slot(operator, request, limits)?)?),
             PluginKind::Aggregate => Bound::Aggregate(BoundAggregate::new(self.slot(operator, request, limits)?)?),
-            PluginKind::Keyed => {
-                return Err(PluginError::Unsupported("keyed plugins cannot be called by this version yet".to_owned()));
-            }
+            PluginKind::Keyed => Bound::Keyed(BoundKeyed::new(self.slot(operator, request, limits)?)?),
         })
     }
 

@@ -4,7 +4,7 @@
 //!
 //! What always holds: every instance that is called for a slot has given the same answer to its `bind` as the first
 //! one; a call has the instance to itself; an instance that trapped or returned bad data is never called again, nor is
-//! one that holds more than three quarters of the memory that it may have.
+//! one whose calls have left more than three quarters of its memory in use.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -219,7 +219,7 @@ impl<K: Kind> Slot<K> {
         let time = self.limits().bind_time;
         self.pool.begin(&mut live.store, Ticker::ticks(time));
         let Live { store, guests, .. } = &mut *live;
-        let answer = self.asked.with_param(|request| K::bind(guests, store, self.slot, request));
+        let answer = K::bind(guests, store, self.slot, &self.asked);
         self.hand_over_log(store);
         let answer = answer.map_err(|error| trap::classify(&error, store.data(), time))?;
         let answer = match answer {
@@ -239,6 +239,7 @@ impl<K: Kind> Slot<K> {
             )
             .with_output(|| live.store.data().output()));
         }
+        live.store.data_mut().is_bound();
         if live.bound.len() <= slot {
             live.bound.resize(slot + 1, 0);
         }

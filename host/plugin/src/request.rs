@@ -44,6 +44,8 @@ pub struct Request<'a> {
     /// All columns of the batches that calls will be given. A plugin may see columns of any type, but read only those
     /// that [`normal_type`] knows.
     pub input: &'a [InputField],
+    /// The columns that make the key, for a keyed operator.
+    pub keys: &'a [FieldRef],
     /// The name of the job's node that uses it.
     pub node: &'a str,
     /// The SQL of the call, where it is one.
@@ -57,6 +59,7 @@ pub(crate) struct Asked {
     operator: String,
     config: String,
     columns: Vec<Column>,
+    keys: Vec<Told>,
     node: String,
     sql: Option<String>,
 }
@@ -92,6 +95,7 @@ impl Asked {
             operator: operator.to_owned(),
             config: request.config.to_owned(),
             columns: columns.collect::<Result<_>>()?,
+            keys: request.keys.iter().map(|key| Told::new(key)).collect(),
             node: request.node.to_owned(),
             sql: request.sql.map(str::to_owned),
         })
@@ -125,6 +129,15 @@ impl Asked {
             input: &input,
             site: contract::Site { node: &self.node, sql: self.sql.as_deref(), abilities: &imports::ABILITIES },
         })
+    }
+}
+
+impl Asked {
+    /// Lends the key's fields in the form that a call of `bind` takes.
+    pub(crate) fn with_keys<R>(&self, f: impl FnOnce(&[FieldParam<'_>]) -> R) -> R {
+        let metadata: Vec<_> = self.keys.iter().map(Told::metadata).collect();
+        let keys: Vec<_> = self.keys.iter().zip(&metadata).flat_map(|(told, metadata)| told.params(metadata)).collect();
+        f(&keys)
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) type Caller<'a> = StoreContextMut<'a, Sandbox>;
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     memory: Gauge,
+    /// Bytes of memory that it had when it was last bound.
+    bound_with: usize,
     table_entries: Gauge,
     /// Why the last request for memory or table entries was refused in this call.
     refused: Option<String>,
@@ -59,6 +61,7 @@ impl Sandbox {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             memory: Gauge { used: 0, limit: limits.memory },
+            bound_with: 0,
             table_entries: Gauge { used: 0, limit: limits.table_entries },
             refused: None,
             no_room: None,
@@ -123,10 +126,16 @@ impl Sandbox {
         z ^ (z >> 31)
     }
 
-    /// Whether it holds more than three quarters of the memory that it may have: some runtimes never give back what a
+    /// What it holds now is what it needs to be bound at all: a language's runtime, a model.
+    pub(crate) fn is_bound(&mut self) {
+        self.bound_with = self.memory.used;
+    }
+
+    /// Whether it holds more than three quarters of the memory that calls may have: some runtimes never give back what a
     /// call took, and a new instance is better than one that fails.
     pub(crate) fn is_nearly_full(&self) -> bool {
-        self.memory.used > self.memory.limit / 4 * 3
+        let room = self.memory.limit.saturating_sub(self.bound_with);
+        self.memory.used.saturating_sub(self.bound_with) > room / 4 * 3
     }
 
     pub(crate) fn set_exit(&mut self, code: u8) {
@@ -225,6 +234,18 @@ mod tests {
         assert_eq!(sandbox.no_room(), Some("the system gives no more memory: out of memory"));
         sandbox.begin_call();
         assert_eq!(sandbox.no_room(), None);
+    }
+
+    #[test]
+    fn what_a_binding_needs_does_not_fill_an_instance() {
+        let mut sandbox = Sandbox::new(&Limits { memory: 100, ..Limits::default() });
+        let holds = |sandbox: &mut Sandbox, bytes: usize| {
+            sandbox.memory.used = bytes;
+            sandbox.is_nearly_full()
+        };
+        assert_eq!((holds(&mut sandbox, 75), holds(&mut sandbox, 76)), (false, true));
+        sandbox.is_bound();
+        assert_eq!((holds(&mut sandbox, 94), holds(&mut sandbox, 95)), (false, true));
     }
 
     #[test]

@@ -87,6 +87,16 @@ pub fn cases() -> Vec<Case> {
                 + &file("a", "w", "json", ""),
             SMALL,
         ),
+        // State and timers per key, and rows that come out when the watermark has passed these.
+        case(
+            "keyed",
+            format!(
+                "[plugin.count]\npath = {:?}\n[operator.k]\ninput = \"logs\"\nplugin = \"count\"\nkey_by = [\"user\"]\nwith = {{ do = \"timers\" }}\n",
+                here().join("../host/plugin/tests/guest/keyed").canonicalize().unwrap().display().to_string()
+            ) + &file("a", "k", "json", "")
+                + &file("b", "logs", "csv", ""),
+            SMALL,
+        ),
         // Late rows to a sink of their own, and so many dead letters that they are written aside.
         case(
             "late",

@@ -160,6 +160,8 @@ pub enum Logic {
         config_at: ConfigPlaces,
         /// Columns to group by, for an aggregate plugin used as a node.
         group_by: Vec<Spanned<String>>,
+        /// Columns that make the key, for a keyed plugin.
+        key_by: Vec<Spanned<String>>,
     },
     /// `dedup = { keys = […] }` with its `input`: of rows with the same keys the first one.
     Dedup {

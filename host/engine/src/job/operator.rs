@@ -39,11 +39,12 @@ const DEDUP: [&str; 2] = ["keys", "within"];
 const THROTTLE_NODE: [&str; 8] =
     ["throttle", "input", "event_time", "watermark", "idle_after", "max_ahead", "late", "watermark_policy"];
 const THROTTLE: [&str; 3] = ["keys", "rows", "per"];
-const PLUGIN_NODE: [&str; 11] = [
+const PLUGIN_NODE: [&str; 12] = [
     "plugin",
     "input",
     "with",
     "group_by",
+    "key_by",
     "output_mode",
     "event_time",
     "watermark",
@@ -93,7 +94,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
     let logic = match said.first().map(|entry| entry.key.as_str()) {
         Some("sql") => {
             let plugin_only = "`plugin`; a SQL operator reads the tables that its text names, so it goes with that";
-            let elsewhere = ["input", "with", "group_by"].map(|key| (key, plugin_only));
+            let elsewhere = ["input", "with", "group_by", "key_by"].map(|key| (key, plugin_only));
             fields.only(&SQL_NODE, &elsewhere)?;
             Logic::Sql(fields.required(fields.text("sql")?, "sql", "\"SELECT …\"")?)
         }
@@ -120,6 +121,7 @@ pub(super) fn read(fields: &Fields<'_>, name: Spanned<String>) -> Result<Operato
                 config: config(fields)?,
                 config_at: config_at(fields, &name),
                 group_by: group_by(fields)?,
+                key_by: columns(fields, "key_by")?.unwrap_or_default(),
             }
         }
         None => {

@@ -51,6 +51,9 @@ pub trait AnyStateful: Send + Sync + Debug {
     /// [`Stateful::explain`].
     fn explain(&self) -> Explanation;
 
+    /// [`Stateful::late_by`].
+    fn late_by(&self, at: WatermarkPair) -> Option<i64>;
+
     /// [`Stateful::next_due`].
     fn next_due(&self, tables: &[&Table]) -> Option<Due>;
 
@@ -97,6 +100,10 @@ impl<O: Stateful> AnyStateful for O {
 
     fn explain(&self) -> Explanation {
         Stateful::explain(self)
+    }
+
+    fn late_by(&self, at: WatermarkPair) -> Option<i64> {
+        Stateful::late_by(self, at)
     }
 
     fn next_due(&self, tables: &[&Table]) -> Option<Due> {

@@ -22,6 +22,7 @@ mod floats;
 mod grouping;
 mod isolate;
 pub mod join;
+pub mod keyed;
 pub mod over;
 mod plugin;
 mod readable;

@@ -130,6 +130,11 @@ pub trait Stateful: Send + Sync + Debug {
     /// When rows come out, what is kept and until when, what is late.
     fn explain(&self) -> Explanation;
 
+    /// The watermark by which the rows that it calls late are, of the epoch's pair.
+    fn late_by(&self, at: WatermarkPair) -> Option<i64> {
+        at.late
+    }
+
     /// What an epoch without input has to wait for to do something, given the tables of [`Stateful::tables`]; none = it
     /// never does anything.
     fn next_due(&self, tables: &[&Table]) -> Option<Due>;

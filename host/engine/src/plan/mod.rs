@@ -9,6 +9,7 @@ mod dedup;
 mod event_time;
 mod explain;
 mod flow;
+mod keyed_node;
 pub mod late;
 mod loops;
 mod node;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use millstream_plugin::{Bound, InputField, PluginError, PluginKind};
 
+use super::keyed_node::refuse_keys;
 use super::node::{PlannedNode, Use};
 use super::operators::{Planner, key_names, refuse_static};
 use crate::job::{Logic, OperatorSpec, OutputMode, suggest};
@@ -17,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 
 impl Planner<'_> {
     pub(super) fn plugin(&mut self, operator: &OperatorSpec) -> Result<PlannedNode> {
-        let Logic::Plugin { input, plugin: plugin_name, config, config_at, group_by } = &operator.logic else {
+        let Logic::Plugin { input, plugin: plugin_name, config, config_at, group_by, .. } = &operator.logic else {
             return Err(Error::internal("not a plugin operator"));
         };
         let name: Arc<str> = operator.name.value.as_str().into();
@@ -38,16 +39,22 @@ impl Planner<'_> {
             let e = if e.kind() == ErrorKind::Plugin { Error::invalid(e.message()) } else { e };
             at_plugin(e.context(format!("operator `{name}`, plugin `{}`", plugin_name.value)))
         };
-        let bind = |schema: &SchemaRef| {
-            let fields = schema.fields().iter().map(|f| InputField { field: f.clone(), constant: None });
-            plugin.bind(&name, None, config, &fields.collect::<Vec<_>>()).map_err(failed)
+        let bind = |schema: &SchemaRef, keys: &[FieldRef]| {
+            plugin.bind(&name, None, config, &InputField::of_schema(schema), keys).map_err(failed)
         };
         if !group_by.is_empty() && plugin.kind != PluginKind::Aggregate {
             let message = format!("`{}` is no aggregate: it has no groups", plugin_name.value);
             return Err(self.job.text.error(group_by[0].span.clone(), message).with_help("leave `group_by` out"));
         }
+        if plugin.kind == PluginKind::Keyed {
+            return self.keyed_plugin(operator, &plugin, &|schema, keys| match bind(schema, keys)? {
+                Bound::Keyed(bound) => Ok(bound),
+                other => Err(Error::internal(format!("a keyed plugin was bound as {other:?}"))),
+            });
+        }
+        refuse_keys(&self.job.text, &plugin, operator)?;
         let rows = build::rows_of(&input.value, input_schema.clone(), emits);
-        let bound = bind(&input_schema)?;
+        let bound = bind(&input_schema, &[])?;
         let calls = PluginCalls::new(name.clone(), plugin_name.value.as_str().into());
         let reads: Vec<String> = bound.reads().iter().map(|c| input_schema.field(*c).name().clone()).collect();
         let wanted = self.in_use.get(&operator.name.value);
@@ -61,6 +68,7 @@ impl Planner<'_> {
                 let call = PluginUse { plugin: plugin_name.value.clone(), reads: reads.clone() };
                 self.plugin_aggregate(operator, rows, aggregate, &input_schema, call)?
             }
+            Bound::Keyed(_) => return Err(Error::internal("a keyed plugin is planned by itself")),
         };
         let read: BTreeSet<String> = reads.iter().cloned().chain(group_by.iter().map(|g| g.value.clone())).collect();
         let schema = relation.schema();

@@ -175,7 +175,7 @@ impl<'a> Gather<'a> {
         }
         for (operator, rows) in late {
             *self.counters.late.entry(rows.node.to_string()).or_default() += rows.rows.len() as u64;
-            let reason = late::reason(self.pairs[&operator].late);
+            let reason = late::reason(self.plan.stateful[&operator].operator.late_by(self.pairs[&operator]));
             self.set_aside(&operator, &rows.node, &rows.rows, &reason, &origin_of)?;
         }
         for (operator, AheadRows { rows, max_ahead }) in ahead {

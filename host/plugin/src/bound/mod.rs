@@ -5,11 +5,13 @@ mod aggregate;
 mod filter;
 mod flat_map;
 mod handed_over;
+mod keyed;
 mod map;
 
 pub use aggregate::BoundAggregate;
 pub use filter::{BoundFilter, Selection};
 pub use flat_map::{BoundFlatMap, Expanded};
+pub use keyed::BoundKeyed;
 pub use map::{BoundMap, Mapped};
 
 use arrow::array::RecordBatch;
@@ -29,6 +31,8 @@ pub enum Bound {
     FlatMap(BoundFlatMap),
     /// Aggregates groups of rows.
     Aggregate(BoundAggregate),
+    /// Keeps state and timers per key.
+    Keyed(BoundKeyed),
 }
 
 impl Bound {
@@ -39,6 +43,7 @@ impl Bound {
             Self::Map(bound) => bound.reads(),
             Self::FlatMap(bound) => bound.reads(),
             Self::Aggregate(bound) => bound.reads(),
+            Self::Keyed(bound) => bound.reads(),
         }
     }
 
@@ -49,6 +54,7 @@ impl Bound {
             Self::Map(bound) => bound.output(),
             Self::FlatMap(bound) => bound.output(),
             Self::Aggregate(bound) => bound.output(),
+            Self::Keyed(bound) => bound.output(),
         }
     }
 }
@@ -61,6 +67,7 @@ impl Bound {
             Self::Map(bound) => bound.hints(),
             Self::FlatMap(bound) => bound.hints(),
             Self::Aggregate(bound) => bound.hints(),
+            Self::Keyed(bound) => bound.hints(),
         }
     }
 }

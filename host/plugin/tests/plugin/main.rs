@@ -1,7 +1,8 @@
 //! Whole plugins, built from their sources and called: what works, what is refused, and what a plugin that misbehaves
 //! can do to its host (nothing).
 //!
-//! The guests are the crates of `tests/guest`; they are built once into cargo's folder for tests.
+//! The guests are the crates of `tests/guest`; they are built once into cargo's folder for tests. Those of
+//! `tests/languages` are built by hand, and asked for in tests that are ignored.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
@@ -11,6 +12,7 @@ mod filter;
 mod flat_map;
 mod hints;
 mod imports;
+mod keyed;
 mod loading;
 mod map;
 mod nested;

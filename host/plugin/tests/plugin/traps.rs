@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use millstream_plugin::{Bound, BoundMap, CallOptions, Limits, PluginError, Runtime, RuntimeOptions, Trap, TrapKind};
 
 use super::{bind, bind_with, cache_dir, guest_dir, numbers, options};
@@ -80,6 +82,16 @@ fn memory_has_a_limit() {
     assert!(trap.message.ends_with("of memory, its limit is 16 MiB"), "{}", trap.message);
     let error = bind("map", "double", &numbers([1]), &Limits { memory: 1 << 16, ..Limits::default() }).unwrap_err();
     assert!(error.to_string().contains("its limit is 1 MiB"), "{error}");
+}
+
+#[test]
+fn an_instance_that_never_gives_back_memory_is_replaced_before_it_fails() {
+    let map = bound("leak", &Limits { memory: 16 << 20, ..Limits::default() });
+    let call = || map.call(&numbers([1])).unwrap().columns.remove(0);
+    // A MiB is lost in each: how often an instance was called, of a hundred calls.
+    let calls: Vec<i64> = (0..100).map(|_| call().as_primitive::<Int64Type>().value(0)).collect();
+    let most = *calls.iter().max().unwrap();
+    assert!((6..16).contains(&most) && calls.iter().filter(|call| **call == 1).count() > 5, "{calls:?}");
 }
 
 #[test]

@@ -64,12 +64,16 @@ impl Misfit {
     }
 }
 
+const AGGREGATES: &str = "its aggregates were changed";
+const FUNCTION: &str = "its function was changed";
+
 /// The parts of a fingerprint as they are called in a message.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("states", "how many states its query keeps was changed"),
     ("time", "its window or event time was changed"),
     ("keys", "its keys were changed"),
-    ("aggregates", "its aggregates were changed"),
+    ("aggregates", AGGREGATES),
+    ("function", FUNCTION),
     ("remembers", "how long its keys are remembered was changed"),
     ("join", "the kind of its join was changed"),
     ("left", "its keys, event time or columns of the left side were changed"),
@@ -106,8 +110,8 @@ impl Fingerprint {
         for (part, name) in NAMES {
             match (stored.get(part), self.0.get(part)) {
                 (was, is) if was == is => {}
-                (Some(Value::Array(was)), Some(Value::Array(is))) if part == "aggregates" => {
-                    match aggregates(was, is) {
+                (Some(Value::Array(was)), Some(Value::Array(is))) if [AGGREGATES, FUNCTION].contains(&name) => {
+                    match functions(was, is, name) {
                         Ok(found) => old.plugins = found,
                         Err(misfit) if changed.is_empty() && misfit.help.is_some() => return Fit::No(misfit),
                         Err(misfit) => changed.push(misfit.what),
@@ -142,14 +146,16 @@ fn kind(of: &Map<String, Value>) -> &'static str {
         Some("aggregate") => "an aggregation",
         Some("dedup") => "a deduplication",
         Some("join") => "a join",
+        Some("keyed") => "a keyed operator",
         Some("throttle") => "a throttle",
         _ => "another operator",
     }
 }
 
-/// What of the stored aggregates is to be brought over, where they are those of the operator.
-fn aggregates(was: &[Value], is: &[Value]) -> Result<Vec<OldStates>, Misfit> {
-    let changed = || Misfit::new("its aggregates were changed");
+/// What of the states of stored aggregates, or of a keyed function, is to be brought over, where they are those of the
+/// operator; `otherwise` is said of others.
+fn functions(was: &[Value], is: &[Value], otherwise: &str) -> Result<Vec<OldStates>, Misfit> {
+    let changed = || Misfit::new(otherwise);
     if was.len() != is.len() {
         return Err(changed());
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::FieldRef;
 use millstream_plugin::{Bound, InputField, Limits, Plugin, PluginError, PluginKind, Request};
 
 use super::logs::PluginLogs;
@@ -25,18 +26,21 @@ pub struct PluginOperator {
 }
 
 impl PluginOperator {
-    /// Binds it for `node`: in SQL, where `sql` is the call, or as an operator of its own.
+    /// Binds it for `node`: in SQL, where `sql` is the call, or as an operator of its own; `keys` are the key's columns, if
+    /// it is a keyed one.
     pub fn bind(
         &self,
         node: &Arc<str>,
         sql: Option<&str>,
         config: &str,
         input: &[InputField],
+        keys: &[FieldRef],
     ) -> Result<Bound, PluginError> {
         let request = Request {
             operator: Some(&self.name),
             config,
             input,
+            keys,
             node,
             sql,
             log: Some(self.logs.sink(node.clone(), self.called.clone())),

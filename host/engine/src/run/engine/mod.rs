@@ -7,6 +7,9 @@ mod open;
 mod rest;
 mod step;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

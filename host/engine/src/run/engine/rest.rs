@@ -37,7 +37,7 @@ impl Bell {
 }
 
 impl Engine {
-    /// After a look at `now` that found nothing: rests until a source wants to be looked at or an input becomes idle.
+    /// After a look at `now` that found nothing: rests until a source wants to be looked at, an input becomes idle or a timer is due.
     pub(super) fn rest(&mut self, now: i64) -> Step {
         let sources = self.sources.values().filter(|live| !live.source.exhausted() || live.presence.has_more());
         let looks = sources.filter_map(|live| match (live.presence.until(), live.source.next_look(now)) {
@@ -47,7 +47,8 @@ impl Engine {
             (None, NextLook::At(time)) => Some(time),
             (None, NextLook::WhenWoken) => None,
         });
-        let others = self.progress.next_idle(&self.plan, now).into_iter().chain(self.acknowledge.again());
+        let timer = self.progress.next_timer(&self.plan, &mut self.state, now);
+        let others = self.progress.next_idle(&self.plan, now).into_iter().chain(self.acknowledge.again()).chain(timer);
         let rest = Rest { since: now, until: looks.chain(others).min() };
         self.rest = Some(rest);
         self.rests_on(rest)

@@ -8,7 +8,8 @@ pub(super) use self::event_times::SourceInput;
 
 use self::event_times::{NodeTimes, sources_of_nodes};
 use crate::name::{Name, Named};
-use crate::plan::{Plan, WatermarkNode};
+use crate::operator::Due;
+use crate::plan::{Plan, PlannedStateful, WatermarkNode};
 use crate::record::{EpochRecord, EventTime, WatermarkPair};
 use crate::run::gather::NodeSeen;
 use crate::state::{State, Table};
@@ -87,6 +88,15 @@ impl Progress {
         idle_at.filter(|at| *at > now).min()
     }
 
+    /// The next time after `now` that a stateful operator waits for.
+    pub fn next_timer(&self, plan: &Plan, state: &mut State, now: i64) -> Option<i64> {
+        let due = plan.stateful.values().filter_map(|stateful| match next_due(stateful, state)? {
+            Due::At(at) => Some(at),
+            Due::Watermark => None,
+        });
+        due.filter(|at| *at > now).min()
+    }
+
     /// After an epoch that began at `now`; `seen` by watermark node, of those whose rows there were.
     pub fn advance(&mut self, plan: &Plan, decided: &Decided, seen: &BTreeMap<Name, NodeSeen>, now: i64) {
         self.next_epoch += 1;
@@ -127,9 +137,13 @@ impl Progress {
 impl Decided {
     /// Whether an epoch without input that begins at `now` would do something.
     pub fn closes_something(&self, plan: &Plan, state: &mut State, now: i64) -> bool {
-        plan.stateful.iter().any(|(name, stateful)| {
-            let tables: Vec<&Table> = state.tables_named(&stateful.tables).into_iter().map(|table| &*table).collect();
-            stateful.operator.next_due(&tables).is_some_and(|due| due.is_due(self.pairs[name], now))
-        })
+        plan.stateful
+            .iter()
+            .any(|(name, stateful)| next_due(stateful, state).is_some_and(|due| due.is_due(self.pairs[name], now)))
     }
+}
+
+fn next_due(stateful: &PlannedStateful, state: &mut State) -> Option<Due> {
+    let tables: Vec<&Table> = state.tables_named(&stateful.tables).into_iter().map(|table| &*table).collect();
+    stateful.operator.next_due(&tables)
 }

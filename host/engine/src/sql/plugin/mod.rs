@@ -101,7 +101,7 @@ impl PluginFunction {
         let inputs: Vec<InputField> =
             schema.fields().iter().map(|field| InputField { field: field.clone(), constant: None }).collect();
         let at = |e: Error| e.context(format!("plugin `{}`", self.called()));
-        match self.operator.bind(&self.node, None, &self.config, &inputs).map_err(|e| at(e.into()))? {
+        match self.operator.bind(&self.node, None, &self.config, &inputs, &[]).map_err(|e| at(e.into()))? {
             Bound::FlatMap(bound) => Ok(bound),
             _ => Err(at(Error::invalid("it is no flat-map, which makes rows of rows: FROM takes no other"))),
         }
@@ -120,7 +120,7 @@ impl PluginFunction {
             Ok(InputField { field: field.clone(), constant: constant.map(array).transpose()? })
         };
         let inputs = schema.fields().iter().enumerate().map(input).collect::<Result<Vec<InputField>>>()?;
-        self.operator.bind(&self.node, None, &self.config, &inputs).map_err(|e| {
+        self.operator.bind(&self.node, None, &self.config, &inputs, &[]).map_err(|e| {
             let error = Error::from(e).context(format!("plugin `{}`", self.called()));
             DataFusionError::External(Box::new(Error::new(ErrorKind::Invalid, error.message().to_owned())))
         })

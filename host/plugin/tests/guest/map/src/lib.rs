@@ -146,6 +146,14 @@ impl Guest for Plugin {
                     std::hint::black_box(&kept);
                 }
             }
+            "leak" => {
+                std::mem::forget(vec![1u8; 1 << 20]);
+                let calls = CALLS.with_borrow_mut(|calls| {
+                    *calls += 1;
+                    *calls
+                });
+                ints(vec![i64::from(calls); rows])
+            }
             "recursion" => ints(vec![deeper(0); rows]),
             "deep-frames" => ints(vec![deeper_with_frames(0) as i64; rows]),
             "error" => fail("the model is missing", None),

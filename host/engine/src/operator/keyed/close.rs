@@ -1,0 +1,119 @@
+//! The end of an epoch: each key with rows is called with them, then each whose timers are due; partitions side by side.
+
+use std::collections::HashSet;
+
+use arrow::compute::interleave_record_batch;
+use arrow::record_batch::RecordBatch;
+
+use super::due::{DueTimers, LATE};
+use super::partial::KeyedPartial;
+use super::timers::Reached;
+use super::{Keyed, Tables};
+use crate::operator::rows::arrow_failed;
+use crate::operator::{Closed, EpochEnd, LateRows, Reject};
+use crate::state::Table;
+use crate::{Error, Result};
+
+/// Rows of timers that are put together at once.
+const TOGETHER: usize = 65_536;
+
+/// What came of one partition.
+#[derive(Debug, Default)]
+pub(super) struct Came {
+    /// What came out for rows.
+    pub rows: Vec<RecordBatch>,
+    /// What came out for timers, each row with the time of its timer and the number of its key in `due`.
+    pub fired: Vec<(RecordBatch, Vec<(i64, u32)>)>,
+    pub rejects: Vec<Reject>,
+    pub late: Vec<LateRows>,
+    /// Hashes of the keys whose timers were changed.
+    pub changed: HashSet<u64>,
+    due: DueTimers,
+}
+
+impl Keyed {
+    pub(super) fn end_epoch(
+        &self,
+        end: &EpochEnd,
+        partials: &[KeyedPartial],
+        tables: &mut [&mut Table],
+    ) -> Result<Closed> {
+        let [states, timers, event, processing, overdue, more @ ..] = tables else {
+            return Err(Error::internal(format!("{}: other tables than it has", self.name)));
+        };
+        let others = timers.partitions_mut().iter_mut().zip(event.partitions_mut());
+        let others = others.zip(processing.partitions_mut()).zip(overdue.partitions_mut());
+        let tables = states.partitions_mut().iter_mut().zip(others);
+        let mut more = more.iter_mut().map(|table| table.partitions_mut().iter_mut());
+        let binding = self.function.binding();
+        let mut maps = if binding.maps.is_empty() { None } else { more.next() };
+        let mut expiry = binding.time_to_live.and_then(|_| more.next());
+        let tables = tables.map(|(states, (((timers, event), processing), overdue))| Tables {
+            states,
+            timers,
+            event,
+            processing,
+            overdue,
+            maps: maps.as_mut().and_then(Iterator::next),
+            expiry: expiry.as_mut().and_then(Iterator::next),
+        });
+        let workers = end.workers.for_rows(partials.iter().map(|partial| partial.rows.num_rows()).sum());
+        let came = workers.each(tables.enumerate(), |(p, tables)| self.close_partition(p, end, partials, tables));
+        let mut came: Vec<Came> = came.into_iter().collect::<Result<_>>()?;
+        let mut closed = Closed::default();
+        for came in &mut came {
+            closed.batches.append(&mut came.rows);
+            closed.rejects.append(&mut came.rejects);
+            closed.late.append(&mut came.late);
+        }
+        closed.batches.extend(fired(&came)?);
+        Ok(closed)
+    }
+
+    fn close_partition(
+        &self,
+        p: usize,
+        end: &EpochEnd,
+        partials: &[KeyedPartial],
+        mut tables: Tables<'_>,
+    ) -> Result<Came> {
+        let reached = Reached { watermark: end.watermarks.close, now: end.now };
+        self.expire(&mut tables, reached)?;
+        let mut due = DueTimers::find(&tables, reached)?;
+        tables.overdue.drop_bucket(LATE);
+        let mut came = Came::default();
+        self.call_rows(p, end, partials, &mut tables, &mut came)?;
+        for i in 0..due.len() {
+            if came.changed.contains(&due.key(i).hash) {
+                due.still_set(i, tables.timers)?;
+            }
+        }
+        self.call_timers(end, &due, &mut tables, &mut came)?;
+        due.forget(&mut tables, reached)?;
+        came.due = due;
+        Ok(came)
+    }
+}
+
+/// What came out for timers of all partitions, by their time, then key.
+fn fired(came: &[Came]) -> Result<Vec<RecordBatch>> {
+    let mut batches: Vec<&RecordBatch> = Vec::new();
+    let mut rows: Vec<(i64, &[u8], (usize, usize))> = Vec::new();
+    for came in came {
+        for (batch, of) in &came.fired {
+            let number = batches.len();
+            rows.extend(of.iter().enumerate().map(|(row, (at, key))| {
+                let key = came.due.key(*key as usize).bytes;
+                (*at, key, (number, row))
+            }));
+            batches.push(batch);
+        }
+    }
+    // Stable: the rows of one key's timers of one time stay in their order.
+    rows.sort_by_key(|(at, key, _)| (*at, *key));
+    let together = rows.chunks(TOGETHER).map(|rows| {
+        let places: Vec<(usize, usize)> = rows.iter().map(|(_, _, place)| *place).collect();
+        interleave_record_batch(&batches, &places).map_err(arrow_failed)
+    });
+    together.collect()
+}

@@ -1,0 +1,44 @@
+//! A keyed operator in words.
+
+use super::{Domain, JudgedBy, Keyed, LateInput, TimeToLive};
+use crate::operator::explain::{Explanation, StateEntry, Until};
+use crate::time::shown_length;
+
+/// Why a key's state is kept for ever.
+const ITS_OWN: &str = "its function decides";
+
+const AFTER_A_WHILE: &str = "unless nobody changes it for as long as its function says, by processing time";
+
+impl Keyed {
+    pub(super) fn explain(&self) -> Explanation {
+        let keys: Vec<String> = self.key_schema.fields().iter().map(|field| field.name().clone()).collect();
+        let order = if self.function.binding().by_event_time { ", by event time" } else { "" };
+        let emits = format!(
+            "what its function gives for the rows of each ({}){order}, in the epoch in which they come; then for the timers that the watermark or the epoch's time has reached",
+            keys.join(", ")
+        );
+        let until = match self.function.binding().time_to_live {
+            Some(TimeToLive { domain: Domain::EventTime, microseconds }) => {
+                let length = shown_length(i64::try_from(microseconds).unwrap_or(i64::MAX));
+                Until::Watermark(format!("is {length} past that by which it was changed last"))
+            }
+            Some(_) => Until::Never(AFTER_A_WHILE),
+            None => Until::Never(ITS_OWN),
+        };
+        let entry = |what| StateEntry { what, by: "per", keys: keys.clone(), until: until.clone() };
+        let late = match (self.function.binding().late, &self.time) {
+            (LateInput::SetAside, Some(time)) => Some(match self.judged_by {
+                JudgedBy::ThisEpoch => format!("a row whose {} the watermark has reached", time.shown()),
+                JudgedBy::EpochBefore => {
+                    format!("a row whose {} the watermark of the epoch before has reached", time.shown())
+                }
+            }),
+            _ => None,
+        };
+        let mut keeps = vec![entry("one state"), entry("timers")];
+        if !self.function.binding().maps.is_empty() {
+            keeps.push(entry("entries of maps"));
+        }
+        Explanation { emits, keeps, late }
+    }
+}

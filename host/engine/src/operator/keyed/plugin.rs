@@ -1,0 +1,64 @@
+//! Keyed functions of plugins.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BinaryArray};
+use arrow::datatypes::{Fields, SchemaRef};
+use millstream_plugin::{BoundKeyed, PluginError};
+use serde_json::{Map, Value};
+
+use super::function::{KeyedBinding, KeyedError, KeyedFunction, Needs, Outcome, Step};
+use crate::operator::fingerprint::{config_digest, fields_told};
+use crate::operator::isolate::Attempt;
+use crate::operator::plugin::options;
+
+/// A plugin's keyed operator over rows of a fixed schema.
+#[derive(Debug)]
+pub struct PluginKeyed {
+    plugin: Arc<str>,
+    config: String,
+    bound: BoundKeyed,
+    input: SchemaRef,
+}
+
+impl PluginKeyed {
+    /// What the job calls `plugin`; `bound` was bound to the configuration `config` and the columns of `input`.
+    pub fn new(plugin: Arc<str>, config: &str, bound: BoundKeyed, input: SchemaRef) -> Self {
+        Self { plugin, config: config_digest(config), bound, input }
+    }
+}
+
+impl KeyedFunction for PluginKeyed {
+    fn binding(&self) -> &KeyedBinding {
+        self.bound.binding()
+    }
+
+    fn identity(&self) -> Map<String, Value> {
+        let reads: Fields = self.bound.reads().iter().map(|at| self.input.fields()[*at].clone()).collect();
+        let parts: [(&str, Value); 3] = [
+            ("plugin", self.plugin.as_ref().into()),
+            ("config", self.config.as_str().into()),
+            ("reads", fields_told(&reads)),
+        ];
+        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+    }
+
+    fn needs(&self, step: &Step, attempt: Attempt) -> Result<Needs, KeyedError> {
+        self.bound.needs_with(step, options(attempt)).map_err(|e| failed(step, e))
+    }
+
+    fn call(&self, step: &Step, attempt: Attempt) -> Result<Outcome, KeyedError> {
+        self.bound.call_with(step, options(attempt)).map_err(|e| failed(step, e))
+    }
+
+    fn migrate(&self, version: u32, names: &[String], values: &[ArrayRef]) -> Result<Vec<BinaryArray>, KeyedError> {
+        let migrated = self.bound.migrate_with(version, names, values, options(Attempt::First));
+        migrated.map_err(|error| KeyedError::Plugin { error, key: None })
+    }
+}
+
+/// The failure of a call with `step`: one that names a row is that of the row's key.
+fn failed(step: &Step, error: PluginError) -> KeyedError {
+    let key = error.row().map(|row| step.row_offsets.partition_point(|offset| *offset as u32 <= row) - 1);
+    KeyedError::Plugin { error, key }
+}
