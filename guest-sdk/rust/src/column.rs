@@ -1,5 +1,7 @@
 //! A column: its type, its values, and its children's. What builders make and views read.
 
+mod take;
+
 use crate::{
     buffer::Buffer,
     contract::columns::{Array, Batch as Flat},

@@ -5,6 +5,8 @@
 //! into your code without being converted. Operators see none of it but [`types::Problem`]: [`crate::Column`] is an array
 //! with its type, and [`crate::Schema`] what is made of a request.
 
+pub mod keyed;
+
 /// Columns in Arrow's memory layout.
 pub mod columns {
     /// A column's name and type, or a child's; children follow their parent.

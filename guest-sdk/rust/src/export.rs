@@ -6,6 +6,7 @@
 //! both.
 
 pub mod catalog;
+pub mod keyed;
 mod macros;
 pub mod slot;
 #[cfg(target_family = "wasm")]

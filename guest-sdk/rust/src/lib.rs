@@ -9,6 +9,7 @@
 //! | map | [`Map`] | [`map!`] | new columns for each row; also a scalar SQL function |
 //! | flat-map | [`FlatMap`] | [`flat_map!`] | any number of rows for each |
 //! | aggregate | [`Aggregate`] or, simpler, [`Fold`] | [`aggregate!`], [`fold!`] | one row for each group; also an SQL aggregate |
+//! | keyed | [`Keyed`] | [`keyed!`] | state and timers for each key |
 //!
 //! Each of those pages begins with a whole plugin. A crate holds one, or several with [`operators!`]:
 //!
@@ -46,8 +47,6 @@
 //!
 //! **Speed.** One call takes thousands of rows, so the call itself costs nothing; the loops inside it do: see
 //! [`kernel`].
-//!
-//! The keyed operator (state and timers per key) is drafted in the contract and not yet part of this crate.
 
 mod batch;
 pub mod bitmap;
@@ -120,8 +119,8 @@ pub use kernel::Groups;
 /// ```
 pub use millstream_guest_derive::Row;
 pub use operator::{
-    About, Aggregate, Aggregation, AtRow, Encoded, Expanded, Expander, Failure, Filter, FlatMap, Fold, Map, Mapped,
-    RowSink, Selection,
+    About, Aggregate, Aggregation, AtRow, Clock, Encoded, Expanded, Expander, Failure, Filter, FlatMap, Fold, Key,
+    Keyed, KeyedOutput, Map, Mapped, Out, OutputRow, RowSink, Rows, Selection, State, Timer, Timers, Values,
 };
 pub use reject::Rejects;
 pub use row::{AsStruct, Days, Micros, Record, Row};
@@ -136,9 +135,10 @@ mod guide {}
 /// Everything that a plugin usually needs: `use millstream_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        About, Aggregate, Aggregation, AsStruct, AtRow, Batch, Bitmap, Column, Config, DataType, Days, Encoded,
-        Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Map, Mapped, Micros, Problem,
-        Record, Rejects, Row, Schema, Selection, Value,
+        About, Aggregate, Aggregation, AsStruct, AtRow, Batch, Bitmap, Clock, Column, Config, DataType, Days, Encoded,
+        Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Key, Keyed, KeyedOutput, Map,
+        Mapped, Micros, Out, Problem, Record, Rejects, Row, Rows, Schema, Selection, State, Timer, Timers, Value,
+        Values,
         builder::*,
         kernel,
         kind::*,

@@ -1,4 +1,4 @@
-//! The four kinds of operator, one file each. A kind is a trait to implement and the type that its `call` returns.
+//! The five kinds of operator, one file each. A kind is a trait to implement and the type that its `call` returns.
 //!
 //! Every operator is a pure function over batches: what `call` returns depends on the configuration and the
 //! arguments alone. The host may retry a call, replay it, throw the instance away and start another; so keep nothing
@@ -11,6 +11,7 @@ mod failure;
 mod filter;
 mod flat_map;
 mod fold;
+mod keyed;
 mod map;
 mod state;
 
@@ -22,5 +23,7 @@ pub use failure::{AtRow, Failure};
 pub use filter::{Filter, Selection};
 pub use flat_map::{Expanded, Expander, FlatMap, RowSink};
 pub use fold::{Fold, Folding, Inputs};
+pub(crate) use keyed::Change;
+pub use keyed::{Clock, Key, Keyed, KeyedOutput, Out, OutputRow, Rows, State, Timer, Timers, Values};
 pub use map::{Map, Mapped};
 pub use state::{StateCell, StateItem, StateRow};

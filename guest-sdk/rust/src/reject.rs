@@ -43,6 +43,11 @@ impl Rejects {
         self.rows.is_empty()
     }
 
+    /// The rows that are refused.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> {
+        self.rows.iter().map(|(row, _)| *row)
+    }
+
     /// As the contract has them.
     pub(crate) fn into_buffers(self) -> types::Rejects {
         if self.rows.is_empty() {

@@ -31,11 +31,13 @@ mod alike;
 mod cast;
 mod cell;
 mod check;
+mod keyed;
 mod laws;
 mod run;
 mod table;
 
 pub use aggregate::{aggregate, fold};
+pub use keyed::{KeyedJob, KeyedOutcome, keyed};
 pub use laws::{fold_laws, laws};
 pub use run::{Broken, Outcome, TestError, filter, flat_map, map};
 pub use table::Table;

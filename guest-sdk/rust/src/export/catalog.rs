@@ -1,16 +1,26 @@
 //! What a crate has to offer: its operators, by name.
 
-use super::slot::{
-    AggregateBinding, AggregateSlot, FilterSlot, FlatMapSlot, MapSlot, bind_aggregate, bind_filter, bind_flat_map,
-    bind_map,
+use super::{
+    keyed::{KeyedSlot, bind_keyed},
+    slot::{
+        AggregateBinding, AggregateSlot, FilterSlot, FlatMapSlot, MapSlot, bind_aggregate, bind_filter, bind_flat_map,
+        bind_map,
+    },
 };
 use crate::{
-    contract::types::{Binding, Problem, Request},
-    operator::{About, Aggregate, Filter, FlatMap, Fold, Folding, Map},
+    contract::{
+        columns::Field,
+        keyed::KeyedBinding,
+        types::{Binding, Problem, Request},
+    },
+    operator::{About, Aggregate, Filter, FlatMap, Fold, Folding, Keyed, Map},
 };
 
 /// What binding gives: what is kept in the slot, and what the host is told.
 type Binder<S, B = Binding> = fn(Request) -> Result<(Box<S>, B), Problem>;
+
+/// The same, to the columns of the key too.
+type KeyedBinder = fn(Request, Vec<Field>) -> Result<(Box<dyn KeyedSlot>, KeyedBinding), Problem>;
 
 /// How an operator is bound; which it is, is its kind.
 #[derive(Clone, Copy)]
@@ -23,6 +33,8 @@ pub enum Bind {
     FlatMap(Binder<dyn FlatMapSlot>),
     /// An aggregate.
     Aggregate(Binder<dyn AggregateSlot, AggregateBinding>),
+    /// A keyed operator.
+    Keyed(KeyedBinder),
 }
 
 /// An operator of a crate.
@@ -51,6 +63,7 @@ impl Entry {
             Bind::Map(_) => "map",
             Bind::FlatMap(_) => "flat-map",
             Bind::Aggregate(_) => "aggregate",
+            Bind::Keyed(_) => "keyed",
         }
     }
 
@@ -77,6 +90,11 @@ impl Entry {
     /// An aggregate by a fold.
     pub const fn fold<F: Fold>(name: &'static str, summary: &'static str) -> Self {
         Self::aggregate::<Folding<F>>(name, summary)
+    }
+
+    /// A keyed operator.
+    pub const fn keyed<K: Keyed>(name: &'static str, summary: &'static str) -> Self {
+        Self { name, summary, about: K::about, bind: Bind::Keyed(bind_keyed::<K>) }
     }
 }
 

@@ -42,6 +42,15 @@ macro_rules! fold {
     };
 }
 
+/// Makes a component of a [`Keyed`](crate::Keyed) operator: once per crate, at its top level. The operator's name is the
+/// crate's.
+#[macro_export]
+macro_rules! keyed {
+    ($plugin:ty) => {
+        $crate::__export!([keyed], [$crate::__one!(keyed, $plugin)]);
+    };
+}
+
 /// Makes a component of several operators, of any kinds: once per crate, at its top level. Each has a name, unique in
 /// the crate, and a line that says what it does. One instance holds all that a job uses of them.
 ///
@@ -122,30 +131,34 @@ macro_rules! __export {
 
             type Exported = $crate::export::Exports<Here>;
             $crate::export::wasm::catalog::export!(Exported with_types_in $crate::export::wasm::catalog);
-            $crate::__once!(Exported [$($kind)+] [] [] [] []);
+            $crate::__once!(Exported [$($kind)+] [] [] [] [] [] []);
         };
     };
 }
 
-/// Exports the interface of each kind, once: what stands in the four brackets behind are the kinds that were seen.
+/// Exports the interface of each kind, once: what stands in the brackets behind are the kinds that were seen, and
+/// `migration`, which is one for aggregates and keyed operators.
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __once {
-    ($type:ident [filter $($rest:ident)*] [$($seen:ident)?] $b:tt $c:tt $d:tt) => {
-        $crate::__once!($type [$($rest)*] [filter] $b $c $d);
+    ($type:ident [filter $($rest:ident)*] [$($seen:ident)?] $b:tt $c:tt $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] [filter] $b $c $d $e $f);
     };
-    ($type:ident [map $($rest:ident)*] $a:tt [$($seen:ident)?] $c:tt $d:tt) => {
-        $crate::__once!($type [$($rest)*] $a [map] $c $d);
+    ($type:ident [map $($rest:ident)*] $a:tt [$($seen:ident)?] $c:tt $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] $a [map] $c $d $e $f);
     };
-    ($type:ident [flat_map $($rest:ident)*] $a:tt $b:tt [$($seen:ident)?] $d:tt) => {
-        $crate::__once!($type [$($rest)*] $a $b [flat_map] $d);
+    ($type:ident [flat_map $($rest:ident)*] $a:tt $b:tt [$($seen:ident)?] $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] $a $b [flat_map] $d $e $f);
     };
-    ($type:ident [aggregate $($rest:ident)*] $a:tt $b:tt $c:tt [$($seen:ident)?]) => {
-        $crate::__once!($type [$($rest)*] $a $b $c [aggregate]);
+    ($type:ident [aggregate $($rest:ident)*] $a:tt $b:tt $c:tt $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] $a $b $c [aggregate] $e [migration]);
     };
-    ($type:ident [fold $($rest:ident)*] $a:tt $b:tt $c:tt [$($seen:ident)?]) => {
-        $crate::__once!($type [$($rest)*] $a $b $c [aggregate]);
+    ($type:ident [fold $($rest:ident)*] $a:tt $b:tt $c:tt $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] $a $b $c [aggregate] $e [migration]);
+    };
+    ($type:ident [keyed $($rest:ident)*] $a:tt $b:tt $c:tt $d:tt $e:tt $f:tt) => {
+        $crate::__once!($type [$($rest)*] $a $b $c $d [keyed] [migration]);
     };
     ($type:ident [] $([$($kind:ident)?])*) => {
         $($($crate::export::wasm::$kind::export!($type with_types_in $crate::export::wasm::$kind);)?)*

@@ -87,7 +87,7 @@ struct Bound<P> {
 }
 
 /// What every kind's `bind` has in common: the arguments are read, and what was given but not asked for is refused.
-fn bound<T>(
+pub(super) fn bound<T>(
     request: Request,
     bind: impl FnOnce(&Config, &Schema) -> Result<T, Problem>,
 ) -> Result<(T, Vec<Field>, Binding), Problem> {
@@ -131,17 +131,17 @@ pub fn bind_aggregate<A: Aggregate>(request: Request) -> Result<(Box<dyn Aggrega
     Ok((Box::new(Bound { plugin, input, output, state }), answer))
 }
 
-fn failed(message: String) -> Failure {
+pub(super) fn failed(message: String) -> Failure {
     Failure { message, row: None }
 }
 
 /// What is handed over, as the author has it.
-fn taken(fields: &[Field], batch: Flat) -> Result<Batch, Failure> {
+pub(super) fn taken(fields: &[Field], batch: Flat) -> Result<Batch, Failure> {
     Batch::of(fields, batch).map_err(failed)
 }
 
 /// What the author returns, as the contract has it.
-fn returned(fields: &[Field], rows: usize, columns: Vec<Column>) -> Result<Flat, Failure> {
+pub(super) fn returned(fields: &[Field], rows: usize, columns: Vec<Column>) -> Result<Flat, Failure> {
     check_types(fields, &columns).map_err(failed)?;
     Ok(Column::flatten(rows, columns))
 }

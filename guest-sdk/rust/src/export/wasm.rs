@@ -4,10 +4,13 @@
 //! and the macros call the export macros of those that a crate has: the component's world is all of them together, and
 //! a component of filters has nothing of the other kinds.
 
+mod keyed_glue;
+
 use std::{cell::RefCell, marker::PhantomData, thread::LocalKey};
 
 use super::{
     catalog::{Bind, Component, find},
+    keyed::KeyedSlot,
     slot::{AggregateSlot, FilterSlot, FlatMapSlot, MapSlot},
 };
 use crate::contract::{
@@ -26,6 +29,7 @@ thread_local! {
     static MAPS: Slots<dyn MapSlot> = const { RefCell::new(Vec::new()) };
     static FLAT_MAPS: Slots<dyn FlatMapSlot> = const { RefCell::new(Vec::new()) };
     static AGGREGATES: Slots<dyn AggregateSlot> = const { RefCell::new(Vec::new()) };
+    static KEYED: Slots<dyn KeyedSlot> = const { RefCell::new(Vec::new()) };
 }
 
 fn keep<T: ?Sized>(slots: &'static LocalKey<Slots<T>>, slot: u32, bound: Box<T>) {
@@ -33,6 +37,11 @@ fn keep<T: ?Sized>(slots: &'static LocalKey<Slots<T>>, slot: u32, bound: Box<T>)
         Some((_, there)) => *there = bound,
         None => slots.push((slot, bound)),
     });
+}
+
+/// A slot that is bound again may be of another kind.
+fn forget<T: ?Sized>(slots: &'static LocalKey<Slots<T>>, slot: u32) {
+    slots.with_borrow_mut(|slots| slots.retain(|(number, _)| *number != slot));
 }
 
 fn with<T: ?Sized, R>(
@@ -87,11 +96,16 @@ glue! {
     flat_map: "package millstream:sdk-flat-map; world flat-map { export millstream:operator/flat-map@0.2.0; }"
 }
 glue! {
-    /// Aggregates, whose states may have had other versions.
-    aggregate: "package millstream:sdk-aggregate; world aggregate {
-        export millstream:operator/aggregate@0.2.0;
-        export millstream:operator/migration@0.2.0;
-    }"
+    /// Aggregates.
+    aggregate: "package millstream:sdk-aggregate; world aggregate { export millstream:operator/aggregate@0.2.0; }"
+}
+glue! {
+    /// Keyed operators.
+    keyed: "package millstream:sdk-keyed; world keyed { export millstream:operator/keyed@0.2.0; }"
+}
+glue! {
+    /// States of other versions, of aggregates and of keyed operators.
+    migration: "package millstream:sdk-migration; world %migration { export millstream:operator/migration@0.2.0; }"
 }
 
 const _: () = {
@@ -181,16 +195,14 @@ const _: () = {
 };
 
 const _: () = {
-    use aggregate::exports::millstream::operator::{
-        aggregate::{AggregateBinding, Guest},
-        migration,
-    };
+    use aggregate::exports::millstream::operator::aggregate::{AggregateBinding, Guest};
 
     impl<C: Component> Guest for Exports<C> {
         fn bind(slot: u32, request: Request) -> Result<AggregateBinding, Problem> {
             let bind = |bind| if let Bind::Aggregate(bind) = bind { Some(bind) } else { None };
             let (bound, answer) = find(C::OPERATORS, &request.operator, bind)?(request)?;
             keep(&AGGREGATES, slot, bound);
+            forget(&KEYED, slot);
             let (binding, state, state_version) = (answer.binding, answer.state, answer.version);
             Ok(AggregateBinding { binding, state, state_version })
         }
@@ -207,9 +219,16 @@ const _: () = {
             with(&AGGREGATES, slot, |aggregate| aggregate.finish(states))
         }
     }
+};
 
-    impl<C: Component> migration::Guest for Exports<C> {
+const _: () = {
+    use migration::exports::millstream::operator::migration::Guest;
+
+    impl<C: Component> Guest for Exports<C> {
         fn migrate(slot: u32, from_version: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
+            if KEYED.with_borrow(|slots| slots.iter().any(|(number, _)| *number == slot)) {
+                return with(&KEYED, slot, |keyed| keyed.migrate(from_version, &fields, states));
+            }
             with(&AGGREGATES, slot, |aggregate| aggregate.migrate(from_version, &fields, states))
         }
     }

@@ -16,6 +16,26 @@ use crate::{builder::BinaryBuilder, cbor, data_type::DataType, kind::Binary, row
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Encoded<T>(pub T);
 
+impl<T: DeserializeOwned> Encoded<T> {
+    /// What was stored.
+    ///
+    /// # Errors
+    /// If the bytes are no such value.
+    pub fn from_bytes(bytes: &[u8]) -> Result<T, Failure> {
+        cbor::read(bytes)
+            .map_err(|error| format!("a stored state is no {}: {error}", std::any::type_name::<T>()).into())
+    }
+}
+
+impl<T: Serialize> Encoded<T> {
+    /// # Errors
+    /// If the type's `Serialize` fails.
+    pub(crate) fn write(value: &T, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        cbor::write(value, &mut |part| bytes.extend_from_slice(part))
+            .map_err(|error| format!("a {} cannot be written: {error}", std::any::type_name::<T>()).into())
+    }
+}
+
 impl<T: Serialize> Cell for Encoded<T> {
     type Builder = BinaryBuilder;
 
@@ -38,7 +58,6 @@ impl<T: Serialize + DeserializeOwned + Default> StateCell for Encoded<T> {
 
     fn from_value(value: Option<&[u8]>) -> Result<Self, Failure> {
         let Some(bytes) = value else { return Ok(Self::default()) };
-        let read = cbor::read(bytes).map(Self);
-        read.map_err(|error| format!("a stored state is no {}: {error}", std::any::type_name::<T>()).into())
+        Self::from_bytes(bytes).map(Self)
     }
 }
