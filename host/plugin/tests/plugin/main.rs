@@ -13,6 +13,7 @@ mod flat_map;
 mod hints;
 mod imports;
 mod keyed;
+mod languages;
 mod loading;
 mod map;
 mod nested;
