@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, Error, Fields, Result, spanned::Spanned};
 
-use crate::names::names;
+use crate::names::{Named, names};
 
 /// As many columns as a tuple of builders has; the next ones are in a tuple of their own.
 const TUPLE: usize = 12;
@@ -30,7 +30,7 @@ pub fn row(input: DeriveInput) -> Result<TokenStream> {
     if fields.is_empty() {
         return Err(Error::new(input.ident.span(), "a row has at least one column"));
     }
-    let names = names(fields)?;
+    let names = names(Named { attribute: "row", each: "column" }, fields)?;
     let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
     let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
 

@@ -82,6 +82,20 @@ pub use contract::types::{Problem, Site};
 pub use data_type::{DataType, Field, NoDataType};
 pub use fields::Fields;
 pub use kernel::Groups;
+/// Makes a struct of [`State`]s and [`MapState`]s what a keyed operator keeps of a key: see the trait of this name.
+///
+/// The struct has a default, too: `#[derive(Default, KeyedState)]`. `#[state(rename = "…")]` stores a field under another
+/// name than its own.
+///
+/// ```compile_fail,E0277
+/// use millstream_guest::prelude::*;
+///
+/// #[derive(Default, KeyedState)]
+/// struct Wrong {
+///     count: u64, // `State<u64>`
+/// }
+/// ```
+pub use millstream_guest_derive::KeyedState;
 /// Makes a struct an output row whose columns have its fields' names.
 ///
 /// A column is null where the field is an `Option`, and else promises not to be. Fields may be any values of columns
@@ -120,7 +134,8 @@ pub use kernel::Groups;
 pub use millstream_guest_derive::Row;
 pub use operator::{
     About, Aggregate, Aggregation, AtRow, Clock, Encoded, Expanded, Expander, Failure, Filter, FlatMap, Fold, Key,
-    Keyed, KeyedOutput, Map, Mapped, Out, OutputRow, RowSink, Rows, Selection, State, Timer, Timers, Values,
+    Keyed, KeyedOutput, KeyedState, Map, MapState, Mapped, Out, OutputRow, RowSink, Rows, Selection, State,
+    StateFields, StoredValues, Timer, Timers, Values, Wanted,
 };
 pub use reject::Rejects;
 pub use row::{AsStruct, Days, Micros, Record, Row};
@@ -136,9 +151,9 @@ mod guide {}
 pub mod prelude {
     pub use crate::{
         About, Aggregate, Aggregation, AsStruct, AtRow, Batch, Bitmap, Clock, Column, Config, DataType, Days, Encoded,
-        Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Key, Keyed, KeyedOutput, Map,
-        Mapped, Micros, Out, Problem, Record, Rejects, Row, Rows, Schema, Selection, State, Timer, Timers, Value,
-        Values,
+        Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Key, Keyed, KeyedOutput,
+        KeyedState, Map, MapState, Mapped, Micros, Out, Problem, Record, Rejects, Row, Rows, Schema, Selection, State,
+        StateFields, StoredValues, Timer, Timers, Value, Values, Wanted,
         builder::*,
         kernel,
         kind::*,

@@ -23,7 +23,10 @@ pub use failure::{AtRow, Failure};
 pub use filter::{Filter, Selection};
 pub use flat_map::{Expanded, Expander, FlatMap, RowSink};
 pub use fold::{Fold, Folding, Inputs};
-pub(crate) use keyed::Change;
-pub use keyed::{Clock, Key, Keyed, KeyedOutput, Out, OutputRow, Rows, State, Timer, Timers, Values};
+pub(crate) use keyed::{ALL, Change, Fate};
+pub use keyed::{
+    Clock, Key, Keyed, KeyedOutput, KeyedState, MapState, Out, OutputRow, Rows, State, StateField, StateFields,
+    StateOf, StateVisitor, StoredValues, Timer, Timers, Values, Wanted,
+};
 pub use map::{Map, Mapped};
 pub use state::{StateCell, StateItem, StateRow};

@@ -71,6 +71,7 @@ impl Keyed for Obeys {
     ) -> Result<(), Failure> {
         out.push(self.values(state, None, &format!("{:?} {} at {}", timer.clock, timer.tag, timer.at)));
         match timer.tag {
+            6 => return Err("six fails".into()),
             7 => timers.set(8, timer.at - 5),
             9 => state.remove(),
             _ => state.update(|value| *value += 1),
@@ -173,14 +174,39 @@ fn rows_are_refused_or_late_one_by_one() {
     let came = job.rows(&table(&rows)).unwrap();
     assert_eq!(came.rejects, [(2, "`ann` refuses".into()), (3, "`bob` refuses".into())]);
     assert_eq!(came.late, table(&[("bob", "late"), ("bob", "late")]));
-    let fails = |says| {
-        let rows = table(&[("bob", "keep 1"), ("ann", "keep 1"), ("ann", says)]);
-        self::job("{}").rows(&rows).unwrap_err().to_string()
-    };
-    assert_eq!(fails("fail"), "call: row 2: it fails");
-    assert_eq!(fails("keep x"), "call: row 2: invalid digit found in string");
-    // Of no row: the key's first.
-    assert_eq!(fails("wrong"), "call: row 1: 300 does not fit int8");
+}
+
+#[test]
+fn a_key_that_fails_is_refused_alone() {
+    for (says, why) in
+        [("fail", "it fails"), ("keep x", "invalid digit found in string"), ("wrong", "300 does not fit int8")]
+    {
+        let mut job = job("{}");
+        job.rows(&table(&[("ann", "keep 1"), ("ann", "at 11")])).unwrap();
+        let rows = [("bob", "add 2"), ("ann", "forget"), ("bob", "look"), ("ann", says), ("bob", "refuse")];
+        let came = job.rows(&table(&rows)).unwrap();
+        assert_eq!(came.rejects, [(1, why.into()), (3, why.into()), (4, "`bob` refuses".into())]);
+        assert_eq!(texts(&came.table), ["`bob` 2 null `row`"]);
+        // Its state and its timer are as they were.
+        assert_eq!(job.state::<i64>(&["ann".into()]), Some(1));
+        assert_eq!(job.timers(&["ann".into()]).len(), 1);
+        // In several calls a key is still one piece of work.
+        let mut job = self::job("{}").rows_per_call(1);
+        let came = job.rows(&table(&[("ann", "keep 1"), ("bob", "keep 2"), ("ann", says)])).unwrap();
+        assert_eq!((came.rejects.len(), job.state::<i64>(&["ann".into()]), job.states()), (2, None, 1));
+    }
+}
+
+#[test]
+fn timers_that_fail_are_gone_and_those_of_others_are_not_touched() {
+    let mut job = job("{}");
+    job.rows(&table(&[("ann", "at 16"), ("ann", "keep 1"), ("bob", "at 21"), ("ann", "at 22")])).unwrap();
+    let came = job.watermark(30).unwrap();
+    assert_eq!(texts(&came.table), ["`bob` null 21 `EventTime 1 at 21`"]);
+    let timer = |tag, at| (vec!["ann".into()], Timer { clock: Clock::EventTime, tag, at }, "six fails".to_string());
+    assert_eq!(came.failed_timers, [timer(6, 16), timer(2, 22)]);
+    assert_eq!((job.state::<i64>(&["ann".into()]), job.timers(&["ann".into()])), (Some(1), vec![]));
+    assert_eq!(job.watermark(40).unwrap().failed_timers, []);
 }
 
 #[test]

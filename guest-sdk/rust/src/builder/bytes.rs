@@ -40,6 +40,11 @@ impl BinaryBuilder {
         self.data.extend_from_slice(part);
     }
 
+    /// Where the bytes of the row being built are added; a `push` then ends it.
+    pub(crate) fn data(&mut self) -> &mut Vec<u8> {
+        &mut self.data
+    }
+
     fn end_row(&mut self) {
         let end = i32::try_from(self.data.len()).expect("a column holds at most 2 GiB: return fewer rows a call");
         self.offsets.push(end);

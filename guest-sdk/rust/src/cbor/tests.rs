@@ -6,7 +6,7 @@ use super::*;
 
 fn bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write(value, &mut |part| bytes.extend_from_slice(part)).unwrap();
+    write(value, &mut bytes).unwrap();
     bytes
 }
 

@@ -4,21 +4,21 @@ use serde::ser::{self, Serialize, Serializer};
 
 use super::{END, Error, FALSE, FLOAT32, FLOAT64, NULL, OPEN, TRUE, major};
 
-/// Hands the value's bytes to `out`, part by part.
+/// Adds the value's bytes to `out`.
 ///
 /// # Errors
 /// If the type refuses to be written.
-pub(crate) fn write<T: Serialize + ?Sized>(value: &T, out: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     value.serialize(&mut Writer { out })
 }
 
 struct Writer<'o> {
-    out: &'o mut dyn FnMut(&[u8]),
+    out: &'o mut Vec<u8>,
 }
 
 impl Writer<'_> {
     fn byte(&mut self, byte: u8) {
-        (self.out)(&[byte]);
+        self.out.push(byte);
     }
 
     /// An item's kind, and a number or how long it is, in as few bytes as it needs.
@@ -27,12 +27,14 @@ impl Writer<'_> {
         let bytes = number.to_be_bytes();
         match number {
             0..24 => self.byte(first | number as u8),
-            24..0x100 => (self.out)(&[first | 24, bytes[7]]),
-            0x100..0x1_0000 => (self.out)(&[first | 25, bytes[6], bytes[7]]),
-            0x1_0000..0x1_0000_0000 => (self.out)(&[first | 26, bytes[4], bytes[5], bytes[6], bytes[7]]),
+            24..0x100 => self.out.extend_from_slice(&[first | 24, bytes[7]]),
+            0x100..0x1_0000 => self.out.extend_from_slice(&[first | 25, bytes[6], bytes[7]]),
+            0x1_0000..0x1_0000_0000 => {
+                self.out.extend_from_slice(&[first | 26, bytes[4], bytes[5], bytes[6], bytes[7]])
+            }
             _ => {
                 self.byte(first | 27);
-                (self.out)(&bytes);
+                self.out.extend_from_slice(&bytes);
             }
         }
     }
@@ -47,7 +49,7 @@ impl Writer<'_> {
 
     fn text(&mut self, text: &str) {
         self.head(major::TEXT, text.len() as u64);
-        (self.out)(text.as_bytes());
+        self.out.extend_from_slice(text.as_bytes());
     }
 
     /// A variant with something in it: a map of one entry.
@@ -153,13 +155,13 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
         self.byte(FLOAT32);
-        (self.out)(&value.to_be_bytes());
+        self.out.extend_from_slice(&value.to_be_bytes());
         Ok(())
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
         self.byte(FLOAT64);
-        (self.out)(&value.to_be_bytes());
+        self.out.extend_from_slice(&value.to_be_bytes());
         Ok(())
     }
 
@@ -175,7 +177,7 @@ impl<'w, 'o> Serializer for &'w mut Writer<'o> {
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
         self.head(major::BYTES, value.len() as u64);
-        (self.out)(value);
+        self.out.extend_from_slice(value);
         Ok(())
     }
 

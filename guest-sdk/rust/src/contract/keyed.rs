@@ -1,17 +1,26 @@
-//! The contract's `keyed` as plain Rust, but for maps: no operator of this crate keeps any.
+//! The contract's `keyed` as plain Rust.
 
 use super::{
     columns::Batch,
     types::{Binding, Rejects},
 };
 
+/// Something that is kept of each key, under a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateField {
+    /// Unique among the operator's.
+    pub name: String,
+    /// A map of bytes to bytes, whose entries are fetched and stored singly; else one value, bytes.
+    pub is_map: bool,
+}
+
 /// What a keyed operator needs and gives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyedBinding {
     /// What it reads, and the columns of its output.
     pub binding: Binding,
-    /// The name of the value that is kept per key.
-    pub state: String,
+    /// What is kept of each key.
+    pub state: Vec<StateField>,
     /// The version of the stored states.
     pub state_version: u32,
     /// After so long without a change a key's state goes: whether by the watermark, and microseconds.
@@ -41,6 +50,37 @@ pub struct Timers {
     pub at: Vec<u8>,
 }
 
+/// Entries of one map, of some of the call's keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    /// The map's index in the binding's `state`.
+    pub state: u32,
+    /// Per entry the key's index in the call, unsigned 32 bits, never going down.
+    pub keys: Vec<u8>,
+    /// Two columns of bytes: the entry's own key, and its value; null = there is none.
+    pub entries: Batch,
+}
+
+/// Which entries of maps a call needs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Single ones; their values mean nothing.
+    pub entries: Vec<Entries>,
+    /// Per map (its index in `state`): keys of which all entries are needed, unsigned 32 bits, ascending.
+    pub all: Vec<(u32, Vec<u8>)>,
+}
+
+/// Changes of one value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValueChanges {
+    /// The value's index in the binding's `state`.
+    pub state: u32,
+    /// The keys' indices in the call, unsigned 32 bits, ascending.
+    pub keys: Vec<u8>,
+    /// A column of bytes, a row per change; null = the value goes.
+    pub values: Batch,
+}
+
 /// One call's input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {
@@ -58,8 +98,10 @@ pub struct Step {
     pub row_offsets: Vec<u8>,
     /// The rows, sorted by key.
     pub rows: Batch,
-    /// One column of bytes: the stored values.
+    /// A column of bytes per value of the binding's `state`, in its order, maps left out; null = none.
     pub values: Batch,
+    /// What `needs` asked for.
+    pub maps: Vec<Entries>,
     /// The timers that are due.
     pub due: Timers,
 }
@@ -71,10 +113,10 @@ pub struct Outcome {
     pub output: Batch,
     /// The key or the timer that each is of, unsigned 32 bits.
     pub output_of: Vec<u8>,
-    /// Keys whose value changes, unsigned 32 bits, ascending.
-    pub changed: Vec<u8>,
-    /// A column of bytes: what they change to.
-    pub values: Batch,
+    /// What changes of values; those not named stay.
+    pub values: Vec<ValueChanges>,
+    /// What changes of maps; a null value takes the entry away.
+    pub entries: Vec<Entries>,
     /// Keys of which all state goes, before the changes above.
     pub removed: Vec<u8>,
     /// Timers to set or move.

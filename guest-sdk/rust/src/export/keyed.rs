@@ -1,34 +1,47 @@
 //! A keyed operator bound in a slot.
 
+mod changes;
+mod due;
+mod fetched;
+
 use std::ops::Range;
 
+use self::{
+    changes::Changes,
+    due::{Due, flat},
+    fetched::Fetched,
+};
 use super::slot::{bound, failed, returned, taken};
 use crate::{
     batch::Batch,
     buffer::{Buffer, BufferBuilder},
-    builder::{BinaryBuilder, ColumnBuilder, RowBuilders},
-    column::Column,
+    builder::RowBuilders,
     contract::{
         columns::{self, Batch as Flat},
-        keyed::{KeyedBinding, Outcome, Step, Timers as FlatTimers},
+        keyed::{KeyedBinding, Outcome, StateField, Step, Wanted as FlatWanted},
         types::{Failure, Problem, Request},
     },
     data_type::{DataType, Field},
     fields::Fields,
-    kind::Binary,
-    operator::{self, Change, Clock, Key, Keyed, KeyedOutput, Out, Rows, State, Timer, Timers},
+    operator::{
+        self, Clock, Key, Keyed, KeyedOutput, KeyedState, Out, Rows, StateFields, StateOf, StoredValues, Timers, Wanted,
+    },
 };
-
-/// The name under which a key's value is stored.
-const STATE: &str = "state";
 
 /// A bound keyed operator.
 pub trait KeyedSlot {
+    /// Which entries of maps a call needs.
+    fn needs(&self, step: Step) -> Result<FlatWanted, Failure>;
+
     /// Rows or timers of some keys.
     fn call(&self, step: Step) -> Result<Outcome, Failure>;
 
     /// States of an older version to states of this one.
     fn migrate(&self, from: u32, old: &[columns::Field], states: Flat) -> Result<Flat, Failure>;
+
+    /// What a step has of its keys, read and written again: nothing may have changed.
+    #[cfg(not(target_family = "wasm"))]
+    fn written_again(&self, step: Step) -> Result<Outcome, Failure>;
 }
 
 struct Bound<K> {
@@ -43,7 +56,10 @@ struct Bound<K> {
     own: Vec<Field>,
     /// All columns that come out.
     output: Vec<Field>,
-    state: [Field; 1],
+    /// What is kept of a key.
+    kept: Vec<StateField>,
+    /// The values among it.
+    values: Vec<Field>,
 }
 
 /// Binds a keyed operator.
@@ -65,9 +81,10 @@ pub fn bind_keyed<K: Keyed>(
     };
     let event_time = event_time.map(place).transpose()?;
     binding.output = Field::flatten(&output);
+    let kept = fetched::kept::<StateOf<K>>();
     let answer = KeyedBinding {
         binding,
-        state: STATE.into(),
+        state: kept.clone(),
         state_version: K::STATE_VERSION,
         time_to_live: time_to_live.map(|(clock, micros)| (clock == Clock::EventTime, micros)),
         sets_late_aside: asked.sets_late_aside,
@@ -76,24 +93,17 @@ pub fn bind_keyed<K: Keyed>(
         holds_back: asked.holds_back,
         keep_timers: asked.keep_timers,
     };
-    let state = [Field::new(STATE, DataType::Binary)];
-    Ok((Box::new(Bound { plugin, input, key, key_out, own, output, state }), answer))
-}
-
-/// A key's row of the stored values.
-fn stored(values: &Batch, key: usize) -> Option<&[u8]> {
-    values.at::<Binary>(0).get(key)
+    let values = kept.iter().filter(|kept| !kept.is_map).map(|kept| Field::new(&*kept.name, DataType::Binary));
+    let values = values.collect();
+    Ok((Box::new(Bound { plugin, input, key, key_out, own, output, kept, values }), answer))
 }
 
 /// A call under way.
 struct Call<'a, K: Keyed> {
     plugin: &'a K,
     keys: &'a Batch,
-    values: &'a Batch,
     out: Out<K::Output>,
     timers: Timers,
-    /// Per key, once it was asked for.
-    states: Vec<Option<State<K::State>>>,
 }
 
 impl<K: Keyed> Call<'_, K> {
@@ -103,18 +113,9 @@ impl<K: Keyed> Call<'_, K> {
         key: usize,
         number: usize,
         rows: Range<usize>,
-        call: impl FnOnce(
-            &K,
-            &Key<'_>,
-            &mut State<K::State>,
-            &mut Out<K::Output>,
-            &mut Timers,
-        ) -> Result<(), operator::Failure>,
+        state: &mut StateOf<K>,
+        call: impl FnOnce(&K, &Key<'_>, &mut StateOf<K>, &mut Out<K::Output>, &mut Timers) -> Result<(), operator::Failure>,
     ) -> Result<(), operator::Failure> {
-        let state = match &mut self.states[key] {
-            Some(state) => state,
-            none => none.insert(State::stored(stored(self.values, key))?),
-        };
         self.out.begin(number as u32, rows);
         self.timers.begin(key as u32);
         call(self.plugin, &Key::of(self.keys, key), state, &mut self.out, &mut self.timers)?;
@@ -122,135 +123,162 @@ impl<K: Keyed> Call<'_, K> {
     }
 }
 
+/// It names one of its rows in any case: so the host knows the key without looking for it.
+fn of_rows(rows: &Range<usize>) -> impl FnOnce(operator::Failure) -> Failure {
+    let start = rows.start as u32;
+    move |failure| {
+        let Failure { message, row } = operator::told(failure);
+        Failure { message, row: Some(start + row.unwrap_or(0)) }
+    }
+}
+
+/// The rows of each key.
+fn ranges(offsets: &[i32]) -> impl Iterator<Item = (usize, Range<usize>)> {
+    offsets.windows(2).map(|ends| ends[0] as usize..ends[1] as usize).enumerate()
+}
+
 impl<K: Keyed> KeyedSlot for Bound<K> {
+    fn needs(&self, step: Step) -> Result<FlatWanted, Failure> {
+        let (keys, rows) = (taken(&self.key, step.keys)?, taken(&self.input, step.rows)?);
+        let values = taken(&self.values, step.values)?;
+        let fetched = Fetched::of(&self.kept, &values, &[]);
+        let mut wanted = Wanted::default();
+        if step.is_for_timers {
+            let due = Due::of(step.due);
+            for (_, key, timer) in due.iter() {
+                wanted.begin(key);
+                let state = fetched.state(key as usize).map_err(operator::told)?;
+                let asked = self.plugin.needs_for_timer(&Key::of(&keys, key as usize), &timer, &state, &mut wanted);
+                asked.map_err(operator::told)?;
+            }
+        } else {
+            let offsets = Buffer::from(step.row_offsets);
+            for (key, range) in ranges(offsets.numbers()) {
+                wanted.begin(key as u32);
+                let mut ask = || {
+                    let state = fetched.state(key)?;
+                    let (key, rows) = (Key::of(&keys, key), Rows::of(&rows, range.clone()));
+                    self.plugin.needs(&key, &rows, &state, &mut wanted)
+                };
+                ask().map_err(of_rows(&range))?;
+            }
+        }
+        wanted.finish().map_err(operator::told)
+    }
+
     fn call(&self, step: Step) -> Result<Outcome, Failure> {
         let (keys, rows) = (taken(&self.key, step.keys)?, taken(&self.input, step.rows)?);
-        let values = taken(&self.state, step.values)?;
+        let values = taken(&self.values, step.values)?;
+        let maps = fetched::maps(step.maps)?;
+        let fetched = Fetched::of(&self.kept, &values, &maps);
+        let mut changes = Changes::of(&self.kept, &fetched);
         let mut call = Call {
             plugin: &self.plugin,
             keys: &keys,
-            values: &values,
             out: Out::new(&self.own).map_err(failed)?,
             timers: Timers::at(step.now, step.watermark, step.previous_watermark),
-            states: (0..keys.rows()).map(|_| None).collect(),
         };
-        // Of each timer its key; where there are none, keys are numbered as they stand.
-        let mut keys_of_timers = None;
         if step.is_for_timers {
             let due = Due::of(step.due);
-            for number in 0..due.len() {
-                let (key, timer) = due.get(number);
-                let called = call.with(key as usize, number, 0..0, |plugin, key, state, out, timers| {
+            // A key's timers may have those of others between them.
+            let mut states: Vec<Option<StateOf<K>>> = (0..keys.rows()).map(|_| None).collect();
+            for (number, key, timer) in due.iter() {
+                let state = match &mut states[key as usize] {
+                    Some(state) => state,
+                    none => none.insert(fetched.state(key as usize).map_err(operator::told)?),
+                };
+                let called = call.with(key as usize, number, 0..0, state, |plugin, key, state, out, timers| {
                     plugin.on_timer(key, &timer, state, out, timers)
                 });
                 called.map_err(operator::told)?;
             }
-            keys_of_timers = Some(due.keys);
-        } else {
-            let offsets = Buffer::from(step.row_offsets);
-            for (key, ends) in offsets.numbers::<i32>().windows(2).enumerate() {
-                let range = ends[0] as usize..ends[1] as usize;
-                let called = call.with(key, key, range.clone(), |plugin, key, state, out, timers| {
-                    plugin.on_rows(key, &Rows::of(&rows, range.clone()), state, out, timers)
-                });
-                // It names one of its rows in any case: so the host knows the key without looking for it.
-                called.map_err(|failure| {
-                    let Failure { message, row } = operator::told(failure);
-                    Failure { message, row: Some(range.start as u32 + row.unwrap_or(0)) }
-                })?;
+            for (key, state) in states.iter_mut().enumerate() {
+                if let Some(state) = state {
+                    changes.take(key, state).map_err(operator::told)?;
+                }
             }
+            return self.outcome(call.out, call.timers, &keys, changes, Some(due.keys()));
         }
-        self.outcome(call, keys_of_timers)
+        let offsets = Buffer::from(step.row_offsets);
+        for (key, range) in ranges(offsets.numbers()) {
+            let mut deal = || {
+                let mut state = fetched.state(key)?;
+                call.with(key, key, range.clone(), &mut state, |plugin, key, state, out, timers| {
+                    plugin.on_rows(key, &Rows::of(&rows, range.clone()), state, out, timers)
+                })?;
+                changes.take(key, &mut state)
+            };
+            deal().map_err(of_rows(&range))?;
+        }
+        self.outcome(call.out, call.timers, &keys, changes, None)
     }
 
     fn migrate(&self, from: u32, old: &[columns::Field], states: Flat) -> Result<Flat, Failure> {
         let fields = Field::all_of(old);
         let batch = taken(&fields, states)?;
-        let Some(at) = fields.iter().position(|field| field.name == STATE && field.data_type == DataType::Binary)
-        else {
-            return Err(failed(format!("states of version {from} have no value `{STATE}`")));
-        };
-        let mut migrated = BinaryBuilder::default();
-        let mut bytes = Vec::new();
-        for value in batch.at::<Binary>(at).iter() {
-            let Some(value) = value else {
-                migrated.push_null();
-                continue;
-            };
-            let state = self.plugin.migrate(from, value).map_err(operator::told)?;
-            bytes.clear();
-            operator::Encoded::write(&state, &mut bytes).map_err(operator::told)?;
-            migrated.push(&bytes);
+        let mut migrated = changes::Migrated::of(self.values.len());
+        for row in 0..batch.rows() {
+            let stored = StoredValues::of(&fields, &batch, row);
+            let stored =
+                K::State::stored(&stored).map_err(|error| failed(format!("states of version {from}: {error}")))?;
+            let state = stored.map(|stored| self.plugin.migrate(from, stored)).transpose();
+            let mut state = state.map_err(operator::told)?.map(KeyedState::into_handle).unwrap_or_default();
+            migrated.take(&mut state).map_err(operator::told)?;
         }
-        returned(&self.state, batch.rows(), vec![migrated.finish()])
+        returned(&self.values, batch.rows(), migrated.finish())
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn written_again(&self, step: Step) -> Result<Outcome, Failure> {
+        let values = taken(&self.values, step.values)?;
+        let maps = fetched::maps(step.maps)?;
+        let fetched = Fetched::of(&self.kept, &values, &maps);
+        let mut changes = Changes::of(&self.kept, &fetched);
+        for key in 0..values.rows() {
+            let mut state: StateOf<K> = fetched.state(key).map_err(operator::told)?;
+            state.visit(&mut changes::Touch).map_err(operator::told)?;
+            changes.take(key, &mut state).map_err(operator::told)?;
+        }
+        let (values, entries, removed) = changes.finish();
+        Ok(Outcome { values, entries, removed, ..Outcome::default() })
     }
 }
 
 impl<K: Keyed> Bound<K> {
-    fn outcome(&self, call: Call<'_, K>, keys_of_timers: Option<Buffer>) -> Result<Outcome, Failure> {
-        let Call { keys, values, out, timers, states, .. } = call;
-        let (mut changed, mut removed) = (BufferBuilder::default(), BufferBuilder::default());
-        let (mut column, mut bytes) = (BinaryBuilder::default(), Vec::new());
-        for (key, state) in states.iter().enumerate() {
-            let Some(state) = state else { continue };
-            if state.is_removed() {
-                removed.push(key as u32);
-            }
-            if state.changed(stored(values, key), &mut bytes).map_err(operator::told)? {
-                changed.push(key as u32);
-                column.push(&bytes);
-            }
-        }
+    /// `keys_of_timers`: of each due timer its key; where rows came, output is of keys as they are numbered.
+    fn outcome(
+        &self,
+        out: Out<K::Output>,
+        timers: Timers,
+        keys: &Batch,
+        changes: Changes<'_>,
+        keys_of_timers: Option<&[u32]>,
+    ) -> Result<Outcome, Failure> {
         let (columns, of, rejects, late) = out.finish();
-        let (of, own) = (of.to_vec(), columns.finish());
-        let key_of = |of: &u32| keys_of_timers.as_ref().map_or(*of, |keys| keys.numbers()[*of as usize]);
-        let of_keys: Vec<u32> = of.iter().map(key_of).collect();
-        let key_columns = self.key_out.iter().map(|i| keys.columns[*i].take(&of_keys));
-        let output = returned(&self.output, of.len(), key_columns.chain(own).collect())?;
+        let (of, own) = (Buffer::from(of), columns.finish());
+        let rows = of.numbers::<u32>().len();
+        let of_timers: Vec<u32>;
+        let of_keys = match keys_of_timers {
+            None => of.numbers(),
+            Some(keys) => {
+                of_timers = of.numbers::<u32>().iter().map(|of| keys[*of as usize]).collect();
+                &of_timers
+            }
+        };
+        let key_columns = self.key_out.iter().map(|i| keys.columns[*i].take(of_keys));
+        let output = returned(&self.output, rows, key_columns.chain(own).collect())?;
         let (set, clear) = timers.into_changes();
+        let (values, entries, removed) = changes.finish();
         Ok(Outcome {
             output,
-            output_of: BufferBuilder::map(&of, |of| of).into_bytes(),
-            values: Column::flatten(changed.len(), vec![column.finish()]),
-            changed: changed.into_bytes(),
-            removed: removed.into_bytes(),
+            output_of: of.into_bytes(),
+            values,
+            entries,
+            removed,
             set_timers: flat(&set),
             clear_timers: flat(&clear),
             rejects: rejects.into_buffers(),
             late: BufferBuilder::map(&late, |row| row).into_bytes(),
         })
-    }
-}
-
-/// The timers that are due.
-struct Due {
-    keys: Buffer,
-    domains: Vec<u8>,
-    tags: Buffer,
-    at: Buffer,
-}
-
-impl Due {
-    fn of(timers: FlatTimers) -> Self {
-        Self { keys: timers.keys.into(), domains: timers.domains, tags: timers.tags.into(), at: timers.at.into() }
-    }
-
-    fn len(&self) -> usize {
-        self.domains.len()
-    }
-
-    fn get(&self, i: usize) -> (u32, Timer) {
-        let clock = if self.domains[i] == 0 { Clock::EventTime } else { Clock::ProcessingTime };
-        (self.keys.numbers()[i], Timer { clock, tag: self.tags.numbers()[i], at: self.at.numbers()[i] })
-    }
-}
-
-/// Timers as the contract has them.
-fn flat(changes: &[Change]) -> FlatTimers {
-    FlatTimers {
-        keys: BufferBuilder::map(changes, |change| change.key).into_bytes(),
-        domains: changes.iter().map(|change| u8::from(change.clock == Clock::ProcessingTime)).collect(),
-        tags: BufferBuilder::map(changes, |change| change.tag).into_bytes(),
-        at: BufferBuilder::map(changes, |change| change.at.unwrap_or_default()).into_bytes(),
     }
 }

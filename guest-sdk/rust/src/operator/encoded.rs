@@ -28,10 +28,22 @@ impl<T: DeserializeOwned> Encoded<T> {
 }
 
 impl<T: Serialize> Encoded<T> {
+    /// As it is stored.
+    ///
+    /// # Errors
+    /// If the type's `Serialize` fails.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        Self::write(&self.0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Adds the value's bytes.
+    ///
     /// # Errors
     /// If the type's `Serialize` fails.
     pub(crate) fn write(value: &T, bytes: &mut Vec<u8>) -> Result<(), Failure> {
-        cbor::write(value, &mut |part| bytes.extend_from_slice(part))
+        cbor::write(value, bytes)
             .map_err(|error| format!("a {} cannot be written: {error}", std::any::type_name::<T>()).into())
     }
 }
@@ -46,7 +58,7 @@ impl<T: Serialize> Cell for Encoded<T> {
     /// # Panics
     /// If the type's `Serialize` fails.
     fn push_to(self, column: &mut BinaryBuilder) {
-        if let Err(error) = cbor::write(&self.0, &mut |part| column.append(part)) {
+        if let Err(error) = cbor::write(&self.0, column.data()) {
             panic!("a {} cannot be written: {error}", std::any::type_name::<T>());
         }
         column.push(&[]);

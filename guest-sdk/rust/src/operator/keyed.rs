@@ -1,27 +1,40 @@
 //! Keyed operators: state and timers per key.
 //!
-//! The host keeps a value per key, calls with a key's rows as they come, and again when a timer of the key is due. What a
-//! call changes is stored with the epoch or not at all.
+//! The host keeps values and maps per key, calls with a key's rows as they come, and again when a timer of the key is due.
+//! What a call changes is stored with the epoch or not at all. Of maps a call has the entries that it has asked for
+//! before.
 
 mod binding;
+mod kept;
 mod key;
+mod map_state;
 mod out;
 mod rows;
 mod state;
+mod stored;
 mod timers;
-
-use serde::{Serialize, de::DeserializeOwned};
+mod wanted;
 
 pub use binding::KeyedOutput;
+pub use kept::{KeyedState, StateField, StateFields, StateVisitor};
 pub use key::Key;
+pub use map_state::MapState;
 pub use out::{Out, OutputRow, Values};
 pub use rows::Rows;
+pub(crate) use state::Fate;
 pub use state::State;
+pub use stored::StoredValues;
 pub(crate) use timers::Change;
 pub use timers::{Clock, Timer, Timers};
+pub(crate) use wanted::ALL;
+pub use wanted::Wanted;
 
 use super::{About, Failure};
 use crate::{config::Config, contract::types::Problem, fields::Fields, schema::Schema};
+
+/// What a call is handed of what a keyed operator keeps: a [`State<T>`](State) where [`Keyed::State`] is one value, and a
+/// struct with `#[derive(KeyedState)]` as it is.
+pub type StateOf<K> = <<K as Keyed>::State as KeyedState>::Handle;
 
 /// An operator that keeps state per key and sets timers.
 ///
@@ -94,8 +107,9 @@ use crate::{config::Config, contract::types::Problem, fields::Fields, schema::Sc
 /// ```
 pub trait Keyed: Sized + 'static {
     /// What is kept of a key: any type that serde knows. It is stored as [`Encoded`](super::Encoded) is, whole, each time
-    /// that it changes: state that grows with the rows makes a job slower and slower.
-    type State: Serialize + DeserializeOwned;
+    /// that it changes: state that grows with the rows makes a job slower and slower. Or several values and maps, whose
+    /// entries are stored singly: a struct with `#[derive(KeyedState)]`.
+    type State: KeyedState;
 
     /// An output row: a plain value, a tuple, or a struct with `#[derive(Row)]`; [`Values`] where the columns follow from
     /// the configuration. The columns of the key are not in it: they come by themselves.
@@ -113,6 +127,33 @@ pub trait Keyed: Sized + 'static {
     /// If the configuration, the input's columns or those of the key won't do.
     fn bind(config: &Config, input: &Schema, key: &Fields) -> Result<(Self, KeyedOutput), Problem>;
 
+    /// Names the entries of maps that [`Keyed::on_rows`] will look at, with the same key and rows. `state` has the values as
+    /// they will be then; of the maps nothing can be read yet. Asks for nothing, unless you write it; not called where
+    /// there are no maps.
+    ///
+    /// # Errors
+    /// If the rows cannot be dealt with: as [`Keyed::on_rows`].
+    fn needs(&self, key: &Key<'_>, rows: &Rows<'_>, state: &StateOf<Self>, wanted: &mut Wanted) -> Result<(), Failure> {
+        let _ = (key, rows, state, wanted);
+        Ok(())
+    }
+
+    /// The same for [`Keyed::on_timer`]. Where several timers of a key are due, each is asked about before the first is dealt
+    /// with.
+    ///
+    /// # Errors
+    /// If the timer cannot be dealt with: as [`Keyed::on_timer`].
+    fn needs_for_timer(
+        &self,
+        key: &Key<'_>,
+        timer: &Timer,
+        state: &StateOf<Self>,
+        wanted: &mut Wanted,
+    ) -> Result<(), Failure> {
+        let _ = (key, timer, state, wanted);
+        Ok(())
+    }
+
     /// A key's rows of this epoch. Where they are many, they come in several calls.
     ///
     /// # Errors
@@ -122,7 +163,7 @@ pub trait Keyed: Sized + 'static {
         &self,
         key: &Key<'_>,
         rows: &Rows<'_>,
-        state: &mut State<Self::State>,
+        state: &mut StateOf<Self>,
         out: &mut Out<Self::Output>,
         timers: &mut Timers,
     ) -> Result<(), Failure>;
@@ -136,7 +177,7 @@ pub trait Keyed: Sized + 'static {
         &self,
         key: &Key<'_>,
         timer: &Timer,
-        state: &mut State<Self::State>,
+        state: &mut StateOf<Self>,
         out: &mut Out<Self::Output>,
         timers: &mut Timers,
     ) -> Result<(), Failure> {
@@ -145,13 +186,19 @@ pub trait Keyed: Sized + 'static {
     }
 
     /// A state that an older version of the plugin stored to one of this version: [`Encoded::from_bytes`] reads what it
-    /// was. Refused unless you write it; needed once [`Keyed::STATE_VERSION`] has been raised.
+    /// was. Of several values `stored` is the [`StoredValues`], by their names, and the struct with what is to be stored
+    /// comes back (`State::of(value)`); maps stay as they are. Refused unless you write it; needed once
+    /// [`Keyed::STATE_VERSION`] has been raised.
     ///
     /// [`Encoded::from_bytes`]: super::Encoded::from_bytes
     ///
     /// # Errors
     /// If the older version's states cannot be carried over.
-    fn migrate(&self, from_version: u32, stored: &[u8]) -> Result<Self::State, Failure> {
+    fn migrate(
+        &self,
+        from_version: u32,
+        stored: <Self::State as KeyedState>::Stored<'_>,
+    ) -> Result<Self::State, Failure> {
         let _ = stored;
         Err(format!("states of version {from_version} cannot be carried over: the plugin has no `migrate`").into())
     }

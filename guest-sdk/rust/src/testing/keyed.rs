@@ -1,56 +1,66 @@
 //! Binds a keyed operator and takes it through epochs by hand: rows, the watermark and processing time come when a test
 //! says so, states and timers are kept as the host keeps them.
 
+mod bound;
+mod flat;
 mod kept;
+mod maps;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::kept::{Id, Keys};
+use self::{
+    bound::{Bound, Came, Clocks},
+    kept::{Due, Keys, Work},
+};
 use super::{
     cell::from_cells,
-    check,
-    run::{TestError, batch, failed, request, returned},
+    run::{TestError, failed, request, returned},
     table::Table,
 };
 use crate::{
     builder::{BinaryBuilder, ColumnBuilder},
     column::Column,
-    contract::{
-        columns::Batch as Flat,
-        keyed::{KeyedBinding, Outcome, Step, Timers},
-    },
-    data_type::{DataType, Field},
-    export::keyed::{KeyedSlot, bind_keyed},
-    operator::{Clock, Encoded, Keyed, Timer},
+    data_type::Field,
+    export::keyed::bind_keyed,
+    operator::{Encoded, Keyed, Timer},
     value::Value,
 };
 
 /// A keyed operator, its states and timers, and where its clocks stand. [`keyed`] makes one.
+///
+/// A key with which a call fails is dealt with as in a job: what the epoch has of it is refused, its state and timers stay as they
+/// were, and the other keys go on.
 pub struct KeyedJob {
-    plugin: Box<dyn KeyedSlot>,
-    answer: KeyedBinding,
-    output: Vec<Field>,
-    /// The input's columns, without rows.
-    input: Table,
-    key_by: Vec<String>,
+    bound: Bound,
     event_time: Option<String>,
     kept: Keys,
-    now: i64,
-    watermark: Option<i64>,
-    previous_watermark: Option<i64>,
+    at: Clocks,
+    cut: Cut,
+}
+
+/// How keys are cut into calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub keys: usize,
+    /// Rows, or timers, of a key that is alone in its call.
+    pub rows: usize,
+    /// The last key comes first.
+    pub is_reversed: bool,
 }
 
 /// What came of an epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyedOutcome {
-    /// The rows that came out: those for rows, then those of timers.
+    /// The rows that came out: those for rows, key by key, then those of timers.
     pub table: Table,
     /// The rows that went to the late output.
     pub late: Table,
-    /// The rows refused, by their index in the epoch's input, with the reasons.
+    /// The rows refused, by their index in the epoch's input, with the reasons; of a key with which a call failed, all.
     pub rejects: Vec<(usize, String)>,
+    /// The timers with which a call failed, with their keys and why; they are gone.
+    pub failed_timers: Vec<(Vec<Value>, Timer, String)>,
 }
 
 /// Binds a keyed operator to a configuration (JSON), to these columns of the key, and to the columns of a table; its rows
@@ -67,17 +77,13 @@ pub fn keyed<K: Keyed>(config: &str, key_by: &[&str], columns: &Table) -> Result
     let fields: Vec<Field> = (0..key_by.len()).map(|i| key.column(i).0.clone()).collect();
     let bound = bind_keyed::<K>(request(config, &input), Field::flatten(&fields));
     let (plugin, answer) = bound.map_err(TestError::Bind)?;
+    let key_by = key_by.iter().map(|name| (*name).to_owned()).collect();
     Ok(KeyedJob {
-        plugin,
-        output: Field::all_of(&answer.binding.output),
-        answer,
-        input,
-        key_by: key_by.iter().map(|name| (*name).to_owned()).collect(),
+        bound: Bound { plugin, output: Field::all_of(&answer.binding.output), answer, input, key_by },
         event_time: None,
         kept: Keys::default(),
-        now: 0,
-        watermark: None,
-        previous_watermark: None,
+        at: Clocks::default(),
+        cut: Cut { keys: usize::MAX, rows: usize::MAX, is_reversed: false },
     })
 }
 
@@ -89,12 +95,26 @@ impl KeyedJob {
         self
     }
 
+    /// A call has so many rows, or timers, of a key at most, and no other key's: as it goes with a key that has very many.
+    ///
+    /// # Panics
+    /// If none.
+    pub fn rows_per_call(self, rows: usize) -> Self {
+        assert!(rows > 0, "a call has at least one row");
+        self.cut(Cut { keys: 1, rows, is_reversed: false })
+    }
+
+    pub(super) fn cut(mut self, cut: Cut) -> Self {
+        self.cut = cut;
+        self
+    }
+
     /// An epoch with these rows; the clocks stay where they are.
     ///
     /// # Errors
     /// [`TestError`].
     pub fn rows(&mut self, rows: &Table) -> Result<KeyedOutcome, TestError> {
-        self.previous_watermark = self.watermark;
+        self.at.previous_watermark = self.at.watermark;
         self.run(rows)
     }
 
@@ -103,8 +123,8 @@ impl KeyedJob {
     /// # Errors
     /// [`TestError`].
     pub fn epoch(&mut self, rows: &Table, watermark: i64) -> Result<KeyedOutcome, TestError> {
-        self.previous_watermark = self.watermark;
-        self.watermark = self.watermark.max(Some(watermark));
+        self.at.previous_watermark = self.at.watermark;
+        self.at.watermark = self.at.watermark.max(Some(watermark));
         self.run(rows)
     }
 
@@ -113,7 +133,7 @@ impl KeyedJob {
     /// # Errors
     /// [`TestError`].
     pub fn watermark(&mut self, watermark: i64) -> Result<KeyedOutcome, TestError> {
-        self.epoch(&self.input.clone(), watermark)
+        self.epoch(&self.bound.input.clone(), watermark)
     }
 
     /// An epoch without rows, at this processing time.
@@ -121,8 +141,8 @@ impl KeyedJob {
     /// # Errors
     /// [`TestError`].
     pub fn now(&mut self, now: i64) -> Result<KeyedOutcome, TestError> {
-        self.now = self.now.max(now);
-        self.rows(&self.input.clone())
+        self.at.now = self.at.now.max(now);
+        self.rows(&self.bound.input.clone())
     }
 
     /// A key has a state that another version of the plugin stored: it is migrated, as happens before the first epoch.
@@ -138,30 +158,68 @@ impl KeyedJob {
         key: &[Value],
         value: &T,
     ) -> Result<(), TestError> {
-        let (mut bytes, mut stored) = (Vec::new(), BinaryBuilder::default());
-        Encoded::write(value, &mut bytes).unwrap_or_else(|error| panic!("{error}"));
-        stored.push(&bytes);
-        let field = [Field::new(&*self.answer.state, DataType::Binary).not_null()];
-        let states = Column::flatten(1, vec![stored.finish()]);
-        let migrated = self.plugin.migrate(from_version, &Field::flatten(&field), states).map_err(failed)?;
-        let migrated = returned(&field, migrated, 1)?;
+        let bytes = Encoded(value).to_bytes().unwrap_or_else(|error| panic!("{error}"));
+        self.values_stored_by_version(from_version, key, &[("state", bytes)])
+    }
+
+    /// The same for an operator that keeps several values: each with its name, as [`Encoded::to_bytes`] writes it.
+    ///
+    /// # Errors
+    /// [`TestError`]: the plugin's `migrate` fails.
+    pub fn values_stored_by_version(
+        &mut self,
+        from_version: u32,
+        key: &[Value],
+        values: &[(&str, Vec<u8>)],
+    ) -> Result<(), TestError> {
+        let column = |(_, bytes): &(&str, Vec<u8>)| {
+            let mut stored = BinaryBuilder::default();
+            stored.push(bytes);
+            stored.finish()
+        };
+        let fields: Vec<Field> =
+            values.iter().map(|(name, _)| Field::new(*name, crate::DataType::Binary).not_null()).collect();
+        let states = Column::flatten(1, values.iter().map(column).collect());
+        let plugin = &self.bound.plugin;
+        let migrated = plugin.migrate(from_version, &Field::flatten(&fields), states).map_err(failed)?;
+        let migrated = returned(&self.bound.value_fields(), migrated, 1)?;
         let key = self.kept.number(key.to_vec());
-        self.kept.at_mut(key).value = bytes_of(&migrated[0], 0);
+        let values = self.bound.kept(false).zip(&migrated);
+        let values = values.filter_map(|(number, column)| Some((number, flat::bytes_of(column, 0)?)));
+        self.kept.at_mut(key).values = values.collect();
         Ok(())
     }
 
-    /// What is kept of a key.
+    /// What is kept of a key, where that is one value.
     ///
     /// # Panics
-    /// If what is stored is no such value.
+    /// If what is stored is no such value, or several are kept.
     pub fn state<T: DeserializeOwned>(&self, key: &[Value]) -> Option<T> {
-        let stored = self.kept.get(key)?.value.as_ref()?;
-        Some(Encoded::from_bytes(stored).unwrap_or_else(|error| panic!("{error}")))
+        self.value("state", key)
+    }
+
+    /// The value of this name that is kept of a key.
+    ///
+    /// # Panics
+    /// If what is stored is no such value, or none of this name is kept.
+    pub fn value<T: DeserializeOwned>(&self, name: &str, key: &[Value]) -> Option<T> {
+        let number = self.bound.number(name, false);
+        self.kept.get(key)?.values.get(&number).map(|value| read(value))
+    }
+
+    /// The entries of the map of this name that are kept of a key.
+    ///
+    /// # Panics
+    /// If what is stored are no such entries, or no map of this name is kept.
+    pub fn entries<K: Ord + DeserializeOwned, V: DeserializeOwned>(&self, name: &str, key: &[Value]) -> BTreeMap<K, V> {
+        let number = self.bound.number(name, true);
+        let entries = self.kept.get(key).and_then(|kept| kept.maps.get(&number));
+        entries.into_iter().flatten().map(|(own, value)| (read(own), read(value))).collect()
     }
 
     /// How many keys have a state.
     pub fn states(&self) -> usize {
-        self.kept.iter().filter(|kept| kept.value.is_some()).count()
+        self.kept.iter().filter(|kept| kept.has_state()).count()
     }
 
     /// The timers that a key has.
@@ -171,79 +229,73 @@ impl KeyedJob {
     }
 
     fn run(&mut self, rows: &Table) -> Result<KeyedOutcome, TestError> {
-        assert_eq!(rows.names(), self.input.names(), "the columns that it is bound to");
+        assert_eq!(rows.names(), self.bound.input.names(), "the columns that it is bound to");
         self.expire();
-        let mut due = self.kept.due(self.now, self.watermark);
-        let mut came = KeyedOutcome { table: self.empty(), late: rows.take(&[]), rejects: Vec::new() };
-        self.call_rows(rows, &mut came)?;
+        let mut due = self.kept.due(self.at.now, self.at.watermark);
+        let (on_time, late) = self.by_time(rows);
+        let keys = rows.select(&self.bound.key_by.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut works: Vec<Work> = Vec::new();
+        for row in on_time {
+            let key = self.kept.number(keys.row(row));
+            match works.iter_mut().find(|work| work.key == key) {
+                Some(work) => work.rows.push(row),
+                None => works.push(Work { key, rows: vec![row], due: Vec::new() }),
+            }
+        }
+        let order: Vec<usize> = works.iter().map(|work| work.key).collect();
+        let (mut came, failed) = self.deal(works, rows)?;
+        // Of keys as they came first.
+        came.rows.sort_by_key(|(key, _)| order.iter().position(|other| other == key));
+        for (work, message) in failed {
+            came.rejects.extend(work.rows.into_iter().map(|row| (row, message.clone())));
+        }
+
         // What the rows have cleared or moved does not fire.
         due.retain(|(at, key, id)| self.kept.at(*key).timers.get(id) == Some(at));
-        self.call_timers(&due, &mut came)?;
-        Ok(came)
+        let (fired, none) = (self.fired(&due), self.bound.input.clone());
+        let (mut of_timers, failed) = self.deal(fired, &none)?;
+        of_timers.rows.sort_by_key(|(number, _)| *number);
+        let failed_timers = failed.into_iter().flat_map(|(work, message)| {
+            let key = self.kept.at(work.key).key.clone();
+            let timer = move |(_, (at, _, (clock, tag))): (usize, Due)| {
+                (key.clone(), Timer { clock, tag, at }, message.clone())
+            };
+            work.due.into_iter().map(timer)
+        });
+        let failed_timers = failed_timers.collect();
+
+        came.rows.extend(of_timers.rows);
+        came.rejects.sort();
+        let late: BTreeSet<usize> = late.into_iter().chain(came.late).collect();
+        let late = rows.take(&late.into_iter().collect::<Vec<_>>());
+        Ok(KeyedOutcome { table: self.table(&came.rows), late, rejects: came.rejects, failed_timers })
     }
 
-    fn empty(&self) -> Table {
-        let none = self.output.iter().map(|field| from_cells(&field.data_type, std::iter::empty()));
-        Table::of(&self.output, 0, none.collect())
-    }
-
-    fn clock(&self, by_watermark: bool) -> Option<i64> {
-        if by_watermark { self.watermark } else { Some(self.now) }
+    fn table(&self, rows: &[(usize, Vec<Value>)]) -> Table {
+        let columns = self.bound.output.iter().enumerate();
+        let column = |(i, field): (usize, &Field)| {
+            from_cells(&field.data_type, rows.iter().map(|(_, values)| values[i].clone()))
+        };
+        Table::of(&self.bound.output, rows.len() as u32, columns.map(column).collect())
     }
 
     /// States that nobody changed for long enough.
     fn expire(&mut self) {
-        let Some((by_watermark, micros)) = self.answer.time_to_live else { return };
-        let Some(clock) = self.clock(by_watermark) else { return };
-        for kept in self.kept.iter_mut().filter(|kept| kept.value.is_some()) {
+        let Some((by_watermark, micros)) = self.bound.answer.time_to_live else { return };
+        let Some(clock) = self.at.of(by_watermark) else { return };
+        for kept in self.kept.iter_mut().filter(|kept| kept.has_state()) {
             let changed = *kept.changed.get_or_insert(clock);
             if changed.saturating_add_unsigned(micros) <= clock {
-                kept.value = None;
-                if !self.answer.keep_timers {
-                    kept.timers.clear();
-                }
+                kept.remove(self.bound.answer.keep_timers);
             }
         }
-    }
-
-    fn call_rows(&mut self, rows: &Table, came: &mut KeyedOutcome) -> Result<(), TestError> {
-        let (on_time, late) = self.by_time(rows);
-        let mut late: BTreeSet<usize> = late.into_iter().collect();
-        let keys = rows.select(&self.key_by.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut of_keys: Vec<(usize, Vec<usize>)> = Vec::new();
-        for row in on_time {
-            let key = self.kept.number(keys.row(row));
-            match of_keys.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, rows)) => rows.push(row),
-                None => of_keys.push((key, vec![row])),
-            }
-        }
-        if !of_keys.is_empty() {
-            let order: Vec<usize> = of_keys.iter().flat_map(|(_, rows)| rows).copied().collect();
-            let numbers: Vec<usize> = of_keys.iter().map(|(key, _)| *key).collect();
-            let mut offsets = vec![0i32];
-            offsets.extend(of_keys.iter().scan(0, |end, (_, rows)| {
-                *end += rows.len() as i32;
-                Some(*end)
-            }));
-            let mut step = self.step(&numbers);
-            step.rows = batch(&rows.take(&order), &self.answer.binding)?;
-            step.row_offsets = offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect();
-            let outcome = self.plugin.call(step).map_err(failed)?;
-            let rejects = check::rejects(&outcome.rejects, order.len()).map_err(TestError::Contract)?;
-            came.rejects.extend(rejects.into_iter().map(|(row, reason)| (order[row], reason)));
-            came.rejects.sort();
-            late.extend(indices("late rows", &outcome.late, order.len())?.into_iter().map(|row| order[row]));
-            came.table = self.apply(&numbers, outcome, numbers.len(), came.table.clone(), None)?;
-        }
-        came.late = rows.take(&late.into_iter().collect::<Vec<_>>());
-        Ok(())
     }
 
     /// The rows to be handed over, in their order, and those that are late.
     fn by_time(&self, rows: &Table) -> (Vec<usize>, Vec<usize>) {
         let all = (0..rows.rows()).collect();
-        if !self.answer.sets_late_aside && !self.answer.by_event_time {
+        let answer = &self.bound.answer;
+        if !answer.sets_late_aside && !answer.by_event_time {
             return (all, Vec::new());
         }
         let column = self.event_time.as_deref().expect("say which column is the event time: `.event_time(\"at\")`");
@@ -252,128 +304,80 @@ impl KeyedJob {
             Value::Int(at) => at as i64,
             ref other => panic!("{other} is no event time; the engine makes such a row a dead letter"),
         };
-        let is_late = |row: &usize| self.answer.sets_late_aside && self.watermark.is_some_and(|w| time(row) <= w);
+        let is_late = |row: &usize| answer.sets_late_aside && self.at.watermark.is_some_and(|w| time(row) <= w);
         let (late, mut on_time): (Vec<usize>, Vec<usize>) = all.into_iter().partition(is_late);
-        if self.answer.by_event_time {
+        if answer.by_event_time {
             on_time.sort_by_key(time);
         }
         (on_time, late)
     }
 
-    fn call_timers(&mut self, due: &[(i64, usize, Id)], came: &mut KeyedOutcome) -> Result<(), TestError> {
-        if due.is_empty() {
-            return Ok(());
+    /// The timers that are due by key; they are gone, whatever comes of it.
+    fn fired(&mut self, due: &[Due]) -> Vec<Work> {
+        let mut works: BTreeMap<usize, Work> = BTreeMap::new();
+        for (number, due) in due.iter().enumerate() {
+            self.kept.at_mut(due.1).timers.remove(&due.2);
+            let work = works.entry(due.1).or_insert(Work { key: due.1, rows: Vec::new(), due: Vec::new() });
+            work.due.push((number, *due));
         }
-        let mut numbers: Vec<usize> = due.iter().map(|(_, key, _)| *key).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut step = self.step(&numbers);
-        step.is_for_timers = true;
-        step.row_offsets = vec![0; 4 * (numbers.len() + 1)];
-        step.rows = batch(&self.input, &self.answer.binding)?;
-        for (at, key, (clock, tag)) in due {
-            let index = numbers.binary_search(key).expect("it is one of them") as u32;
-            step.due.keys.extend(index.to_le_bytes());
-            step.due.domains.push(u8::from(*clock == Clock::ProcessingTime));
-            step.due.tags.extend(tag.to_le_bytes());
-            step.due.at.extend(at.to_le_bytes());
-            self.kept.at_mut(*key).timers.remove(&(*clock, *tag));
-        }
-        let outcome = self.plugin.call(step).map_err(failed)?;
-        let times: Vec<i64> = due.iter().map(|(at, ..)| *at).collect();
-        came.table = self.apply(&numbers, outcome, due.len(), came.table.clone(), Some(&times))?;
-        Ok(())
+        works.into_values().collect()
     }
 
-    /// A step of these keys, without rows or timers.
-    fn step(&self, numbers: &[usize]) -> Step {
-        let key = |i: usize| numbers.iter().map(move |number| self.kept.at(*number).key[i].clone());
-        let column = |name: &String| self.input.names().iter().position(|other| other == name).expect("it was bound");
-        let keys = self.key_by.iter().enumerate();
-        let keys = keys.map(|(i, name)| from_cells(&self.input.column(column(name)).0.data_type, key(i)));
-        let mut values = BinaryBuilder::default();
-        for number in numbers {
-            match &self.kept.at(*number).value {
-                Some(value) => values.push(value),
-                None => values.push_null(),
+    /// Calls with all of these keys; what comes of those with which it can be done, and the others.
+    fn deal(&mut self, mut works: Vec<Work>, table: &Table) -> Result<(Came, Vec<(Work, String)>), TestError> {
+        if self.cut.is_reversed {
+            works.reverse();
+        }
+        let (mut came, mut failed) = (Came::default(), Vec::new());
+        for works in works.chunks(self.cut.keys) {
+            match self.attempt(works, table) {
+                Ok(part) => came.add(part),
+                Err(TestError::Call { message, .. }) if works.len() == 1 => failed.push((works[0].clone(), message)),
+                Err(TestError::Call { .. }) => {
+                    // One key after the other: a key's result does not depend on the others of its call.
+                    for work in works {
+                        match self.attempt(std::slice::from_ref(work), table) {
+                            Ok(part) => came.add(part),
+                            Err(TestError::Call { message, .. }) => failed.push((work.clone(), message)),
+                            Err(other) => return Err(other),
+                        }
+                    }
+                }
+                Err(other) => return Err(other),
             }
         }
-        Step {
-            now: self.now,
-            watermark: self.watermark,
-            previous_watermark: self.previous_watermark,
-            keys: Column::flatten(numbers.len(), keys.collect()),
-            values: Column::flatten(numbers.len(), vec![values.finish()]),
-            rows: Flat::default(),
-            ..Step::default()
-        }
+        Ok((came, failed))
     }
 
-    /// Stores what has changed; the output so far with what came out. `times` are those of the timers that were due.
-    fn apply(
-        &mut self,
-        numbers: &[usize],
-        outcome: Outcome,
-        count: usize,
-        so_far: Table,
-        times: Option<&[i64]>,
-    ) -> Result<Table, TestError> {
-        for key in indices("removed states", &outcome.removed, numbers.len())? {
-            let kept = self.kept.at_mut(numbers[key]);
-            kept.value = None;
-            if !self.answer.keep_timers {
-                kept.timers.clear();
+    /// Calls with some keys. If it fails nothing has happened.
+    fn attempt(&mut self, works: &[Work], table: &Table) -> Result<Came, TestError> {
+        let before: Vec<_> = works.iter().map(|work| self.kept.at(work.key).clone()).collect();
+        let mut came = Came::default();
+        for piece in self.cut.pieces(works) {
+            match self.bound.call(self.at, &piece, table, &mut self.kept) {
+                Ok(part) => came.add(part),
+                Err(error) => {
+                    for (work, before) in works.iter().zip(before) {
+                        *self.kept.at_mut(work.key) = before;
+                    }
+                    return Err(error);
+                }
             }
         }
-        let changed = indices("changed states", &outcome.changed, numbers.len())?;
-        let state = [Field::new(&*self.answer.state, DataType::Binary).not_null()];
-        let values = returned(&state, outcome.values, changed.len())?;
-        let clock = self.answer.time_to_live.and_then(|(by_watermark, _)| self.clock(by_watermark));
-        for (row, key) in changed.into_iter().enumerate() {
-            let kept = self.kept.at_mut(numbers[key]);
-            (kept.value, kept.changed) = (bytes_of(&values[0], row), clock);
-        }
-        for (key, id, _) in entries(&outcome.clear_timers) {
-            self.kept.at_mut(numbers[key]).timers.remove(&id);
-        }
-        for (key, id, at) in entries(&outcome.set_timers) {
-            self.kept.at_mut(numbers[key]).timers.insert(id, at);
-        }
-        let of = check::numbers(&outcome.output_of);
-        if let Some(of) = of.iter().find(|of| **of as usize >= count) {
-            return Err(TestError::Contract(format!("a row of number {of} came out; there are {count}")));
-        }
-        let columns = returned(&self.output, outcome.output, of.len())?;
-        let mut table = Table::of(&self.output, of.len() as u32, columns);
-        if let (Some(times), Some(at)) = (times, self.answer.event_time) {
-            let times = of.iter().map(|of| times[*of as usize]).collect();
-            table = table.put(&self.output[at as usize], Column::timestamp(times));
-        }
-        Ok(so_far.append(&table))
+        Ok(came)
     }
 }
 
-fn bytes_of(column: &Column, row: usize) -> Option<Vec<u8>> {
-    match Value::of(column, row) {
-        Value::Bytes(bytes) => Some(bytes),
-        _ => None,
+impl Cut {
+    /// What is handed over in one call each.
+    fn pieces(&self, works: &[Work]) -> Vec<Vec<Work>> {
+        let [work] = works else { return vec![works.to_vec()] };
+        let rows = work.rows.chunks(self.rows).map(|rows| Work { rows: rows.to_vec(), due: Vec::new(), ..*work });
+        let due = work.due.chunks(self.rows).map(|due| Work { due: due.to_vec(), rows: Vec::new(), ..*work });
+        rows.chain(due).map(|piece| vec![piece]).collect()
     }
 }
 
-/// Timers with the index of their key.
-fn entries(timers: &Timers) -> Vec<(usize, Id, i64)> {
-    let (keys, tags) = (check::numbers(&timers.keys), check::numbers(&timers.tags));
-    let at = timers.at.as_chunks().0.iter().map(|at| i64::from_le_bytes(*at));
-    let clock = |domain: u8| if domain == 0 { Clock::EventTime } else { Clock::ProcessingTime };
-    let ids = timers.domains.iter().zip(tags).map(|(domain, tag)| (clock(*domain), tag as u32));
-    keys.into_iter().zip(ids).zip(at).map(|((key, id), at)| (key as usize, id, at)).collect()
-}
-
-/// Indices that must go up.
-fn indices(what: &str, bytes: &[u8], count: usize) -> Result<Vec<usize>, TestError> {
-    let indices: Vec<usize> = check::numbers(bytes).into_iter().map(|index| index as usize).collect();
-    if !indices.is_sorted_by(|a, b| a < b) || indices.last().is_some_and(|last| *last >= count) {
-        return Err(TestError::Contract(format!("{what} {indices:?} of {count} do not go up")));
-    }
-    Ok(indices)
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    Encoded::from_bytes(bytes).unwrap_or_else(|error| panic!("{error}"))
 }

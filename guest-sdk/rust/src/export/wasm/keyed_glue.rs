@@ -3,8 +3,8 @@
 use super::{
     AGGREGATES, Exports, KEYED, forget, keep,
     keyed::exports::millstream::operator::keyed::{
-        Guest, KeyedBinding, LateRows, Outcome, Phase, StateField, Step, TimeDomain, TimeToLive, Timers, ValueChanges,
-        Wanted,
+        Entries, Guest, KeyedBinding, LateRows, Outcome, Phase, StateField, Step, TimeDomain, TimeToLive, Timers,
+        ValueChanges, Wanted,
     },
     with,
 };
@@ -27,9 +27,10 @@ impl<C: Component> Guest for Exports<C> {
             domain: if by_watermark { TimeDomain::EventTime } else { TimeDomain::ProcessingTime },
             microseconds,
         });
+        let state = answer.state.into_iter().map(|kept| StateField { name: kept.name, is_map: kept.is_map });
         Ok(KeyedBinding {
             binding: answer.binding,
-            state: vec![StateField { name: answer.state, is_map: false }],
+            state: state.collect(),
             state_version: answer.state_version,
             time_to_live,
             late_rows: if answer.sets_late_aside { LateRows::SetAside } else { LateRows::HandOver },
@@ -40,32 +41,19 @@ impl<C: Component> Guest for Exports<C> {
         })
     }
 
-    fn needs(_slot: u32, _step: Step) -> Result<Wanted, Failure> {
-        Ok(Wanted { entries: Vec::new(), all: Vec::new() })
+    fn needs(slot: u32, step: Step) -> Result<Wanted, Failure> {
+        let wanted = with(&KEYED, slot, |keyed| keyed.needs(taken(step)))?;
+        Ok(Wanted { entries: wanted.entries.into_iter().map(entries).collect(), all: wanted.all })
     }
 
     fn call(slot: u32, step: Step) -> Result<Outcome, Failure> {
-        let step = keyed::Step {
-            is_for_timers: step.phase == Phase::Timers,
-            now: step.now,
-            watermark: step.watermark,
-            previous_watermark: step.previous_watermark,
-            keys: step.keys,
-            row_offsets: step.row_offsets,
-            rows: step.rows,
-            values: step.values,
-            due: keyed::Timers { keys: step.due.keys, domains: step.due.domains, tags: step.due.tags, at: step.due.at },
-        };
-        let outcome = with(&KEYED, slot, |keyed| keyed.call(step))?;
-        let values = match outcome.changed.is_empty() {
-            true => Vec::new(),
-            false => vec![ValueChanges { state: 0, keys: outcome.changed, values: outcome.values }],
-        };
+        let outcome = with(&KEYED, slot, |keyed| keyed.call(taken(step)))?;
+        let changes = |keyed::ValueChanges { state, keys, values }| ValueChanges { state, keys, values };
         Ok(Outcome {
             output: outcome.output,
             output_of: outcome.output_of,
-            values,
-            entries: Vec::new(),
+            values: outcome.values.into_iter().map(changes).collect(),
+            entries: outcome.entries.into_iter().map(entries).collect(),
             removed: outcome.removed,
             set_timers: timers(outcome.set_timers),
             clear_timers: timers(outcome.clear_timers),
@@ -73,6 +61,26 @@ impl<C: Component> Guest for Exports<C> {
             late: outcome.late,
         })
     }
+}
+
+fn taken(step: Step) -> keyed::Step {
+    let maps = step.maps.into_iter();
+    keyed::Step {
+        is_for_timers: step.phase == Phase::Timers,
+        now: step.now,
+        watermark: step.watermark,
+        previous_watermark: step.previous_watermark,
+        keys: step.keys,
+        row_offsets: step.row_offsets,
+        rows: step.rows,
+        values: step.values,
+        maps: maps.map(|Entries { state, keys, entries }| keyed::Entries { state, keys, entries }).collect(),
+        due: keyed::Timers { keys: step.due.keys, domains: step.due.domains, tags: step.due.tags, at: step.due.at },
+    }
+}
+
+fn entries(keyed::Entries { state, keys, entries }: keyed::Entries) -> Entries {
+    Entries { state, keys, entries }
 }
 
 fn timers(timers: keyed::Timers) -> Timers {

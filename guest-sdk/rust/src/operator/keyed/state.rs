@@ -1,19 +1,43 @@
-//! What is kept of a key, in the hands of a call.
+//! A value that is kept of a key, in the hands of a call.
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::operator::{Encoded, Failure};
 
-/// A key's state: looked at, changed or removed. It is written if its bytes are others in the end than they were.
+/// A value that is kept of a key: looked at, changed or removed. It is written if its bytes are others in the end than they
+/// were.
 #[derive(Debug)]
 pub struct State<T> {
     value: Option<T>,
     /// Somebody could have changed it.
     is_touched: bool,
     is_removed: bool,
+    is_all_removed: bool,
+}
+
+/// Nothing.
+impl<T> Default for State<T> {
+    fn default() -> Self {
+        Self { value: None, is_touched: false, is_removed: false, is_all_removed: false }
+    }
+}
+
+/// What becomes of a value.
+pub(crate) enum Fate {
+    /// It stays as it was.
+    Stays,
+    /// It goes.
+    Goes,
+    /// Its bytes are others.
+    Changes,
 }
 
 impl<T> State<T> {
+    /// One that has this value: for [`Keyed::migrate`](crate::Keyed::migrate).
+    pub fn of(value: T) -> Self {
+        Self { value: Some(value), is_touched: true, ..Self::default() }
+    }
+
     /// What is kept, if there is something.
     pub fn get(&self) -> Option<&T> {
         self.value.as_ref()
@@ -53,15 +77,25 @@ impl<T> State<T> {
         change(self.get_or_default())
     }
 
-    /// Keeps nothing. The key's timers go with it, but for those that this call sets, unless
-    /// [`KeyedOutput::keep_timers`](super::KeyedOutput::keep_timers) says otherwise.
+    /// Keeps nothing. Where this is all that is kept of a key, the key's timers go with it, but for those that this call
+    /// sets, unless [`KeyedOutput::keep_timers`](super::KeyedOutput::keep_timers) says otherwise. One value of several
+    /// goes alone; [`StateFields::remove_all`](super::StateFields::remove_all) takes the others and the timers, too.
     pub fn remove(&mut self) {
         self.is_removed = true;
         self.value = None;
     }
 
+    pub(super) fn remove_with_all(&mut self) {
+        self.remove();
+        self.is_all_removed = true;
+    }
+
     pub(crate) fn is_removed(&self) -> bool {
         self.is_removed
+    }
+
+    pub(crate) fn is_all_removed(&self) -> bool {
+        self.is_all_removed
     }
 }
 
@@ -69,18 +103,22 @@ impl<T: Serialize + DeserializeOwned> State<T> {
     /// # Errors
     /// If what was stored is none.
     pub(crate) fn stored(bytes: Option<&[u8]>) -> Result<Self, Failure> {
-        let value = bytes.map(Encoded::<T>::from_bytes).transpose()?;
-        Ok(Self { value, is_touched: false, is_removed: false })
+        Ok(Self { value: bytes.map(Encoded::<T>::from_bytes).transpose()?, ..Self::default() })
     }
 
-    /// The bytes to be stored, if they are others than those before, into `bytes`; whether they are.
+    /// What becomes of the value that was stored as `before`; into `bytes`, what it is now, if that was looked at.
     ///
     /// # Errors
     /// If the type's `Serialize` fails.
-    pub(crate) fn changed(&self, before: Option<&[u8]>, bytes: &mut Vec<u8>) -> Result<bool, Failure> {
+    pub(crate) fn fate(&self, before: Option<&[u8]>, bytes: &mut Vec<u8>) -> Result<Fate, Failure> {
+        let Some(value) = &self.value else {
+            return Ok(if self.is_removed && before.is_some() { Fate::Goes } else { Fate::Stays });
+        };
+        if !self.is_touched {
+            return Ok(Fate::Stays);
+        }
         bytes.clear();
-        let Some(value) = self.value.as_ref().filter(|_| self.is_touched) else { return Ok(false) };
         Encoded::write(value, bytes)?;
-        Ok(self.is_removed || before != Some(bytes))
+        Ok(if self.is_all_removed || before != Some(bytes) { Fate::Changes } else { Fate::Stays })
     }
 }

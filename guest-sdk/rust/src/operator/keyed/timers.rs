@@ -92,6 +92,12 @@ impl Timers {
     /// What is to be set and what to be cleared, by key; the last word on a timer counts.
     pub(crate) fn into_changes(mut self) -> (Vec<Change>, Vec<Change>) {
         let id = |change: &Change| (change.key, change.clock, change.tag);
+        if self.changes.is_sorted_by(|a, b| id(a) < id(b)) {
+            return match self.changes.iter().any(|change| change.at.is_none()) {
+                false => (self.changes, Vec::new()),
+                true => self.changes.into_iter().partition(|change| change.at.is_some()),
+            };
+        }
         // Stable: what was said later stands behind.
         self.changes.sort_by_key(id);
         let last = |(i, change): (usize, &Change)| {

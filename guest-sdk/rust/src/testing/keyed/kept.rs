@@ -7,13 +7,42 @@ use crate::{operator::Clock, value::Value};
 /// What tells a key's timers apart.
 pub type Id = (Clock, u32);
 
-/// What is kept of a key.
+/// A timer that is due: when, the key's number, which.
+pub type Due = (i64, usize, Id);
+
+/// A key in a call, with its rows or its timers; the numbers of both are the epoch's.
+#[derive(Clone, Debug)]
+pub struct Work {
+    pub key: usize,
+    pub rows: Vec<usize>,
+    pub due: Vec<(usize, Due)>,
+}
+
+/// What is kept of a key. Values and maps are by their numbers among what the operator keeps.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     pub key: Vec<Value>,
-    pub value: Option<Vec<u8>>,
-    /// When the value was changed last, by the clock of its time to live.
+    pub values: BTreeMap<usize, Vec<u8>>,
+    pub maps: BTreeMap<usize, BTreeMap<Vec<u8>, Vec<u8>>>,
+    /// When its state was changed last, by the clock of its time to live.
     pub changed: Option<i64>,
     pub timers: BTreeMap<Id, i64>,
+}
+
+impl Kept {
+    /// Whether there is a state.
+    pub fn has_state(&self) -> bool {
+        !self.values.is_empty() || self.maps.values().any(|entries| !entries.is_empty())
+    }
+
+    /// The state goes.
+    pub fn remove(&mut self, keep_timers: bool) {
+        self.values.clear();
+        self.maps.clear();
+        if !keep_timers {
+            self.timers.clear();
+        }
+    }
 }
 
 /// All keys that there were, by number.
@@ -25,7 +54,7 @@ impl Keys {
     pub fn number(&mut self, key: Vec<Value>) -> usize {
         let at = self.0.iter().position(|kept| kept.key == key);
         at.unwrap_or_else(|| {
-            self.0.push(Kept { key, value: None, changed: None, timers: BTreeMap::new() });
+            self.0.push(Kept { key, ..Kept::default() });
             self.0.len() - 1
         })
     }
@@ -51,7 +80,7 @@ impl Keys {
     }
 
     /// The timers that are due, by time, then key, with the keys' numbers.
-    pub fn due(&self, now: i64, watermark: Option<i64>) -> Vec<(i64, usize, Id)> {
+    pub fn due(&self, now: i64, watermark: Option<i64>) -> Vec<Due> {
         let reached = |clock: Clock| if clock == Clock::EventTime { watermark } else { Some(now) };
         let mut due = Vec::new();
         for (number, kept) in self.0.iter().enumerate() {
