@@ -32,12 +32,14 @@ mod cast;
 mod cell;
 mod check;
 mod keyed;
+mod keyed_laws;
 mod laws;
 mod run;
 mod table;
 
 pub use aggregate::{aggregate, fold};
 pub use keyed::{KeyedJob, KeyedOutcome, keyed};
+pub use keyed_laws::keyed_laws;
 pub use laws::{fold_laws, laws};
 pub use run::{Broken, Outcome, TestError, filter, flat_map, map};
 pub use table::Table;

@@ -1,6 +1,6 @@
 //! Cards that pay as usual, too quickly, and too much.
 
-use millstream_guest::testing::{KeyedJob, Table, keyed};
+use millstream_guest::testing::{KeyedJob, Table, keyed, keyed_laws};
 
 use super::*;
 
@@ -76,4 +76,12 @@ fn columns_are_carried_as_text_and_rules_that_make_no_sense_are_refused() {
     assert_eq!(job.rows(&rows).unwrap().table.select(&["id"]), Table::new().utf8("id", ["5"]));
     let wrong = keyed::<FraudRules>(r#"{"usual_half_life_seconds": 0}"#, &["card"], &rows).err().unwrap();
     assert_eq!(wrong.to_string(), "bind: `usual_half_life_seconds`: a half-life is longer than 0");
+}
+
+#[test]
+fn the_laws_hold() {
+    let rows: Vec<_> = (0..120i64)
+        .map(|n| (["a", "b", "c"][(n * 5 % 3) as usize], n * 37 % 400, 1.0 + (n * n % 900) as f64))
+        .collect();
+    keyed_laws::<FraudRules>("{}", &["card"], Some("at"), &payments(&rows)).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Models that learn what there is to learn, each from its own key.
 
-use millstream_guest::testing::{KeyedJob, Table, keyed};
+use millstream_guest::testing::{KeyedJob, Table, keyed, keyed_laws};
 
 use super::*;
 
@@ -62,4 +62,9 @@ fn an_unknown_label_is_predicted_and_not_learnt_and_others_are_refused() {
     assert_eq!(came.table, expected.float64("prediction", [0.5]).uint64("learnt", [0]));
     assert_eq!(came.rejects.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(job.state::<Model>(&["a".into()]).unwrap().learnt, 0);
+}
+
+#[test]
+fn the_laws_hold() {
+    keyed_laws::<RunningModel>(WITH, &["key"], None, &rows(0..90)).unwrap();
 }

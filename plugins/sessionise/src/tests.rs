@@ -1,6 +1,6 @@
 //! Sessions of clicks that come in any order.
 
-use millstream_guest::testing::{KeyedJob, Table, keyed};
+use millstream_guest::testing::{KeyedJob, Table, keyed, keyed_laws};
 
 use super::*;
 
@@ -57,4 +57,12 @@ fn late_clicks_go_aside_and_those_without_a_time_are_refused() {
     assert_eq!(job.states(), 1);
     let wrong = keyed::<Sessionise>(r#"{"gap_seconds": 0}"#, &["user"], &rows).err().unwrap();
     assert_eq!(wrong.to_string(), "bind: `gap_seconds`: a gap has one second or more");
+}
+
+#[test]
+fn the_laws_hold() {
+    let page = |n: i64| ["/a", "/b", "/c"][(n * 7 % 3) as usize];
+    let rows: Vec<_> =
+        (0..90i64).map(|n| (["ann", "bob"][(n * 5 % 2) as usize], 100 + n * 37 % 200, page(n))).collect();
+    keyed_laws::<Sessionise>(WITH, &["user"], Some("at"), &clicks(&rows)).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Counts that are right where there is room, and never too low where there is none.
 
-use millstream_guest::testing::{Table, keyed};
+use millstream_guest::testing::{Table, keyed, keyed_laws};
 
 use super::*;
 
@@ -64,4 +64,13 @@ fn what_makes_no_sense_is_refused() {
     let fails = |with| keyed::<TopK>(with, &["shop"], &rows(&[])).err().unwrap().to_string();
     assert!(fails(r#"{"item": "product", "k": 9, "counters": 8}"#).contains("`counters`"));
     assert!(fails(r#"{"item": "product", "every_seconds": 0}"#).contains("`every_seconds`"));
+}
+
+#[test]
+fn the_laws_hold() {
+    let product = |n: i64| ["v", "w", "x", "y", "z"][(n * n % 5) as usize];
+    let items: Vec<_> = (0..120i64).map(|n| (["a", "b"][(n * 5 % 2) as usize], product(n), n * 37 % 300)).collect();
+    for with in [r#"{"item": "product"}"#, r#"{"item": "product", "k": 1, "counters": 2}"#] {
+        keyed_laws::<TopK>(with, &["shop"], Some("at"), &rows(&items)).unwrap();
+    }
 }

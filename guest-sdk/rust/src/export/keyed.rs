@@ -233,8 +233,10 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
         let values = taken(&self.values, step.values)?;
         let maps = fetched::maps(step.maps)?;
         let fetched = Fetched::of(&self.kept, &values, &maps);
-        let mut changes = Changes::of(&self.kept, &fetched);
-        for key in 0..values.rows() {
+        // Beside nothing, all is written.
+        let none = Fetched::none(&self.kept);
+        let mut changes = Changes::of(&self.kept, &none);
+        for key in 0..step.keys.rows as usize {
             let mut state: StateOf<K> = fetched.state(key).map_err(operator::told)?;
             state.visit(&mut changes::Touch).map_err(operator::told)?;
             changes.take(key, &mut state).map_err(operator::told)?;

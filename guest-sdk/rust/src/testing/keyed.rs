@@ -5,6 +5,7 @@ mod bound;
 mod flat;
 mod kept;
 mod maps;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 

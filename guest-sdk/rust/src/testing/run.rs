@@ -43,7 +43,7 @@ pub enum TestError {
     Law(Box<Broken>),
 }
 
-/// A law that an aggregate breaks: see [`laws`](super::laws).
+/// A law that an aggregate or a keyed operator breaks: see [`laws`](super::laws) and [`keyed_laws`](super::keyed_laws).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Broken {
     /// Which one.

@@ -89,6 +89,12 @@ impl<'a> Fetched<'a> {
         }
     }
 
+    /// Nothing.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn none(kept: &[StateField]) -> Self {
+        Self { values: kept.iter().map(|_| None).collect(), maps: kept.iter().map(|_| None).collect() }
+    }
+
     /// The state of a key.
     ///
     /// # Errors

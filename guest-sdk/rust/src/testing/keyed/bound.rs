@@ -180,7 +180,10 @@ impl Bound {
     }
 
     /// Stores what has changed.
-    fn apply(&self, at: Clocks, works: &[Work], kept: &mut Keys, outcome: &Outcome) -> Result<(), TestError> {
+    ///
+    /// # Errors
+    /// [`TestError::Contract`].
+    pub fn apply(&self, at: Clocks, works: &[Work], kept: &mut Keys, outcome: &Outcome) -> Result<(), TestError> {
         let keep_timers = self.answer.keep_timers;
         let clock = self.answer.time_to_live.and_then(|(by_watermark, _)| at.of(by_watermark));
         for key in indices("removed states", &outcome.removed, works.len())? {

@@ -70,6 +70,19 @@ pub fn fetched(state: &[StateField], wanted: &Wanted, works: &[Work], kept: &Key
     Ok(found.into_iter().map(|(map, entries)| told(map, entries.into_iter())).collect())
 }
 
+/// All that is kept of the keys in maps.
+pub fn all(state: &[StateField], works: &[Work], kept: &Keys) -> Vec<Entries> {
+    let maps = (0..state.len()).filter(|map| state[*map].is_map);
+    let of_map = |map: usize| {
+        let of_key = |(key, work): (usize, &Work)| {
+            let entries = kept.at(work.key).maps.get(&map).cloned().unwrap_or_default();
+            entries.into_iter().map(move |(own, value)| ((key, own), Some(value))).collect::<Vec<_>>()
+        };
+        told(map as u32, works.iter().enumerate().flat_map(of_key))
+    };
+    maps.map(of_map).collect()
+}
+
 fn told(state: u32, entries: impl Iterator<Item = ((usize, Vec<u8>), Option<Vec<u8>>)>) -> Entries {
     let (mut keys, mut own, mut values) = (Vec::new(), BinaryBuilder::default(), BinaryBuilder::default());
     for ((key, own_key), value) in entries {
