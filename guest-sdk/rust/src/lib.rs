@@ -48,6 +48,9 @@
 //! **Speed.** One call takes thousands of rows, so the call itself costs nothing; the loops inside it do: see
 //! [`kernel`].
 
+#[macro_use]
+mod tuples;
+
 mod batch;
 pub mod bitmap;
 pub mod buffer;

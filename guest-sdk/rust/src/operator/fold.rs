@@ -63,7 +63,7 @@ pub trait Fold: Sized + 'static {
     /// How the input columns are read: one kind, or a tuple of up to four.
     type Input: Inputs;
 
-    /// A group's state: one [`StateCell`](super::StateCell), or a tuple of up to eight: numbers, texts, lists of them, or
+    /// A group's state: one [`StateCell`](super::StateCell), or a tuple of up to twelve: numbers, texts, lists of them, or
     /// [`Encoded`](super::Encoded), which is any type that serde knows. It starts as its type's default.
     type State: StateRow;
 
