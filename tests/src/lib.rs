@@ -30,6 +30,7 @@
 //! | `several` | several streams as one, and rows made of rows |
 //! | `simulation` | the engine on a simulated clock, disk and input, from a seed, beside the model |
 //! | `spark` | `spark/*`: jobs whose input and expected rows a real Spark gave, where these are at hand |
+//! | `spark_state` | keyed state beside a real Spark's, natively and as a component |
 //! | `sql` | what queries give where a golden job cannot say it |
 //! | `sql_docs` | that every example of `docs/sql.md` gives what stands there |
 //! | `static_joins` | joins with tables that stand still, change, and break |
@@ -93,6 +94,8 @@ mod several;
 mod simulation;
 #[cfg(test)]
 mod spark;
+#[cfg(test)]
+mod spark_state;
 #[cfg(test)]
 mod sql;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{assert_same_rows, here, lines, run_job};
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("MILLSTREAM_SPARK_GOLDEN").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| here().join("../../shared/golden"));
     folder.is_dir().then_some(folder)

@@ -52,7 +52,7 @@ fn rows(random: &mut Random, epoch: i64) -> RecordBatch {
 }
 
 /// The rows that reach the stateful operator by `flow`.
-fn reach(flow: &Flow, rows: &Rows, reached: &mut Vec<(usize, RecordBatch)>) {
+pub fn reach(flow: &Flow, rows: &Rows, reached: &mut Vec<(usize, RecordBatch)>) {
     for edge in flow {
         match edge {
             Edge::Through(transform, rest) => {

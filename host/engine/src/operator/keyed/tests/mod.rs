@@ -1,7 +1,6 @@
-//! Keyed operators beside a naive model, beside a real Spark's answers, and with functions that return what cannot be.
+//! Keyed operators beside a naive model, and with functions that return what cannot be.
 
 mod expiry;
-mod golden;
 mod hostile;
 mod maps;
 mod model;

@@ -162,7 +162,7 @@ fn obey(one: &mut One) -> Result<(), String> {
             }
         }
     }
-    one.out.push(json!([key, "rows", ids, one.number()]));
+    one.out.push(json!([key, "rows", ids, one.number(), one.late_watermark]));
     Ok(())
 }
 

@@ -57,19 +57,6 @@ impl One {
     pub fn set_number(&mut self, number: i64) {
         self.value = Some(number.to_le_bytes().to_vec());
     }
-
-    pub fn json(&self) -> Option<Value> {
-        self.value.as_ref().map(|value| serde_json::from_slice(value).unwrap())
-    }
-
-    /// The number that is kept as JSON.
-    pub fn number_of_json(&self) -> Option<i64> {
-        self.json().map(|value| value.as_i64().unwrap())
-    }
-
-    pub fn set_json(&mut self, value: &Value) {
-        self.value = Some(value.to_string().into_bytes());
-    }
 }
 
 /// The function; it keeps one value, and gives one column of text.
