@@ -4,9 +4,10 @@ use super::Tables;
 use super::due::LATE;
 use super::expiry::bucket_of;
 use super::function::{Domain, TimeToLive};
-use super::timers::{Entry, Reached, event_slots, processing_slots, write};
+use super::timers::{Entry, Reached, event_slots, processing_slots, read, write};
 use super::work::Done;
-use crate::state::Key;
+use crate::Result;
+use crate::state::{Key, hash_key};
 
 impl Tables<'_> {
     /// Stores what has come of `keys`. `reached`: a timer that is set to a time before it is late. `expires`: after how long
@@ -48,6 +49,29 @@ impl Tables<'_> {
         for (Key { bucket, hash, bytes }, _) in none {
             self.timers.delete_hashed(bucket, hash, bytes);
         }
+    }
+
+    /// Empties the table of keys with timers that were set too late: those that are due have been found. A clock may have gone
+    /// back since: a timer that is not due any more is looked for when its time comes.
+    pub fn take_late(&mut self, reached: Reached) -> Result<()> {
+        let Some(late) = self.overdue.bucket(LATE) else { return Ok(()) };
+        let mut bytes: Vec<Vec<u8>> = late.iter().map(|(key, _)| key.to_vec()).collect();
+        bytes.sort_unstable();
+        self.overdue.drop_bucket(LATE);
+        let keys: Vec<Key<'_>> = bytes.iter().map(|bytes| Key { bucket: 0, hash: hash_key(bytes), bytes }).collect();
+        let (mut early, slots) = (Vec::new(), processing_slots());
+        for (number, key) in (0..).zip(&keys) {
+            let list = self.timers.get_hashed(0, key.hash, key.bytes).map(read).transpose()?.unwrap_or_default();
+            let is_lost = |entry: &Entry| {
+                let bucket = slots.bucket(slots.slot(entry.at), 0);
+                entry.domain == Domain::ProcessingTime
+                    && !reached.is_due(entry)
+                    && self.processing.get_hashed(bucket, key.hash, key.bytes).is_none()
+            };
+            early.extend(list.into_iter().filter(is_lost).map(|entry| (number, entry)));
+        }
+        self.find_again(&keys, &early, reached);
+        Ok(())
     }
 
     /// Puts keys where their new timers are looked for once they are due.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
 
-use super::due::{DueTimers, LATE};
+use super::due::DueTimers;
 use super::partial::KeyedPartial;
 use super::timers::Reached;
 use super::{Keyed, Tables};
@@ -80,7 +80,7 @@ impl Keyed {
         let reached = Reached { watermark: end.watermarks.close, now: end.now };
         self.expire(&mut tables, reached)?;
         let mut due = DueTimers::find(&tables, reached)?;
-        tables.overdue.drop_bucket(LATE);
+        tables.take_late(reached)?;
         let mut came = Came::default();
         self.call_rows(p, end, partials, &mut tables, &mut came)?;
         for i in 0..due.len() {

@@ -197,6 +197,25 @@ fn rows_without_a_time_are_dead_letters_where_it_plays_a_part() {
 }
 
 #[test]
+fn a_timer_that_was_set_too_late_is_not_lost_where_the_clock_goes_back() {
+    fn at_once(one: &mut One) -> Result<(), String> {
+        match one.timer {
+            Some((_, tag, at)) => one.out.push(json!([tag, at])),
+            None => one.set(Domain::ProcessingTime, 7, one.now),
+        }
+        Ok(())
+    }
+    let mut running = Running::native(KeyedBinding::default(), at_once);
+    let (hour, none) = (3_600_000_000, WatermarkPair { late: None, close: None });
+    assert!(running.rows(&[row("k", 5, json!(0))], 2 * hour, none).rows.is_empty());
+    // The epoch that it would have fired in begins an hour before.
+    assert!(running.rows(&[], hour, none).rows.is_empty());
+    assert!(!running.is_due(none, hour) && running.is_due(none, 2 * hour + 10_000));
+    assert_eq!(running.rows(&[], 2 * hour, none).rows, [json!([7, 2 * hour])]);
+    assert_eq!([running.len("timers"), running.len("overdue"), running.len("processing-time")], [0; 3]);
+}
+
+#[test]
 fn timers_at_the_ends_of_time_fire_once_each() {
     fn far(one: &mut One) -> Result<(), String> {
         match one.timer {
