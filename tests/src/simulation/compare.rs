@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::join::Join;
 use super::ledger::Planned;
-use super::model::{Mode, Row};
+use super::model::{Mode, NEVER, Row};
 use super::pairs::{Joined, Joining};
 use super::query::Question;
 use super::scenario::{Scenario, Stream};
+use super::visits::{Clocks, Visiting, Visits};
 use super::watermark::Watermark;
 use super::world::World;
 
@@ -57,7 +58,7 @@ impl Expected {
 
 /// Compares everything; the first difference.
 pub fn compare(world: &World) -> Result<(), String> {
-    let Scenario { streams, questions, join } = &world.scenario;
+    let Scenario { streams, questions, join, visits } = &world.scenario;
     let epochs = world.ledger.lock().unwrap().epochs.clone();
     for (number, stream) in streams.iter().enumerate() {
         let mut read: Vec<usize> = epochs.iter().flat_map(|e| e.files[number].iter().copied()).collect();
@@ -76,6 +77,9 @@ pub fn compare(world: &World) -> Result<(), String> {
     if let Some(join) = join {
         expect_joined(&mut expected, join, streams, &epochs)?;
     }
+    if let Some(visits) = visits {
+        expect_visits(&mut expected, visits, streams, &epochs)?;
+    }
     let published = world.published_now();
     for (sink, want) in &expected.parts {
         let have = parts(&published, sink);
@@ -93,7 +97,14 @@ pub fn compare(world: &World) -> Result<(), String> {
     let file = published.iter().find(|(path, _)| path.ends_with(".jsonl"));
     let mut have: Vec<(usize, String, u64)> = file.map_or(Vec::new(), |(_, bytes)| {
         let place = |l: &Value| {
-            (l["epoch"].as_u64().unwrap() as usize, l["file"].as_str().unwrap().into(), l["line"].as_u64().unwrap())
+            let epoch = l["epoch"].as_u64().unwrap() as usize;
+            match l["file"].as_str() {
+                Some(file) => (epoch, file.to_owned(), l["line"].as_u64().unwrap()),
+                // The row as text.
+                None => {
+                    (epoch, without_nulls(serde_json::from_str(l["row"].as_str().unwrap()).unwrap()).to_string(), 0)
+                }
+            }
         };
         lines(bytes).iter().map(place).collect()
     });
@@ -188,6 +199,31 @@ fn expect_joined(expected: &mut Expected, join: &Join, streams: &[Stream], epoch
     Ok(())
 }
 
+fn expect_visits(
+    expected: &mut Expected,
+    visits: &Visits,
+    streams: &[Stream],
+    epochs: &[Planned],
+) -> Result<(), String> {
+    let mut watermark = Watermark::of(&[&streams[visits.of]], false);
+    let (mut visiting, mut last) = (Visiting::new(visits), None);
+    for (epoch, planned) in epochs.iter().enumerate() {
+        let rows = [streams[visits.of].rows(&planned.files[visits.of])];
+        let (late, close) = watermark.epoch(planned.now, &[planned.has_more(visits.of)], &rows);
+        let known = |watermark: i64| Some(watermark).filter(|w| *w != NEVER);
+        last = known(close);
+        let [rows] = rows;
+        let out = visiting.epoch(&rows, Clocks { now: planned.now, late: known(late), close: last });
+        expected.reject(epoch, out.rejected);
+        expected.late("late_visits", epoch, "visits", out.late);
+        expected.part("visits", epoch, out.rows);
+    }
+    if watermark.would_move() || !visiting.waits_for_nothing(last) {
+        return Err("visits: the watermark has moved, and no epoch fired what it passed".to_owned());
+    }
+    Ok(())
+}
+
 /// A change log's rows carry their epoch.
 fn with_epoch(mut row: Value, epoch: usize, mode: Mode) -> Value {
     if mode == Mode::Update {
@@ -198,6 +234,11 @@ fn with_epoch(mut row: Value, epoch: usize, mode: Mode) -> Value {
 
 fn lines(bytes: &[u8]) -> Vec<Value> {
     std::str::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn without_nulls(mut row: Value) -> Value {
+    row.as_object_mut().unwrap().retain(|_, v| !v.is_null());
+    row
 }
 
 /// Rows as text, without nulls, whatever their order.

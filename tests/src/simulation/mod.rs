@@ -20,11 +20,14 @@ mod scenario;
 mod source;
 mod time;
 mod trouble;
+mod visits;
 mod watermark;
 mod weather;
 mod world;
 
+pub use model::Row;
 pub use random::Random;
+pub use visits::{Clocks, Visiting, Visits};
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

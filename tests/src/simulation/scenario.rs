@@ -7,6 +7,7 @@ use super::model::Row;
 use super::query::{Query, Question, sink};
 use super::random::Random;
 use super::time::{NOON, SECOND, shown};
+use super::visits::Visits;
 
 /// A job.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Scenario {
     pub streams: Vec<Stream>,
     pub questions: Vec<Question>,
     pub join: Option<Join>,
+    pub visits: Option<Visits>,
 }
 
 /// A source.
@@ -45,7 +47,8 @@ pub struct File {
 const URLS: [&str; 4] = ["/", "/a", "/b", "/c"];
 
 impl Scenario {
-    /// A source or two, each with a query of its own; in two jobs of three a query over both, or over one of them twice.
+    /// A source or two, each with a query of its own; in two jobs of three a query over both, or over one of them twice; in
+    /// one of three a keyed operator.
     pub fn new(seed: u64, random: &mut Random) -> Self {
         let (mut streams, mut questions) = (Vec::new(), Vec::new());
         for number in 0..1 + random.below(2) as usize {
@@ -62,7 +65,9 @@ impl Scenario {
             2 => questions.push(Question::of_several(&mut streams, &mut random)),
             _ => join = Some(Join::new(&streams, &mut random)),
         }
-        Self { streams, questions, join }
+        let mut random = Random::new(seed ^ 0x7151_7151);
+        let visits = random.one_in(3).then(|| Visits::new(&streams, &mut random));
+        Self { streams, questions, join, visits }
     }
 
     /// The job file.
@@ -71,6 +76,7 @@ impl Scenario {
         text.extend(self.streams.iter().map(Stream::job));
         text.extend(self.questions.iter().map(|q| q.job(&self.streams)));
         text.extend(self.join.iter().map(|j| j.job(&self.streams)));
+        text.extend(self.visits.iter().map(|v| v.job(&self.streams)));
         text
     }
 }

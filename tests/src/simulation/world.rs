@@ -26,6 +26,7 @@ use super::scenario::Scenario;
 use super::source::{Feed, SimulatedFiles};
 use super::trouble::Trouble;
 use super::weather::Weather;
+use crate::support::runtime;
 
 /// The folder in which the job file would stand.
 pub const BASE: &str = "/simulated";
@@ -213,6 +214,7 @@ impl World {
             observer: Arc::new(Watch(self.ledger.clone())),
             control: control.clone(),
             threads: Some(1),
+            runtime: Some(runtime()),
             environment: self.environment(trouble, &control),
             ..RunOptions::default()
         };

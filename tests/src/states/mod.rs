@@ -9,9 +9,13 @@
 //! * `partitions`: checkpoints with another number of partitions
 //! * `memory`: what state takes, and may take
 //! * `queries`: which edits of a query mean the same, and the form of a fingerprint
+//! * `keyed`: keyed operators
+//! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
 
 mod branches;
+mod keyed;
+mod keyed_walk;
 mod memory;
 mod modes;
 mod names;

@@ -1,7 +1,9 @@
 //! Aggregates by plugins, and plugins in what is grouped by: what they were told, what they read, and which version of
 //! them has stored the states.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -90,12 +92,24 @@ fn what_others_read_of_a_plugins_input_is_nothing_to_its_state() {
 
 /// Writes `versioned.wasm`: the test guest whose states are of `version`.
 fn write_version(scratch: &Scratch, version: u8) {
-    let mut component = runtime().build_project(&here().join("guests/three-versions")).unwrap();
-    let text = b"version of the stored states ";
-    let places: Vec<usize> =
-        component.windows(text.len()).enumerate().filter(|(_, w)| w == text).map(|(at, _)| at).collect();
-    assert_eq!(places.len(), 1, "the version stands in it once");
-    component[places[0] + text.len()] = b'0' + version;
+    write_version_of("guests/three-versions", scratch, version);
+}
+
+/// Components with their versions, by their guests'.
+static VERSIONS: Mutex<BTreeMap<(&str, u8), Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// Writes `versioned.wasm`: the guest in this folder with states of `version`.
+pub fn write_version_of(guest: &'static str, scratch: &Scratch, version: u8) {
+    let mut versions = VERSIONS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let component = versions.entry((guest, version)).or_insert_with(|| {
+        let mut component = runtime().build_project(&here().join(guest)).unwrap();
+        let text = b"version of the stored states ";
+        let places: Vec<usize> =
+            component.windows(text.len()).enumerate().filter(|(_, w)| w == text).map(|(at, _)| at).collect();
+        assert_eq!(places.len(), 1, "the version stands in it once");
+        component[places[0] + text.len()] = b'0' + version;
+        component
+    });
     scratch.write("versioned.wasm", component);
 }
 

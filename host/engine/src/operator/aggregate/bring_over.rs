@@ -172,11 +172,6 @@ impl GroupAggregate {
     }
 
     fn refused(&self, old: &OldStates, e: FunctionError) -> Error {
-        let OldStates { plugin, version, .. } = old;
-        let context =
-            format!("operator `{}`: plugin `{plugin}` cannot bring over its states of version {version}", self.name);
-        e.into_error().context(context).with_help(
-            "mend the plugin's `migrate`, use the build that wrote them, give the operator another name (its state then begins anew), or start over with --fresh",
-        )
+        old.refused(&self.name, e.into_error())
     }
 }

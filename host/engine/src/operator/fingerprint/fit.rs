@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::sides::{SIDES, changed_places};
 use super::{Fingerprint, VERSION};
+use crate::Error;
 use crate::format::parse_type;
 
 /// Whether stored state fits.
@@ -47,6 +48,17 @@ pub struct OldStates {
     pub version: u32,
     /// Their columns.
     pub fields: Fields,
+}
+
+impl OldStates {
+    /// `e`, for which they cannot be brought over, as the error of operator `name`.
+    pub fn refused(&self, name: &str, e: Error) -> Error {
+        let Self { plugin, version, .. } = self;
+        e.context(format!("operator `{name}`: plugin `{plugin}` cannot bring over its states of version {version}"))
+            .with_help(
+                "mend the plugin's `migrate`, use the build that wrote them, give the operator another name (its state then begins anew), or start over with --fresh",
+            )
+    }
 }
 
 /// Why stored state does not fit.

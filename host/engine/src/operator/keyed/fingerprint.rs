@@ -46,9 +46,7 @@ impl Keyed {
         let rows = states.len();
         let partitions = states.partitions_mut();
         let done = workers.for_rows(rows).each(partitions, |p| self.bring_partition_over(old.version, &names, p));
-        let context =
-            |e: Error| e.context(format!("operator `{}`: stored states of version {}", self.name, old.version));
-        done.into_iter().collect::<Result<()>>().map_err(context)
+        done.into_iter().collect::<Result<()>>().map_err(|e| old.refused(&self.name, e))
     }
 
     fn bring_partition_over(&self, version: u32, names: &[String], states: &mut Partition) -> Result<()> {
@@ -58,15 +56,17 @@ impl Keyed {
             .flat_map(|bucket| bucket.sorted())
             .map(|(key, state)| (key.to_vec(), state.to_vec()))
             .collect();
+        let binding = self.function.binding();
+        let keeps_all = binding.time_to_live.is_some() && !binding.maps.is_empty();
         let mut types = vec![DataType::Binary; names.len()];
-        types.extend(self.function.binding().time_to_live.map(|_| DataType::Int64));
+        types.extend(binding.time_to_live.map(|_| DataType::Int64));
         for some in stored.chunks(AT_ONCE) {
             let rows: Vec<&[u8]> = some.iter().map(|(_, state)| state.as_slice()).collect();
             let mut old = decode(&rows, &types)?;
             let changed = old.split_off(names.len());
             let new = self.function.migrate(version, names, &old);
             let new = new.map_err(super::KeyedError::into_error)?;
-            let (columns, keeps) = (new.len(), self.function.binding().values.len());
+            let (columns, keeps) = (new.len(), binding.values.len());
             if columns != keeps || new.iter().any(|column| column.len() != rows.len()) {
                 return Err(Error::new(
                     crate::ErrorKind::Plugin,
@@ -78,8 +78,8 @@ impl Keyed {
             let mut encoded = RowBuffer::new();
             encode(&new, rows.len(), Form::Value, &mut encoded)?;
             for (i, (key, _)) in some.iter().enumerate() {
-                // What is stored for when it was changed alone stays: it is of a key with entries of maps.
-                if new.iter().any(|column| column.is_valid(i)) {
+                // What has no value is stored for when it was changed: it is of a key with entries of maps.
+                if keeps_all || new.iter().any(|column| column.is_valid(i)) {
                     states.put(0, key, encoded.row(i));
                 } else {
                     states.delete(0, key);
