@@ -1,8 +1,8 @@
 //! Components of other versions of the contract.
 
-use millstream_plugin::{PluginError, Runtime};
+use millstream_plugin::{Bound, InputField, Limits, PluginError, Request, Runtime};
 
-use super::{cache_dir, options};
+use super::{cache_dir, numbers, options};
 
 /// The component of a guest, with `from` replaced by `to`, which is as long, wherever it stands in it.
 fn patched(kind: &str, from: &str, to: &str) -> Vec<u8> {
@@ -28,4 +28,23 @@ fn other_versions_are_refused_in_words() {
     let newer = load("@0.3.0");
     assert!(matches!(newer, PluginError::NewerContract { .. }), "{newer}");
     assert!(newer.to_string().contains("use a newer Millstream"), "{newer}");
+}
+
+#[test]
+fn a_component_that_imports_more_than_is_known_fails_where_it_calls_it_naming_it() {
+    let bytes = patched("map", "operator/text@0.2.0", "operator/tixt@0.2.9");
+    let plugin = super::runtime().load_bytes(&bytes).unwrap();
+    let import = plugin.describe().imports.iter().find(|import| import.name.contains("tixt")).unwrap();
+    assert!(!import.granted, "{import:?}");
+    let input = InputField::of_schema(&numbers([]).schema());
+    let call = |mode: &str| {
+        let config = format!("{{\"do\": \"{mode}\"}}");
+        let request = Request { config: &config, input: &input, ..Request::default() };
+        let Ok(Bound::Map(map)) = plugin.bind(&request, &Limits::default()) else { panic!("it is a map") };
+        map.call(&numbers([1]))
+    };
+    call("log").unwrap();
+    let error = call("text").unwrap_err().to_string();
+    assert!(error.contains("the plugin called `millstream:operator/tixt@0.2.9"), "{error}");
+    assert!(error.contains("which it was not granted"), "{error}");
 }
