@@ -143,8 +143,8 @@ impl Walk {
     fn write(&mut self) {
         let number = self.files.len();
         let row = |random: &mut Random| Input {
-            k: *random.pick(&["a", "b", "c"]),
-            j: *random.pick(&["a", "x"]),
+            k: ["a", "b", "c"][random.below(3) as usize],
+            j: ["a", "x"][random.below(2) as usize],
             // Counted, removed, its timer cleared.
             v: 23 * random.between(-9, 9) + random.pick(&[0, 0, 1, 2, 3, 5]),
             second: 100 * number as i64 + random.between(0, 60),
