@@ -16,6 +16,7 @@
 //! | `joins` | joins of streams where a golden job cannot say it |
 //! | `keyed` | keyed plugins in jobs |
 //! | `keyed_plugins` | the keyed plugins that come with the engine, in the jobs of their pages |
+//! | `keyed_sql` | keyed plugins called in SQL, beside nodes of their own |
 //! | `layers` | that the engine's modules use lower layers only, and files one another in no circle, and that none is long |
 //! | `model` | what windows mean, as a slow program |
 //! | `operators_of_one` | plugins that hold several operators, what they log, errors that name their row |
@@ -66,6 +67,8 @@ mod joins;
 mod keyed;
 #[cfg(test)]
 mod keyed_plugins;
+#[cfg(test)]
+mod keyed_sql;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]

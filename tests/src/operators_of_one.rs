@@ -114,3 +114,31 @@ fn a_row_that_a_plugin_names_is_the_only_dead_letter_and_what_it_logs_is_heard()
     assert_eq!(calls, [line(20), line(12), line(7)]);
     assert!(heard.iter().any(|line| line.contains("debug: bound at x")), "{heard:?}");
 }
+
+#[test]
+fn plugins_in_from_are_told_of_their_calls_as_they_are_written() {
+    let heard = |operators: &str| {
+        let heard = Arc::new(Heard::default());
+        let options = RunOptions { observer: heard.clone(), ..RunOptions::default() };
+        numbers(3).run_with(&job(operators), options).unwrap();
+        let lines = heard.0.lock().unwrap().join("\n");
+        lines
+    };
+    let lines = heard("[operator.x]\nsql = \"SELECT n, below FROM pack.below(TABLE numbers)\"");
+    assert!(lines.contains("below is bound at Some(\"pack.below(TABLE numbers)\")"), "{lines}");
+    let lines = heard("[operator.x]\ninput = \"numbers\"\nplugin = \"pack.times\"\nwith = { by = 1 }");
+    assert!(lines.contains("bound at x\n") || lines.ends_with("bound at x"), "{lines}");
+}
+
+#[test]
+fn the_plan_says_what_a_plugin_lets_the_engine_do() {
+    let scratch = numbers(1);
+    let told = |operators: &str| {
+        let plan = millstream_engine::run::check(scratch.job(&job(operators)).unwrap(), Some(&runtime())).unwrap();
+        format!("{:?}", plan.explain())
+    };
+    let above = told("[operator.x]\ninput = \"numbers\"\nplugin = \"pack.above\"");
+    assert!(above.contains("plugin pack.above reads n; is not given rows with a null in these"), "{above}");
+    let sums = told("[operator.x]\noutput_mode = \"complete\"\nsql = \"SELECT pack.sum(n) AS s FROM numbers\"");
+    assert!(sums.contains("pack.sum reads n\""), "{sums}");
+}

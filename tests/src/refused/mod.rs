@@ -8,6 +8,7 @@ mod keyed;
 mod mistakes;
 mod names;
 mod plugins;
+mod table_functions;
 mod windows;
 
 use millstream_engine::ErrorKind;

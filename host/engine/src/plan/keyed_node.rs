@@ -11,8 +11,8 @@ use super::operators::Planner;
 use crate::job::{Logic, OperatorSpec, OutputMode};
 use crate::operator::PluginOperator;
 use crate::operator::keyed::{JudgedBy, KeyedFunction, PluginKeyed};
-use crate::relation::build;
 use crate::relation::event_time::mark;
+use crate::relation::{PluginUse, Relation, build};
 use crate::{Error, Result};
 
 /// Binds the plugin to the columns of an input and to its keys.
@@ -28,7 +28,7 @@ impl Planner<'_> {
         let Logic::Plugin { input, plugin: plugin_name, config, key_by, .. } = &operator.logic else {
             return Err(Error::internal("not a plugin operator"));
         };
-        let text = &self.job.text;
+        let text = self.job.text.clone();
         if key_by.is_empty() {
             let message = format!("`{}` is keyed: it keeps state per key, and this operator has none", plugin.called);
             let help = "name the columns that make the key: key_by = [\"user\"]";
@@ -36,17 +36,16 @@ impl Planner<'_> {
         }
         let mode = operator.output_mode.as_ref().map_or(OutputMode::Append, |mode| mode.value);
         let after_state = self.done.after_state().contains(&input.value);
-        let text = self.job.text.clone();
         let node = self.whole_rows("a keyed operator", operator, input, key_by)?;
         let keys: Vec<FieldRef> = node.key_columns.iter().map(|at| node.schema.fields()[*at].clone()).collect();
         let bound = bind(&node.schema, &keys)?;
         let judged_by = if after_state { JudgedBy::EpochBefore } else { JudgedBy::ThisEpoch };
         let time = node.time.map(|at| node.event_time(at)).transpose()?.map(|time| (time, judged_by));
         let reads: Vec<String> = bound.reads().iter().map(|at| node.schema.field(*at).name().clone()).collect();
+        let called = PluginUse { plugin: plugin.called.to_string(), reads: reads.clone(), hints: Some(bound.hints()) };
         let function: Arc<dyn KeyedFunction> =
             Arc::new(PluginKeyed::new(plugin.called.clone(), config, bound, node.schema.clone()));
         let event_time = function.binding().event_time;
-        let shown = format!("plugin {}", plugin.called);
         let at = |e: Error| match e.location() {
             None => e.at(text.at(operator.output_mode.as_ref().map_or(&plugin_name.span, |mode| &mode.span).clone())),
             Some(_) => e,
@@ -56,7 +55,7 @@ impl Planner<'_> {
             node.rows(),
             node.key_columns.clone(),
             time,
-            (function, &shown),
+            (function, called),
             mode,
             self.partitions,
         )
@@ -74,7 +73,13 @@ impl Planner<'_> {
             reads: operator.late.is_none().then_some(read),
             passes_on: false,
         };
-        Ok(PlannedNode { schema, uses: vec![uses], plugin_reads: Some(reads), keys: None, ..node.node(relation) })
+        let node = node.node(relation);
+        let waits = match &node.relation {
+            Relation::Stateful { waits, .. } => *waits,
+            _ => 0,
+        };
+        let watermark = node.watermark.clone().held_back(waits);
+        Ok(PlannedNode { schema, watermark, uses: vec![uses], plugin_reads: Some(reads), keys: None, ..node })
     }
 }
 

@@ -22,11 +22,6 @@ impl Planner<'_> {
             return Err(Error::internal("not a plugin operator"));
         };
         let name: Arc<str> = operator.name.value.as_str().into();
-        let from = self.input(&input.value)?;
-        if from.static_table.is_some() {
-            return Err(refuse_static(&self.job.text, input));
-        }
-        let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let plugin = self.plugins.operator(&plugin_name.value, &self.job.text, &plugin_name.span)?;
         let at_plugin = |e: Error| e.at(self.job.text.at(plugin_name.span.clone()));
         let failed = |e: PluginError| {
@@ -53,6 +48,11 @@ impl Planner<'_> {
             });
         }
         refuse_keys(&self.job.text, &plugin, operator)?;
+        let from = self.input(&input.value)?;
+        if from.static_table.is_some() {
+            return Err(refuse_static(&self.job.text, input));
+        }
+        let (input_schema, watermark, emits) = (from.schema.clone(), from.watermark.clone(), from.emits());
         let rows = build::rows_of(&input.value, input_schema.clone(), emits);
         let bound = bind(&input_schema, &[])?;
         let calls = PluginCalls::new(name.clone(), plugin_name.value.as_str().into());
@@ -65,7 +65,8 @@ impl Planner<'_> {
             Bound::FlatMap(flat_map) => build::plugin_flat_map(rows, calls, flat_map, wanted),
             Bound::Aggregate(aggregate) => {
                 passes_on = false;
-                let call = PluginUse { plugin: plugin_name.value.clone(), reads: reads.clone() };
+                let hints = Some(aggregate.hints());
+                let call = PluginUse { plugin: plugin_name.value.clone(), reads: reads.clone(), hints };
                 self.plugin_aggregate(operator, rows, aggregate, &input_schema, call)?
             }
             Bound::Keyed(_) => return Err(Error::internal("a keyed plugin is planned by itself")),

@@ -112,7 +112,8 @@ impl Plugins {
         for (plugin, loaded) in &self.loaded {
             let mut add = |called: String, (operator, config): &(OperatorInfo, String)| {
                 let operator = self.made(&called, loaded, operator);
-                functions.insert(called, PluginFunction { operator, config: config.clone(), node: node.clone() });
+                functions
+                    .insert(called, PluginFunction { operator, config: config.clone(), node: node.clone(), sql: None });
             };
             loaded.operators.iter().for_each(|one| add(format!("{plugin}.{}", one.0.name), one));
             if let [only] = &loaded.operators[..] {

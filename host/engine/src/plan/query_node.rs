@@ -10,7 +10,7 @@ use crate::job::OperatorSpec;
 use crate::name::Name;
 use crate::relation::event_time::{as_marked, mark};
 use crate::relation::{Relation, build};
-use crate::sql::{self, InputTable, PlanContext};
+use crate::sql::{self, CallContext, CallInput, CallRows, InputTable, PlanContext};
 use crate::time::watermark::Derived;
 use crate::{Error, Result};
 
@@ -33,27 +33,36 @@ impl Planner<'_> {
             tables.insert(input.clone(), table);
         }
         let functions = self.plugins.functions(name.shared());
-        for call in &parsed.calls {
-            let input = tables.get(&call.input);
-            let input = input.ok_or_else(|| Error::internal(format!("the query does not read `{}`", call.input)))?;
-            let made = call.bind(text, input, functions.get(&call.plugin))?;
-            tables.insert(call.table.clone(), made);
-        }
-        let plan_over = |tables: &BTreeMap<String, InputTable>| {
-            sql::plan(
-                text,
-                parsed.clone(),
-                &PlanContext {
-                    node: name.shared().clone(),
-                    tables,
-                    plugins: &functions,
-                    mode: operator.output_mode.as_ref().map(|m| (m.value, m.span.clone())),
-                    partitions: self.partitions,
-                    keep_columns: operator.late.is_some(),
-                    unbounded_state: operator.unbounded_state,
-                    asked_once: operator.asked_once,
-                },
-            )
+        let after_state = self.done.after_state();
+        let calls = CallContext { text, after_state: &after_state, keep_columns: operator.late.is_some() };
+        let plan_over = |nodes: &BTreeMap<String, InputTable>| {
+            let context = PlanContext {
+                node: name.shared().clone(),
+                tables: nodes,
+                plugins: &functions,
+                mode: None,
+                partitions: self.partitions,
+                keep_columns: operator.late.is_some(),
+                unbounded_state: operator.unbounded_state,
+                asked_once: operator.asked_once,
+            };
+            let mut tables = nodes.clone();
+            for call in &parsed.calls {
+                let rows = match &call.input {
+                    CallInput::Node(node) => {
+                        let unread = || Error::internal(format!("the query does not read `{node}`"));
+                        CallRows::Node(tables.get(node).ok_or_else(unread)?)
+                    }
+                    CallInput::Query(query) => {
+                        let context = PlanContext { tables: &tables, ..context.clone() };
+                        CallRows::Query(sql::plan_argument(text, query, &context)?)
+                    }
+                };
+                let made = call.bind(&calls, rows, functions.get(&call.plugin))?;
+                tables.insert(call.table.clone(), made);
+            }
+            let mode = operator.output_mode.as_ref().map(|m| (m.value, m.span.clone()));
+            sql::plan(text, parsed.clone(), &PlanContext { tables: &tables, mode, ..context })
         };
 
         // Event time on a stateful node is a column of its input; on a stateless one it is one of its output.
@@ -83,7 +92,7 @@ impl Planner<'_> {
             && relation.is_stateful()
             && observes_input.is_none()
         {
-            if tables.len() > 1 {
+            if parsed.tables.len() > 1 {
                 let message = format!("`{name}` reads several nodes: a join goes by the event times of its inputs");
                 return Err(self
                     .job

@@ -1,5 +1,7 @@
 //! What the operators of a relation do, for people.
 
+use millstream_plugin::Hints;
+
 /// What one operator does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
@@ -20,6 +22,8 @@ pub struct PluginUse {
     pub plugin: String,
     /// The columns that it is handed, or the expressions; those of its input that it does not ask for are left out.
     pub reads: Vec<String>,
+    /// What it lets the engine do, where it is known.
+    pub hints: Option<Hints>,
 }
 
 /// What an operator's expressions are, for people.

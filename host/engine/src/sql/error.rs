@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::tokenizer::Span;
+use datafusion_sql::sqlparser::tokenizer::{Location, Span};
 
 use super::constants::Mistake;
 use super::plugin::PluginFunction;
@@ -69,11 +69,13 @@ impl SqlText {
 
     /// The bytes of the query that the parser means by `span`; the whole query where it has no place.
     pub(super) fn range_of(&self, span: Span) -> Range<usize> {
-        let found = || {
-            let start = self.offset(span.start.line, span.start.column)?;
-            Some(start..self.offset(span.end.line, span.end.column)?.max(start + 1).min(self.sql().len()))
-        };
-        self.whole_brackets(found().unwrap_or(0..self.sql().len()))
+        self.whole_brackets(self.place_of(span).unwrap_or(0..self.sql().len()))
+    }
+
+    /// The bytes of the query that the parser means by `span`, if it has a place.
+    fn place_of(&self, span: Span) -> Option<Range<usize>> {
+        let start = self.offset(span.start.line, span.start.column)?;
+        Some(start..self.offset(span.end.line, span.end.column)?.max(start + 1).min(self.sql().len()))
     }
 
     /// An error about `range` of the query.
@@ -122,6 +124,23 @@ impl SqlText {
             }
         }
         0..self.sql().len()
+    }
+
+    /// Where the name of the function `name` stands that is called, which the parser means by `span`.
+    pub(super) fn place_of_call(&self, span: Span, name: &str) -> Range<usize> {
+        match self.place_of(span) {
+            Some(at) if at.len() < self.sql().len() => at,
+            _ => self.find_call(name),
+        }
+    }
+
+    /// The call of the function whose name stands at `name`, with its brackets.
+    pub(super) fn whole_call(&self, name: Range<usize>) -> Range<usize> {
+        let behind = self.sql().get(name.end..).unwrap_or_default();
+        match behind.trim_start().starts_with('(') {
+            true => self.whole_brackets(name.start..name.end + behind.len() - behind.trim_start().len() + 1),
+            false => name,
+        }
     }
 
     /// Where the first of `clauses` that is there stands, else the whole query.
@@ -236,8 +255,10 @@ impl SqlText {
     /// The place that an error itself names.
     pub(super) fn named_place(&self, error: &DataFusionError) -> Option<Range<usize>> {
         let span = error.diagnostic()?.span?;
-        let start = self.offset(span.start.line, span.start.column)?;
-        Some(start..self.offset(span.end.line, span.end.column)?.max(start + 1).min(self.sql().len()))
+        self.place_of(Span::new(
+            Location { line: span.start.line, column: span.start.column },
+            Location { line: span.end.line, column: span.end.column },
+        ))
     }
 
     /// The word at a line and column, or the last one where the query ends.

@@ -39,12 +39,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion_common::DataFusionError;
-use datafusion_sql::sqlparser::ast::Statement;
+use datafusion_sql::sqlparser::ast::{Query, Statement};
 
 pub use error::SqlText;
 pub use parse::{Parsed, parse};
 pub use plugin::PluginFunction;
-pub use plugin::table_function::{MadeBy, TableCall};
+pub use plugin::table_call::{CallInput, TableCall};
+pub use plugin::table_function::{CallContext, CallRows, MadeBy};
 pub use spelling::made_rows::ONE_ROW;
 
 use refusals::{alike, clause, conditions, join_keys, locate};
@@ -71,7 +72,7 @@ pub struct InputTable {
 }
 
 /// What planning needs to know beside the text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PlanContext<'a> {
     /// The node's name.
     pub node: Arc<str>,
@@ -92,6 +93,13 @@ pub struct PlanContext<'a> {
     pub asked_once: bool,
 }
 
+/// Plans a query that stands in a call, in the place of a table's name.
+pub fn plan_argument(text: &SqlText, query: &Query, context: &PlanContext<'_>) -> Result<Relation> {
+    let statement = Statement::Query(Box::new(query.clone()));
+    let parsed = Parsed { statement, tables: Vec::new(), calls: Vec::new(), all_columns: false, sets: None };
+    plan(text, parsed, context)
+}
+
 /// Plans a parsed query.
 pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result<Relation> {
     if let (Some(operator), false) = (&parsed.sets, context.asked_once) {
@@ -109,7 +117,7 @@ pub fn plan(text: &SqlText, parsed: Parsed, context: &PlanContext<'_>) -> Result
     }
     let renamed = names::resolve(text, &mut statement, context.tables, context.plugins, &is_function)?;
     group_by::refuse(text, &statement)?;
-    plugin::maps::bind_maps(&mut statement, &mut provider, context.plugins);
+    plugin::sites::bind_calls(text, &mut statement, &mut provider, context.plugins);
 
     // Refused without a place, it is at the smallest part that is refused alone, for the same reason.
     let analyzed = |part: &Statement| catalog::logical_plan(&provider, part.clone()).and_then(catalog::analyze);

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Fields};
+use millstream_plugin::Hints;
 use serde_json::{Map, Value};
 
 use crate::operator::fingerprint::type_told;
@@ -112,6 +113,11 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// Which of its arguments are handed to a plugin, by their places; none if it calls none.
     fn reads(&self) -> &[usize] {
         &[]
+    }
+
+    /// What a plugin that it calls lets the engine do.
+    fn hints(&self) -> Option<Hints> {
+        None
     }
 
     /// Whether rows can make `partial` fail, so that they have to be found.

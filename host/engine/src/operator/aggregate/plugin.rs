@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::filter;
 use arrow::datatypes::{Fields, SchemaRef, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use millstream_plugin::{BoundAggregate, PluginError};
+use millstream_plugin::{BoundAggregate, Hints, PluginError};
 use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, Finished, FunctionError, Unmerged};
@@ -86,6 +86,10 @@ impl AggregateFunction for PluginAggregate {
 
     fn reads(&self) -> &[usize] {
         self.bound.reads()
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        Some(self.bound.hints())
     }
 
     fn may_reject(&self) -> bool {

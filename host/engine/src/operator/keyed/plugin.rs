@@ -19,18 +19,27 @@ pub struct PluginKeyed {
     config: String,
     bound: BoundKeyed,
     input: SchemaRef,
+    /// What it is bound to.
+    binding: KeyedBinding,
 }
 
 impl PluginKeyed {
     /// What the job calls `plugin`; `bound` was bound to the configuration `config` and the columns of `input`.
     pub fn new(plugin: Arc<str>, config: &str, bound: BoundKeyed, input: SchemaRef) -> Self {
-        Self { plugin, config: config_digest(config), bound, input }
+        Self { plugin, config: config_digest(config), binding: bound.binding().clone(), bound, input }
+    }
+
+    /// The same with the rows of a key by event time, also where the plugin does not ask for it.
+    #[must_use]
+    pub fn by_event_time(mut self) -> Self {
+        self.binding.by_event_time = true;
+        self
     }
 }
 
 impl KeyedFunction for PluginKeyed {
     fn binding(&self) -> &KeyedBinding {
-        self.bound.binding()
+        &self.binding
     }
 
     fn identity(&self) -> Map<String, Value> {

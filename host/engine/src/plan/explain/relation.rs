@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use millstream_plugin::Hints;
+
 use super::wording::watermark;
 use super::{Branch, Explainer, Fact};
 use crate::operator::{AnyStateful, StateEntry, Until, readable};
@@ -95,13 +97,28 @@ fn said(kept: &StateEntry, has_watermark: bool) -> String {
     }
 }
 
+/// What a plugin lets the engine do, where that is not what is done anyway.
+fn hinted(hints: Hints) -> String {
+    let mut said = String::new();
+    if hints.skip_nulls {
+        said += "; is not given rows with a null in these";
+    }
+    if let Some(rows) = hints.rows_per_call {
+        said += &format!("; is given at most {rows} rows a call");
+    }
+    if !hints.deterministic {
+        said += "; may answer otherwise each time";
+    }
+    said
+}
+
 fn tell(description: &Description, facts: &mut Vec<Fact>) {
     if description.does.is_empty() {
         return;
     }
     let calls = description.plugins.iter().map(|call| {
         let reads = if call.reads.is_empty() { "no column".to_owned() } else { call.reads.join(", ") };
-        format!("{} reads {reads}", call.plugin)
+        format!("{} reads {reads}{}", call.plugin, call.hints.map(hinted).unwrap_or_default())
     });
     if description.with.is_empty() {
         facts.extend(calls.map(|call| Fact::text(description.does, format!("plugin {call}"))));

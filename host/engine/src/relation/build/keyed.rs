@@ -7,10 +7,10 @@ use arrow::datatypes::Field;
 use crate::job::OutputMode;
 use crate::operator::keyed::{JudgedBy, Keyed, KeyedFunction, KeyedInput};
 use crate::operator::{Expressions, Stateful};
-use crate::relation::{Description, Emits, Relation};
+use crate::relation::{Description, Emits, PluginUse, Relation};
 use crate::{Error, Result};
 
-/// `function`, called `shown`, over the rows of `input` by the columns `keys`. `time`: their event time, if they have one;
+/// `function`, which is that of the plugin `called`, over the rows of `input` by the columns `keys`. `time`: their event time, if they have one;
 /// `judged_by`: which of them are late, where late rows are set aside.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn keyed(
     input: Relation,
     keys: Vec<usize>,
     time: Option<(Expressions, JudgedBy)>,
-    (function, shown): (Arc<dyn KeyedFunction>, &str),
+    (function, called): (Arc<dyn KeyedFunction>, PluginUse),
     mode: OutputMode,
     partitions: u32,
 ) -> Result<Relation> {
@@ -31,7 +31,8 @@ pub fn keyed(
     }
     let schema = input.schema();
     let names: Vec<&str> = keys.iter().map(|key| schema.field(*key).name().as_str()).collect();
-    let what = Description::new("keyed", vec![format!("{shown} by {}", names.join(", "))]);
+    let with = vec![format!("plugin {} by {}", called.plugin, names.join(", "))];
+    let what = Description { does: "keyed", with, plugins: vec![called], ..Description::default() };
     let (time, judged_by) = time.map_or((None, JudgedBy::ThisEpoch), |(time, judged_by)| (Some(time), judged_by));
     let operator = Keyed::new(
         node,

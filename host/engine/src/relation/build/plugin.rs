@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use millstream_plugin::{BoundFilter, BoundFlatMap, BoundMap};
+use millstream_plugin::{BoundFilter, BoundFlatMap, BoundMap, Hints};
 
 use super::{keys_among, same_columns, transform};
 use crate::operator::{ColumnFrom, PluginCalls, PluginFilter, PluginFlatMap, PluginMap, extended};
@@ -10,13 +10,13 @@ use crate::relation::{Description, PluginUse, Relation};
 
 /// The rows of `input` that a plugin keeps.
 pub fn plugin_filter(input: Relation, calls: PluginCalls, filter: BoundFilter) -> Relation {
-    let description = described("filter", &calls, filter.reads(), &input);
+    let description = described("filter", &calls, (filter.reads(), filter.hints()), &input);
     same_columns(input, PluginFilter::new(calls, filter), description)
 }
 
 /// The rows of `input` with the columns that a plugin adds: of all columns those that are `wanted`.
 pub fn plugin_map(input: Relation, calls: PluginCalls, map: BoundMap, wanted: Option<&BTreeSet<String>>) -> Relation {
-    let description = described("map", &calls, map.reads(), &input);
+    let description = described("map", &calls, (map.reads(), map.hints()), &input);
     let (layout, schema) = extended(&input.schema(), map.output(), wanted);
     let keys = keys_in(&layout, &input);
     transform(input, PluginMap::new(calls, map, layout, schema.clone()), schema, keys, description)
@@ -29,18 +29,23 @@ pub fn plugin_flat_map(
     flat_map: BoundFlatMap,
     wanted: Option<&BTreeSet<String>>,
 ) -> Relation {
-    let description = described("flat-map", &calls, flat_map.reads(), &input);
+    let description = described("flat-map", &calls, (flat_map.reads(), flat_map.hints()), &input);
     let (layout, schema) = extended(&input.schema(), flat_map.output(), wanted);
     let keys = keys_in(&layout, &input);
     transform(input, PluginFlatMap::new(calls, flat_map, layout, schema.clone()), schema, keys, description)
 }
 
-fn described(does: &'static str, calls: &PluginCalls, reads: &[usize], input: &Relation) -> Description {
+fn described(
+    does: &'static str,
+    calls: &PluginCalls,
+    (reads, hints): (&[usize], Hints),
+    input: &Relation,
+) -> Description {
     let schema = input.schema();
     let reads = reads.iter().filter_map(|at| schema.fields().get(*at)).map(|f| f.name().clone()).collect();
     Description {
         does,
-        plugins: vec![PluginUse { plugin: calls.plugin().to_owned(), reads }],
+        plugins: vec![PluginUse { plugin: calls.plugin().to_owned(), reads, hints: Some(hints) }],
         ..Description::default()
     }
 }

@@ -133,7 +133,8 @@ impl Lowering<'_> {
             let call = self.aggregate_call(expr, &aggregate.input)?;
             if let Some(plugin) = plugin_call(expr) {
                 let reads = arguments(call.function.reads(), &plugin.params.args, schema);
-                plugins.push(PluginUse { plugin: plugin.func.name().to_owned(), reads });
+                let hints = call.function.hints();
+                plugins.push(PluginUse { plugin: plugin.func.name().to_owned(), reads, hints });
             }
             aggregates.push(call);
         }

@@ -18,6 +18,7 @@ mod time;
 
 use std::any::Any;
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema};
@@ -35,6 +36,7 @@ use super::error::SqlText;
 use super::functions::window::as_window_call;
 use super::plugin::PluginScalar;
 use super::plugin::calls::in_sql;
+use super::plugin::table_function::{KeyedCall, Made};
 use super::refusals::clause::{refuse_node, refuse_node_once};
 use super::shown::shown_of;
 use super::{InputTable, MadeBy, PlanContext};
@@ -42,7 +44,7 @@ use crate::job::OutputMode;
 use crate::operator::{Expressions, ROW_COLUMN};
 use crate::relation::event_time::marked;
 use crate::relation::{Relation, build};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Lowers one query.
 pub(super) struct Lowering<'a> {
@@ -111,14 +113,14 @@ impl<'a> Lowering<'a> {
         let name = scan.table_name.table();
         let table = self.context.tables.get(name);
         let table = table.ok_or_else(|| Error::internal(format!("the plan reads an unknown table `{name}`")))?;
-        let static_table = table.made_by.as_ref().map_or(&table.static_table, |made| &made.input_table.static_table);
+        let static_table = table.made_by.as_ref().map_or(&table.static_table, |made| &made.static_table);
         if let Some(static_table) = static_table
             && !self.static_allowed.get()
         {
             return Err(self.refuse_static_alone(static_table.name()));
         }
         if let Some(made) = &table.made_by {
-            return Ok(self.made(made, table, scan.projection.as_deref()));
+            return self.made(made, table, scan.projection.as_deref());
         }
         let Some(columns) = &scan.projection else {
             return Ok(build::rows_of(name, table.schema.clone(), table.emits));
@@ -131,18 +133,36 @@ impl<'a> Lowering<'a> {
         Ok(build::rows_with(name, columns, Arc::new(Schema::new(fields)), table.emits))
     }
 
-    /// The rows that a plugin in `FROM` makes of a node's.
-    fn made(&self, made: &MadeBy, table: &InputTable, columns: Option<&[usize]>) -> Relation {
+    /// The rows that a plugin in `FROM` makes of others.
+    fn made(&self, by: &MadeBy, table: &InputTable, columns: Option<&[usize]>) -> Result<Relation> {
         let all: Vec<usize> = (0..table.schema.fields().len()).collect();
         let columns = columns.unwrap_or(&all);
-        let wanted = columns.iter().map(|c| table.schema.field(*c).name().clone()).collect();
-        let InputTable { schema, emits, .. } = made.input_table.as_ref();
-        let input = build::rows_of(&made.input, schema.clone(), *emits);
-        let made = build::plugin_flat_map(input, made.calls.clone(), made.bound.clone(), Some(&wanted));
-        let given = made.schema();
         let fields: Vec<FieldRef> = columns.iter().map(|c| table.schema.fields()[*c].clone()).collect();
+        let input = by.input.clone();
+        let made = match &by.made {
+            Made::FlatMap { calls, bound } => {
+                let wanted = fields.iter().map(|field| field.name().clone()).collect();
+                build::plugin_flat_map(input, calls.clone(), bound.clone(), Some(&wanted))
+            }
+            Made::Keyed(call) => self.keyed(call, input, by.at.clone())?,
+        };
+        let given = made.schema();
         let places = fields.iter().filter_map(|f| given.index_of(f.name()).ok()).collect();
-        build::select(made, places, Arc::new(Schema::new(fields)))
+        Ok(build::select(made, places, Arc::new(Schema::new(fields))))
+    }
+
+    fn keyed(&self, call: &KeyedCall, input: Relation, at: Range<usize>) -> Result<Relation> {
+        let (node, partitions) = (self.context.node.clone(), self.context.partitions);
+        let function = (call.function.clone(), call.called.clone());
+        let keyed =
+            build::keyed(node, input, call.keys.clone(), call.time.clone(), function, self.take_mode(), partitions);
+        keyed.map_err(|e| match e.kind() {
+            ErrorKind::Invalid => {
+                let refused = self.text.refuse(self.text.whole_call(at), e.message());
+                e.help().into_iter().fold(refused, Error::with_help)
+            }
+            _ => e,
+        })
     }
 
     fn projection(&self, projection: &Projection) -> Result<Relation> {

@@ -10,6 +10,7 @@
 //! * `expressions`: the names in the expressions of a clause
 //! * `items`: what SELECT calls its columns
 //! * `walk`: the clauses of a query, in the order in which names come to mean something
+//! * `columns`: a column of rows by its name alone
 //! * `apart`: ORDER BY by a column whose name SELECT gives to another one
 //! * `relations`: the names in FROM
 //! * `fields`: fields of structs by name
@@ -18,6 +19,7 @@
 //! * `written`: names as they are to be written
 
 mod apart;
+pub(super) mod columns;
 mod expressions;
 pub(super) mod fields;
 pub(super) mod ident;

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr as Ast, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitMut,
-    VisitorMut,
+    FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitMut, VisitorMut,
 };
 
 use super::ident::{normalised, spell};
 use super::lookup::ambiguous;
 use super::scope::{Known, Meant, meant};
 use crate::sql::error::SqlText;
+use crate::sql::parse::table_arguments::named_mut;
 use crate::{Error, Result};
 
 /// Puts the names in `FROM` that mean a node, a `WITH` query or a plugin in quotes.
@@ -46,7 +46,9 @@ impl Relations<'_> {
         let Some(ident) = last(name) else { return Ok(()) };
         let Some(args) = args else { return self.one(ident, "tables", &[&self.with, &self.nodes]) };
         self.one(ident, "plugins", &[&self.plugins])?;
-        if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Ast::Identifier(node)))] = args.args.as_mut_slice() {
+        if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = args.args.as_mut_slice()
+            && let Some(node) = named_mut(argument)
+        {
             self.one(node, "tables", &[&self.with, &self.nodes])?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 //!
 //! What the parser reads wrongly or not at all is respelled token by token, so that places in the text stay as they are:
 //! `!` and `&&` are `NOT` and `AND`, and `IS [NOT] DISTINCT FROM` is one operator, which binds as `IS` does (the parser would take
-//! all that follows, `a IS DISTINCT FROM b AND c`, for its right side). What it reads to a tree that the planner has no
+//! all that follows, `a IS DISTINCT FROM b AND c`, for its right side); tables as arguments are in [`table_arguments`]. What it reads to a tree that the planner has no
 //! meaning for is put into other words in [`crate::sql::spelling`].
 
 use datafusion_sql::sqlparser::ast::Statement;
@@ -13,6 +13,7 @@ use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::depth::refuse_depth;
+use super::table_arguments;
 
 /// The operator that `IS DISTINCT FROM` is read as.
 pub(in crate::sql) const DISTINCT_FROM: &str = "IS DISTINCT FROM";
@@ -30,7 +31,8 @@ pub(in crate::sql) fn statements(text: &str) -> Result<Vec<Statement>, ParserErr
     let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location()?;
     refuse_depth(&tokens)?;
     let parser = Parser::new(&GenericDialect).with_recursion_limit(PARSER_DEPTH);
-    parser.with_tokens_with_locations(respelled(tokens)).parse_statements()
+    let tokens = respelled(table_arguments::respelled(tokens));
+    parser.with_tokens_with_locations(tokens).parse_statements()
 }
 
 /// `tokens` with those that the parser would misread in other words, at the same places.

@@ -2,6 +2,7 @@
 
 pub(super) mod depth;
 pub(super) mod dialect;
+pub(super) mod table_arguments;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -17,7 +18,7 @@ use super::error::SqlText;
 use super::names::ident::normalised;
 use super::names::relations::resolve_relations;
 use super::plugin::qualified::join_names;
-use super::plugin::table_function::{TableCall, rewrite_calls};
+use super::plugin::table_call::{CallInput, TableCall, rewrite_calls};
 use super::spelling::made_rows::respell_made_rows;
 use super::spelling::window_names::rewrite_windows;
 use super::syntax::no_query;
@@ -60,9 +61,14 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
     }
     join_names(query, plugins);
     resolve_relations(text, query, nodes, plugins)?;
-    let calls = rewrite_calls(text, query)?;
+    let mut calls = rewrite_calls(text, query)?;
     let mut names = Names::default();
     let _ = query.visit(&mut names);
+    for call in &calls {
+        if let CallInput::Query(query) = &call.input {
+            let _ = query.visit(&mut names);
+        }
+    }
     if names.recursive {
         let message = text.said("WITH RECURSIVE has no end on a stream", "WITH RECURSIVE is not supported");
         let help = text.said("compute it in a plugin", "numbers come FROM range(10); of levels, write a join for each");
@@ -74,14 +80,21 @@ pub fn parse(text: &SqlText, nodes: &BTreeSet<String>, plugins: &BTreeSet<String
     }
     rewrite_windows(text, query)?;
     let mut read = names.read;
-    for call in &calls {
-        if names.with.contains(&call.input) {
-            let message = format!("`{}` takes the rows of a node, and `{}` is none", call.plugin, call.input);
-            return Err(text.refuse(call.at.clone(), message).with_help("make the WITH query an operator of its own"));
+    for call in &mut calls {
+        match &mut call.input {
+            CallInput::Node(input) if names.with.contains(input) => {
+                let message = format!("`{}` takes the rows of a node, and `{input}` is none", call.plugin);
+                let help = format!(
+                    "write FROM {}(TABLE (SELECT …) …), or make the WITH query an operator of its own",
+                    call.plugin
+                );
+                return Err(text.refuse(call.at.clone(), message).with_help(help));
+            }
+            CallInput::Node(input) => read.extend([input.clone()]),
+            CallInput::Query(query) => rewrite_windows(text, query)?,
         }
-        read.remove(&call.table);
-        read.insert(call.input.clone());
     }
+    read.retain(|name| calls.iter().all(|call| call.table != *name));
     let read = read.into_iter().filter(|name| !names.with.contains(name));
     let tables = read.map(|name| (name.clone(), text.find(&name))).collect();
     Ok(Parsed { statement, tables, calls, all_columns: names.all_columns, sets: names.set_operator })

@@ -40,8 +40,9 @@ fn called(expr: &Expr, schema: &DFSchema) -> Option<PluginUse> {
     let plugin = (f.func.inner().as_ref() as &dyn Any).downcast_ref::<PluginScalar>()?;
     let fields: Vec<FieldRef> =
         f.args.iter().map(|a| a.to_field(schema).map(|(_, f)| f)).collect::<Result<_, _>>().ok()?;
-    let reads = plugin.reads(&fields).ok()?;
-    Some(PluginUse { plugin: f.func.name().to_owned(), reads: arguments(&reads, &f.args, schema) })
+    let (reads, hints) = plugin.reads(&fields).ok()?;
+    let reads = arguments(&reads, &f.args, schema);
+    Some(PluginUse { plugin: f.func.name().to_owned(), reads, hints: Some(hints) })
 }
 
 /// Arguments by their numbers; what is constant is nothing that is read.

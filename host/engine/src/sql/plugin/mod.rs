@@ -3,8 +3,9 @@
 
 pub(super) mod calls;
 pub(super) mod constants;
-pub(super) mod maps;
 pub(super) mod qualified;
+pub(super) mod sites;
+pub(super) mod table_call;
 pub(super) mod table_function;
 
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ use datafusion_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
-use millstream_plugin::{Bound, BoundFlatMap, BoundMap, InputField, Mapped, PluginKind};
+use millstream_plugin::{Bound, BoundMap, Hints, InputField, Mapped, PluginKind};
 
 use self::constants::Constants;
 use crate::operator::aggregate::PluginAggregate;
@@ -38,6 +39,8 @@ pub struct PluginFunction {
     pub config: String,
     /// The node whose SQL it is used in, for messages.
     pub node: Arc<str>,
+    /// The call, as the query has it, where it is known.
+    pub sql: Option<Arc<str>>,
 }
 
 impl fmt::Debug for PluginFunction {
@@ -46,7 +49,8 @@ impl fmt::Debug for PluginFunction {
     }
 }
 
-/// Two are the same function if they run the same code with the same configuration.
+/// Two are the same function if they run the same code with the same configuration, however they are called: a query may
+/// group by a call, and select it in other white space.
 impl PartialEq for PluginFunction {
     fn eq(&self, other: &Self) -> bool {
         self.called() == other.called()
@@ -93,18 +97,13 @@ impl PluginFunction {
         })
     }
 
-    /// As a table function over rows of `schema`.
+    /// Bound to these columns and keys; `sql` is the call, as the query has it.
     ///
     /// # Errors
-    /// It is no flat-map, or does not take these columns.
-    pub fn flat_map(&self, schema: &SchemaRef) -> crate::Result<BoundFlatMap> {
-        let inputs: Vec<InputField> =
-            schema.fields().iter().map(|field| InputField { field: field.clone(), constant: None }).collect();
-        let at = |e: Error| e.context(format!("plugin `{}`", self.called()));
-        match self.operator.bind(&self.node, None, &self.config, &inputs, &[]).map_err(|e| at(e.into()))? {
-            Bound::FlatMap(bound) => Ok(bound),
-            _ => Err(at(Error::invalid("it is no flat-map, which makes rows of rows: FROM takes no other"))),
-        }
+    /// It does not take them.
+    fn bind_to(&self, sql: Option<&str>, inputs: &[InputField], keys: &[FieldRef]) -> crate::Result<Bound> {
+        let bound = self.operator.bind(&self.node, sql, &self.config, inputs, keys);
+        bound.map_err(|e| Error::from(e).context(format!("plugin `{}`", self.called())))
     }
 
     /// How it is called as an operator.
@@ -120,7 +119,7 @@ impl PluginFunction {
             Ok(InputField { field: field.clone(), constant: constant.map(array).transpose()? })
         };
         let inputs = schema.fields().iter().enumerate().map(input).collect::<Result<Vec<InputField>>>()?;
-        self.operator.bind(&self.node, None, &self.config, &inputs, &[]).map_err(|e| {
+        self.operator.bind(&self.node, self.sql.as_deref(), &self.config, &inputs, &[]).map_err(|e| {
             let error = Error::from(e).context(format!("plugin `{}`", self.called()));
             DataFusionError::External(Box::new(Error::new(ErrorKind::Invalid, error.message().to_owned())))
         })
@@ -193,9 +192,9 @@ impl PluginScalar {
         config_digest(&self.function.config)
     }
 
-    /// Which of the arguments it reads, by their places.
-    pub fn reads(&self, fields: &[FieldRef]) -> Result<Vec<usize>> {
-        self.bound(fields).map(|bound| bound.reads().to_vec())
+    /// Which of the arguments it reads, by their places, and what it lets the engine do.
+    pub fn reads(&self, fields: &[FieldRef]) -> Result<(Vec<usize>, Hints)> {
+        self.bound(fields).map(|bound| (bound.reads().to_vec(), bound.hints()))
     }
 
     fn bound(&self, fields: &[FieldRef]) -> Result<BoundMap> {

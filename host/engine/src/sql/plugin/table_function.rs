@@ -1,131 +1,283 @@
-//! Flat-map plugins as table functions: `FROM words(logs)` is the rows that the plugin `words` makes of node `logs`.
+//! Plugins as table functions: `FROM words(logs)` is the rows that the flat-map `words` makes of node `logs`, and
+//! `FROM sessionise(TABLE clicks PARTITION BY user)` what the keyed operator `sessionise` gives for each user's clicks: the same
+//! as a node of its own with `key_by = ["user"]`.
 //!
-//! The planner resolves tables by name only, so the call is replaced by a table of its own before planning; when the plan is
-//! lowered the table is the node with the plugin applied.
+//! A table stands for the call ([`super::table_call`]); when the plan is lowered it is the input with the plugin applied.
 
-use std::ops::{ControlFlow, Range};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
 
-use datafusion_sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, VisitMut,
-    VisitorMut,
-};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion_sql::sqlparser::ast::Ident;
+use millstream_plugin::{Bound, BoundFlatMap, BoundKeyed, InputField, PluginKind};
 
 use super::PluginFunction;
-use crate::operator::{PluginCalls, extended};
+use super::table_call::{CallInput, TableCall};
+use crate::job::suggest;
+use crate::operator::keyed::{JudgedBy, KeyedFunction, PluginKeyed};
+use crate::operator::static_join::StaticTable;
+use crate::operator::{Expressions, PluginCalls, extended};
+use crate::relation::event_time::{has_watermark, last_time_of, mark};
+use crate::relation::{Emits, PluginUse, Relation, build};
 use crate::sql::InputTable;
 use crate::sql::error::SqlText;
-use crate::sql::names::ident::normalised;
+use crate::sql::names::columns::column_meant;
 use crate::{Error, ErrorKind, Result};
-
-/// A call in `FROM`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableCall {
-    /// The table that stands for it.
-    pub table: String,
-    /// The plugin.
-    pub plugin: String,
-    /// The node whose rows it takes.
-    pub input: String,
-    /// Where it stands in the query.
-    pub at: Range<usize>,
-}
-
-/// Replaces calls in `FROM` by tables.
-pub(in crate::sql) fn rewrite_calls(text: &SqlText, query: &mut Query) -> Result<Vec<TableCall>> {
-    let mut rewriter = Rewriter { text, calls: Vec::new(), error: None };
-    let _ = query.visit(&mut rewriter);
-    rewriter.error.map_or(Ok(rewriter.calls), Err)
-}
-
-struct Rewriter<'a> {
-    text: &'a SqlText,
-    calls: Vec<TableCall>,
-    error: Option<Error>,
-}
-
-impl VisitorMut for Rewriter<'_> {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        let TableFactor::Table { name, args: args @ Some(_), alias, .. } = factor else {
-            return ControlFlow::Continue(());
-        };
-        let Some(called) = name.0.last().and_then(ObjectNamePart::as_ident).cloned() else {
-            return ControlFlow::Continue(());
-        };
-        let plugin = normalised(&called);
-        let given = args.take().map(|a| a.args).unwrap_or_default();
-        let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(input)))] = given.as_slice() else {
-            if self.text.is_asked_once() {
-                self.error = Some(refuse_call(self.text, &called.value));
-                return ControlFlow::Break(());
-            }
-            let message = format!("`{plugin}` in FROM takes the rows of one node, by its name");
-            let refused = self.text.refuse_clause(&called.value, message);
-            self.error =
-                Some(refused.with_help(format!("write FROM {plugin}(node); a query goes into a node of its own")));
-            return ControlFlow::Break(());
-        };
-        if self.text.is_asked_once() {
-            self.error = Some(refuse_call(self.text, &called.value));
-            return ControlFlow::Break(());
-        }
-        let input = normalised(input);
-        let table = format!("{plugin}({input})");
-        *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', table.clone()))]);
-        alias.get_or_insert_with(|| TableAlias { explicit: true, name: called.clone(), columns: Vec::new(), at: None });
-        let call = TableCall { table, plugin, input, at: self.text.find(&called.value) };
-        if !self.calls.iter().any(|c| c.table == call.table) {
-            self.calls.push(call);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// The refusal of a call in `FROM` of a query that is asked once, which has no plugins.
-fn refuse_call(text: &SqlText, called: &str) -> Error {
-    let name = called.to_lowercase();
-    let reads = ["read_", "scan_", "glob", "parquet_", "csv_", "json_"].iter().any(|start| name.starts_with(start));
-    let (message, help) = if reads {
-        let message = format!("`{called}` is not there: which files a table has is said beside the query");
-        (message, "name them: --source t=PATH, and write FROM t")
-    } else {
-        let help = "FROM takes tables, and of functions range(…), generate_series(…) and unnest(…)";
-        (format!("there is no function `{called}` that makes rows"), help)
-    };
-    text.refuse(text.find_call(called), message).with_help(help)
-}
 
 /// What a table that stands for a call is made of.
 #[derive(Debug, Clone)]
 pub struct MadeBy {
-    pub(in crate::sql) input: String,
-    pub(in crate::sql) input_table: Box<InputTable>,
-    pub(in crate::sql) calls: PluginCalls,
-    pub(in crate::sql) bound: millstream_plugin::BoundFlatMap,
+    /// The rows that the plugin takes.
+    pub(in crate::sql) input: Relation,
+    /// If these are a static source's.
+    pub(in crate::sql) static_table: Option<Arc<StaticTable>>,
+    pub(in crate::sql) made: Made,
+    /// Where the call stands in the query.
+    pub(in crate::sql) at: Range<usize>,
+}
+
+/// What a plugin makes of rows.
+#[derive(Debug, Clone)]
+pub(in crate::sql) enum Made {
+    FlatMap { calls: PluginCalls, bound: BoundFlatMap },
+    Keyed(Box<KeyedCall>),
+}
+
+/// A call of a keyed operator.
+#[derive(Debug, Clone)]
+pub(in crate::sql) struct KeyedCall {
+    pub function: Arc<dyn KeyedFunction>,
+    /// The plugin, and what it reads.
+    pub called: PluginUse,
+    /// The places of the key's columns.
+    pub keys: Vec<usize>,
+    pub time: Option<(Expressions, JudgedBy)>,
+}
+
+/// What a call takes its rows from.
+#[derive(Debug)]
+pub enum CallRows<'a> {
+    /// A node, as a table.
+    Node(&'a InputTable),
+    /// A query.
+    Query(Relation),
+}
+
+/// How calls of one query are bound.
+#[derive(Debug)]
+pub struct CallContext<'a> {
+    /// The query.
+    pub text: &'a SqlText,
+    /// The nodes all of whose rows come out of stateful operators.
+    pub after_state: &'a BTreeSet<String>,
+    /// Whether rows keep columns that the plugin does not read.
+    pub keep_columns: bool,
 }
 
 impl TableCall {
-    /// The table that stands for the call, over the rows of `input`.
+    /// The table that stands for the call, over `rows`.
     ///
     /// # Errors
-    /// The plugin is none that makes rows, or does not take these.
-    pub fn bind(&self, text: &SqlText, input: &InputTable, plugin: Option<&PluginFunction>) -> Result<InputTable> {
-        let refused = |message: String| text.refuse(self.at.clone(), message);
+    /// The plugin is none that makes rows, or does not take these, or not so.
+    pub fn bind(
+        &self,
+        context: &CallContext<'_>,
+        rows: CallRows<'_>,
+        plugin: Option<&PluginFunction>,
+    ) -> Result<InputTable> {
+        let refused = |message: String| context.text.refuse(self.at.clone(), message);
         let Some(plugin) = plugin else {
-            return Err(refused(format!(
-                "`{}` in FROM is called as a function, and there is no such plugin",
-                self.plugin
-            ))
-            .with_help("declare it: [plugin.NAME] with the path of a flat-map plugin"));
+            let message = format!("`{}` in FROM is called as a function, and there is no such plugin", self.plugin);
+            let help = "declare it: [plugin.NAME] with the path of a flat-map plugin, or of a keyed one";
+            return Err(refused(message).with_help(help));
         };
-        let bound = plugin.flat_map(&input.schema).map_err(|e| match e.kind() {
-            ErrorKind::Plugin | ErrorKind::Invalid => refused(e.message().to_owned()),
-            _ => e,
-        })?;
-        let (_, schema) = extended(&input.schema, bound.output(), None);
-        let calls = plugin.calls();
-        let made_by = MadeBy { input: self.input.clone(), input_table: Box::new(input.clone()), calls, bound };
-        Ok(InputTable { given: schema.clone(), schema, emits: input.emits, made_by: Some(made_by), static_table: None })
+        match plugin.operator.kind {
+            PluginKind::Keyed => self.keyed(context, rows, plugin),
+            kind if self.keys.is_some() || self.order.is_some() => {
+                let message = format!("`{}` is no keyed operator, but a {kind}: it has no keys", self.plugin);
+                let help = "leave PARTITION BY and ORDER BY out of the call";
+                Err(refused(message).with_help(help))
+            }
+            _ => self.flat_map(context, rows, plugin),
+        }
     }
+
+    fn flat_map(&self, context: &CallContext<'_>, rows: CallRows<'_>, plugin: &PluginFunction) -> Result<InputTable> {
+        let (input, static_table) = match rows {
+            CallRows::Node(table) => (self.rows_of(table, table.schema.clone(), None), table.static_table.clone()),
+            CallRows::Query(relation) => (relation, None),
+        };
+        let bound = self.bound(context, plugin, &input.schema(), &[])?;
+        let Bound::FlatMap(bound) = bound else {
+            let message = format!(
+                "plugin `{}`: it is no flat-map, which makes rows of rows, and not keyed: FROM takes no other",
+                self.plugin
+            );
+            return Err(context.text.refuse(self.at.clone(), message));
+        };
+        let (_, schema) = extended(&input.schema(), bound.output(), None);
+        let emits = input.emits();
+        let made = Made::FlatMap { calls: plugin.calls(), bound };
+        Ok(self.table(schema, emits, MadeBy { input, static_table, made, at: self.at.clone() }))
+    }
+
+    fn table(&self, schema: SchemaRef, emits: Emits, made_by: MadeBy) -> InputTable {
+        InputTable { given: schema.clone(), schema, emits, made_by: Some(made_by), static_table: None }
+    }
+
+    /// The rows of node `table` that has these columns, or these of them.
+    fn rows_of(&self, table: &InputTable, schema: SchemaRef, columns: Option<Vec<usize>>) -> Relation {
+        let CallInput::Node(node) = &self.input else { return build::rows_of("", schema, table.emits) };
+        match columns {
+            None => build::rows_of(node, schema, table.emits),
+            Some(columns) => build::rows_with(node, columns, schema, table.emits),
+        }
+    }
+
+    fn bound(
+        &self,
+        context: &CallContext<'_>,
+        plugin: &PluginFunction,
+        schema: &SchemaRef,
+        keys: &[FieldRef],
+    ) -> Result<Bound> {
+        let call = context.text.whole_call(self.at.clone());
+        let sql = context.text.sql().get(call.clone());
+        plugin.bind_to(sql, &InputField::of_schema(schema), keys).map_err(|e| match e.kind() {
+            ErrorKind::Plugin | ErrorKind::Invalid => context.text.refuse(self.at.clone(), e.message().to_owned()),
+            _ => e,
+        })
+    }
+
+    fn keyed(&self, context: &CallContext<'_>, rows: CallRows<'_>, plugin: &PluginFunction) -> Result<InputTable> {
+        let text = context.text;
+        let Some(keys) = &self.keys else {
+            let message = format!("`{}` is keyed: it keeps state per key, and this call says of no key", self.plugin);
+            let help = format!(
+                "name its columns: FROM {}(TABLE {} PARTITION BY key)",
+                self.plugin,
+                match &self.input {
+                    CallInput::Node(node) => node,
+                    CallInput::Query(_) => "(SELECT …)",
+                }
+            );
+            return Err(text.refuse(text.whole_call(self.at.clone()), message).with_help(help));
+        };
+        let schema = match &rows {
+            CallRows::Node(table) => table.schema.clone(),
+            CallRows::Query(relation) => relation.schema(),
+        };
+        let names = keys.iter().map(|key| self.column(text, key, "PARTITION BY", &schema));
+        let names: Vec<String> = names.collect::<Result<_>>()?;
+        let time = schema.fields().iter().find(|field| has_watermark(field)).map(|field| field.name().clone());
+        self.check_order(text, &schema, time.as_deref())?;
+
+        // What it says it reads, with its key and the event time, is all that comes to it; unless it then reads something
+        // else.
+        let whole = self.bound_keyed(context, plugin, &schema, &names)?;
+        let wanted: BTreeSet<&str> = names_of(&whole, &schema)
+            .into_iter()
+            .chain(names.iter().map(String::as_str))
+            .chain(time.as_deref())
+            .collect();
+        let fewer: Vec<FieldRef> =
+            schema.fields().iter().filter(|field| wanted.contains(field.name().as_str())).cloned().collect();
+        let fewer: SchemaRef = Arc::new(Schema::new(fewer));
+        let pruned = match context.keep_columns || fewer.fields().len() == schema.fields().len() {
+            true => None,
+            false => Some(self.bound_keyed(context, plugin, &fewer, &names)?)
+                .filter(|bound| names_of(bound, &fewer) == names_of(&whole, &schema)),
+        };
+        let (bound, schema, all) = match pruned {
+            Some(bound) => (bound, fewer, false),
+            None => (whole, schema, true),
+        };
+        let place = |name: &String| {
+            schema.index_of(name).map_err(|_| Error::internal(format!("a column `{name}` is not there any more")))
+        };
+        let (input, static_table) = match rows {
+            CallRows::Node(table) => {
+                let missing =
+                    |name: &str| Error::internal(format!("`{}` does not give its column `{name}`", self.table));
+                let given = |field: &FieldRef| table.given.index_of(field.name()).map_err(|_| missing(field.name()));
+                let columns = match all {
+                    true => None,
+                    false => Some(schema.fields().iter().map(given).collect::<Result<Vec<usize>>>()?),
+                };
+                (self.rows_of(table, schema.clone(), columns), table.static_table.clone())
+            }
+            CallRows::Query(relation) => {
+                let from = relation.schema();
+                let columns = schema.fields().iter().filter_map(|field| from.index_of(field.name()).ok()).collect();
+                (if all { relation } else { build::select(relation, columns, schema.clone()) }, None)
+            }
+        };
+        let judged_by = match input.is_after_state(context.after_state) {
+            true => JudgedBy::EpochBefore,
+            false => JudgedBy::ThisEpoch,
+        };
+        let time = time.as_ref().map(|name| {
+            let time = last_time_of(&schema, place(name)?);
+            time.map_err(|e| Error::internal(format!("event time cannot be read: {e}"))).map(|time| (time, judged_by))
+        });
+        let time = time.transpose()?;
+        let keys = names.iter().map(place).collect::<Result<_>>()?;
+        let reads = names_of(&bound, &schema).into_iter().map(str::to_owned).collect();
+        let called = PluginUse { plugin: self.plugin.clone(), reads, hints: Some(bound.hints()) };
+        let function = PluginKeyed::new(plugin.called().clone(), &plugin.config, bound, schema.clone());
+        let function = Arc::new(if self.order.is_some() { function.by_event_time() } else { function });
+        let binding = function.binding();
+        let output: SchemaRef = Arc::new(Schema::new(binding.output.clone()));
+        let output = match binding.event_time {
+            Some(at) if time.is_some() && at < output.fields().len() => mark(&output, at, true),
+            _ => output,
+        };
+        let made = Made::Keyed(Box::new(KeyedCall { function, called, keys, time }));
+        Ok(self.table(output, Emits::Rows, MadeBy { input, static_table, made, at: self.at.clone() }))
+    }
+
+    fn bound_keyed(
+        &self,
+        context: &CallContext<'_>,
+        plugin: &PluginFunction,
+        schema: &SchemaRef,
+        keys: &[String],
+    ) -> Result<BoundKeyed> {
+        let keys: Vec<FieldRef> =
+            keys.iter().filter_map(|key| Some(schema.fields()[schema.index_of(key).ok()?].clone())).collect();
+        match self.bound(context, plugin, schema, &keys)? {
+            Bound::Keyed(bound) => Ok(bound),
+            other => Err(Error::internal(format!("a keyed plugin was bound as {other:?}"))),
+        }
+    }
+
+    /// The column of the rows that `ident` means.
+    fn column(&self, text: &SqlText, ident: &Ident, clause: &str, schema: &SchemaRef) -> Result<String> {
+        column_meant(text, ident, schema)?.ok_or_else(|| {
+            let names = schema.fields().iter().map(|field| field.name().as_str());
+            let message = format!("there is no column `{}` to {}", ident.value, clause.to_lowercase());
+            text.refuse(text.range_of(ident.span), message).with_help(suggest::choices(&ident.value, names))
+        })
+    }
+
+    /// Rows can be taken in the order of their event time, and in no other.
+    fn check_order(&self, text: &SqlText, schema: &SchemaRef, time: Option<&str>) -> Result<()> {
+        let Some(order) = &self.order else { return Ok(()) };
+        let column = self.column(text, order, "ORDER BY", schema)?;
+        if Some(column.as_str()) == time {
+            return Ok(());
+        }
+        let message = format!("rows come by key as they came, or by their event time; `{column}` is none");
+        let help = time.map_or_else(
+            || "name an event time and a watermark on the source, or leave ORDER BY out".to_owned(),
+            |time| format!("write ORDER BY {time}, or leave it out"),
+        );
+        Err(text.refuse(text.range_of(order.span), message).with_help(help))
+    }
+}
+
+/// The names of the columns that `bound` reads of `schema`.
+fn names_of<'s>(bound: &BoundKeyed, schema: &'s SchemaRef) -> Vec<&'s str> {
+    bound.reads().iter().map(|at| schema.field(*at).name().as_str()).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use millstream_plugin::PluginKind;
+
 use super::{About, Reworded, between, plain, without_speaker};
 use crate::format::with_our_types;
 use crate::job::suggest;
@@ -206,7 +208,16 @@ fn unknown(name: &str, plugins: &BTreeMap<String, PluginFunction>, asked_once: b
         let message = "OVER needs all rows of its partition, and a stream's rows never end";
         return Reworded::new(message, "group by window(…) instead").about(About::Words("OVER".into()));
     }
-    if plugins.contains_key(name) {
+    if let Some(plugin) = plugins.get(name) {
+        let makes_rows = match plugin.operator.kind {
+            PluginKind::Keyed => Some(("keyed operator", format!("{name}(TABLE node PARTITION BY key)"))),
+            PluginKind::FlatMap => Some(("flat-map", format!("{name}(node)"))),
+            _ => None,
+        };
+        if let Some((is, call)) = makes_rows {
+            let message = format!("`{name}` is a {is}, which makes rows of rows: it is called in FROM");
+            return Reworded::new(message, format!("write SELECT … FROM {call}"));
+        }
         let message = format!("`{name}` is a plugin, but neither a map nor an aggregate: SQL cannot call it");
         return Reworded::new(message, "make it an operator of its own, which reads the same input");
     }

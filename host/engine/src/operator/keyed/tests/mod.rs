@@ -200,11 +200,12 @@ fn what_cannot_be_is_refused_before_a_row_is_read() {
 
 #[test]
 fn it_is_refused_after_rows_that_replace_earlier_ones_and_says_what_carries_its_keys() {
-    use crate::relation::{Emits, Relation, build};
+    use crate::relation::{Emits, PluginUse, Relation, build};
     let keyed = |emits: Emits, mode: OutputMode| {
         let function = Arc::new(hostile::reading(vec![]));
         let input = build::rows_of("t", batch(&[]).schema(), emits);
-        build::keyed("x".into(), input, vec![0, 1], None, (function, "words"), mode, PARTITIONS)
+        let called = PluginUse { plugin: "words".to_owned(), reads: Vec::new(), hints: None };
+        build::keyed("x".into(), input, vec![0, 1], None, (function, called), mode, PARTITIONS)
     };
     let e = keyed(Emits::Updates, OutputMode::Append).unwrap_err();
     assert!(e.message().contains("cannot follow a node whose rows replace earlier ones"), "{e}");

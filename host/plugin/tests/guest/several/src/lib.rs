@@ -31,7 +31,12 @@ struct Times {
 
 impl Map for Times {
     fn bind(config: &Config, input: &Schema) -> Result<(Self, Fields), Problem> {
-        log::debug(format!("bound at {}", input.site().node));
+        let site = input.site();
+        log::debug(format!(
+            "bound at {}{}",
+            site.node,
+            site.sql.iter().map(|sql| format!(", {sql}")).collect::<String>()
+        ));
         let n = input.argument(0)?.float64()?;
         Ok((Self { n, by: config.get("by")? }, Fields::new().float64("times")))
     }
@@ -51,6 +56,7 @@ struct Below(Input<Integer>);
 
 impl FlatMap for Below {
     fn bind(_config: &Config, input: &Schema) -> Result<(Self, Fields), Problem> {
+        log::debug(format!("below is bound at {:?}", input.site().sql));
         Ok((Self(input.argument(0)?.integer()?), Fields::new().int64("below").not_null()))
     }
 
@@ -65,6 +71,7 @@ struct Sum(Input<Int64>);
 
 impl Aggregate for Sum {
     fn bind(_config: &Config, input: &Schema) -> Result<(Self, Aggregation), Problem> {
+        log::debug(format!("sum is bound at {:?}", input.site().sql));
         let aggregation = Aggregation::of(Fields::new().int128("sum"), Fields::new().int64("sum"));
         Ok((Self(input.argument(0)?.int64()?), aggregation))
     }

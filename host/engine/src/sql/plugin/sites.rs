@@ -1,4 +1,5 @@
-//! Calls of map plugins in a query's text, each a function of its own with the constants that it is called with.
+//! Calls of map plugins in a query's text that have constants among their arguments: each is a function of its own that
+//! knows by which text it is called, and with which constants.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,10 +13,12 @@ use datafusion_sql::sqlparser::ast::{
 use super::PluginFunction;
 use super::constants::{Constants, value};
 use crate::sql::catalog::{Catalog, parser_options};
+use crate::sql::error::SqlText;
 use crate::sql::names::ident::{normalised, spell};
 
-/// Gives calls of map plugins in `statement` their constants: each such call is a function of its own.
-pub(in crate::sql) fn bind_maps(
+/// Makes each call of a map plugin with constants in `statement` a function of its own.
+pub(in crate::sql) fn bind_calls(
+    text: &SqlText,
     statement: &mut Statement,
     catalog: &mut Catalog,
     plugins: &BTreeMap<String, PluginFunction>,
@@ -23,15 +26,16 @@ pub(in crate::sql) fn bind_maps(
     if plugins.is_empty() {
         return;
     }
-    let _ = statement.visit(&mut Maps { catalog, plugins });
+    let _ = statement.visit(&mut Calls { text, catalog, plugins });
 }
 
-struct Maps<'a> {
+struct Calls<'a> {
+    text: &'a SqlText,
     catalog: &'a mut Catalog,
     plugins: &'a BTreeMap<String, PluginFunction>,
 }
 
-impl VisitorMut for Maps<'_> {
+impl VisitorMut for Calls<'_> {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Ast) -> ControlFlow<()> {
@@ -45,8 +49,10 @@ impl VisitorMut for Maps<'_> {
             _ => None,
         };
         let constants: Constants = list.args.iter().map(constant).collect();
+        let at = self.text.whole_call(self.text.place_of_call(name.span, &name.value));
+        let plugin = PluginFunction { sql: self.text.sql().get(at).map(Into::into), ..plugin.clone() };
         if constants.iter().any(Option::is_some)
-            && let Some(called) = self.catalog.add_call(plugin, constants)
+            && let Some(called) = self.catalog.add_call(&plugin, constants)
         {
             spell(name, called);
         }
@@ -54,7 +60,7 @@ impl VisitorMut for Maps<'_> {
     }
 }
 
-impl Maps<'_> {
+impl Calls<'_> {
     /// The value of an expression in a query's text.
     fn constant(&self, expr: &Ast) -> Option<ScalarValue> {
         let planner = SqlToRel::new_with_options(&*self.catalog, parser_options());
