@@ -8,6 +8,7 @@
 //! | `crash` | processes killed at every fault point, and started again |
 //! | `determinism` | random inputs beside the model; one result whatever the threads and the split |
 //! | `edits` | what may change between two runs, and what is refused |
+//! | `end_of_time` | timers at the end of an input that ends for good |
 //! | `event_time` | sessions, chains of windows and deduplication where a golden job cannot say it |
 //! | `extremes` | NaN, negative zero, infinities and the ends of integers in every operator, beside a model |
 //! | `generated` | jobs over made-up rows: Nexmark's streams find each other, and frauds are found |
@@ -51,6 +52,8 @@ mod crash;
 mod determinism;
 #[cfg(test)]
 mod edits;
+#[cfg(test)]
+mod end_of_time;
 #[cfg(test)]
 mod event_time;
 #[cfg(test)]

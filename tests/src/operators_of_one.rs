@@ -121,8 +121,7 @@ fn plugins_in_from_are_told_of_their_calls_as_they_are_written() {
         let heard = Arc::new(Heard::default());
         let options = RunOptions { observer: heard.clone(), ..RunOptions::default() };
         numbers(3).run_with(&job(operators), options).unwrap();
-        let lines = heard.0.lock().unwrap().join("\n");
-        lines
+        heard.0.lock().unwrap().join("\n")
     };
     let lines = heard("[operator.x]\nsql = \"SELECT n, below FROM pack.below(TABLE numbers)\"");
     assert!(lines.contains("below is bound at Some(\"pack.below(TABLE numbers)\")"), "{lines}");

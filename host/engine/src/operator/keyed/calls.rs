@@ -29,6 +29,9 @@ use crate::operator::{EpochEnd, LateRows, Reject, Rows, cut_reason, row_as_json}
 use crate::state::Key;
 use crate::state::row::decode;
 
+/// Why a timer is given up at the end of time.
+const SETS_FOR_EVER: &str = "the input has ended, and its key has gone on setting timers, each time one fired: by now it seems that it would for ever";
+
 impl Keyed {
     /// Calls the function with the rows of partition `p`.
     pub(super) fn call_rows(
@@ -60,11 +63,12 @@ impl Keyed {
         Ok(())
     }
 
-    /// Calls the function with the timers that are due.
+    /// Calls the function with the timers that are due; where it `goes_on` no longer, they are given up.
     pub(super) fn call_timers(
         &self,
         end: &EpochEnd,
         due: &DueTimers,
+        goes_on: bool,
         tables: &mut Tables<'_>,
         came: &mut Came,
     ) -> Result<()> {
@@ -83,6 +87,12 @@ impl Keyed {
             // Stable: the timers of a key are in order already.
             timers.sort_by_key(|timer| (timer.at, timer.key));
             let step = Step { due: timers, ..self.step(Phase::Timers, end, keys, values)? };
+            if !goes_on {
+                for (number, key) in keys.iter().enumerate() {
+                    self.give_up_timers(&step, number, key, SETS_FOR_EVER, tables, came)?;
+                }
+                continue;
+            }
             self.call(&step, keys, |i| numbers[start + i], tables, came)?;
         }
         Ok(())

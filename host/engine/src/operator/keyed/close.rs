@@ -17,18 +17,29 @@ use crate::{Error, Result};
 /// Rows of timers that are put together at once.
 const TOGETHER: usize = 65_536;
 
+/// How often keys are called anew at the end of time for the timers that they have set there.
+const ROUNDS: usize = 10_000;
+
 /// What came of one partition.
 #[derive(Debug, Default)]
 pub(super) struct Came {
     /// What came out for rows.
     pub rows: Vec<RecordBatch>,
-    /// What came out for timers, each row with the time of its timer and the number of its key in `due`.
+    /// What came out for the timers of the round, each row with the time of its timer and the number of its key.
     pub fired: Vec<(RecordBatch, Vec<(i64, u32)>)>,
     pub rejects: Vec<Reject>,
     pub late: Vec<LateRows>,
     /// Hashes of the keys whose timers were changed.
     pub changed: HashSet<u64>,
+    /// The timers that fired, and what came out for them: once, or at the end of time until none is due.
+    rounds: Vec<Round>,
+}
+
+/// Timers that fired together.
+#[derive(Debug, Default)]
+struct Round {
     due: DueTimers,
+    fired: Vec<(RecordBatch, Vec<(i64, u32)>)>,
 }
 
 impl Keyed {
@@ -66,7 +77,9 @@ impl Keyed {
             closed.rejects.append(&mut came.rejects);
             closed.late.append(&mut came.late);
         }
-        closed.batches.extend(fired(&came)?);
+        for round in 0..came.iter().map(|came| came.rounds.len()).max().unwrap_or(0) {
+            closed.batches.extend(fired(came.iter().filter_map(|came| came.rounds.get(round)))?);
+        }
         Ok(closed)
     }
 
@@ -88,22 +101,34 @@ impl Keyed {
                 due.still_set(i, tables.timers)?;
             }
         }
-        self.call_timers(end, &due, &mut tables, &mut came)?;
-        due.forget(&mut tables, reached)?;
-        came.due = due;
-        Ok(came)
+        loop {
+            let goes_on = came.rounds.len() < ROUNDS;
+            self.call_timers(end, &due, goes_on, &mut tables, &mut came)?;
+            due.forget(&mut tables, reached)?;
+            let fired = std::mem::take(&mut came.fired);
+            came.rounds.push(Round { due, fired });
+            // No epoch follows the end of time, in which those could fire that were set to a time that has passed.
+            if end.watermarks.close != Some(i64::MAX) {
+                return Ok(came);
+            }
+            due = DueTimers::find(&tables, reached)?;
+            if due.len() == 0 {
+                return Ok(came);
+            }
+            tables.take_late(reached)?;
+        }
     }
 }
 
-/// What came out for timers of all partitions, by their time, then key.
-fn fired(came: &[Came]) -> Result<Vec<RecordBatch>> {
+/// What came out for timers of all partitions in one round, by their time, then key.
+fn fired<'a>(rounds: impl Iterator<Item = &'a Round>) -> Result<Vec<RecordBatch>> {
     let mut batches: Vec<&RecordBatch> = Vec::new();
     let mut rows: Vec<(i64, &[u8], (usize, usize))> = Vec::new();
-    for came in came {
-        for (batch, of) in &came.fired {
+    for round in rounds {
+        for (batch, of) in &round.fired {
             let number = batches.len();
             rows.extend(of.iter().enumerate().map(|(row, (at, key))| {
-                let key = came.due.key(*key as usize).bytes;
+                let key = round.due.key(*key as usize).bytes;
                 (*at, key, (number, row))
             }));
             batches.push(batch);

@@ -154,6 +154,21 @@ fn count(step: &Step, with_timers: bool) -> Outcome {
     outcome
 }
 
+/// Counts how often a key's timer has fired; each time it does it is set again, to the time that it had, `times` times over.
+fn count_timers(step: &Step, times: i64) -> Outcome {
+    let mut outcome = count(step, true);
+    if step.phase == Phase::Timers {
+        let counts = longs(&outcome.output.arrays[0].buffers[0]);
+        let keys = numbers(&step.due.keys);
+        let more: Vec<_> =
+            keys.iter().zip(&counts).map(|(key, n)| (*key, Some((n + 1).to_le_bytes().to_vec()))).collect();
+        let set = keys.iter().zip(longs(&step.due.at)).zip(counts);
+        let set: Vec<_> = set.filter(|(_, n)| *n <= times).map(|((key, at), _)| (*key, 0, 7, at)).collect();
+        outcome = Outcome { removed: vec![], values: vec![put(0, &more)], set_timers: timers(&set), ..outcome };
+    }
+    outcome
+}
+
 /// Counts rows by their last digit in a map, and gives how many entries a key has.
 fn count_in_map(step: &Step) -> Outcome {
     let mut outcome = nothing();
@@ -173,7 +188,8 @@ fn count_in_map(step: &Step) -> Outcome {
     let counts: Vec<i64> = entries.values().copied().collect();
     outcome.output = batch(vec![longs_of(&counts)]);
     outcome.output_of = words(keys.iter().copied());
-    outcome.entries = vec![Entries { state: 1, keys: words(keys), entries: batch(vec![binary(&names), binary(&values)]) }];
+    outcome.entries =
+        vec![Entries { state: 1, keys: words(keys), entries: batch(vec![binary(&names), binary(&values)]) }];
     outcome
 }
 
@@ -251,6 +267,9 @@ impl Guest for Plugin {
         }
         match mode.as_str() {
             "timers" => Ok(count(&step, true)),
+            again if again.starts_with("timers-again-") => {
+                Ok(count_timers(&step, again["timers-again-".len()..].parse().unwrap_or(0)))
+            }
             "map" => Ok(count_in_map(&step)),
             "fail-seven" => match rows_by_key(&step).concat().iter().position(|time| *time == 7) {
                 Some(row) => Err(Failure { message: "seven is not allowed".to_owned(), row: Some(row as u32) }),
