@@ -189,9 +189,13 @@ fn out_of_range(what: &str) -> ArrowError {
 }
 
 /// Arrow's error without the name of its kind, which says nothing to the reader.
-fn told(error: ArrowError) -> NotGiven {
+pub(crate) fn message(error: ArrowError) -> String {
     let text = error.to_string();
-    text.split_once(" error: ").map_or(text.clone(), |(_, message)| message.to_owned()).into()
+    text.split_once(" error: ").map_or(text.clone(), |(_, message)| message.to_owned())
+}
+
+fn told(error: ArrowError) -> NotGiven {
+    message(error).into()
 }
 
 #[cfg(test)]

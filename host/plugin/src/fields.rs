@@ -84,7 +84,7 @@ impl Told {
     }
 
     /// Its metadata as a call takes it, field by field; see [`params`](Self::params).
-    pub(crate) fn metadata(&self) -> Vec<Vec<(&str, &str)>> {
+    fn metadata(&self) -> Vec<Vec<(&str, &str)>> {
         fn pair((name, value): &(String, String)) -> (&str, &str) {
             (name, value)
         }
@@ -92,7 +92,7 @@ impl Told {
     }
 
     /// Its fields as a call takes them.
-    pub(crate) fn params<'a>(&'a self, metadata: &'a [Vec<(&'a str, &'a str)>]) -> Vec<FieldParam<'a>> {
+    fn params<'a>(&'a self, metadata: &'a [Vec<(&'a str, &'a str)>]) -> Vec<FieldParam<'a>> {
         let params = self.0.iter().zip(metadata).map(|(field, metadata)| FieldParam {
             name: &field.name,
             format: &field.format,
@@ -103,6 +103,16 @@ impl Told {
         });
         params.collect()
     }
+}
+
+/// Lends `columns` in the form that a call takes, the fields of each by themselves.
+pub(crate) fn with_params<'a, R>(
+    columns: impl Iterator<Item = &'a Told> + Clone,
+    f: impl FnOnce(&[Vec<FieldParam<'_>>]) -> R,
+) -> R {
+    let metadata: Vec<_> = columns.clone().map(Told::metadata).collect();
+    let params: Vec<_> = columns.zip(&metadata).map(|(told, metadata)| told.params(metadata)).collect();
+    f(&params)
 }
 
 impl ToldField {

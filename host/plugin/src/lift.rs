@@ -96,8 +96,7 @@ impl From<String> for Wrong {
 
 impl From<ArrowError> for Wrong {
     fn from(error: ArrowError) -> Self {
-        let text = error.to_string();
-        text.split_once(" error: ").map_or(text.clone(), |(_, message)| message.to_owned()).into()
+        cast::message(error).into()
     }
 }
 

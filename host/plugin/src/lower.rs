@@ -42,6 +42,11 @@ impl Lowered {
         lowered
     }
 
+    /// How many rows the columns have.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows as usize
+    }
+
     /// Adds a column, or a child of the one before it.
     ///
     /// # Panics
@@ -138,6 +143,12 @@ impl Lowered {
         };
         self.arrays.iter().map(param).collect()
     }
+}
+
+/// Numbers as they lie in memory, which is how the contract has them on a little-endian machine.
+pub(crate) fn bytes_of<T: ArrowNativeType>(numbers: &[T]) -> &[u8] {
+    const { assert!(cfg!(target_endian = "little"), "the contract's numbers are little-endian") };
+    numbers.to_byte_slice()
 }
 
 /// A bitmap from its first bit on, no longer than it must be.

@@ -7,7 +7,7 @@ use arrow::datatypes::{FieldRef, Schema};
 use crate::cast::normalise;
 use crate::contract::{self, ArrayParam, FieldParam};
 use crate::error::{PluginError, Result};
-use crate::fields::{Told, normal_type};
+use crate::fields::{Told, normal_type, with_params};
 use crate::imports;
 use crate::logging::LogSink;
 use crate::lower::Lowered;
@@ -108,26 +108,25 @@ impl Asked {
 
     /// Lends the request in the form that a call of `bind` takes.
     pub(crate) fn with_param<R>(&self, f: impl FnOnce(contract::Request<'_>) -> R) -> R {
-        let metadata: Vec<_> = self.columns.iter().map(|column| column.told.metadata()).collect();
-        let fields: Vec<Vec<FieldParam<'_>>> =
-            self.columns.iter().zip(&metadata).map(|(column, metadata)| column.told.params(metadata)).collect();
         let buffers: Vec<_> =
             self.columns.iter().map(|column| column.constant.as_ref().map(Lowered::buffers)).collect();
         let constants: Vec<Option<Vec<ArrayParam<'_>>>> = (self.columns.iter().zip(&buffers))
             .map(|(column, buffers)| Some(column.constant.as_ref()?.params(buffers.as_ref()?)))
             .collect();
-        let input: Vec<_> = (self.columns.iter().zip(&fields).zip(&constants))
-            .map(|((column, fields), constant)| contract::InputField {
-                fields,
-                constant: constant.as_deref(),
-                readable: normal_type(column.field.data_type()).is_some(),
+        with_params(self.columns.iter().map(|column| &column.told), |fields| {
+            let input: Vec<_> = (self.columns.iter().zip(fields).zip(&constants))
+                .map(|((column, fields), constant)| contract::InputField {
+                    fields,
+                    constant: constant.as_deref(),
+                    readable: normal_type(column.field.data_type()).is_some(),
+                })
+                .collect();
+            f(contract::Request {
+                operator: &self.operator,
+                config: &self.config,
+                input: &input,
+                site: contract::Site { node: &self.node, sql: self.sql.as_deref(), abilities: &imports::ABILITIES },
             })
-            .collect();
-        f(contract::Request {
-            operator: &self.operator,
-            config: &self.config,
-            input: &input,
-            site: contract::Site { node: &self.node, sql: self.sql.as_deref(), abilities: &imports::ABILITIES },
         })
     }
 }
@@ -135,9 +134,7 @@ impl Asked {
 impl Asked {
     /// Lends the key's fields in the form that a call of `bind` takes.
     pub(crate) fn with_keys<R>(&self, f: impl FnOnce(&[FieldParam<'_>]) -> R) -> R {
-        let metadata: Vec<_> = self.keys.iter().map(Told::metadata).collect();
-        let keys: Vec<_> = self.keys.iter().zip(&metadata).flat_map(|(told, metadata)| told.params(metadata)).collect();
-        f(&keys)
+        with_params(self.keys.iter(), |keys| f(&keys.concat()))
     }
 }
 

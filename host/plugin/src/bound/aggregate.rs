@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{Fields, ToByteSlice};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::Fields;
 
-use super::handed_over::HandedOver;
+use super::handed_over::{HandedOver, put_together};
+use super::migration::{Stored, migrate};
 use super::{rows, shared_parts};
 use crate::binding::{Bound, bad_bind, promised};
 use crate::cast::normalise;
-use crate::contract::Failure;
 use crate::error::{PluginError, Result};
-use crate::fields::Told;
 use crate::guests::{Aggregate, Kind};
 use crate::lift::{self, Promised};
 use crate::limits::CallOptions;
-use crate::lower::Lowered;
+use crate::lower::{Lowered, bytes_of};
 use crate::pool::Slot;
 
 /// A bound aggregate.
@@ -91,12 +90,7 @@ impl BoundAggregate {
         if parts.len() == 1 {
             return Ok(parts.remove(0));
         }
-        let column = |index: usize| {
-            let states: Vec<&dyn Array> = parts.iter().map(|states| states[index].as_ref()).collect();
-            arrow::compute::concat(&states)
-        };
-        let states = (0..self.state_fields().len()).map(column).collect::<Result<Vec<_>, _>>();
-        let states = states.map_err(|e| PluginError::Engine(format!("putting the parts of a batch together: {e}")))?;
+        let states = put_together(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let groups: Vec<u32> = (0..parts.len()).flat_map(|_| 0..group_count).collect();
         self.merge_with(&groups, group_count, &states, options)
     }
@@ -180,34 +174,9 @@ impl BoundAggregate {
     ) -> Result<Vec<ArrayRef>> {
         let rows = state_rows(states)?;
         let lowered = lower_states(old, states, rows)?;
-        let told: Vec<Told> = old.iter().map(|field| Told::new(field)).collect();
-        let metadata: Vec<_> = told.iter().map(Told::metadata).collect();
-        let fields: Vec<_> = told.iter().zip(&metadata).flat_map(|(told, metadata)| told.params(metadata)).collect();
-        self.0.slot.call(
-            options,
-            0,
-            |guests, store, slot| match &guests.migration {
-                Some(migration) => {
-                    lowered.with_batch(|states| migration.call_migrate(store, slot, from_version, &fields, states))
-                }
-                None => Ok(Err(Failure {
-                    message: format!(
-                        "it has no `migration`, and cannot go on with states of version {from_version}; its own are of \
-                         version {}",
-                        self.0.state_version
-                    ),
-                    row: None,
-                })),
-            },
-            |given| lift::columns(&self.0.state, given, rows as usize, None),
-        )
+        let from = Stored { version: from_version, fields: old, states: &lowered };
+        migrate(&self.0.slot, from, self.0.state_version, &self.0.state, options)
     }
-}
-
-/// Numbers as they lie in memory, which is how the contract has them on a little-endian machine.
-fn bytes_of(numbers: &[u32]) -> &[u8] {
-    const { assert!(cfg!(target_endian = "little"), "the contract's numbers are little-endian") };
-    numbers.to_byte_slice()
 }
 
 fn check_groups(groups: &[u32], group_count: u32, rows: u32) -> Result<()> {

@@ -65,8 +65,7 @@ impl BoundFilter {
             keep.set_indices().for_each(|kept| whole.set_bit(rows.value(kept) as usize, true));
             keep = whole.finish();
         }
-        let rejects = parts.into_iter().flat_map(|part| part.rejects);
-        let rejects = rejects.map(|reject| Reject { row: given.row(reject.row), ..reject }).collect();
+        let rejects = given.rejects(parts.into_iter().flat_map(|part| part.rejects).collect());
         Ok(Selection { keep, rejects })
     }
 

@@ -79,7 +79,7 @@ impl BoundFlatMap {
         let mut expanded = self.assemble(pieces, given.batch().num_rows())?;
         if given.rows().is_some() {
             expanded.parents = expanded.parents.unary(|parent| given.row(parent));
-            expanded.rejects.iter_mut().for_each(|reject| reject.row = given.row(reject.row));
+            expanded.rejects = given.rejects(expanded.rejects);
         }
         Ok(expanded)
     }

@@ -1,11 +1,12 @@
 //! Which rows a call hands over, where the operator has wishes: rows with nulls left out, no more than so many at once.
 
-use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::buffer::NullBuffer;
-use arrow::compute::take_record_batch;
+use arrow::compute::{concat, take_record_batch};
 
 use crate::binding::Bound;
 use crate::error::{PluginError, Result};
+use crate::rejects::Reject;
 
 /// The rows of a batch that are handed over.
 pub(super) struct HandedOver {
@@ -40,6 +41,12 @@ impl HandedOver {
         self.rows.as_ref().map_or(row, |rows| rows.value(row as usize))
     }
 
+    /// Rejects of rows of [`batch`](Self::batch) as those of the whole batch.
+    pub(super) fn rejects(&self, mut rejects: Vec<Reject>) -> Vec<Reject> {
+        rejects.iter_mut().for_each(|reject| reject.row = self.row(reject.row));
+        rejects
+    }
+
     /// Where the rows stand in the whole batch, if some were left out.
     pub(super) fn rows(&self) -> Option<&UInt32Array> {
         self.rows.as_ref()
@@ -61,4 +68,14 @@ impl HandedOver {
         let part = |first| call(&self.batch.slice(first, most.min(rows - first)), first as u32).map_err(moved(first));
         (0..rows).step_by(most).map(part).collect()
     }
+}
+
+/// The columns of a whole batch of those of its parts, of which there is at least one.
+pub(super) fn put_together(parts: &[&[ArrayRef]]) -> Result<Vec<ArrayRef>> {
+    let column = |index: usize| {
+        let arrays: Vec<&dyn Array> = parts.iter().map(|columns| columns[index].as_ref()).collect();
+        concat(&arrays)
+    };
+    let columns = (0..parts[0].len()).map(column).collect::<Result<_, _>>();
+    columns.map_err(|e| PluginError::Engine(format!("putting the parts of a batch together: {e}")))
 }

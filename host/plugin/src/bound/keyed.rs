@@ -6,16 +6,16 @@ use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Field, Fields};
 
 use self::steps::Crossing;
+use super::migration::{Stored, migrate};
 use super::shared_parts;
 use crate::binding::{Bound, bad_bind};
-use crate::contract::Failure;
 use crate::contract::keyed as told;
 use crate::error::Result;
-use crate::fields::Told;
 use crate::guests::{Keyed, Kind};
 use crate::keyed::{Domain, KeyedBinding, LateInput, Needs, Outcome, Step, TimeToLive};
 use crate::lift::Promised;
 use crate::limits::CallOptions;
+use crate::lower::Lowered;
 use crate::pool::Slot;
 
 mod steps;
@@ -91,32 +91,11 @@ impl BoundKeyed {
         options: CallOptions,
     ) -> Result<Vec<BinaryArray>> {
         let rows = values.first().map_or(0, |column| column.len()) as u32;
-        let told: Vec<Told> = names.iter().map(|name| Told::new(&Field::new(name, DataType::Binary, true))).collect();
-        let metadata: Vec<_> = told.iter().map(Told::metadata).collect();
-        let fields: Vec<_> = told.iter().zip(&metadata).flat_map(|(told, metadata)| told.params(metadata)).collect();
-        let lowered = crate::lower::Lowered::of(rows, values.iter());
+        let fields: Fields = names.iter().map(|name| Field::new(name, DataType::Binary, true)).collect();
+        let from = Stored { version: from_version, fields: &fields, states: &Lowered::of(rows, values.iter()) };
         let promised = Promised::of_bytes(self.0.binding.values.iter().map(String::as_str));
-        self.0.slot.call(
-            options,
-            0,
-            |guests, store, slot| match &guests.migration {
-                Some(migration) => {
-                    lowered.with_batch(|states| migration.call_migrate(store, slot, from_version, &fields, states))
-                }
-                None => Ok(Err(Failure {
-                    message: format!(
-                        "it has no `migration`, and cannot go on with states of version {from_version}; its own are of \
-                         version {}",
-                        self.0.binding.state_version
-                    ),
-                    row: None,
-                })),
-            },
-            |given| {
-                let columns = crate::lift::columns(&promised, given, rows as usize, None)?;
-                Ok(columns.iter().map(|column| column.as_binary::<i32>().clone()).collect())
-            },
-        )
+        let columns = migrate(&self.0.slot, from, self.0.binding.state_version, &promised, options)?;
+        Ok(columns.iter().map(|column| column.as_binary::<i32>().clone()).collect())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat, take};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take_arrays;
 
-use super::handed_over::HandedOver;
+use super::handed_over::{HandedOver, put_together};
 use super::{rows, shared_parts};
 use crate::binding::{Bound, bad_bind};
 use crate::error::{PluginError, Result};
@@ -63,17 +63,12 @@ impl BoundMap {
         if parts.len() == 1 && given.rows().is_none() {
             return Ok(parts.remove(0));
         }
-        let places = given.rows().map(|rows| places(rows, batch.num_rows()));
-        let column = |index: usize| {
-            let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.columns[index].as_ref()).collect();
-            let whole = concat(&arrays)?;
-            places.as_ref().map_or(Ok(whole.clone()), |places| take(&whole, places, None))
-        };
-        let columns = (0..self.0.bound.output().len()).map(column).collect::<Result<_, _>>();
-        let columns =
-            columns.map_err(|e| PluginError::Engine(format!("putting the parts of a batch together: {e}")))?;
-        let rejects = parts.into_iter().flat_map(|part| part.rejects);
-        let rejects = rejects.map(|reject| Reject { row: given.row(reject.row), ..reject }).collect();
+        let mut columns = put_together(&parts.iter().map(|part| &part.columns[..]).collect::<Vec<_>>())?;
+        if let Some(places) = given.rows().map(|rows| places(rows, batch.num_rows())) {
+            columns = take_arrays(&columns, &places, None)
+                .map_err(|e| PluginError::Engine(format!("making room for rows with nulls: {e}")))?;
+        }
+        let rejects = given.rejects(parts.into_iter().flat_map(|part| part.rejects).collect());
         Ok(Mapped { columns, rejects })
     }
 

@@ -7,6 +7,7 @@ mod flat_map;
 mod handed_over;
 mod keyed;
 mod map;
+mod migration;
 
 pub use aggregate::BoundAggregate;
 pub use filter::{BoundFilter, Selection};

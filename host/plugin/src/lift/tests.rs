@@ -11,8 +11,8 @@ use proptest::sample::Index;
 
 use super::{Promised, columns};
 use crate::cast::normalise;
-use crate::contract::{ArrayResult, BatchResult, FieldResult};
-use crate::fields::Told;
+use crate::contract::{ArrayResult, BatchResult, FieldParam, FieldResult};
+use crate::fields::{Told, with_params};
 use crate::lower::Lowered;
 
 /// What a guest would get, as if it handed it back.
@@ -33,17 +33,15 @@ fn returned(array: &ArrayRef) -> BatchResult {
 /// The promise to make one column of `data_type`.
 fn promised(data_type: &DataType, nullable: bool) -> Promised {
     let told = Told::new(&Field::new("x", data_type.clone(), nullable));
-    let metadata = told.metadata();
-    let fields: Vec<_> = (told.params(&metadata).iter())
-        .map(|field| FieldResult {
-            name: field.name.into(),
-            format: field.format.into(),
-            nullable: field.nullable,
-            children: field.children,
-            dictionary: field.dictionary,
-            metadata: Vec::new(),
-        })
-        .collect();
+    let of = |field: &FieldParam<'_>| FieldResult {
+        name: field.name.into(),
+        format: field.format.into(),
+        nullable: field.nullable,
+        children: field.children,
+        dictionary: false,
+        metadata: Vec::new(),
+    };
+    let fields: Vec<_> = with_params([&told].into_iter(), |fields| fields.concat().iter().map(of).collect());
     Promised::new("output column", &fields).unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! A step on its way in and its outcome on its way out, in the contract's buffers.
 
 use arrow::array::{ArrayRef, AsArray, BinaryArray};
-use arrow::datatypes::{DataType, ToByteSlice};
+use arrow::datatypes::DataType;
 
 use crate::binding::Bound;
 use crate::cast::normalise;
@@ -12,7 +12,7 @@ use crate::contract::keyed::{
 use crate::error::{PluginError, Result};
 use crate::keyed::{Domain, MapEntries, Needs, Outcome, Phase, Step, Timer, ValueChanges};
 use crate::lift::{self, Promised};
-use crate::lower::Lowered;
+use crate::lower::{Lowered, bytes_of};
 use crate::rejects;
 
 /// How steps cross: which of the states are values, and which are maps.
@@ -38,7 +38,7 @@ impl Crossing {
         Self { states: places, maps, value: Promised::of_bytes(["value"]), entry: Promised::of_bytes(["key", "value"]) }
     }
 
-    pub(super) fn lower(&self, bound: &Bound, step: &Step) -> Result<LoweredStep> {
+    pub(super) fn lower<'a>(&self, bound: &Bound, step: &'a Step) -> Result<LoweredStep<'a>> {
         let keys = step.keys.num_rows() as u32;
         let mut lowered = Lowered::new(keys, step.keys.num_columns());
         for (field, column) in step.keys.schema().fields().iter().zip(step.keys.columns()) {
@@ -54,7 +54,7 @@ impl Crossing {
         };
         let maps = step.maps.iter().map(|entries| LoweredEntries {
             state: self.maps[entries.map],
-            keys: entries.keys.to_byte_slice().to_vec(),
+            keys: bytes_of(&entries.keys),
             entries: columns(&[&entries.entry_keys, &entries.values]),
         });
         Ok(LoweredStep {
@@ -63,7 +63,7 @@ impl Crossing {
             watermark: step.watermark,
             previous_watermark: step.late_watermark,
             keys: lowered,
-            row_offsets: step.row_offsets.to_byte_slice().to_vec(),
+            row_offsets: bytes_of(&step.row_offsets),
             rows: bound.lower(&step.rows)?,
             values: columns(&step.values.iter().collect::<Vec<_>>()),
             maps: maps.collect(),
@@ -155,22 +155,22 @@ fn timers(what: &str, given: TimersResult) -> Result<Vec<Timer>, String> {
 }
 
 /// A step in the contract's layout.
-pub(super) struct LoweredStep {
+pub(super) struct LoweredStep<'a> {
     phase: Phase,
     now: i64,
     watermark: Option<i64>,
     previous_watermark: Option<i64>,
     keys: Lowered,
-    row_offsets: Vec<u8>,
+    row_offsets: &'a [u8],
     rows: Lowered,
     values: Lowered,
-    maps: Vec<LoweredEntries>,
+    maps: Vec<LoweredEntries<'a>>,
     due: LoweredTimers,
 }
 
-struct LoweredEntries {
+struct LoweredEntries<'a> {
     state: u32,
-    keys: Vec<u8>,
+    keys: &'a [u8],
     entries: Lowered,
 }
 
@@ -196,13 +196,13 @@ impl LoweredTimers {
     }
 }
 
-impl LoweredStep {
+impl LoweredStep<'_> {
     /// Lends it in the form that a call takes.
     pub(super) fn with_param<R>(&self, f: impl FnOnce(StepParam<'_>) -> R) -> R {
         let buffers: Vec<_> = self.maps.iter().map(|map| map.entries.buffers()).collect();
         let arrays: Vec<_> = self.maps.iter().zip(&buffers).map(|(map, buffers)| map.entries.params(buffers)).collect();
         let maps: Vec<_> = (self.maps.iter().zip(&arrays))
-            .map(|(map, arrays)| EntriesParam { state: map.state, keys: &map.keys, entries: map.entries.batch(arrays) })
+            .map(|(map, arrays)| EntriesParam { state: map.state, keys: map.keys, entries: map.entries.batch(arrays) })
             .collect();
         let phase = match self.phase {
             Phase::Rows => ToldPhase::Rows,
@@ -217,7 +217,7 @@ impl LoweredStep {
                         watermark: self.watermark,
                         previous_watermark: self.previous_watermark,
                         keys,
-                        row_offsets: &self.row_offsets,
+                        row_offsets: self.row_offsets,
                         rows,
                         values,
                         maps: &maps,
