@@ -1,6 +1,6 @@
 //! Components of other versions of the contract.
 
-use millstream_plugin::{Bound, InputField, Limits, PluginError, Request, Runtime};
+use millstream_plugin::{Bound, InputField, Limits, PluginError, PluginKind, Request, Runtime};
 
 use super::{cache_dir, numbers, options};
 
@@ -28,6 +28,31 @@ fn other_versions_are_refused_in_words() {
     let newer = load("@0.3.0");
     assert!(matches!(newer, PluginError::NewerContract { .. }), "{newer}");
     assert!(newer.to_string().contains("use a newer Millstream"), "{newer}");
+}
+
+#[test]
+fn a_component_that_exports_more_than_is_known_loads_without_it() {
+    // A kind of operators that is not known: they are left out of the catalog, and the others work.
+    let plugin = super::runtime().load_bytes(&patched("several", "flat-map", "flat-mop")).unwrap();
+    let names: Vec<String> = plugin.operators(&Limits::default()).unwrap().iter().map(|one| one.name.clone()).collect();
+    assert_eq!(names, ["above", "times", "sum", "count"]);
+    let batch = numbers([1, 2, 3]);
+    let input = InputField::of_schema(&batch.schema());
+    let bind = |operator| {
+        let request =
+            Request { operator: Some(operator), config: r#"{"above": 1}"#, input: &input, ..Request::default() };
+        plugin.bind(&request, &Limits::default())
+    };
+    let Ok(Bound::Filter(above)) = bind("above") else { panic!("it is a filter") };
+    assert_eq!(above.call(&batch).unwrap().keep.count_set_bits(), 2);
+    let error = bind("below").unwrap_err().to_string();
+    assert!(error.contains("holds no operator `below`"), "{error}");
+
+    // An interface beside the kinds, of a later minor version.
+    let bytes = patched("aggregate", "operator/migration@0.2.0", "operator/migratiox@0.2.9");
+    let plugin = super::runtime().load_bytes(&bytes).unwrap();
+    assert!(plugin.describe().exports.iter().any(|export| export == "millstream:operator/migratiox@0.2.9"));
+    assert_eq!(plugin.operators(&Limits::default()).unwrap()[0].kind, PluginKind::Aggregate);
 }
 
 #[test]
