@@ -36,6 +36,7 @@ COMPARISONS = [
     ("csv", "csv", ["csv-sql", "csv-wasm"], "csv"),
     ("csv-counts", "csv", ["csv-counts"], "csv_counts"),
     ("q8", NEXMARK, ["q8"], "q8"),
+    ("keyed-count", "json", ["keyed-count"], "keyed_count"),
 ]
 
 

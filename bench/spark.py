@@ -57,6 +57,21 @@ def q8(spark, data):
     return joined.select("id", "name", F.col("came.start").alias("start")), "append"
 
 
+def keyed_count(spark, data):
+    """A running count by user, by a function over state."""
+    import pandas
+    from pyspark.sql.streaming.state import GroupStateTimeout
+
+    def count(key, batches, state):
+        seen = (state.get[0] if state.exists else 0) + sum(len(batch) for batch in batches)
+        state.update((seen,))
+        yield pandas.DataFrame({"user": [key[0]], "rows": [seen]})
+
+    users = read(spark, data, "json", LOGS).groupBy("user")
+    schema = "user string, rows long"
+    return users.applyInPandasWithState(count, schema, "rows long", "append", GroupStateTimeout.NoTimeout), "append"
+
+
 def run(spark, job, data, work):
     """One run: its rows in, its seconds from the query's start to its end, its epochs."""
     shutil.rmtree(work, ignore_errors=True)

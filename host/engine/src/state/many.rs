@@ -80,6 +80,22 @@ impl Partition {
         }
     }
 
+    /// Removes these keys, one after the other; those that are not there are nothing.
+    pub fn delete_many<'k>(&mut self, keys: impl ExactSizeIterator<Item = Key<'k>> + Clone) {
+        let mut keys = keys;
+        while keys.len() > 0 {
+            let mut last = Last::default();
+            for key in keys.clone().take(WARM) {
+                if let Some(bucket) = last.bucket(self, key.bucket) {
+                    bucket.warm(&[key.hash]);
+                }
+            }
+            for key in keys.by_ref().take(WARM) {
+                self.delete_hashed(key.bucket, key.hash, key.bytes);
+            }
+        }
+    }
+
     /// The buckets in `range` that have keys, in order; none if it is empty.
     pub fn scan(&self, range: Range<i64>) -> impl DoubleEndedIterator<Item = (i64, &Bucket)> {
         let range = range.start..range.end.max(range.start);
@@ -114,6 +130,12 @@ mod tests {
             let found = many.get_many(asked.iter().zip(&bytes).map(|(a, bytes)| key(a.0, bytes.as_slice())));
             let want: Vec<Option<&[u8]>> = asked.iter().zip(&bytes).map(|(a, bytes)| one.get(a.0, bytes)).collect();
             prop_assert_eq!(found, want);
+            for (asked, bytes) in asked.iter().zip(&bytes).step_by(2) {
+                one.delete(asked.0, bytes);
+            }
+            let gone: Vec<_> = asked.iter().zip(&bytes).step_by(2).map(|(a, bytes)| key(a.0, bytes.as_slice())).collect();
+            many.delete_many(gone.iter().copied());
+            prop_assert_eq!((one.len(), one.bytes(), one.memory()), (many.len(), many.bytes(), many.memory()));
             let (mut change, mut same) = (Vec::new(), Vec::new());
             one.take_changes(&mut change);
             many.take_changes(&mut same);

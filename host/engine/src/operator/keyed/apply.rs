@@ -17,10 +17,9 @@ impl Tables<'_> {
         let entries: Vec<(Key<'_>, &[u8])> =
             stored.map(|(at, (key, _))| (keys[*key as usize], done.stored.row(at))).collect();
         self.states.put_many(entries.iter().copied(), |_, _| {});
-        for (key, _) in done.states.iter().filter(|(_, is_there)| !is_there) {
-            let Key { bucket, hash, bytes } = keys[*key as usize];
-            self.states.delete_hashed(bucket, hash, bytes);
-        }
+        let gone = done.states.iter().filter(|(_, is_there)| !is_there);
+        let gone: Vec<Key<'_>> = gone.map(|(key, _)| keys[*key as usize]).collect();
+        self.states.delete_many(gone.iter().copied());
         if let (Some(expiry), Some(expires)) = (&mut self.expiry, expires) {
             let bucket = bucket_of(reached.by(expires.domain), expires.microseconds);
             let there = entries.iter().map(|(key, _)| (Key { bucket, ..*key }, &[][..]));
@@ -46,9 +45,7 @@ impl Tables<'_> {
             lists.map(|((key, _), (start, end))| (keys[*key as usize], &bytes[start..*end])).collect();
         let (none, some): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, list)| list.is_empty());
         self.timers.put_many(some.iter().copied(), |_, _| {});
-        for (Key { bucket, hash, bytes }, _) in none {
-            self.timers.delete_hashed(bucket, hash, bytes);
-        }
+        self.timers.delete_many(none.iter().map(|(key, _)| *key));
     }
 
     /// Empties the table of keys with timers that were set too late: those that are due have been found. A clock may have gone

@@ -155,7 +155,9 @@ impl Keyed {
             let keys = &keys[range.clone()];
             tables.store(keys, &done, reached, self.function.binding().time_to_live);
             let Done { timers, output, rejects: refused, late: late_rows, .. } = done;
-            came.changed.extend(timers.iter().map(|(key, _)| keys[*key as usize].hash));
+            if step.phase == Phase::Rows {
+                came.changed.extend(timers.iter().map(|(key, _)| keys[*key as usize].hash));
+            }
             let first = step.row_offsets[range.start] as usize;
             rejects.extend(refused.into_iter().map(|reject| (first + reject.row as usize, reject.reason)));
             late_rows.iter().for_each(|row| late[first + *row as usize] = true);
@@ -199,7 +201,7 @@ impl Keyed {
     ) -> Result<()> {
         let due: Vec<&Timer> = step.due.iter().filter(|timer| timer.key as usize == number).collect();
         let keys = std::slice::from_ref(key);
-        let mut left = Stored { keys, timers: tables.timers, maps: None }.timers_of(0)?;
+        let mut left = Stored { keys, timers: tables.timers, maps: None }.timers_of(&[0])?.remove(0);
         take_out(&mut left, due.iter().map(|timer| Entry::from(*timer)));
         tables.store_timers(keys, &[(0, left)]);
         for Timer { domain, tag, at, .. } in due {

@@ -29,7 +29,7 @@ pub(super) struct Came {
     pub fired: Vec<(RecordBatch, Vec<(i64, u32)>)>,
     pub rejects: Vec<Reject>,
     pub late: Vec<LateRows>,
-    /// Hashes of the keys whose timers were changed.
+    /// Hashes of the keys whose timers rows have changed.
     pub changed: HashSet<u64>,
     /// The timers that fired, and what came out for them: once, or at the end of time until none is due.
     rounds: Vec<Round>,

@@ -80,17 +80,16 @@ impl DueTimers {
             if tables.slots_of(domain).bucket(slot).is_none() {
                 continue;
             }
-            for i in 0..self.len() {
-                let in_slot = |entry: &Entry| entry.domain == domain && slots.slot(entry.at) == slot;
-                if !self.timers[i].iter().any(in_slot) {
-                    continue;
-                }
-                let key = self.key(i);
-                let left = tables.timers.get_hashed(0, key.hash, key.bytes).map(read).transpose()?.unwrap_or_default();
-                if !left.iter().any(in_slot) {
-                    tables.slots_of(domain).delete_hashed(slot, key.hash, key.bytes);
+            let in_slot = |entry: &Entry| entry.domain == domain && slots.slot(entry.at) == slot;
+            let fired = (0..self.len()).filter(|i| self.timers[*i].iter().any(in_slot));
+            let keys: Vec<Key<'_>> = fired.map(|i| self.key(i)).collect();
+            let mut over = Vec::with_capacity(keys.len());
+            for (key, stored) in keys.iter().zip(tables.timers.get_many(keys.iter().copied())) {
+                if !stored.map_or(Ok(Vec::new()), read)?.iter().any(in_slot) {
+                    over.push(Key { bucket: slot, ..*key });
                 }
             }
+            tables.slots_of(domain).delete_many(over.iter().copied());
         }
         Ok(())
     }

@@ -40,10 +40,10 @@ fn place(map: usize, key: &Key<'_>, entry: &[u8]) -> Vec<u8> {
 }
 
 impl<'a> Stored<'a> {
-    /// The timers of key number `i`.
-    pub fn timers_of(&self, i: usize) -> Result<Vec<Entry>> {
-        let key = self.keys[i];
-        Ok(self.timers.get_hashed(0, key.hash, key.bytes).map(read).transpose()?.unwrap_or_default())
+    /// The timers of each of these keys.
+    pub fn timers_of(&self, keys: &[u32]) -> Result<Vec<Vec<Entry>>> {
+        let keys = keys.iter().map(|key| Key { bucket: 0, ..self.keys[*key as usize] });
+        self.timers.get_many(keys).into_iter().map(|list| list.map_or(Ok(Vec::new()), read)).collect()
     }
 
     fn entry(&self, i: usize, map: usize, entry: &[u8]) -> Option<&'a [u8]> {

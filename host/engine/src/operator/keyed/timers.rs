@@ -101,22 +101,36 @@ pub(super) fn write(entries: &[Entry], out: &mut Vec<u8>) {
     }
 }
 
+/// So many timers are set or taken out one by one, since most keys have few.
+const FEW: usize = 8;
+
 /// Takes the timers that `gone` names out of a list; those that are not there are nothing.
-pub(super) fn take_out(list: &mut Vec<Entry>, gone: impl Iterator<Item = Entry>) {
-    let mut ids: Vec<(Domain, u32)> = gone.map(|entry| entry.id()).collect();
-    if ids.is_empty() {
+pub(super) fn take_out(list: &mut Vec<Entry>, gone: impl ExactSizeIterator<Item = Entry>) {
+    if gone.len() <= FEW {
+        for entry in gone {
+            if let Ok(at) = list.binary_search_by_key(&entry.id(), Entry::id) {
+                list.remove(at);
+            }
+        }
         return;
     }
+    let mut ids: Vec<(Domain, u32)> = gone.map(|entry| entry.id()).collect();
     ids.sort_unstable();
     list.retain(|entry| ids.binary_search(&entry.id()).is_err());
 }
 
 /// Sets timers in a list, which stays in order of domains and tags; of equal ones the last counts.
-pub(super) fn put_in(list: &mut Vec<Entry>, set: impl Iterator<Item = Entry>) {
-    let mut new: Vec<Entry> = set.collect();
-    if new.is_empty() {
+pub(super) fn put_in(list: &mut Vec<Entry>, set: impl ExactSizeIterator<Item = Entry>) {
+    if set.len() <= FEW {
+        for entry in set {
+            match list.binary_search_by_key(&entry.id(), Entry::id) {
+                Ok(at) => list[at] = entry,
+                Err(at) => list.insert(at, entry),
+            }
+        }
         return;
     }
+    let mut new: Vec<Entry> = set.collect();
     // Later ones first among equals.
     new.reverse();
     new.sort_by_key(Entry::id);

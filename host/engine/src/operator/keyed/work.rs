@@ -107,14 +107,20 @@ impl Cut for Step {
 }
 
 impl Having<'_> {
-    /// The timers of a key: those before the work, and those now.
-    fn timers_of(&mut self, key: u32) -> crate::Result<&mut (Vec<Entry>, Vec<Entry>)> {
-        let of = &mut self.timers[key as usize];
-        if of.is_none() {
-            let stored = self.stored.timers_of(key as usize)?;
-            *of = Some((stored.clone(), stored));
+    /// Fetches the timers of these keys, unless they were asked for before.
+    fn fetch_timers(&mut self, keys: impl Iterator<Item = u32>) -> crate::Result<()> {
+        let mut keys: Vec<u32> = keys.filter(|key| self.timers[*key as usize].is_none()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for (key, stored) in keys.iter().zip(self.stored.timers_of(&keys)?) {
+            self.timers[*key as usize] = Some((stored.clone(), stored));
         }
-        Ok(of.as_mut().expect("it was put there if it was missing"))
+        Ok(())
+    }
+
+    /// The timers of a key for which they were fetched: those before the work, and those now.
+    fn timers_of(&mut self, key: u32) -> &mut (Vec<Entry>, Vec<Entry>) {
+        self.timers[key as usize].as_mut().expect("whoever asks has fetched them")
     }
 
     fn has_state(&self, key: usize) -> bool {
@@ -125,16 +131,17 @@ impl Having<'_> {
     fn change(&mut self, outcome: &Outcome, keep_timers: bool) -> Result<(), KeyedError> {
         let gone = self.change_values(outcome);
         self.maps.note(&outcome.removed, &outcome.entries);
-        if !keep_timers {
-            for key in gone {
-                self.timers_of(key)?.1.clear();
-            }
+        let gone = if keep_timers { Vec::new() } else { gone };
+        let changed = outcome.clear_timers.iter().chain(&outcome.set_timers).map(|timer| timer.key);
+        self.fetch_timers(gone.iter().copied().chain(changed))?;
+        for key in gone {
+            self.timers_of(key).1.clear();
         }
         for timers in outcome.clear_timers.chunk_by(|a, b| a.key == b.key) {
-            take_out(&mut self.timers_of(timers[0].key)?.1, timers.iter().map(Entry::from));
+            take_out(&mut self.timers_of(timers[0].key).1, timers.iter().map(Entry::from));
         }
         for timers in outcome.set_timers.chunk_by(|a, b| a.key == b.key) {
-            let now = &mut self.timers_of(timers[0].key)?.1;
+            let now = &mut self.timers_of(timers[0].key).1;
             put_in(now, timers.iter().map(Entry::from));
             if now.len() > MOST_TIMERS {
                 let why = format!("it set timers until their key had {}; at most {MOST_TIMERS} are kept", now.len());
@@ -201,13 +208,11 @@ impl Keyed {
             maps: MapChanges::default(),
         };
         // What is due is gone, whatever comes of it.
-        for timer in &step.due {
-            having.timers_of(timer.key)?;
-        }
+        having.fetch_timers(step.due.iter().map(|timer| timer.key))?;
         let mut due: Vec<&Timer> = step.due.iter().collect();
         due.sort_by_key(|timer| timer.key);
         for timers in due.chunk_by(|a, b| a.key == b.key) {
-            let (before, now) = having.timers_of(timers[0].key)?;
+            let (before, now) = having.timers_of(timers[0].key);
             take_out(now, timers.iter().map(|timer| Entry::from(*timer)));
             // So that one that is set again to the same time counts as new.
             before.clone_from(now);
