@@ -1,6 +1,12 @@
 //! A batch: columns of equal length, by what `bind` asked for.
 
-use crate::{column::Column, contract::columns::Batch as Flat, data_type::Field, kind::Kind, schema::Input};
+use crate::{
+    column::Column,
+    contract::columns::Batch as Flat,
+    data_type::{DataType, Field},
+    kind::Kind,
+    schema::Input,
+};
 
 /// Columns of equal length. `rows` counts also where there are no columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +39,16 @@ impl Batch {
             column = column.child(step).unwrap_or_else(|| panic!("{} has no child {step}", column.data_type));
         }
         K::view(column).unwrap_or_else(|| panic!("a child of the column is {}, not {}", column.data_type, K::name()))
+    }
+
+    /// Takes a column that `bind` asked for out of the batch, so that a helper works where its values lie:
+    /// [`map_in_place`](crate::kernel::map_in_place). What is left in its place cannot be read.
+    ///
+    /// # Panics
+    /// If the input is a field of a column.
+    pub fn take<K: Kind>(&mut self, input: Input<K>) -> Column {
+        assert!(input.path().is_empty(), "a field cannot be taken out of its column");
+        std::mem::replace(&mut self.columns[input.slot()], Column::of(DataType::Other("taken out".into()), 0, []))
     }
 
     /// The `i`-th column of the batch, for batches that have no schema of the input's, such as an aggregate's states.

@@ -61,6 +61,23 @@ impl Buffer {
         numbers_of(self)
     }
 
+    /// `f` of every number, written where it lies, 32 a turn, so that it becomes vector instructions where it can.
+    #[allow(unsafe_code)]
+    pub(crate) fn update<T: Number>(&mut self, f: impl Fn(T) -> T) {
+        // SAFETY: every bit pattern is a `Number`, and there is no padding.
+        let (_, numbers, _) = match &mut self.0 {
+            Repr::Bytes(bytes) => unsafe { bytes.align_to_mut::<T>() },
+            Repr::Copied { words, bytes } => unsafe { words.align_to_mut::<u8>().1[..*bytes].align_to_mut::<T>() },
+        };
+        let (chunks, rest) = numbers.as_chunks_mut::<TURN>();
+        for chunk in chunks {
+            for number in chunk {
+                *number = f(*number);
+            }
+        }
+        rest.iter_mut().for_each(|number| *number = f(*number));
+    }
+
     /// As the contract has it.
     pub fn into_bytes(self) -> Vec<u8> {
         match self.0 {
@@ -300,6 +317,18 @@ mod tests {
             assert_eq!(Buffer::from(bytes).numbers::<i64>(), numbers);
         }
         assert_eq!(misaligned(&[1, 2, 3, 4, 5]).numbers::<u16>(), [0x0201, 0x0403]);
+    }
+
+    #[test]
+    fn numbers_are_changed_where_they_lie() {
+        for len in [0usize, 1, 31, 32, 33, 70] {
+            let numbers: Vec<f64> = (0..len).map(|i| i as f64).collect();
+            let doubled: Vec<f64> = numbers.iter().map(|number| number * 2.0).collect();
+            for mut buffer in [Buffer::from(&numbers[..]), misaligned(bytes_of(&numbers))] {
+                buffer.update(|number: f64| number * 2.0);
+                assert_eq!(buffer.numbers::<f64>(), doubled);
+            }
+        }
     }
 
     #[test]

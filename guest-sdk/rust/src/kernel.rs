@@ -8,6 +8,7 @@
 
 mod grouped;
 mod numbers;
+mod pair;
 mod part;
 mod places;
 mod search;
@@ -15,7 +16,7 @@ mod split;
 mod texts;
 
 pub use grouped::{Groups, narrow_i64};
-pub use numbers::{map_f64, map_i64, map_to, select, zip_f64, zip_i64, zip_to};
+pub use numbers::{map_f64, map_i64, map_in_place, map_to, select, zip_f64, zip_i64, zip_to};
 pub use part::nth_part;
 pub use search::{contains, ends_with, equals, select_bytes, select_text, starts_with};
 

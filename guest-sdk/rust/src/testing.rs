@@ -11,7 +11,7 @@
 //! #     fn bind(_config: &Config, input: &Schema) -> Result<(Self, Fields), Problem> {
 //! #         Ok((Self(input.column("n")?.int64()?), Fields::new().int64("twice")))
 //! #     }
-//! #     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+//! #     fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
 //! #         Ok(kernel::map_i64(&batch.get(self.0), |n| 2 * n).into())
 //! #     }
 //! # }

@@ -34,7 +34,7 @@ impl Map for Fielded {
         Ok((Self { json: input.column("json")?.utf8()?, fields: fields.clone() }, fields))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let (texts, mut rows, mut rejects) = (batch.get(self.json), Dynamic::rows(&self.fields)?, Rejects::new());
         for row in 0..batch.rows() {
             let object = serde_json::from_str::<serde_json::Value>(texts.get(row).unwrap_or("{}"));

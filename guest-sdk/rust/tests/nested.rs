@@ -15,11 +15,11 @@ impl Map for Cosine {
         Ok((Self(input.column("embedding")?.list::<Float32>()?), Fields::new().float64("cosine").int32("length")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let embeddings = batch.get(self.0);
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
         let first = embeddings.slice(0).ok_or("the first row has no embedding")?;
-        Ok(Mapped::each(batch, |row| {
+        Ok(Mapped::each(&batch, |row| {
             let Some(v) = embeddings.slice(row) else { return (None, embeddings.get(row).map(|v| v.len() as i32)) };
             (Some(dot(first, v) / (dot(first, first) * dot(v, v)).sqrt()), Some(v.len() as i32))
         }))
@@ -73,9 +73,9 @@ impl Map for Greets {
         Ok((Self { name, age }, Fields::new().utf8("greeting")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let (names, ages) = (batch.get(self.name), batch.get(self.age));
-        Ok(Mapped::each(batch, |row| Some(format!("{} is {}", names.get(row).unwrap_or("who"), ages.get(row)?))))
+        Ok(Mapped::each(&batch, |row| Some(format!("{} is {}", names.get(row).unwrap_or("who"), ages.get(row)?))))
     }
 }
 
@@ -111,13 +111,13 @@ impl Map for Whole {
         Ok((Self(whole), Fields::new().int32("next").utf8("names")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let users = batch.get(self.0);
         let ages = users.field::<Int32>("age")?;
         assert_eq!(users.field::<Utf8>("age").err().as_deref(), Some("field `age` is int32, not utf8"));
         assert_eq!(users.field::<Utf8>("id").err().as_deref(), Some("the struct has no field `id`"));
         let names: Vec<_> = users.fields().iter().map(|field| field.name.clone()).collect();
-        Ok(Mapped::each(batch, |row| {
+        Ok(Mapped::each(&batch, |row| {
             assert_eq!(
                 users.get(row).map(|user| user.get::<Int32>("age").ok().flatten()),
                 ages.is_valid(row).then(|| ages.get(row))
@@ -154,10 +154,10 @@ impl Map for Totals {
         Ok((bound, Fields::new().float64("total").int64("a").int64("sum")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let (items, prices, labels) = (batch.get(self.items), batch.get(self.prices), batch.get(self.labels));
         let values = batch.get(self.values);
-        Ok(Mapped::each(batch, |row| {
+        Ok(Mapped::each(&batch, |row| {
             let total = items.range(row).map(|range| range.filter_map(|item| prices.get(item)).sum::<f64>());
             let sum: Option<i64> = labels.range(row).map(|range| range.filter_map(|entry| values.get(entry)).sum());
             let (a, entries) = (labels.get(row).and_then(|labels| labels.get("a")), labels.get(row));
@@ -203,9 +203,9 @@ impl Map for Nests {
         Ok((Self(input.column("n")?.int64()?), fields))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let n = batch.get(self.0);
-        Ok(Mapped::try_each(batch, |row| {
+        Ok(Mapped::try_each(&batch, |row| {
             let Some(n) = n.get(row) else { return Ok((None, vec![], None, None, None)) };
             if n == 13 {
                 return Err("unlucky".into());
@@ -296,9 +296,9 @@ impl Map for WrongSize {
         Ok((Self(input.column("n")?.int64()?), fields))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let _ = batch.get(self.0);
-        Ok(Mapped::each(batch, |_| [0.0f32; 3]))
+        Ok(Mapped::each(&batch, |_| [0.0f32; 3]))
     }
 }
 
@@ -317,7 +317,7 @@ impl Map for PassesOn {
         Ok((Self(user.structure()?), Fields::new().field("copy", user.data_type().clone())))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         assert_eq!(batch.get(self.0).null_count(), 1);
         Ok(batch.columns[0].clone().into())
     }

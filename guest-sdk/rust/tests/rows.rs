@@ -23,9 +23,9 @@ impl Map for SplitUrl {
         Ok((Self(input.column("url")?.utf8()?), Url::fields()))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let urls = batch.get(self.0);
-        Ok(Mapped::try_each(batch, |row| {
+        Ok(Mapped::try_each(&batch, |row| {
             let mut parts = urls.get(row).ok_or("no url")?.split('/');
             let host = parts.next().unwrap_or_default();
             let (host, port) = host.split_once(':').map_or((host, None), |(host, port)| (host, port.parse().ok()));

@@ -40,7 +40,7 @@ impl Map for NthWord {
         Ok((Self { text, separator, index }, Fields::new().utf8("word")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         Ok(kernel::nth_part(&batch.get(self.text), &self.separator, self.index).into())
     }
 

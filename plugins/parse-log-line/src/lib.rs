@@ -24,9 +24,9 @@ impl Map for ParseLogLine {
         Ok((Self { line }, output.int32("status").int64("bytes")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let lines = batch.get(self.line);
-        Ok(Mapped::try_each(batch, |row| Ok(parse(lines.get(row).ok_or("no line: the value is null")?)?)))
+        Ok(Mapped::try_each(&batch, |row| Ok(parse(lines.get(row).ok_or("no line: the value is null")?)?)))
     }
 
     fn about() -> About {

@@ -78,7 +78,7 @@ macro_rules! keyed {
 ///         Ok((Self(input.argument(0)?.float64()?), Fields::new().float64("double")))
 ///     }
 ///
-///     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+///     fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
 ///         Ok(kernel::map_f64(&batch.get(self.0), |x| 2.0 * x).into())
 ///     }
 /// }

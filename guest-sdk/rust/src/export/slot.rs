@@ -160,8 +160,9 @@ impl<F: Filter> FilterSlot for Bound<F> {
 impl<M: Map> MapSlot for Bound<M> {
     fn call(&self, input: Flat) -> Result<(Flat, Rejects), Failure> {
         let batch = taken(&self.input, input)?;
-        let mapped = self.plugin.call(&batch).map_err(operator::told)?;
-        Ok((returned(&self.output, batch.rows(), mapped.columns)?, mapped.rejects.into_buffers()))
+        let rows = batch.rows();
+        let mapped = self.plugin.call(batch).map_err(operator::told)?;
+        Ok((returned(&self.output, rows, mapped.columns)?, mapped.rejects.into_buffers()))
     }
 }
 

@@ -7,6 +7,7 @@
 //! A sum of int64 may leave the range of int64 though every value is in it, and a state that can fail stops the job: no row
 //! is to blame. So a state is a *total*, a decimal(38, 0) that no number of rows can fill; only the result is narrowed.
 
+use super::pair::SumAndCount;
 use crate::{
     bitmap::Bitmap,
     buffer::BufferBuilder,
@@ -131,24 +132,20 @@ impl<'a> Groups<'a> {
     /// # Errors
     /// If a sum leaves the range of int64; a sum that wraps around would be wrong and look right.
     pub fn sum_count_i64(&self, column: &I64Column<'_>) -> Result<(Column, Column), Failure> {
-        let groups = if no_sum_overflows(column.values()) {
-            self.fold(column, (0i64, 0i64), |(sum, count), value| {
-                *sum = sum.wrapping_add(value);
-                *count += 1;
-            })
-        } else {
-            let mut overflow = 0i64;
-            let groups = self.fold(column, (0i64, 0i64), |(sum, count), value| {
-                let next = sum.wrapping_add(value);
-                overflow |= (*sum ^ next) & (value ^ next);
-                (*sum, *count) = (next, *count + 1);
-            });
-            if overflow < 0 {
-                return Err(OVERFLOW.into());
-            }
-            groups
-        };
-        Ok(sums_and_counts::<Int64>(&groups))
+        if no_sum_overflows(column.values()) {
+            let groups = self.fold(column, SumAndCount::none(), SumAndCount::add);
+            return Ok(sums_and_counts::<Int64, _>(&groups, SumAndCount::get));
+        }
+        let mut overflow = 0i64;
+        let groups = self.fold(column, (0i64, 0i64), |(sum, count), value| {
+            let next = sum.wrapping_add(value);
+            overflow |= (*sum ^ next) & (value ^ next);
+            (*sum, *count) = (next, *count + 1);
+        });
+        if overflow < 0 {
+            return Err(OVERFLOW.into());
+        }
+        Ok(sums_and_counts::<Int64, _>(&groups, |group| group))
     }
 
     /// The sum per group, added in the order of the rows, and how many values it is of, at once.
@@ -157,7 +154,7 @@ impl<'a> Groups<'a> {
             *sum += value;
             *count += 1;
         });
-        sums_and_counts::<Float64>(&groups)
+        sums_and_counts::<Float64, _>(&groups, |group| group)
     }
 
     /// How many rows of the column are there (not null), per group.
@@ -278,8 +275,8 @@ fn totals(sums: impl ExactSizeIterator<Item = Option<i128>>) -> Column {
 /// Whether the values are so small, or so few, that all of them together fit into int64. Far cheaper to find out than
 /// to check every addition.
 fn no_sum_overflows(values: &[i64]) -> bool {
-    // Without its sign bit's copies, so that no value is further from 0 than 1 more than this.
-    let size = |value: i64| (value ^ (value >> 63)) as u64;
+    // Its highest bit is one above the highest that differs from the sign bit.
+    let size = |value: i64| (value ^ (value << 1)) as u64;
     let (chunks, rest) = values.as_chunks::<TURN>();
     let mut sizes = [0u64; TURN];
     for chunk in chunks {
@@ -289,13 +286,14 @@ fn no_sum_overflows(values: &[i64]) -> bool {
     }
     let all = sizes.into_iter().chain(rest.iter().map(|value| size(*value))).fold(0, |all, size| all | size);
     let bits = 64 - all.leading_zeros() + (usize::BITS - values.len().leading_zeros());
-    bits < 63
+    bits < 64
 }
 
-/// The sums, null where they are of no value, and the counts.
-fn sums_and_counts<K: PrimitiveKind>(groups: &[(K::Native, i64)]) -> (Column, Column) {
-    let validity = groups.iter().any(|(_, count)| *count == 0);
-    let validity = validity.then(|| Bitmap::from_fn(groups.len(), |group| groups[group].1 > 0));
-    let sums = Column::numbers::<K>(BufferBuilder::map(groups, |(sum, _)| sum));
-    (sums.with_validity(validity), Column::numbers::<Int64>(BufferBuilder::map(groups, |(_, count)| count)))
+/// The sums, null where they are of no value, and the counts, of groups whose sum and count `of` tells.
+fn sums_and_counts<K: PrimitiveKind, A: Copy>(groups: &[A], of: impl Fn(A) -> (K::Native, i64)) -> (Column, Column) {
+    let sums = BufferBuilder::map(groups, |group| of(group).0);
+    let counts = BufferBuilder::map(groups, |group| of(group).1);
+    let none = groups.iter().fold(false, |any, group| any | (of(*group).1 == 0));
+    let validity = none.then(|| Bitmap::from_fn(groups.len(), |group| of(groups[group]).1 > 0));
+    (Column::numbers::<K>(sums).with_validity(validity), Column::numbers::<Int64>(counts))
 }

@@ -48,6 +48,24 @@ pub fn zip_i64<T: Copy, U: Copy>(
     zip_to::<Int64, T, U>(a, b, f)
 }
 
+/// `f` of every value, written where it stood; null stays null. The quickest of these: nothing is made anew. The column is
+/// one [taken](crate::batch::Batch::take) out of its batch.
+///
+/// # Panics
+/// If the column is of another kind.
+///
+/// ```
+/// # use millstream_guest::prelude::*;
+/// let column = Column::float64(vec![1.0, 2.0]);
+/// let halved = kernel::map_in_place::<Float64>(column, |x| x / 2.0);
+/// assert_eq!(halved, Column::float64(vec![0.5, 1.0]));
+/// ```
+pub fn map_in_place<K: PrimitiveKind>(mut column: Column, f: impl Fn(K::Native) -> K::Native) -> Column {
+    assert!(K::view(&column).is_some(), "the column is {}, not {}", column.data_type, K::name());
+    column.buffers[0].update(f);
+    column
+}
+
 /// `f` of every value, as a column of kind `K`; null stays null.
 pub fn map_to<K: PrimitiveKind, T: Copy>(column: &PrimitiveColumn<'_, T>, f: impl Fn(T) -> K::Native) -> Column {
     Column::numbers::<K>(BufferBuilder::map(column.values(), f)).with_validity(column.validity().to_bitmap())

@@ -23,7 +23,7 @@ use crate::{
 ///         Ok((Self { degrees }, Fields::new().float64("celsius")))
 ///     }
 ///
-///     fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+///     fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
 ///         Ok(kernel::map_f64(&batch.get(self.degrees), |f| (f - 32.0) / 1.8).into())
 ///     }
 /// }
@@ -49,7 +49,7 @@ pub trait Map: Sized + 'static {
     ///
     /// # Errors
     /// If the batch as a whole cannot be dealt with.
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure>;
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure>;
 
     /// What it says about itself to whoever looks into the component.
     fn about() -> About {

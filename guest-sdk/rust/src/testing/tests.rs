@@ -12,7 +12,7 @@ impl Map for Returns {
         Ok((Self(config.text("what")?), Fields::new().utf8("out").not_null()))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let mut column = Column::utf8(vec!["ü"; batch.rows()]);
         let offsets = |offsets: [i32; 4]| BufferBuilder::map(&offsets, |offset| offset).into();
         match self.0.as_str() {
@@ -148,10 +148,10 @@ impl Map for Repeats {
         Ok((Self(input.argument(0)?.utf8()?, times as usize), Fields::new().utf8("repeated")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         assert_eq!(batch.columns.len(), 1, "only what is read is handed over");
         let text = batch.get(self.0);
-        Ok(Mapped::each(batch, |row| text.get(row).map(|text| text.repeat(self.1))))
+        Ok(Mapped::each(&batch, |row| text.get(row).map(|text| text.repeat(self.1))))
     }
 }
 

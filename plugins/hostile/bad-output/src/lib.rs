@@ -18,7 +18,7 @@ impl Map for BadOutput {
         Ok((Self { how }, Fields::new().field("copy", how::promised(how)).not_null()))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let rows = batch.rows();
         let mut rejects = Rejects::new();
         match self.how {

@@ -15,9 +15,9 @@ impl Map for Panics {
         Ok((Self { value, text: config.text_or("text", "poison")? }, Fields::new().utf8("copy")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let values = batch.get(self.value);
-        Ok(Mapped::each(batch, |row| {
+        Ok(Mapped::each(&batch, |row| {
             let value = values.get(row);
             if let Some(value) = value.filter(|value| value.contains(&self.text)) {
                 panic!("poisoned by {value:?}");

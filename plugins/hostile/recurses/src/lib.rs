@@ -15,9 +15,9 @@ impl Map for Recurses {
         Ok((Self { value, text: config.text_or("text", "poison")? }, Fields::new().utf8("copy")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let values = batch.get(self.value);
-        Ok(Mapped::each(batch, |row| {
+        Ok(Mapped::each(&batch, |row| {
             let value = values.get(row);
             if value.is_some_and(|value| value.contains(&self.text)) {
                 dig(0);

@@ -15,9 +15,9 @@ impl Map for RejectsSome {
         Ok((Self { value, text: config.text_or("text", "poison")? }, Fields::new().utf8("copy")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let values = batch.get(self.value);
-        Ok(Mapped::try_each(batch, |row| {
+        Ok(Mapped::try_each(&batch, |row| {
             let value = values.get(row);
             match value {
                 Some(text) if text.contains(&self.text) => Err(format!("contains {:?}", self.text)),

@@ -72,7 +72,7 @@ impl Map for Misaligned {
         Ok((Self { n, text }, fields))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let n = batch.get(self.n);
         let mut lengths = Int64Builder::with_capacity(batch.rows());
         for row in 0..batch.rows() {

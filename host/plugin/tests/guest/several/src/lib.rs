@@ -41,7 +41,7 @@ impl Map for Times {
         Ok((Self { n, by: config.get("by")? }, Fields::new().float64("times")))
     }
 
-    fn call(&self, batch: &Batch) -> Result<Mapped, Failure> {
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let n = batch.get(self.n);
         log::info(format!("{} rows times {}", batch.rows(), self.by));
         if let Some(row) = n.values().iter().position(|n| *n == 13.0) {
