@@ -23,9 +23,7 @@ use crate::{
     },
     data_type::{DataType, Field},
     fields::Fields,
-    operator::{
-        self, Clock, Key, Keyed, KeyedOutput, KeyedState, Out, Rows, StateFields, StateOf, StoredValues, Timers, Wanted,
-    },
+    operator::{self, Clock, Key, Keyed, KeyedOutput, KeyedState, Out, Rows, StateOf, StoredValues, Timers, Wanted},
 };
 
 /// A bound keyed operator.
@@ -238,7 +236,7 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
         let mut changes = Changes::of(&self.kept, &none);
         for key in 0..step.keys.rows as usize {
             let mut state: StateOf<K> = fetched.state(key).map_err(operator::told)?;
-            state.visit(&mut changes::Touch).map_err(operator::told)?;
+            operator::StateFields::visit(&mut state, &mut changes::Touch).map_err(operator::told)?;
             changes.take(key, &mut state).map_err(operator::told)?;
         }
         let (values, entries, removed) = changes.finish();
