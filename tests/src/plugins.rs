@@ -169,6 +169,12 @@ fn constants_among_a_plugins_arguments_are_known_when_a_query_is_planned() {
         assert_eq!(values(&ran, "w")[0], json!(word), "{number}");
         assert_eq!(values(&ran, "u")[0], json!(word.to_uppercase()), "{number}");
     }
+    // A call in GROUP BY is the same as an equal one that is selected.
+    let scratch = lines(|_| false);
+    let call = format!("p({split}, 3)");
+    let query = sql(&format!("SELECT upper({call}) AS w, count(*) AS n FROM lines GROUP BY upper(P({split},  3))"));
+    let ran = scratch.run(&job("nth-word", "", &format!("{query}output_mode = \"complete\""))).unwrap();
+    assert_eq!(ran.rows("out"), [json!({"w": "THIRD", "n": 200})]);
     for column in ["length(value)", "-length(value)", "CASE WHEN value = 'w0' THEN 2 ELSE 2 END"] {
         let scratch = lines(|_| false);
         let query = sql(&format!("SELECT p({split}, {column}) AS w FROM lines"));

@@ -30,6 +30,8 @@ use crate::format::{parse_type, timestamp};
 pub(super) struct Catalog {
     tables: HashMap<String, Arc<dyn TableSource>>,
     scalars: HashMap<String, Arc<ScalarUDF>>,
+    /// Calls of map plugins with constants: plugin, constants, the name among `scalars`.
+    calls: Vec<(Arc<str>, Constants, String)>,
     higher_order: HashMap<String, Arc<HigherOrderUDF>>,
     aggregates: HashMap<String, Arc<AggregateUDF>>,
     planners: Vec<Arc<dyn ExprPlanner>>,
@@ -63,17 +65,24 @@ impl Catalog {
             Arc::new(datafusion_functions_aggregate::planner::AggregateFunctionPlanner),
         ];
         let options = ConfigOptions::new();
-        Self { tables, scalars, higher_order, aggregates, planners, types: Arc::new(Types), options }
+        Self { tables, scalars, calls: Vec::new(), higher_order, aggregates, planners, types: Arc::new(Types), options }
     }
 }
 
 impl Catalog {
-    /// Adds a call of a map plugin with these constants: the name by which it is called. None if it is no map.
+    /// Adds a call of a map plugin with these constants: the name by which it is called, which is that of an equal one, so
+    /// that a query may group by a call and select it. None if it is no map.
     pub fn add_call(&mut self, plugin: &PluginFunction, constants: Constants) -> Option<String> {
-        let udf = plugin.scalar(constants)?;
+        let is_equal =
+            |(called, given, _): &&(Arc<str>, Constants, String)| called == plugin.called() && *given == constants;
+        if let Some((_, _, name)) = self.calls.iter().find(is_equal) {
+            return Some(name.clone());
+        }
+        let udf = plugin.scalar(constants.clone())?;
         // No name that anybody could write without quotes.
         let name = format!("{} #{}", plugin.called(), self.scalars.len());
         self.scalars.insert(name.clone(), udf);
+        self.calls.push((plugin.called().clone(), constants, name.clone()));
         Some(name)
     }
 

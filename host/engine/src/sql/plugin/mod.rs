@@ -39,7 +39,7 @@ pub struct PluginFunction {
     pub config: String,
     /// The node whose SQL it is used in, for messages.
     pub node: Arc<str>,
-    /// The call, as the query has it, where it is known.
+    /// The call, as the query has it, where it is known; of equal ones the first.
     pub sql: Option<Arc<str>>,
 }
 
