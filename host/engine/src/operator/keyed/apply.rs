@@ -4,7 +4,7 @@ use super::Tables;
 use super::due::LATE;
 use super::expiry::bucket_of;
 use super::function::{Domain, TimeToLive};
-use super::timers::{Entry, Reached, event_slots, processing_slots, read, write};
+use super::timers::{Entry, Reached, event_slots, processing_slots, read_if_any, write};
 use super::work::Done;
 use crate::Result;
 use crate::state::{Key, hash_key};
@@ -58,7 +58,7 @@ impl Tables<'_> {
         let keys: Vec<Key<'_>> = bytes.iter().map(|bytes| Key { bucket: 0, hash: hash_key(bytes), bytes }).collect();
         let (mut early, slots) = (Vec::new(), processing_slots());
         for (number, key) in (0..).zip(&keys) {
-            let list = self.timers.get_hashed(0, key.hash, key.bytes).map(read).transpose()?.unwrap_or_default();
+            let list = read_if_any(self.timers.get_hashed(0, key.hash, key.bytes))?;
             let is_lost = |entry: &Entry| {
                 let bucket = slots.bucket(slots.slot(entry.at), 0);
                 entry.domain == Domain::ProcessingTime

@@ -5,7 +5,7 @@
 
 use super::Tables;
 use super::function::Domain;
-use super::timers::{Entry, Reached, event_slots, processing_slots, read};
+use super::timers::{Entry, Reached, event_slots, processing_slots, read, read_if_any};
 use crate::Result;
 use crate::state::{Key, Partition, hash_key};
 
@@ -65,7 +65,7 @@ impl DueTimers {
     /// Leaves of key number `i`'s those that are still set as they were.
     pub fn still_set(&mut self, i: usize, timers: &Partition) -> Result<()> {
         let key = self.key(i);
-        let set = timers.get_hashed(0, key.hash, key.bytes).map(read).transpose()?.unwrap_or_default();
+        let set = read_if_any(timers.get_hashed(0, key.hash, key.bytes))?;
         self.timers[i].retain(|entry| set.contains(entry));
         Ok(())
     }
@@ -85,7 +85,7 @@ impl DueTimers {
             let keys: Vec<Key<'_>> = fired.map(|i| self.key(i)).collect();
             let mut over = Vec::with_capacity(keys.len());
             for (key, stored) in keys.iter().zip(tables.timers.get_many(keys.iter().copied())) {
-                if !stored.map_or(Ok(Vec::new()), read)?.iter().any(in_slot) {
+                if !read_if_any(stored)?.iter().any(in_slot) {
                     over.push(Key { bucket: slot, ..*key });
                 }
             }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, BinaryArray};
 
 use super::function::{KeyedError, MapEntries, Needs};
-use super::timers::{Entry, read};
+use super::timers::{Entry, read_if_any};
 use crate::Result;
 use crate::state::{Key, Partition, varint};
 
@@ -43,7 +43,7 @@ impl<'a> Stored<'a> {
     /// The timers of each of these keys.
     pub fn timers_of(&self, keys: &[u32]) -> Result<Vec<Vec<Entry>>> {
         let keys = keys.iter().map(|key| Key { bucket: 0, ..self.keys[*key as usize] });
-        self.timers.get_many(keys).into_iter().map(|list| list.map_or(Ok(Vec::new()), read)).collect()
+        self.timers.get_many(keys).into_iter().map(read_if_any).collect()
     }
 
     fn entry(&self, i: usize, map: usize, entry: &[u8]) -> Option<&'a [u8]> {

@@ -92,6 +92,14 @@ pub(super) fn read(stored: &[u8]) -> Result<Vec<Entry>> {
     if rest.is_empty() { entries.iter().map(entry).collect() } else { Err(damaged()) }
 }
 
+/// The list of a key that may have none stored.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`]: what is stored is none.
+pub(super) fn read_if_any(stored: Option<&[u8]>) -> Result<Vec<Entry>> {
+    stored.map_or(Ok(Vec::new()), read)
+}
+
 /// A list as it is stored, appended to `out`.
 pub(super) fn write(entries: &[Entry], out: &mut Vec<u8>) {
     for entry in entries {
