@@ -8,8 +8,8 @@ use millstream_engine::run::RunOptions;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::job;
 use super::plugins::write_version_of;
+use super::{job, steps};
 use crate::scratch::Scratch;
 use crate::simulation::{Clocks, Random, Row, Visiting, Visits};
 
@@ -140,21 +140,6 @@ struct Walk {
 }
 
 impl Walk {
-    fn write(&mut self) {
-        let number = self.files.len();
-        let row = |random: &mut Random| Input {
-            k: ["a", "b", "c"][random.below(3) as usize],
-            j: ["a", "x"][random.below(2) as usize],
-            // Counted, removed, its timer cleared.
-            v: 23 * random.between(-9, 9) + random.pick(&[0, 0, 1, 2, 3, 5]),
-            second: 100 * number as i64 + random.between(0, 60),
-        };
-        let rows: Vec<Input> = (0..self.random.between(1, 12)).map(|_| row(&mut self.random)).collect();
-        let text: String = rows.iter().map(|r| super::row(r.k, r.j, r.v, r.second)).collect();
-        self.scratch.write(&format!("in/{number:03}.json"), text);
-        self.files.push(rows);
-    }
-
     /// The watermark once so many files were read: a second before the greatest event time.
     fn watermark(&self, files: usize) -> Option<i64> {
         let seconds = self.files[..files].iter().flatten().map(|row| row.second);
@@ -183,6 +168,33 @@ impl Walk {
         }
         out.sort();
         out
+    }
+}
+
+impl steps::Walk for Walk {
+    type Job = Edited;
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    fn edit(job: &mut Edited, random: &mut Random) {
+        job.edit(random);
+    }
+
+    fn write(&mut self) {
+        let number = self.files.len();
+        let row = |random: &mut Random| Input {
+            k: ["a", "b", "c"][random.below(3) as usize],
+            j: ["a", "x"][random.below(2) as usize],
+            // Counted, removed, its timer cleared.
+            v: 23 * random.between(-9, 9) + random.pick(&[0, 0, 1, 2, 3, 5]),
+            second: 100 * number as i64 + random.between(0, 60),
+        };
+        let rows: Vec<Input> = (0..self.random.between(1, 12)).map(|_| row(&mut self.random)).collect();
+        let text: String = rows.iter().map(|r| super::row(r.k, r.j, r.v, r.second)).collect();
+        self.scratch.write(&format!("in/{number:03}.json"), text);
+        self.files.push(rows);
     }
 
     /// Runs the job; whether it was taken.
@@ -241,27 +253,10 @@ fn set_before(row: &str, gap: i64, time: i64) -> bool {
 fn walk(seed: u64) -> Answers {
     let mut random = Random::new(seed);
     let operators = NAMES[..2].iter().map(|name| (*name, Operator::random(&mut random))).collect();
-    let mut job = Edited { operators, plugin: "p", version: 1 };
+    let job = Edited { operators, plugin: "p", version: 1 };
     let (scratch, answers) = (Scratch::new(), Answers::default());
     let mut walk = Walk { seed, random, scratch, files: Vec::new(), read: 0, kept: BTreeMap::new(), answers };
-    walk.write();
-    assert!(walk.run(&job, false));
-    for _ in 0..STEPS {
-        let mut edited = job.clone();
-        for _ in 0..walk.random.below(3) {
-            edited.edit(&mut walk.random);
-        }
-        for _ in 0..walk.random.below(3) {
-            walk.write();
-        }
-        let fresh = walk.random.one_in(12);
-        if walk.run(&edited, fresh) {
-            job = edited;
-        } else if walk.random.one_in(2) {
-            // As it was, it goes on from where it was: a refusal has changed nothing.
-            assert!(walk.run(&job, false));
-        }
-    }
+    steps::go(&mut walk, job, STEPS, 12);
     walk.answers
 }
 

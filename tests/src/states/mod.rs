@@ -12,6 +12,7 @@
 //! * `keyed`: keyed operators
 //! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
+//! * `steps`: how both go
 
 mod branches;
 mod keyed;
@@ -23,6 +24,7 @@ mod older;
 mod partitions;
 mod plugins;
 mod queries;
+mod steps;
 mod walk;
 
 use millstream_engine::{Error, ErrorKind, Result};

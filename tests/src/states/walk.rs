@@ -8,7 +8,7 @@ use millstream_engine::run::RunOptions;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::job;
+use super::{job, steps};
 use crate::scratch::Scratch;
 use crate::simulation::Random;
 use crate::support::here;
@@ -242,7 +242,17 @@ struct Walk {
     answers: Answers,
 }
 
-impl Walk {
+impl steps::Walk for Walk {
+    type Job = Edited;
+
+    fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    fn edit(job: &mut Edited, random: &mut Random) {
+        job.edit(random);
+    }
+
     fn write(&mut self) {
         let (base, n) = (100 * self.files, self.random.between(1, 12));
         let mut rows: Vec<Row> = (0..n)
@@ -333,28 +343,11 @@ fn read(row: &Value) -> (String, Option<i64>, i64) {
 fn walk(seed: u64) -> Answers {
     let mut random = Random::new(seed);
     let operators = NAMES[..2].iter().map(|name| (*name, Operator::random(&mut random))).collect();
-    let mut job = Edited { operators, output: "sum", extra: false };
+    let job = Edited { operators, output: "sum", extra: false };
     let (scratch, files) = (Scratch::new(), 0);
     let (unread, all, state) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut walk = Walk { seed, random, scratch, files, unread, all, state, answers: Answers::default() };
-    walk.write();
-    assert!(walk.run(&job, false));
-    for _ in 0..STEPS {
-        let mut edited = job.clone();
-        for _ in 0..walk.random.below(3) {
-            edited.edit(&mut walk.random);
-        }
-        for _ in 0..walk.random.below(3) {
-            walk.write();
-        }
-        let fresh = walk.random.one_in(20);
-        if walk.run(&edited, fresh) {
-            job = edited;
-        } else if walk.random.one_in(2) {
-            // As it was, it goes on from where it was: a refusal has changed nothing.
-            assert!(walk.run(&job, false));
-        }
-    }
+    steps::go(&mut walk, job, STEPS, 20);
     walk.answers
 }
 
