@@ -95,14 +95,15 @@ impl Column {
     pub(crate) fn all_of(fields: &[Field], arrays: Vec<Array>) -> Result<Vec<Self>, String> {
         let given = arrays.len();
         let mut arrays = arrays.into_iter();
-        let columns: Option<Vec<_>> = fields.iter().map(|field| Self::next_of(&field.data_type, &mut arrays)).collect();
-        match columns {
-            Some(columns) if arrays.next().is_none() => Ok(columns),
-            _ => {
-                let wanted: usize = fields.iter().map(|field| field.data_type.arrays()).sum();
-                Err(format!("{given} arrays were handed over for {} columns, which have {wanted}", fields.len()))
-            }
+        let mut columns = Vec::with_capacity(fields.len());
+        for field in fields {
+            columns.extend(Self::next_of(&field.data_type, &mut arrays));
         }
+        if columns.len() == fields.len() && arrays.next().is_none() {
+            return Ok(columns);
+        }
+        let wanted: usize = fields.iter().map(|field| field.data_type.arrays()).sum();
+        Err(format!("{given} arrays were handed over for {} columns, which have {wanted}", fields.len()))
     }
 
     /// The columns as the contract has them.

@@ -49,9 +49,9 @@ impl Rejects {
     }
 
     /// As the contract has them.
-    pub(crate) fn into_buffers(self) -> types::Rejects {
+    pub(crate) fn into_buffers(self) -> Option<types::Rejects> {
         if self.rows.is_empty() {
-            return types::Rejects::default();
+            return None;
         }
         if !self.rows.is_sorted_by(|a, b| a.0 < b.0) {
             return self.sorted().into_buffers();
@@ -61,7 +61,7 @@ impl Rejects {
         offsets.push(0u32);
         self.rows.iter().for_each(|(_, end)| offsets.push(*end));
         let (rows, offsets) = (rows.into_bytes(), offsets.into_bytes());
-        types::Rejects { rows, offsets, reasons: self.reasons.into_bytes() }
+        Some(types::Rejects { rows, offsets, reasons: self.reasons.into_bytes() })
     }
 
     fn sorted(self) -> Self {
@@ -92,7 +92,7 @@ mod tests {
         for row in 10..400 {
             rejects.push(row, "x".repeat(4000));
         }
-        let buffers = rejects.into_buffers();
+        let buffers = rejects.into_buffers().unwrap();
         let numbers = |bytes: &[u8]| -> Vec<usize> {
             bytes.chunks_exact(4).map(|n| u32::from_le_bytes(n.try_into().unwrap()) as usize).collect()
         };
@@ -106,6 +106,6 @@ mod tests {
 
     #[test]
     fn no_rejects_are_no_bytes() {
-        assert_eq!(Rejects::new().into_buffers(), types::Rejects::default());
+        assert_eq!(Rejects::new().into_buffers(), None);
     }
 }

@@ -124,7 +124,7 @@ pub struct Outcome {
     /// Timers to drop.
     pub clear_timers: Timers,
     /// Input rows refused.
-    pub rejects: Rejects,
+    pub rejects: Option<Rejects>,
     /// Input rows that go to the late output, unsigned 32 bits, ascending.
     pub late: Vec<u8>,
 }

@@ -21,13 +21,13 @@ use crate::{
 /// A bound filter.
 pub trait FilterSlot {
     /// The bitmap of the rows to keep, and the rejects.
-    fn call(&self, input: Flat) -> Result<(Vec<u8>, Rejects), Failure>;
+    fn call(&self, input: Flat) -> Result<(Vec<u8>, Option<Rejects>), Failure>;
 }
 
 /// A bound map.
 pub trait MapSlot {
     /// The new columns, and the rejects.
-    fn call(&self, input: Flat) -> Result<(Flat, Rejects), Failure>;
+    fn call(&self, input: Flat) -> Result<(Flat, Option<Rejects>), Failure>;
 }
 
 /// A bound flat-map.
@@ -43,7 +43,7 @@ pub struct Expanded {
     /// The output rows.
     pub output: Flat,
     /// Rows refused.
-    pub rejects: Rejects,
+    pub rejects: Option<Rejects>,
     /// Rows dealt with.
     pub consumed: u32,
     /// Where to go on.
@@ -147,7 +147,7 @@ pub(super) fn returned(fields: &[Field], rows: usize, columns: Vec<Column>) -> R
 }
 
 impl<F: Filter> FilterSlot for Bound<F> {
-    fn call(&self, input: Flat) -> Result<(Vec<u8>, Rejects), Failure> {
+    fn call(&self, input: Flat) -> Result<(Vec<u8>, Option<Rejects>), Failure> {
         let batch = taken(&self.input, input)?;
         let selection = self.plugin.call(&batch).map_err(operator::told)?;
         if selection.keep.len() != batch.rows() {
@@ -158,7 +158,7 @@ impl<F: Filter> FilterSlot for Bound<F> {
 }
 
 impl<M: Map> MapSlot for Bound<M> {
-    fn call(&self, input: Flat) -> Result<(Flat, Rejects), Failure> {
+    fn call(&self, input: Flat) -> Result<(Flat, Option<Rejects>), Failure> {
         let batch = taken(&self.input, input)?;
         let rows = batch.rows();
         let mapped = self.plugin.call(batch).map_err(operator::told)?;

@@ -132,7 +132,8 @@ fn text(offsets: &[u8], data: &[u8], rows: usize) -> Result<(), String> {
 }
 
 /// Rejects against the rows that the plugin was given: each row with its reason.
-pub(super) fn rejects(rejects: &Rejects, rows: usize) -> Result<Vec<(usize, String)>, String> {
+pub(super) fn rejects(rejects: Option<&Rejects>, rows: usize) -> Result<Vec<(usize, String)>, String> {
+    let Some(rejects) = rejects else { return Ok(Vec::new()) };
     let (indices, offsets) = (numbers(&rejects.rows), numbers(&rejects.offsets));
     let reason = |at: usize| String::from_utf8_lossy(&rejects.reasons[offsets[at] as usize..offsets[at + 1] as usize]);
     let list: Vec<_> = indices.iter().enumerate().map(|(at, row)| (*row as usize, reason(at).into_owned())).collect();

@@ -83,7 +83,7 @@ impl std::error::Error for TestError {}
 pub fn filter<F: Filter>(config: &str, input: &Table) -> Result<Outcome, TestError> {
     let (plugin, binding) = slot::bind_filter::<F>(request(config, input)).map_err(TestError::Bind)?;
     let (keep, rejects) = plugin.call(batch(input, &binding)?).map_err(failed)?;
-    let rejects = check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
+    let rejects = check::rejects(rejects.as_ref(), input.rows()).map_err(TestError::Contract)?;
     let kept = |row: &usize| keep[row / 8] >> (row % 8) & 1 == 1 && !is_rejected(&rejects, *row);
     let rows: Vec<_> = (0..input.rows()).filter(kept).collect();
     Ok(Outcome { table: input.take(&rows), rejects })
@@ -96,7 +96,7 @@ pub fn filter<F: Filter>(config: &str, input: &Table) -> Result<Outcome, TestErr
 pub fn map<M: Map>(config: &str, input: &Table) -> Result<Outcome, TestError> {
     let (plugin, binding) = slot::bind_map::<M>(request(config, input)).map_err(TestError::Bind)?;
     let (output, rejects) = plugin.call(batch(input, &binding)?).map_err(failed)?;
-    let rejects = check::rejects(&rejects, input.rows()).map_err(TestError::Contract)?;
+    let rejects = check::rejects(rejects.as_ref(), input.rows()).map_err(TestError::Contract)?;
     let fields = Field::all_of(&binding.output);
     let columns = returned(&loosened(&fields, &rejects), output, input.rows())?;
     let rows: Vec<_> = (0..input.rows()).filter(|row| !is_rejected(&rejects, *row)).collect();
@@ -128,7 +128,7 @@ pub fn flat_map<M: FlatMap>(config: &str, input: &Table) -> Result<Outcome, Test
         let dealt_with = (consumed + usize::from(expanded.resume.is_some())).min(rest.rows());
         let columns = returned(&fields, expanded.output, parents.len())?;
         check::parents(&parents, dealt_with).map_err(TestError::Contract)?;
-        let rejects = check::rejects(&expanded.rejects, consumed).map_err(TestError::Contract)?;
+        let rejects = check::rejects(expanded.rejects.as_ref(), consumed).map_err(TestError::Contract)?;
 
         let parents: Vec<_> = parents.iter().map(|parent| *parent as usize).collect();
         let rows: Vec<_> = (0..parents.len()).filter(|row| !is_rejected(&rejects, parents[*row])).collect();

@@ -226,11 +226,11 @@ impl Guest for Plugin {
             removed: indices(removed),
             set_timers: timers(&set),
             clear_timers: timers(&cleared),
-            rejects: Rejects {
+            rejects: (!rejected.is_empty()).then(|| Rejects {
                 offsets: indices((0..=rejected.len() as u32).map(|n| n * reason.len() as u32)),
                 reasons: reason.repeat(rejected.len()).into_bytes(),
                 rows: indices(rejected),
-            },
+            }),
             late: indices(late),
         })
     }

@@ -147,7 +147,7 @@ impl Bound {
         let outcome = self.plugin.call(step).map_err(failed)?;
         self.apply(at, works, kept, &outcome)?;
         let rows: Vec<usize> = works.iter().flat_map(|work| &work.rows).copied().collect();
-        let rejects = check::rejects(&outcome.rejects, rows.len()).map_err(TestError::Contract)?;
+        let rejects = check::rejects(outcome.rejects.as_ref(), rows.len()).map_err(TestError::Contract)?;
         let late = indices("late rows", &outcome.late, rows.len())?;
         // What output is of: the number in the call gives the number in the epoch, and the time of a timer.
         let due = due_of(works).into_iter().map(|(_, (number, (at, _, _)))| (number, Some(at)));

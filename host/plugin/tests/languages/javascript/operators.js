@@ -53,8 +53,7 @@ export const map = {
 
   call(slot, input) {
     const arrays = bound.get(slot)(input);
-    const none = new Uint8Array(0);
-    return { output: { rows: input.rows, arrays }, rejects: { rows: none, offsets: none, reasons: none } };
+    return { output: { rows: input.rows, arrays }, rejects: undefined };
   },
 };
 

@@ -13,7 +13,7 @@ from wit_world.exports.catalog import Column, Direction, Operator
 from wit_world.exports.map import Mapped
 from wit_world.imports import log, text
 from wit_world.imports.columns import Array, Batch, Field
-from wit_world.imports.types import Binding, Failure, Hints, Problem, Read, Rejects
+from wit_world.imports.types import Binding, Failure, Hints, Problem, Read
 
 ALL = Hints(skip_nulls=False, rows_per_call=None, deterministic=True)
 # By slot: what calls need to know.
@@ -66,7 +66,7 @@ class Map(exports.Map):
 
     def call(self, slot, input):
         arrays = BOUND[slot](input)
-        return Mapped(Batch(input.rows, arrays), Rejects(b"", b"", b""))
+        return Mapped(Batch(input.rows, arrays), None)
 
 
 def as_dictionary(field):

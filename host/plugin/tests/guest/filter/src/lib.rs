@@ -46,7 +46,7 @@ impl Guest for Plugin {
     fn call(slot: u32, input: Batch) -> Result<Selection, Failure> {
         let rows = input.rows as usize;
         let mode = MODES.with_borrow(|modes| modes.get(&slot).cloned().unwrap_or_default());
-        let mut rejects = Rejects { rows: vec![], offsets: vec![], reasons: vec![] };
+        let mut rejects = None;
         if mode == "nothing" {
             return Ok(Selection { keep: vec![0xff; rows.div_ceil(8)], rejects });
         }
@@ -59,8 +59,9 @@ impl Guest for Plugin {
             "short" => keep.truncate(rows / 16),
             "reject" => {
                 let even = (0..rows as u32).step_by(2);
-                rejects.offsets = vec![0; (even.len() + 1) * 4];
-                rejects.rows = even.flat_map(u32::to_le_bytes).collect();
+                let offsets = vec![0; (even.len() + 1) * 4];
+                let rows = even.flat_map(u32::to_le_bytes).collect();
+                rejects = Some(Rejects { rows, offsets, reasons: vec![] });
             }
             _ => {}
         }

@@ -53,9 +53,8 @@ impl Guest for Plugin {
                     rejects.offsets.extend((rejects.reasons.len() as u32).to_le_bytes());
                     rejects.reasons.extend(reason.as_bytes());
                 }
-                if !odd.is_empty() {
-                    rejects.offsets.extend((rejects.reasons.len() as u32).to_le_bytes());
-                }
+                rejects.offsets.extend((rejects.reasons.len() as u32).to_le_bytes());
+                let rejects = (!odd.is_empty()).then_some(rejects);
                 let output = Batch { rows: out.len() as u32, arrays: ints(&out) };
                 let parents = parents.iter().flat_map(|parent| parent.to_le_bytes()).collect();
                 Ok(Expanded { parents, output, rejects, consumed, resume })

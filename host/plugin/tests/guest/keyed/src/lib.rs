@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use exports::millstream::operator::catalog::{self, Operator};
 use exports::millstream::operator::keyed::{
-    Batch, Binding, Entries, Failure, Field, Guest, KeyedBinding, LateRows, Outcome, Phase, Problem, Rejects, Request,
+    Batch, Binding, Entries, Failure, Field, Guest, KeyedBinding, LateRows, Outcome, Phase, Problem, Request,
     StateField, Step, Timers, ValueChanges, Wanted,
 };
 use exports::millstream::operator::migration;
@@ -99,7 +99,7 @@ pub fn nothing() -> Outcome {
         removed: vec![],
         set_timers: no_timers(),
         clear_timers: no_timers(),
-        rejects: Rejects { rows: vec![], offsets: vec![], reasons: vec![] },
+        rejects: None,
         late: vec![],
     }
 }

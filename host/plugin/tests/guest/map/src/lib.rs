@@ -116,17 +116,17 @@ impl Guest for Plugin {
         let rows = input.rows as usize;
         let mode = MODES.with_borrow(|modes| modes.get(&slot).cloned().unwrap_or_default());
         let fail = |message: &str, row: Option<u32>| Err(Failure { message: message.to_owned(), row });
-        let none = || Rejects { rows: vec![], offsets: vec![], reasons: vec![] };
-        let ok = |arrays: Vec<Array>| Ok(Mapped { output: Batch { rows: input.rows, arrays }, rejects: none() });
+        let ok = |arrays: Vec<Array>| Ok(Mapped { output: Batch { rows: input.rows, arrays }, rejects: None });
         let ints = |values: Vec<i64>| ok(vec![one(values.len(), numbers(values))]);
         let ones = |n: usize| one(n, numbers(vec![1i64; n]));
-        let rejecting =
-            |rejects: Rejects| Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![ones(rows)] }, rejects });
+        let rejecting = |rejects: Rejects| {
+            Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![ones(rows)] }, rejects: Some(rejects) })
+        };
         if mode.starts_with("as:") {
             return ok(input.arrays);
         }
         if let Some(output) = wrong::batch(&mode, rows) {
-            return Ok(Mapped { output, rejects: none() });
+            return Ok(Mapped { output, rejects: None });
         }
         if let Some(rejects) = wrong::rejects(&mode, rows) {
             return rejecting(rejects);
@@ -237,7 +237,7 @@ impl Guest for Plugin {
             "reject-null" => {
                 let array = Array { validity: Some(vec![0b101]), ..ones(rows) };
                 let rejects = wrong::rejecting(&[(1, b"null")]);
-                Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![array] }, rejects })
+                Ok(Mapped { output: Batch { rows: input.rows, arrays: vec![array] }, rejects: Some(rejects) })
             }
             _ => {
                 let doubled: Vec<i64> = values(&input).iter().map(|value| value.wrapping_mul(2)).collect();
