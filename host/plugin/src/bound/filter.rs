@@ -52,10 +52,10 @@ impl BoundFilter {
     /// Like [`call`](Self::call), with a fresh instance or more time.
     pub fn call_with(&self, batch: &RecordBatch, options: CallOptions) -> Result<Selection> {
         let given = HandedOver::new(&self.0.bound, batch)?;
-        let mut parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
-        if parts.len() == 1 && given.rows().is_none() {
-            return Ok(parts.remove(0));
+        if let Some(whole) = given.whole(&self.0.bound) {
+            return self.part(whole, 0, options);
         }
+        let parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
         let mut keep = BooleanBufferBuilder::new(given.batch().num_rows());
         parts.iter().for_each(|part| keep.append_buffer(&part.keep));
         let mut keep = keep.finish();

@@ -1,5 +1,7 @@
 //! Which rows a call hands over, where the operator has wishes: rows with nulls left out, no more than so many at once.
 
+use std::borrow::Cow;
+
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{concat, take_record_batch};
@@ -9,16 +11,16 @@ use crate::error::{PluginError, Result};
 use crate::rejects::Reject;
 
 /// The rows of a batch that are handed over.
-pub(super) struct HandedOver {
-    batch: RecordBatch,
+pub(super) struct HandedOver<'a> {
+    batch: Cow<'a, RecordBatch>,
     /// Where its rows stand in the whole batch; `None`: where they stand here.
     rows: Option<UInt32Array>,
 }
 
-impl HandedOver {
+impl<'a> HandedOver<'a> {
     /// All rows of `batch`, or those without a null in the columns that the operator reads.
-    pub(super) fn new(bound: &Bound, batch: &RecordBatch) -> Result<Self> {
-        let all = || Self { batch: batch.clone(), rows: None };
+    pub(super) fn new(bound: &Bound, batch: &'a RecordBatch) -> Result<Self> {
+        let all = || Self { batch: Cow::Borrowed(batch), rows: None };
         if !bound.hints.skip_nulls {
             return Ok(all());
         }
@@ -29,11 +31,16 @@ impl HandedOver {
         let rows = UInt32Array::from_iter_values(present.valid_indices().map(|row| row as u32));
         let batch = take_record_batch(batch, &rows)
             .map_err(|e| PluginError::Engine(format!("leaving out rows with nulls: {e}")))?;
-        Ok(Self { batch, rows: Some(rows) })
+        Ok(Self { batch: Cow::Owned(batch), rows: Some(rows) })
     }
 
     pub(super) fn batch(&self) -> &RecordBatch {
         &self.batch
+    }
+
+    /// The batch that was given, if one call takes all of it.
+    pub(super) fn whole(&self, bound: &Bound) -> Option<&RecordBatch> {
+        (self.rows.is_none() && self.batch.num_rows() <= most_rows(bound)).then_some(&*self.batch)
     }
 
     /// Where row `row` of [`batch`](Self::batch) stands in the whole batch.
@@ -60,7 +67,7 @@ impl HandedOver {
         mut call: impl FnMut(&RecordBatch, u32) -> Result<T>,
     ) -> Result<Vec<T>> {
         let rows = self.batch.num_rows();
-        let most = bound.hints.rows_per_call.map_or(usize::MAX, |most| most as usize);
+        let most = most_rows(bound);
         let moved = |first: usize| move |e: PluginError| e.in_row(|row| self.row(row + first as u32));
         if rows <= most {
             return Ok(vec![call(&self.batch, 0).map_err(moved(0))?]);
@@ -68,6 +75,11 @@ impl HandedOver {
         let part = |first| call(&self.batch.slice(first, most.min(rows - first)), first as u32).map_err(moved(first));
         (0..rows).step_by(most).map(part).collect()
     }
+}
+
+/// How many rows the operator wishes for in a call at the most.
+fn most_rows(bound: &Bound) -> usize {
+    bound.hints.rows_per_call.map_or(usize::MAX, |most| most as usize)
 }
 
 /// The columns of a whole batch of those of its parts, of which there is at least one.

@@ -59,10 +59,10 @@ impl BoundMap {
     /// Like [`call`](Self::call), with a fresh instance or more time.
     pub fn call_with(&self, batch: &RecordBatch, options: CallOptions) -> Result<Mapped> {
         let given = HandedOver::new(&self.0.bound, batch)?;
-        let mut parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
-        if parts.len() == 1 && given.rows().is_none() {
-            return Ok(parts.remove(0));
+        if let Some(whole) = given.whole(&self.0.bound) {
+            return self.part(whole, 0, options);
         }
+        let parts = given.in_parts(&self.0.bound, |part, first| self.part(part, first, options))?;
         let mut columns = put_together(&parts.iter().map(|part| &part.columns[..]).collect::<Vec<_>>())?;
         if let Some(places) = given.rows().map(|rows| places(rows, batch.num_rows())) {
             columns = take_arrays(&columns, &places, None)
