@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 /// Raised when the way of building changes, so that everything is built again.
-const RECIPE: &str = "2: release, wasm32-wasip2, +simd128, a target folder per workspace";
+const RECIPE: &str = "3: release, wasm32-wasip2, +simd128, lto, a target folder per workspace";
 /// Files that decide how a crate is built, in its folder and in all folders above it.
 const DECIDING: [&str; 6] =
     ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "rust-toolchain", ".cargo/config.toml", ".cargo/config"];
