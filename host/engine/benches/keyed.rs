@@ -1,4 +1,4 @@
-//! What a keyed operator costs on one core, as a plugin and as a function of Rust's own, beside each other in one run:
+//! What a keyed operator costs, on one core where nothing else is said, as a plugin and as a function of Rust's own, beside each other in one run:
 //! `cargo bench --bench keyed`.
 //!
 //! A running count per key with a million keys in state; the same with ten thousand; the bytes that an epoch leaves for a
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array, TimestampMicrosecondArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use millstream_engine::executor::Workers;
+use millstream_engine::executor::{Executor, Workers};
 use millstream_engine::format::UTC;
 use millstream_engine::job::OutputMode;
 use millstream_engine::operator::keyed::{
@@ -51,7 +51,8 @@ fn main() {
         by_state(8_192);
     }
     if wanted("timers") {
-        timers();
+        timers("one core", Workers::alone());
+        timers("all cores", Executor::of_process().workers(None));
     }
 }
 
@@ -93,9 +94,9 @@ fn by_state(distinct: u64) {
     println!("{what:<62} {:>12.2}", ratios[ratios.len() / 2]);
 }
 
-/// Timers of as many keys, set in epochs and fired a second's worth an epoch.
-fn timers() {
-    let mut side = Counting::of(Counting::reminders());
+/// Timers of as many keys, set in epochs and fired a second's worth an epoch, by these workers.
+fn timers(cores: &str, workers: Workers) {
+    let mut side = Counting { workers, ..Counting::of(Counting::reminders()) };
     let (mut set, mut fire) = (Duration::ZERO, Duration::ZERO);
     for first in (0..TIMERS).step_by(MANY) {
         let keys = first..(first + MANY as u64).min(TIMERS);
@@ -117,9 +118,9 @@ fn timers() {
     }
     assert_eq!(fired as u64, TIMERS, "each timer fires once");
     let per_second = |time: Duration| rate(TIMERS as usize, time);
-    println!("{:<62} {:>12}", format!("{TIMERS} timers, set"), per_second(set));
-    println!("{:<62} {:>12}", format!("{TIMERS} timers, fired"), per_second(fire));
-    println!("{:<62} {:>12}", format!("{TIMERS} timers, set and fired"), per_second(set + fire));
+    println!("{:<62} {:>12}", format!("{TIMERS} timers, {cores}: set"), per_second(set));
+    println!("{:<62} {:>12}", "  fired", per_second(fire));
+    println!("{:<62} {:>12}", "  set and fired", per_second(set + fire));
 }
 
 /// How many turns there are, fewer on wish.
@@ -164,6 +165,7 @@ struct Counting {
     names: Vec<String>,
     epoch: u64,
     watermark: Option<i64>,
+    workers: Workers,
 }
 
 impl Counting {
@@ -185,7 +187,14 @@ impl Counting {
         let input = KeyedInput { schema: clicks_schema(), keys: vec![0], time: None, judged_by: JudgedBy::ThisEpoch };
         let operator = Keyed::new("x".into(), input, function, OutputMode::Append, DEFAULT_PARTITIONS).unwrap();
         let names = operator.tables().iter().map(|table| format!("x.{table}")).collect();
-        Self { operator, state: State::new(DEFAULT_PARTITIONS), names, epoch: 0, watermark: None }
+        Self {
+            operator,
+            state: State::new(DEFAULT_PARTITIONS),
+            names,
+            epoch: 0,
+            watermark: None,
+            workers: Workers::alone(),
+        }
     }
 
     fn epoch(&mut self, batch: RecordBatch) {
@@ -198,7 +207,7 @@ impl Counting {
         self.watermark = watermark;
         let mut effects = Effects::default();
         let partials = batch.map(|batch| self.operator.partial(0, Rows::new(batch), watermarks, &mut effects).unwrap());
-        let end = EpochEnd { epoch: self.epoch, now: 0, watermarks, workers: Workers::alone() };
+        let end = EpochEnd { epoch: self.epoch, now: 0, watermarks, workers: self.workers.clone() };
         self.epoch += 1;
         let partials = partials.flatten().into_iter().collect();
         let closed = self.operator.close(&end, partials, &mut self.state.tables_named(&self.names)).unwrap();
