@@ -23,6 +23,26 @@ pub(super) fn both(xs: &[u8; TURN], x: u8, ys: &[u8; TURN], y: u8) -> u64 {
     places.fold(0, |all, (k, (a, b))| all | u64::from((*a == x) & (*b == y)) << k)
 }
 
+/// Numbers that are compared at once by [`not_above`].
+pub(super) const NEAR: usize = 8;
+
+/// How many of ascending numbers are not above `limit`.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+pub(super) fn not_above(ascending: &[i32; NEAR], limit: i32) -> usize {
+    use core::arch::wasm32::{i32x4, i32x4_bitmask, i32x4_gt, i32x4_splat};
+    let [a, b, c, d, e, f, g, h] = *ascending;
+    let above = |four| u32::from(i32x4_bitmask(i32x4_gt(four, i32x4_splat(limit))));
+    let above = above(i32x4(a, b, c, d)) | above(i32x4(e, f, g, h)) << 4;
+    (above | 1 << NEAR).trailing_zeros() as usize
+}
+
+/// How many of ascending numbers are not above `limit`.
+#[cfg(not(target_feature = "simd128"))]
+pub(super) fn not_above(ascending: &[i32; NEAR], limit: i32) -> usize {
+    ascending.iter().filter(|number| **number <= limit).count()
+}
+
 /// Finds one byte again and again, from the front to the back of a buffer whose hits are close together: a new search
 /// from each hit on would cost more than the way to the next one.
 pub(super) struct Cursor<'a> {

@@ -6,7 +6,7 @@
 
 use memchr::arch::all::packedpair::Pair;
 
-use super::places::{TURN, both};
+use super::places::{NEAR, TURN, both, not_above};
 use crate::{
     bitmap::{Bitmap, BitmapBuilder},
     view::{BytesColumn, Utf8Column},
@@ -114,6 +114,7 @@ struct Hits<'a> {
 impl Hits<'_> {
     /// The needle stands at `at`; returns where the next row starts. A later hit in this row adds nothing, and would
     /// run over the row's end too, if this one does.
+    #[inline(always)]
     fn add(&mut self, at: usize) -> usize {
         let row = row_of(self.offsets, self.row, at);
         let end = self.offsets[row + 1] as usize;
@@ -126,16 +127,21 @@ impl Hits<'_> {
 }
 
 /// The row from `from` on that byte `at` lies in. The next hit is mostly near, so the next rows are looked at without
-/// a loop; then by doubling steps, then by halving them.
+/// a loop.
+#[inline(always)]
 fn row_of(offsets: &[i32], from: usize, at: usize) -> usize {
-    const NEAR: usize = 8;
-    let at = at as i32;
-    if let Some(next) = offsets[from + 1..].first_chunk::<NEAR>() {
-        let before = next.iter().fold(0, |rows, start| rows + u32::from(*start <= at)) as usize;
+    if let Some(next) = offsets[from + 1..].first_chunk() {
+        let before = not_above(next, at as i32);
         if before < NEAR {
             return from + before;
         }
     }
+    far_row_of(offsets, from, at as i32)
+}
+
+/// The same by doubling steps, then by halving them.
+#[cold]
+fn far_row_of(offsets: &[i32], from: usize, at: i32) -> usize {
     let mut step = 1;
     let mut low = from;
     while offsets.get(low + step).is_some_and(|start| *start <= at) {
