@@ -241,6 +241,13 @@ fn states_of_another_version_are_migrated_or_refused() {
 }
 
 #[test]
+fn a_key_that_would_not_come_out_is_refused() {
+    let input = Table::new().utf8("what", ["ann"]).utf8("says", ["look"]);
+    let error = testing::keyed::<Obeys>("{}", &["what"], &input).err().expect("two columns of one name").to_string();
+    assert!(error.contains("it makes a column `what`, and the key has one of that name"), "{error}");
+}
+
+#[test]
 fn an_event_time_that_is_no_column_is_refused() {
     struct Wrong;
 

@@ -71,7 +71,14 @@ pub fn bind_keyed<K: Keyed>(
     let KeyedOutput { fields, has_key, event_time, time_to_live, .. } = asked;
     let own = fields.into_vec();
     let is_own = |name: &str| own.iter().any(|field| field.name == name);
-    let key_out: Vec<usize> = (0..key.len()).filter(|i| has_key && !is_own(&key[*i].name)).collect();
+    if let Some(both) = key.iter().find(|field| has_key && is_own(&field.name)) {
+        return Err(Problem::new(format!(
+            "it makes a column `{0}`, and the key has one of that name, which comes out as well: give the key's column \
+             another name",
+            both.name
+        )));
+    }
+    let key_out: Vec<usize> = if has_key { (0..key.len()).collect() } else { Vec::new() };
     let output: Vec<Field> = key_out.iter().map(|i| key[*i].clone()).chain(own.iter().cloned()).collect();
     let place = |name: String| match output.iter().position(|field| field.name == name) {
         Some(at) => Ok(at as u32),

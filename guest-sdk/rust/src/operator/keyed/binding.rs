@@ -33,7 +33,8 @@ impl KeyedOutput {
         }
     }
 
-    /// The columns of the key do not come out. A column of the key is left out anyway where one of the output has its name.
+    /// The columns of the key do not come out. Where they do, none of them may have the name of one of the output: such
+    /// a key is refused.
     pub fn without_key(mut self) -> Self {
         self.has_key = false;
         self
