@@ -179,6 +179,13 @@ fn deduplication_that_nothing_bounds_or_that_has_no_meaning() {
         job("dedup without keys", &dedup("within = \"1 minute\"", ""), "has no `keys`", "dedup", "keys = [\"id\"]"),
         job("dedup by nothing", &dedup("keys = []", ""), "`keys` names no column", "[]", ""),
         job(
+            "dedup by a column twice",
+            &dedup("keys = [\"id\", \"url\", \"id\"]", ""),
+            "`id` is named twice to tell rows apart by",
+            "id",
+            "leave one of them out",
+        ),
+        job(
             "dedup by an unknown column",
             &dedup("keys = [\"id\", \"tss\"]", ""),
             "`events` has no column `tss` to tell rows apart by",

@@ -30,6 +30,14 @@ fn calls_in_from_that_cannot_be() {
             "PARTITION BY key",
         ),
         call(
+            "a key twice",
+            "SELECT * FROM sessionise(TABLE events PARTITION BY url, id, URL)",
+            "",
+            "PARTITION BY names `url` twice",
+            "PARTITION BY",
+            "leave one of them out",
+        ),
+        call(
             "no such column",
             "SELECT * FROM sessionise(TABLE events PARTITION BY urll)",
             "",

@@ -67,7 +67,11 @@ impl Planner<'_> {
                 text.error(key.span.clone(), message).with_help(suggest::choices(&key.value, names))
             })
         };
-        let key_columns = keys.iter().map(place).collect::<Result<_>>()?;
+        let key_columns: Vec<usize> = keys.iter().map(place).collect::<Result<_>>()?;
+        if let Some(twice) = (1..keys.len()).find(|at| key_columns[..*at].contains(&key_columns[*at])) {
+            let message = format!("`{}` is named twice to tell rows apart by", keys[twice].value);
+            return Err(text.error(keys[twice].span.clone(), message).with_help("leave one of them out"));
+        }
         let time = schema.fields().iter().position(|field| has_watermark(field));
         Ok(WholeRows { name, operator, input, keys, schema, key_columns, time, watermark, observes_input })
     }

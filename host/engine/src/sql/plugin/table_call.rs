@@ -112,6 +112,11 @@ impl Rewriter<'_> {
             return Err(self.text.refuse(at, message).with_help(help));
         };
         let keys = partition_by.map(|keys| self.columns("PARTITION BY", keys)).transpose()?;
+        let names: Vec<String> = keys.iter().flatten().map(normalised).collect();
+        if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])) {
+            let message = format!("PARTITION BY names `{}` twice", names[twice]);
+            return Err(self.text.refuse_clause("PARTITION BY", message).with_help("leave one of them out"));
+        }
         let order = match order_by.map(|order| self.columns("ORDER BY", order)).transpose()?.as_deref() {
             None => None,
             Some([one]) => Some(one.clone()),
