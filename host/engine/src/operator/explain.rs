@@ -33,6 +33,8 @@ pub enum Until {
     Watermark(String),
     /// For ever, and why.
     Never(&'static str),
+    /// Until something else happens, as a sentence goes on: `it fires`.
+    Other(&'static str),
 }
 
 /// Why state that only `unbounded_state = true` allows is kept for ever.

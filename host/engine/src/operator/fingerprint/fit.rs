@@ -56,7 +56,7 @@ impl OldStates {
         let Self { plugin, version, .. } = self;
         e.context(format!("operator `{name}`: plugin `{plugin}` cannot bring over its states of version {version}"))
             .with_help(
-                "mend the plugin's `migrate`, use the build that wrote them, give the operator another name (its state then begins anew), or start over with --fresh",
+                "write or mend the plugin's `migrate`, use the build that wrote them, give the operator another name (its state then begins anew), or start over with --fresh",
             )
     }
 }

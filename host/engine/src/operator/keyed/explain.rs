@@ -4,10 +4,9 @@ use super::{Domain, JudgedBy, Keyed, LateInput, TimeToLive};
 use crate::operator::explain::{Explanation, StateEntry, Until};
 use crate::time::shown_length;
 
-/// Why a key's state is kept for ever.
-const ITS_OWN: &str = "its function decides";
-
-const AFTER_A_WHILE: &str = "unless nobody changes it for as long as its function says, by processing time";
+const ITS_OWN: &str = "its function takes it away";
+const FIRED: &str = "they fire or its function takes them away";
+const AFTER_A_WHILE: &str = "nobody has changed it for as long as its function says, by processing time";
 
 impl Keyed {
     pub(super) fn explain(&self) -> Explanation {
@@ -22,10 +21,14 @@ impl Keyed {
                 let length = shown_length(i64::try_from(microseconds).unwrap_or(i64::MAX));
                 Until::Watermark(format!("is {length} past that by which it was changed last"))
             }
-            Some(_) => Until::Never(AFTER_A_WHILE),
-            None => Until::Never(ITS_OWN),
+            Some(_) => Until::Other(AFTER_A_WHILE),
+            None => Until::Other(ITS_OWN),
         };
-        let entry = |what| StateEntry { what, by: "per", keys: keys.clone(), until: until.clone() };
+        let timers = match until {
+            Until::Other(ITS_OWN) => Until::Other(FIRED),
+            _ => until.clone(),
+        };
+        let entry = |what, until: &Until| StateEntry { what, by: "per", keys: keys.clone(), until: until.clone() };
         let late = match (self.function.binding().late, &self.time) {
             (LateInput::SetAside, Some(time)) => Some(match self.judged_by {
                 JudgedBy::ThisEpoch => format!("a row whose {} the watermark has reached", time.shown()),
@@ -35,9 +38,9 @@ impl Keyed {
             }),
             _ => None,
         };
-        let mut keeps = vec![entry("one state"), entry("timers")];
+        let mut keeps = vec![entry("one state", &until), entry("timers", &timers)];
         if !self.function.binding().maps.is_empty() {
-            keeps.push(entry("entries of maps"));
+            keeps.push(entry("entries of maps", &until));
         }
         Explanation { emits, keeps, late }
     }

@@ -92,6 +92,7 @@ fn said(kept: &StateEntry, has_watermark: bool) -> String {
     let what = format!("{}{keys}", kept.what);
     match &kept.until {
         Until::Never(why) => format!("{what}, kept for ever: {why}"),
+        Until::Other(happens) => format!("{what}, kept until {happens}"),
         Until::Watermark(_) if !has_watermark => format!("{what}, kept for ever: there is no watermark"),
         Until::Watermark(passed) => format!("{what}, dropped when the watermark {passed}"),
     }
