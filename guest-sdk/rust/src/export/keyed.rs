@@ -48,8 +48,8 @@ struct Bound<K> {
     input: Vec<Field>,
     /// The columns that make the key.
     key: Vec<Field>,
-    /// Those of them that come out.
-    key_out: Vec<usize>,
+    /// Whether they come out.
+    has_key: bool,
     /// The plugin's own columns.
     own: Vec<Field>,
     /// All columns that come out.
@@ -78,8 +78,7 @@ pub fn bind_keyed<K: Keyed>(
             both.name
         )));
     }
-    let key_out: Vec<usize> = if has_key { (0..key.len()).collect() } else { Vec::new() };
-    let output: Vec<Field> = key_out.iter().map(|i| key[*i].clone()).chain(own.iter().cloned()).collect();
+    let output: Vec<Field> = key.iter().filter(|_| has_key).chain(&own).cloned().collect();
     let place = |name: String| match output.iter().position(|field| field.name == name) {
         Some(at) => Ok(at as u32),
         None => Err(Problem::new(format!("the output has no column `{name}` to be its event time"))),
@@ -100,7 +99,7 @@ pub fn bind_keyed<K: Keyed>(
     };
     let values = kept.iter().filter(|kept| !kept.is_map).map(|kept| Field::new(&*kept.name, DataType::Binary));
     let values = values.collect();
-    Ok((Box::new(Bound { plugin, input, key, key_out, own, output, kept, values }), answer))
+    Ok((Box::new(Bound { plugin, input, key, has_key, own, output, kept, values }), answer))
 }
 
 /// A call under way.
@@ -272,7 +271,7 @@ impl<K: Keyed> Bound<K> {
                 &of_timers
             }
         };
-        let key_columns = self.key_out.iter().map(|i| keys.columns[*i].take(of_keys));
+        let key_columns = keys.columns.iter().filter(|_| self.has_key).map(|column| column.take(of_keys));
         let output = returned(&self.output, rows, key_columns.chain(own).collect())?;
         let (set, clear) = timers.into_changes();
         let (values, entries, removed) = changes.finish();
