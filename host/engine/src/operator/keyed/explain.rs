@@ -24,9 +24,9 @@ impl Keyed {
             Some(_) => Until::Other(AFTER_A_WHILE),
             None => Until::Other(ITS_OWN),
         };
-        let timers = match until {
-            Until::Other(ITS_OWN) => Until::Other(FIRED),
-            _ => until.clone(),
+        let timers = match self.function.binding().time_to_live {
+            Some(_) => until.clone(),
+            None => Until::Other(FIRED),
         };
         let entry = |what, until: &Until| StateEntry { what, by: "per", keys: keys.clone(), until: until.clone() };
         let late = match (self.function.binding().late, &self.time) {
