@@ -107,9 +107,12 @@ impl Config {
         match self.table.keys().find(|key| !known.contains(*key)) {
             Some(key) if !self.takes_all.get() => {
                 let all: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
-                let hint =
-                    if all.is_empty() { "takes no configuration".into() } else { format!("knows {}", all.join(", ")) };
-                Err(Problem::with_key(key, format!("is not a key of this plugin, which {hint}")))
+                let hint = if all.is_empty() {
+                    "it takes no configuration".into()
+                } else {
+                    format!("it knows {}", all.join(", "))
+                };
+                Err(Problem::with_key(key, format!("there is no such key; {hint}")))
             }
             _ => Ok(()),
         }
@@ -218,7 +221,7 @@ mod tests {
         let missing = parse("{}").unwrap_err();
         assert!(missing.key.is_none() && missing.message.contains("`text`"), "{missing}");
         let unknown = parse(r#"{"text": "a", "limits": 3}"#).unwrap_err();
-        assert_eq!(unknown.to_string(), "`limits`: is not a key of this plugin, which knows `limit`, `text`");
+        assert_eq!(unknown.to_string(), "`limits`: there is no such key; it knows `limit`, `text`");
         assert!(parse("[]").is_err());
     }
 

@@ -131,8 +131,19 @@ pub mod types {
     pub struct Failure {
         /// What went wrong.
         pub message: String,
-        /// The input row that it is about, if it is one.
-        pub row: Option<u32>,
+        /// What it is about, if that is known.
+        pub about: Option<Subject>,
+    }
+
+    /// What a failed call is about.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Subject {
+        /// An input row.
+        Row(u32),
+        /// A key of a keyed call, by its index.
+        Key(u32),
+        /// A stored state that cannot be read: a keyed call's key, or a row of an aggregate's states.
+        State(u32),
     }
 
     /// Input rows that the operator refuses, with reasons.

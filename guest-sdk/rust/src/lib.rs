@@ -137,7 +137,7 @@ pub use millstream_guest_derive::KeyedState;
 pub use millstream_guest_derive::Row;
 pub use operator::{
     About, Aggregate, Aggregation, AtRow, Clock, Encoded, Expanded, Expander, Failure, Filter, FlatMap, Fold, Key,
-    Keyed, KeyedOutput, KeyedState, Map, MapState, Mapped, Out, OutputRow, RowSink, Rows, Selection, State,
+    Keyed, KeyedOutput, KeyedState, Map, MapState, Mapped, OfState, Out, OutputRow, RowSink, Rows, Selection, State,
     StateFields, StoredValues, Timer, Timers, Values, Wanted,
 };
 pub use reject::Rejects;
@@ -155,8 +155,8 @@ pub mod prelude {
     pub use crate::{
         About, Aggregate, Aggregation, AsStruct, AtRow, Batch, Bitmap, Clock, Column, Config, DataType, Days, Encoded,
         Expanded, Expander, Failure, Field, Fields, Filter, FlatMap, Fold, Groups, Input, Key, Keyed, KeyedOutput,
-        KeyedState, Map, MapState, Mapped, Micros, Out, Problem, Record, Rejects, Row, Rows, Schema, Selection, State,
-        StateFields, StoredValues, Timer, Timers, Value, Values, Wanted,
+        KeyedState, Map, MapState, Mapped, Micros, OfState, Out, Problem, Record, Rejects, Row, Rows, Schema,
+        Selection, State, StateFields, StoredValues, Timer, Timers, Value, Values, Wanted,
         builder::*,
         kernel,
         kind::*,

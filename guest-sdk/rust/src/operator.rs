@@ -19,7 +19,7 @@ pub use about::About;
 pub use aggregate::{Aggregate, Aggregation};
 pub use encoded::Encoded;
 pub(crate) use failure::told;
-pub use failure::{AtRow, Failure};
+pub use failure::{AtRow, Failure, OfState};
 pub use filter::{Filter, Selection};
 pub use flat_map::{Expanded, Expander, FlatMap, RowSink};
 pub use fold::{Fold, Folding, Inputs};

@@ -6,7 +6,7 @@ use millstream_guest::{
 };
 
 /// Does what its rows say, and keeps what they set: `keep N`, `forget`, `look`, `at N` (a timer), `in N` (one by processing
-/// time), `clear`, `refuse`, `late`, `fail`, `wrong` (a row that does not fit its column).
+/// time), `many N` (timers), `clear`, `refuse`, `late`, `fail`, `wrong` (a row that does not fit its column).
 struct Obeys {
     says: Input<Utf8>,
     fields: usize,
@@ -51,6 +51,7 @@ impl Keyed for Obeys {
                 "at" => timers.set(number as u32 % 10, number),
                 "in" => timers.set_by(Clock::ProcessingTime, number as u32 % 10, number),
                 "clear" => timers.clear(number as u32 % 10),
+                "many" => (0..number).for_each(|tag| timers.set(10 + tag as u32, 1_000_000)),
                 "refuse" => out.reject(row, format!("{key} refuses")),
                 "late" => out.late(row),
                 "fail" => Err("it fails").at_row(row)?,
@@ -195,6 +196,16 @@ fn a_key_that_fails_is_refused_alone() {
         let came = job.rows(&table(&[("ann", "keep 1"), ("bob", "keep 2"), ("ann", says)])).unwrap();
         assert_eq!((came.rejects.len(), job.state::<i64>(&["ann".into()]), job.states()), (2, None, 1));
     }
+}
+
+#[test]
+fn what_is_kept_of_a_key_has_the_limits_of_a_job() {
+    let mut job = job("{}");
+    let outcome = job.rows(&table(&[("ann", "keep 1"), ("ann", "many 100001"), ("bob", "many 100000")])).unwrap();
+    let why = "it set timers until their key had 100001; at most 100000 are kept".to_owned();
+    assert_eq!(outcome.rejects, [(0, why.clone()), (1, why)]);
+    assert_eq!(job.state::<i64>(&["ann".into()]), None);
+    assert_eq!((job.timers(&["ann".into()]).len(), job.timers(&["bob".into()]).len()), (0, 100_000));
 }
 
 #[test]

@@ -186,6 +186,15 @@ fn what_was_not_asked_for_is_an_error_and_needs_no_asking_to_be_set() {
 }
 
 #[test]
+fn entries_have_the_limits_of_a_job() {
+    let mut job = job("{}");
+    let long = format!("set {}", "x".repeat(64 << 10));
+    let outcome = job.rows(&ann(&["set a", &long])).unwrap();
+    let why = "an entry of `by-page` has 65541 bytes for its own key; at most 64 KiB are kept".to_owned();
+    assert_eq!(outcome.rejects, [(0, why.clone()), (1, why)]);
+}
+
+#[test]
 fn all_entries_of_a_key_can_be_asked_for_and_there_may_be_none() {
     let mut job = job("{}");
     assert_eq!(said(&job.rows(&ann(&["sum", "get zz", "set a", "sum"])).unwrap().table), ["0", "zz None false", "100"]);

@@ -158,7 +158,7 @@ impl Fold for Unreadable {
 fn a_state_that_cannot_be_read_is_an_error_in_words() {
     let error = testing::fold::<Unreadable>("{}", &[0], &Table::new().int64("n", [1])).unwrap_err();
     let message = "a stored state is no states::Odd: not today".to_owned();
-    assert_eq!(error, TestError::Call { message, row: None });
+    assert_eq!(error, TestError::State(message));
 }
 
 /// The centre of a group's embeddings.

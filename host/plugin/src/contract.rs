@@ -30,4 +30,4 @@ wasmtime::component::bindgen!({
 
 pub use exports::millstream::operator::{aggregate, catalog, filter, flat_map, keyed, map, migration};
 pub use millstream::operator::columns::*;
-pub use millstream::operator::types::{Binding, Failure, InputField, Problem, Rejects, Request, Site};
+pub use millstream::operator::types::{Binding, Failure, InputField, Problem, Rejects, Request, Site, Subject};

@@ -104,8 +104,19 @@ pub enum PluginError {
     Returned {
         /// The plugin's message.
         message: String,
-        /// The row of the batch that it is about, if the plugin named one.
-        row: Option<u32>,
+        /// What it is about, if the plugin said so.
+        about: Option<About>,
+        /// What it wrote to its standard output and error during the call.
+        output: String,
+    },
+
+    /// The plugin cannot read a state that was stored. No input is to blame: with any, the state would be lost.
+    #[error("the plugin cannot read a stored state: {message}{}", shown_output(output))]
+    State {
+        /// The plugin's message.
+        message: String,
+        /// Which: in a keyed call its key's index, else the row of the states that were handed over.
+        state: u32,
         /// What it wrote to its standard output and error during the call.
         output: String,
     },
@@ -151,6 +162,15 @@ pub enum PluginError {
     /// The Wasm engine failed for a reason of its own.
     #[error("the Wasm engine failed: {0}")]
     Engine(String),
+}
+
+/// What a failure that a plugin returned is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A row of the batch.
+    Row(u32),
+    /// A key of a keyed call, by its index.
+    Key(u32),
 }
 
 /// A call that was stopped from outside or by the plugin's own crash.
@@ -213,7 +233,16 @@ impl PluginError {
     /// The row of the batch that is to blame for a call's failure, where it is known.
     pub fn row(&self) -> Option<u32> {
         match self {
-            Self::Returned { row, .. } | Self::Value { row, .. } => *row,
+            Self::Returned { about: Some(About::Row(row)), .. } => Some(*row),
+            Self::Value { row, .. } => *row,
+            _ => None,
+        }
+    }
+
+    /// The key of a keyed call that is to blame for its failure, where the plugin said so.
+    pub fn key(&self) -> Option<u32> {
+        match self {
+            Self::Returned { about: Some(About::Key(key)), .. } => Some(*key),
             _ => None,
         }
     }
@@ -222,7 +251,7 @@ impl PluginError {
     pub fn output(&self) -> Option<&str> {
         let text = match self {
             Self::Trap(trap) => &trap.output,
-            Self::Returned { output, .. } | Self::BadOutput { output, .. } => output,
+            Self::Returned { output, .. } | Self::State { output, .. } | Self::BadOutput { output, .. } => output,
             Self::NotStarted(why) => return why.output(),
             _ => return None,
         };
@@ -231,7 +260,7 @@ impl PluginError {
 
     /// Whether the call failed because of its input or of what the plugin did with it, so that another try, or a smaller
     /// batch, can go through: a trap, an error that it returned, bad data, a value that it cannot be given. Never where
-    /// the host failed.
+    /// the host failed, or where a stored state cannot be read.
     pub fn is_call_failure(&self) -> bool {
         matches!(self, Self::Trap(_) | Self::Returned { .. } | Self::BadOutput { .. } | Self::Value { .. })
     }
@@ -239,7 +268,7 @@ impl PluginError {
     /// The same error about the row that `to` makes of its row.
     #[must_use]
     pub fn in_row(mut self, to: impl FnOnce(u32) -> u32) -> Self {
-        if let Self::Returned { row: Some(row), .. } | Self::Value { row: Some(row), .. } = &mut self {
+        if let Self::Returned { about: Some(About::Row(row)), .. } | Self::Value { row: Some(row), .. } = &mut self {
             *row = to(*row);
         }
         self

@@ -70,7 +70,7 @@ mod wasi;
 pub use binding::Hints;
 pub use bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundKeyed, BoundMap, Expanded, Mapped, Selection};
 pub use catalog::{ColumnInfo, OperatorInfo};
-pub use error::{PluginError, Result, Trap, TrapKind};
+pub use error::{About, PluginError, Result, Trap, TrapKind};
 pub use fields::{FIELDS, NESTING, UTC, normal_type, timestamp_type};
 pub use inspect::PluginKind;
 pub use limits::{CallOptions, LEAST_CALL_TIME, Limits};

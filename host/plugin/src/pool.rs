@@ -12,8 +12,8 @@ use std::time::Duration;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
 
-use crate::contract::{self, Failure, Problem};
-use crate::error::{PluginError, Result};
+use crate::contract::{self, Failure, Problem, Subject};
+use crate::error::{About, PluginError, Result};
 use crate::guests::{Guests, Indices, Kind};
 use crate::limits::{CallOptions, Limits};
 use crate::logging::LogSink;
@@ -125,6 +125,37 @@ impl Pool {
     }
 }
 
+/// How many there are in a call of what its failure can be about.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Subjects {
+    /// Input rows.
+    pub rows: u32,
+    /// Keys of a keyed call.
+    pub keys: u32,
+    /// Stored states, or keys that may have one.
+    pub states: u32,
+}
+
+impl Subjects {
+    pub fn rows(rows: u32) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    pub fn states(states: u32) -> Self {
+        Self { states, ..Self::default() }
+    }
+
+    /// What is wrong with a failure that is about something that the call does not have.
+    fn refuse(self, about: Subject) -> Option<String> {
+        let (what, number, there_are) = match about {
+            Subject::Row(row) => ("row", row, self.rows),
+            Subject::Key(key) => ("key", key, self.keys),
+            Subject::State(state) => ("stored state", state, self.states),
+        };
+        (number >= there_are).then(|| format!("it failed with {what} {number} of {there_are}"))
+    }
+}
+
 /// One operator of a component, bound in a slot of each instance that is called for it.
 pub(crate) struct Slot<K: Kind> {
     pool: Arc<Pool>,
@@ -165,11 +196,11 @@ impl<K: Kind> Slot<K> {
     }
 
     /// Makes one call: `call` runs the guest, `check` makes of its result what the caller wants, or says what is wrong
-    /// with it. `rows` is how many rows the guest is given that an error can name.
+    /// with it. `subjects`: what the guest is given that an error can name.
     pub(crate) fn call<R, T>(
         &self,
         options: CallOptions,
-        rows: u32,
+        subjects: Subjects,
         call: impl FnOnce(&Guests, &mut Store<Sandbox>, u32) -> wasmtime::Result<Result<R, Failure>>,
         check: impl FnOnce(R) -> Result<T, String>,
     ) -> Result<T> {
@@ -188,18 +219,20 @@ impl<K: Kind> Slot<K> {
                 }
                 Err(message) => Err(PluginError::BadOutput { message, output: live.store.data().output() }),
             },
-            Ok(Err(Failure { message, row })) => {
+            Ok(Err(Failure { message, about })) => {
                 let output = live.store.data().output();
-                match row {
-                    Some(row) if row >= rows => Err(PluginError::BadOutput {
-                        message: format!("it failed with row {row} of {rows} rows: {}", cut(message, MESSAGE_BYTES)),
-                        output,
-                    }),
-                    row => {
-                        self.pool.put_back(live);
-                        Err(PluginError::Returned { message: cut(message, MESSAGE_BYTES), row, output })
-                    }
+                let message = cut(message, MESSAGE_BYTES);
+                if let Some(wrong) = about.and_then(|about| subjects.refuse(about)) {
+                    return Err(PluginError::BadOutput { message: format!("{wrong}: {message}"), output });
                 }
+                self.pool.put_back(live);
+                let about = match about {
+                    Some(Subject::State(state)) => return Err(PluginError::State { message, state, output }),
+                    Some(Subject::Row(row)) => Some(About::Row(row)),
+                    Some(Subject::Key(key)) => Some(About::Key(key)),
+                    None => None,
+                };
+                Err(PluginError::Returned { message, about, output })
             }
             Err(error) => Err(trap::classify(&error, live.store.data(), time())),
         }

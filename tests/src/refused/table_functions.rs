@@ -67,7 +67,7 @@ fn calls_in_from_that_cannot_be() {
             "",
             "`sessions` in FROM is called as a function, and there is no such plugin",
             "sessions",
-            "declare it",
+            "did you mean `sessionise`?",
         ),
         call(
             "a flat-map by key",

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::{COMPLETE, job, refused, run, run_with, sql, write};
+use super::{COMPLETE, job, refused, row, run, run_with, sql, write};
 use crate::restart::{Watch, watched};
 use crate::scratch::Scratch;
 use crate::support::{Ran, here, runtime};
@@ -176,4 +176,44 @@ fn another_build_with_the_same_state_version_goes_on() {
     let (ran, told) = watched(&scratch, &job(&operators), Watch::default(), None);
     assert!(told.iter().any(|m| m.contains("plugin `p` was replaced")), "{told:?}");
     assert_eq!(sums(&ran.unwrap()), [json!(["a", 26]), json!(["b", 16])]);
+}
+
+#[test]
+fn states_that_another_build_cannot_read_stop_the_job_and_nothing_is_lost() {
+    let in_sql = sql("x", "SELECT k, p.total(v) AS total FROM rows GROUP BY k", COMPLETE);
+    let keyed = |plugin: &str| format!("[operator.x]\ninput = \"rows\"\nplugin = \"p.{plugin}\"\nkey_by = [\"k\"]\n");
+    let totals = |ran: &Ran| {
+        let mut rows: Vec<Value> = ran.rows("x").iter().map(|r| json!([r["k"], r["total"]])).collect();
+        rows.sort_by_key(Value::to_string);
+        rows
+    };
+    let timed = format!("{}with = {{ by_timer = true }}\n", keyed("in-value"));
+    for (operators, place, expected) in [
+        (in_sql, "plugin `p.total`", [json!(["a", 4]), json!(["b", 2])].as_slice()),
+        (keyed("in-map"), r#"plugin `p.in-map`, for {"k":""#, &[json!(["a", 2]), json!(["a", 2]), json!(["b", 2])]),
+        (keyed("in-value"), r#"plugin `p.in-value`, for {"k":""#, &[json!(["a", 4]), json!(["b", 2])]),
+        (timed, r#"plugin `p.in-value`, for {"k":""#, &[json!(["a", 2]), json!(["b", 1])]),
+    ] {
+        let operators = format!("{}{operators}", plugin(Path::new("versioned.wasm"), ""));
+        let scratch = Scratch::new();
+        write_version_of("guests/another-shape", &scratch, 1);
+        run_with(&scratch, 0, &operators);
+        write_version_of("guests/another-shape", &scratch, 2);
+        match operators.contains("by_timer") {
+            // Rows of another key, which make the timers due.
+            true => drop(scratch.write("in/1.json", row("c", "x", 1, 100))),
+            false => write(&scratch, 1),
+        }
+        for _ in 0..2 {
+            let error = run(&scratch, &operators).0.err().expect("it cannot read them");
+            let words = "the plugin cannot read a stored state: ";
+            assert!([place, words].iter().all(|words| error.message().contains(words)), "{error}");
+            assert!(error.message().contains("missing field `since`"), "{error}");
+            assert!(error.help().is_some_and(|help| help.contains("`migrate`")), "{error:?}");
+        }
+        assert!(!scratch.path().join("states.dead-letters.jsonl").exists(), "{operators}");
+        write_version_of("guests/another-shape", &scratch, 1);
+        let (ran, _) = run(&scratch, &operators);
+        assert_eq!(totals(&ran.unwrap()), expected, "{operators}");
+    }
 }

@@ -19,11 +19,13 @@ use crate::{
     contract::{
         columns::{self, Batch as Flat},
         keyed::{KeyedBinding, Outcome, StateField, Step, Wanted as FlatWanted},
-        types::{Failure, Problem, Request},
+        types::{Failure, Problem, Request, Subject},
     },
     data_type::{DataType, Field},
     fields::Fields,
-    operator::{self, Clock, Key, Keyed, KeyedOutput, KeyedState, Out, Rows, StateOf, StoredValues, Timers, Wanted},
+    operator::{
+        self, Clock, Key, Keyed, KeyedOutput, KeyedState, OfState, Out, Rows, StateOf, StoredValues, Timers, Wanted,
+    },
 };
 
 /// A bound keyed operator.
@@ -127,12 +129,16 @@ impl<K: Keyed> Call<'_, K> {
     }
 }
 
-/// It names one of its rows in any case: so the host knows the key without looking for it.
-fn of_rows(rows: &Range<usize>) -> impl FnOnce(operator::Failure) -> Failure {
-    let start = rows.start as u32;
+/// It names its key in any case, so that the host knows it without looking for it; a row that the author names is one of
+/// the key's.
+fn of_key(key: usize) -> impl FnOnce(operator::Failure) -> Failure {
     move |failure| {
-        let Failure { message, row } = operator::told(failure);
-        Failure { message, row: Some(start + row.unwrap_or(0)) }
+        let Failure { message, about } = operator::told(failure);
+        let about = match about {
+            Some(Subject::State(_)) => Subject::State(key as u32),
+            _ => Subject::Key(key as u32),
+        };
+        Failure { message, about: Some(about) }
     }
 }
 
@@ -151,9 +157,12 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
             let due = Due::of(step.due);
             for (_, key, timer) in due.iter() {
                 wanted.begin(key);
-                let state = fetched.state(key as usize).map_err(operator::told)?;
-                let asked = self.plugin.needs_for_timer(&Key::of(&keys, key as usize), &timer, &state, &mut wanted);
-                asked.map_err(operator::told)?;
+                let key = key as usize;
+                let mut ask = || {
+                    let state = fetched.state(key)?;
+                    self.plugin.needs_for_timer(&Key::of(&keys, key), &timer, &state, &mut wanted)
+                };
+                ask().map_err(of_key(key))?;
             }
         } else {
             let offsets = Buffer::from(step.row_offsets);
@@ -164,7 +173,7 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
                     let (key, rows) = (Key::of(&keys, key), Rows::of(&rows, range.clone()));
                     self.plugin.needs(&key, &rows, &state, &mut wanted)
                 };
-                ask().map_err(of_rows(&range))?;
+                ask().map_err(of_key(key))?;
             }
         }
         wanted.finish().map_err(operator::told)
@@ -187,18 +196,21 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
             // A key's timers may have those of others between them.
             let mut states: Vec<Option<StateOf<K>>> = (0..keys.rows()).map(|_| None).collect();
             for (number, key, timer) in due.iter() {
-                let state = match &mut states[key as usize] {
-                    Some(state) => state,
-                    none => none.insert(fetched.state(key as usize).map_err(operator::told)?),
+                let key = key as usize;
+                let mut fire = || {
+                    let state = match &mut states[key] {
+                        Some(state) => state,
+                        none => none.insert(fetched.state(key)?),
+                    };
+                    call.with(key, number, 0..0, state, |plugin, key, state, out, timers| {
+                        plugin.on_timer(key, &timer, state, out, timers)
+                    })
                 };
-                let called = call.with(key as usize, number, 0..0, state, |plugin, key, state, out, timers| {
-                    plugin.on_timer(key, &timer, state, out, timers)
-                });
-                called.map_err(operator::told)?;
+                fire().map_err(of_key(key))?;
             }
             for (key, state) in states.iter_mut().enumerate() {
                 if let Some(state) = state {
-                    changes.take(key, state).map_err(operator::told)?;
+                    changes.take(key, state).map_err(of_key(key))?;
                 }
             }
             return self.outcome(call.out, call.timers, &keys, changes, Some(due.keys()));
@@ -212,7 +224,7 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
                 })?;
                 changes.take(key, &mut state)
             };
-            deal().map_err(of_rows(&range))?;
+            deal().map_err(of_key(key))?;
         }
         self.outcome(call.out, call.timers, &keys, changes, None)
     }
@@ -225,7 +237,7 @@ impl<K: Keyed> KeyedSlot for Bound<K> {
             let stored = StoredValues::of(&fields, &batch, row);
             let stored =
                 K::State::stored(&stored).map_err(|error| failed(format!("states of version {from}: {error}")))?;
-            let state = stored.map(|stored| self.plugin.migrate(from, stored)).transpose();
+            let state = stored.map(|stored| self.plugin.migrate(from, stored)).transpose().of_state(row);
             let mut state = state.map_err(operator::told)?.map(KeyedState::into_handle).unwrap_or_default();
             migrated.take(&mut state).map_err(operator::told)?;
         }

@@ -132,7 +132,7 @@ pub fn bind_aggregate<A: Aggregate>(request: Request) -> Result<(Box<dyn Aggrega
 }
 
 pub(super) fn failed(message: String) -> Failure {
-    Failure { message, row: None }
+    Failure { message, about: None }
 }
 
 /// What is handed over, as the author has it.

@@ -51,7 +51,7 @@ fn with<T: ?Sized, R>(
 ) -> Result<R, Failure> {
     slots.with_borrow(|slots| match slots.iter().find(|(number, _)| *number == slot) {
         Some((_, bound)) => call(bound),
-        None => Err(Failure { message: format!("slot {slot} was called before it was bound"), row: None }),
+        None => Err(Failure { message: format!("slot {slot} was called before it was bound"), about: None }),
     })
 }
 

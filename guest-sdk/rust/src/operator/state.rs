@@ -1,6 +1,6 @@
 //! What a fold keeps of a group: plain values, each in a column of its own.
 
-use super::Failure;
+use super::{Failure, OfState};
 use crate::{
     batch::Batch,
     data_type::Field,
@@ -154,7 +154,7 @@ impl<C: StateCell> StateRow for C {
 
     fn read(batch: &Batch) -> Result<Vec<Self>, Failure> {
         let view = batch.at::<C::Kind>(0);
-        (0..batch.rows()).map(|row| C::from_value(C::Kind::value(&view, row))).collect()
+        (0..batch.rows()).map(|row| C::from_value(C::Kind::value(&view, row)).of_state(row)).collect()
     }
 }
 
@@ -167,8 +167,8 @@ macro_rules! states {
 
             fn read(batch: &Batch) -> Result<Vec<Self>, Failure> {
                 let views = ($(batch.at::<$cell::Kind>($index),)*);
-                let state = |row| Ok(($($cell::from_value($cell::Kind::value(&views.$index, row))?,)*));
-                (0..batch.rows()).map(state).collect()
+                let state = |row| -> Result<Self, Failure> { Ok(($($cell::from_value($cell::Kind::value(&views.$index, row))?,)*)) };
+                (0..batch.rows()).map(|row| state(row).of_state(row)).collect()
             }
         }
     )*};

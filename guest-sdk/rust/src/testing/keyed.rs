@@ -4,6 +4,7 @@
 mod bound;
 mod flat;
 mod kept;
+mod limits;
 mod maps;
 mod told;
 

@@ -7,7 +7,7 @@ use crate::{
     column::Column,
     contract::{
         columns::Batch as Flat,
-        types::{Binding, Failure, Problem, Read, Request, Site},
+        types::{Binding, Failure, Problem, Read, Request, Site, Subject},
     },
     data_type::Field,
     export::slot,
@@ -35,6 +35,8 @@ pub enum TestError {
         /// The row that it is about, where the plugin says so.
         row: Option<usize>,
     },
+    /// What is stored as a state cannot be read: in a job, that stops it.
+    State(String),
     /// A value of the table does not fit the type that `bind` asked for.
     Cast(String),
     /// The answer is not what the contract asks for; the host would stop the plugin.
@@ -65,7 +67,7 @@ impl fmt::Display for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TestError::Bind(problem) => write!(f, "bind: {problem}"),
-            TestError::Call { message, row: None } => write!(f, "call: {message}"),
+            TestError::Call { message, row: None } | TestError::State(message) => write!(f, "call: {message}"),
             TestError::Call { message, row: Some(row) } => write!(f, "call: row {row}: {message}"),
             TestError::Cast(message) => f.write_str(message),
             TestError::Law(broken) => broken.fmt(f),
@@ -152,7 +154,12 @@ pub(super) fn request(config: &str, input: &Table) -> Request {
 }
 
 pub(super) fn failed(failure: Failure) -> TestError {
-    TestError::Call { message: failure.message, row: failure.row.map(|row| row as usize) }
+    let Failure { message, about } = failure;
+    match about {
+        Some(Subject::State(_)) => TestError::State(message),
+        Some(Subject::Row(row)) => TestError::Call { message, row: Some(row as usize) },
+        Some(Subject::Key(_)) | None => TestError::Call { message, row: None },
+    }
 }
 
 /// The columns that are read, as what they are read.

@@ -88,10 +88,23 @@ fn describe(path: &Path, about: &Description, operators: &[OperatorInfo]) -> Str
         line("imports", "nothing");
     }
     for (at, import) in about.imports.iter().enumerate() {
-        let may = if import.granted { "granted" } else { "denied: a call of it ends the plugin's call" };
+        let may = if import.granted { granted(&import.name) } else { "denied: a call of it ends the plugin's call" };
         line(if at == 0 { "imports" } else { "" }, &format!("{}  {may}", import.name));
     }
     out
+}
+
+/// What it is given of an import that every plugin may have.
+fn granted(import: &str) -> &'static str {
+    let (interface, _) = import.split_once('@').unwrap_or((import, ""));
+    match interface {
+        "wasi:cli/environment" | "wasi:cli/stdin" => "granted, and empty",
+        "wasi:cli/stdout" | "wasi:cli/stderr" => "granted: shown with an error",
+        "wasi:cli/exit" => "granted: it ends the plugin's call",
+        _ if interface.starts_with("wasi:clocks/") => "granted: it counts calls",
+        _ if interface.starts_with("wasi:random/") => "granted: always the same",
+        _ => "granted",
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +146,7 @@ mod tests {
              \x20                   \"type\": \"object\"\n\
              \x20                 }}\n\
              exports   millstream:operator/flat-map@0.2.0\n\
-             imports   wasi:cli/stderr@0.2.6  granted\n          \
+             imports   wasi:cli/stderr@0.2.6  granted: shown with an error\n          \
              wasi:sockets/tcp@0.2.6  denied: a call of it ends the plugin's call\n"
         );
         assert_eq!(text, expected);

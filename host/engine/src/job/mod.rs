@@ -353,7 +353,9 @@ fn check_sink_input(job: &Job, sink: &SinkSpec) -> Result<()> {
     let name = &sink.name.value;
     let late = job.operators.iter().find_map(|operator| operator.late.as_ref().filter(|late| late.value == *name));
     match (&sink.input, late) {
-        (Some(input), _) if !is_node(job, &input.value) => Err(job.unknown_node(&input.value, input.span.clone())),
+        (Some(input), _) if !is_node(job, &input.value) => {
+            Err(job.unknown_node(&input.value, input.span.clone(), None))
+        }
         (Some(input), Some(late)) => Err(job
             .text
             .error(late.span.clone(), format!("sink `{name}` takes the rows of `{}` already", input.value))

@@ -24,8 +24,9 @@ impl Job {
         Ok(())
     }
 
-    /// The error of a name that should be a source or an operator and is not.
-    pub fn unknown_node(&self, name: &str, span: Range<usize>) -> Error {
+    /// The error of a name that should be a source or an operator and is not. `of`: the operator that names it, which it
+    /// cannot have meant.
+    pub fn unknown_node(&self, name: &str, span: Range<usize>, of: Option<&str>) -> Error {
         let error = self.text.error(span, format!("there is no source or operator `{name}`"));
         if self.sinks.iter().any(|sink| sink.name.value == name) {
             return error.with_help(format!("`{name}` is a sink: rows end there; name the node that it reads"));
@@ -35,7 +36,7 @@ impl Job {
         }
         let sources = self.sources.iter().map(|source| source.name.value.as_str());
         let operators = self.operators.iter().map(|operator| operator.name.value.as_str());
-        error.with_help(suggest::choices(name, sources.chain(operators)))
+        error.with_help(suggest::choices(name, sources.chain(operators).filter(|node| Some(*node) != of)))
     }
 }
 
@@ -50,7 +51,7 @@ fn order(job: &Job, inputs: impl Fn(&OperatorSpec) -> Vec<(String, Range<usize>)
             match at.get(name.as_str()) {
                 Some(input) => reads.push((*input, span)),
                 None if job.sources.iter().any(|source| source.name.value == name) => {}
-                None => return Err(job.unknown_node(&name, span)),
+                None => return Err(job.unknown_node(&name, span, Some(&operator.name.value))),
             }
         }
         edges.push(reads);

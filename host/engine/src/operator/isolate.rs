@@ -18,6 +18,9 @@ use std::ops::Range;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::cut_reason;
+use crate::Error;
+
 /// Failing rows in one chunk after which the job stops.
 pub const MOST: usize = 32;
 
@@ -83,6 +86,62 @@ pub enum Attempt {
 /// in order.
 pub type Isolated<T, E> = (Vec<(Range<usize>, T)>, Vec<(usize, E)>);
 
+/// Why the job stops.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stopped<E> {
+    /// The error, of a part of the call.
+    pub error: E,
+    /// What the search for failing rows came to; `None` = it is not the rows' doing.
+    pub search: Option<Search>,
+}
+
+/// What a search for failing rows came to that was given up.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Of the call's `of` rows too many fail alone, or they take too long to do so; this is one of them.
+    TooMany {
+        /// One that fails.
+        row: usize,
+        /// How many the call has.
+        of: usize,
+    },
+    /// It took too long.
+    TooLong,
+}
+
+impl<E> Stopped<E> {
+    /// As the engine's error. `things`: what the call's rows are called; `shown`: one of them, for people.
+    pub fn into_error(
+        self,
+        things: &str,
+        shown: impl FnOnce(usize) -> String,
+        error: impl FnOnce(E) -> Error,
+    ) -> Error {
+        let error = error(self.error);
+        match self.search {
+            None => error,
+            Some(Search::TooMany { row, of }) => {
+                let shown = cut_reason(shown(row));
+                error.context(format!("it fails for too many of the {of} {things} of one call, as for {shown}")).with_help(
+                    format!(
+                        "a plugin that fails for more than {MOST} {things} of a call, or for long, is taken for broken: mend                          it, and go on from the last epoch. Of rows that it rejects there may be any number"
+                    ),
+                )
+            }
+            Some(Search::TooLong) => error.context(format!(
+                "it fails, and which {things} of the call it fails for was not found in {} s",
+                BUDGET.as_secs()
+            )),
+        }
+    }
+}
+
+impl<E> From<E> for Stopped<E> {
+    fn from(error: E) -> Self {
+        Self { error, search: None }
+    }
+}
+
 /// Makes a call that the host may be unable to make, again after a while.
 pub(super) fn patiently<T, E: Blame>(mut call: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     for wait in WAITS {
@@ -94,41 +153,40 @@ pub(super) fn patiently<T, E: Blame>(mut call: impl FnMut() -> Result<T, E>) -> 
     call()
 }
 
-/// Runs `call` on `rows` as the rule above says. `Err` has the error to stop the job with.
+/// Runs `call` on `rows` as the rule above says. `Err` is why the job stops.
 pub fn isolate<T, E: Blame>(
     rows: usize,
     mut call: impl FnMut(Range<usize>, Attempt) -> Result<T, E>,
-) -> Result<Isolated<T, E>, E> {
+) -> Result<Isolated<T, E>, Stopped<E>> {
     let mut call = |part: Range<usize>, attempt| patiently(|| call(part.clone(), attempt));
     let first = match call(0..rows, Attempt::First) {
         Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
         Err(e) => e,
     };
     if rows == 0 || first.fault() != Fault::Rows {
-        return Err(first);
+        return Err(first.into());
     }
     let began = Instant::now();
     let mut alone = Duration::ZERO;
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     // A stack with the earlier part on top: parts come out in order.
     let mut open = Vec::new();
-    let whole = match first.row().filter(|row| *row < rows) {
+    let mut hurry = match first.row().filter(|row| *row < rows) {
         Some(row) => {
             around(&mut open, 0..rows, row);
             bad.push((row, first));
-            None
+            false
         }
         None => match call(0..rows, Attempt::Patient) {
             Ok(done) => return Ok((vec![(0..rows, done)], Vec::new())),
-            Err(e) if e.fault() != Fault::Rows => return Err(e),
+            Err(e) if e.fault() != Fault::Rows => return Err(e.into()),
             Err(e) if rows == 1 => return Ok((Vec::new(), vec![(0, e)])),
             Err(e) => {
                 halves(&mut open, 0..rows);
-                Some(e)
+                e.is_timeout()
             }
         },
     };
-    let mut hurry = whole.as_ref().is_some_and(Blame::is_timeout);
     while let Some(part) = open.pop() {
         let of_whole = if hurry { u32::try_from(rows / part.len()).unwrap_or(u32::MAX) } else { 1 };
         let mut done = call(part.clone(), Attempt::Search { of_whole });
@@ -139,11 +197,12 @@ pub fn isolate<T, E: Blame>(
         }
         match done {
             Ok(done) => good.push((part, done)),
-            Err(e) if e.fault() != Fault::Rows => return Err(e),
+            Err(e) if e.fault() != Fault::Rows => return Err(e.into()),
             Err(e) if part.len() == 1 || e.row().is_some_and(|row| row < part.len()) => {
                 let row = e.row().filter(|row| *row < part.len()).unwrap_or(0);
                 if bad.len() == MOST || alone > ALONE {
-                    return Err(whole.unwrap_or(e));
+                    let search = Some(Search::TooMany { row: part.start + row, of: rows });
+                    return Err(Stopped { error: e, search });
                 }
                 around(&mut open, part.clone(), row);
                 bad.push((part.start + row, e));
@@ -151,7 +210,7 @@ pub fn isolate<T, E: Blame>(
             Err(e) => {
                 hurry |= e.is_timeout();
                 if began.elapsed().saturating_sub(alone) > BUDGET {
-                    return Err(e);
+                    return Err(Stopped { error: e, search: Some(Search::TooLong) });
                 }
                 halves(&mut open, part);
             }
@@ -204,7 +263,9 @@ mod tests {
                 None => Ok(part.len()),
             });
             if bad.len() > MOST {
-                prop_assert!(found.is_err());
+                let Search::TooMany { row, of } = found.unwrap_err().search.unwrap() else { panic!("not too many") };
+                prop_assert!(bad.contains(&row));
+                prop_assert_eq!(of, rows);
             } else {
                 let (good, failing) = found.unwrap();
                 prop_assert_eq!(failing.iter().map(|f| f.0).collect::<Vec<_>>(), bad.clone());
@@ -308,11 +369,11 @@ mod tests {
             calls += 1;
             Err(Fault::Host)
         });
-        assert_eq!((stopped, calls), (Err(Fault::Host), WAITS.len() + 1));
+        assert_eq!((stopped, calls), (Err(Fault::Host.into()), WAITS.len() + 1));
 
         // In the middle of a search, too; and what can never go through is not tried again.
         let stopped =
             isolate(10, |part, _| if part.len() > 3 { Err(Fault::Rows) } else { Err::<(), _>(Fault::Caller) });
-        assert_eq!(stopped, Err(Fault::Caller));
+        assert_eq!(stopped, Err(Fault::Caller.into()));
     }
 }

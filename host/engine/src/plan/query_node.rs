@@ -58,7 +58,7 @@ impl Planner<'_> {
                         CallRows::Query(sql::plan_argument(text, query, &context)?)
                     }
                 };
-                let made = call.bind(&calls, rows, functions.get(&call.plugin))?;
+                let made = call.bind(&calls, rows, &functions)?;
                 tables.insert(call.table.clone(), made);
             }
             let mode = operator.output_mode.as_ref().map(|m| (m.value, m.span.clone()));

@@ -31,7 +31,8 @@ pub(super) fn plan_sinks(job: &Job, connectors: &Connectors, nodes: &PlannedNode
         let connector = connectors.sink(spec)?;
         let sink = match &spec.input {
             Some(input) => {
-                let node = nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone()))?;
+                let node =
+                    nodes.get(&input.value).ok_or_else(|| job.unknown_node(&input.value, input.span.clone(), None))?;
                 if node.static_table.is_some() {
                     return Err(refuse_static(&job.text, input));
                 }

@@ -15,7 +15,7 @@ use crate::guests::{Aggregate, Kind};
 use crate::lift::{self, Promised};
 use crate::limits::CallOptions;
 use crate::lower::{Lowered, bytes_of};
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 
 /// A bound aggregate.
 ///
@@ -107,7 +107,7 @@ impl BoundAggregate {
         let groups = bytes_of(groups);
         self.0.slot.call(
             options,
-            rows(batch)?,
+            Subjects::rows(rows(batch)?),
             |guests, store, slot| {
                 lowered.with_batch(|batch| Aggregate::of(guests).call_partial(store, slot, groups, group_count, batch))
             },
@@ -134,7 +134,7 @@ impl BoundAggregate {
         let groups = bytes_of(groups);
         self.0.slot.call(
             options,
-            0,
+            Subjects::states(rows),
             |guests, store, slot| {
                 lowered.with_batch(|states| Aggregate::of(guests).call_merge(store, slot, groups, group_count, states))
             },
@@ -153,7 +153,7 @@ impl BoundAggregate {
         let lowered = lower_states(&self.0.state.fields, states, rows)?;
         self.0.slot.call(
             options,
-            0,
+            Subjects::states(rows),
             |guests, store, slot| lowered.with_batch(|states| Aggregate::of(guests).call_finish(store, slot, states)),
             |given| lift::columns(&self.0.bound.output, given, rows as usize, None),
         )

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::guests::{Filter, Kind};
 use crate::lift;
 use crate::limits::CallOptions;
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 use crate::rejects::{self, Reject};
 
 /// A bound filter.
@@ -75,7 +75,7 @@ impl BoundFilter {
         let lowered = self.0.bound.lower(batch)?;
         self.0.slot.call(
             options,
-            rows,
+            Subjects::rows(rows),
             |guests, store, slot| lowered.with_batch(|batch| Filter::of(guests).call_call(store, slot, batch)),
             |given| {
                 let rows = rows as usize;

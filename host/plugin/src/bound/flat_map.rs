@@ -18,7 +18,7 @@ use crate::error::{PluginError, Result};
 use crate::guests::{FlatMap, Kind};
 use crate::lift;
 use crate::limits::CallOptions;
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 use crate::rejects::{self, Reject};
 
 /// Calls that a batch has for free; see [`Progress`].
@@ -123,7 +123,7 @@ impl BoundFlatMap {
         let lowered = self.0.bound.lower(batch)?;
         self.0.slot.call(
             options,
-            rows,
+            Subjects::rows(rows),
             |guests, store, slot| lowered.with_batch(|batch| FlatMap::of(guests).call_call(store, slot, batch, resume)),
             |given| {
                 let consumed = given.consumed;

@@ -16,7 +16,7 @@ use crate::keyed::{Domain, KeyedBinding, LateInput, Needs, Outcome, Step, TimeTo
 use crate::lift::Promised;
 use crate::limits::CallOptions;
 use crate::lower::Lowered;
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 
 mod steps;
 
@@ -64,7 +64,7 @@ impl BoundKeyed {
         let lowered = crossing.lower(bound, step)?;
         slot.call(
             options,
-            step.rows.num_rows() as u32,
+            subjects(step),
             |guests, store, slot| lowered.with_param(|step| Keyed::of(guests).call_needs(store, slot, step)),
             |given| crossing.needs(given),
         )
@@ -76,7 +76,7 @@ impl BoundKeyed {
         let lowered = crossing.lower(bound, step)?;
         slot.call(
             options,
-            step.rows.num_rows() as u32,
+            subjects(step),
             |guests, store, slot| lowered.with_param(|step| Keyed::of(guests).call_call(store, slot, step)),
             |given| crossing.outcome(bound, step, given),
         )
@@ -97,6 +97,12 @@ impl BoundKeyed {
         let columns = migrate(&self.0.slot, from, self.0.binding.state_version, &promised, options)?;
         Ok(columns.iter().map(|column| column.as_binary::<i32>().clone()).collect())
     }
+}
+
+/// What a call with `step` can fail with: any of its keys may have a state.
+fn subjects(step: &Step) -> Subjects {
+    let keys = step.keys.num_rows() as u32;
+    Subjects { rows: step.rows.num_rows() as u32, keys, states: keys }
 }
 
 fn binding(answer: &told::KeyedBinding, bound: &Bound) -> KeyedBinding {

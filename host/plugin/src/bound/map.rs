@@ -12,7 +12,7 @@ use crate::error::{PluginError, Result};
 use crate::guests::{Kind, Map};
 use crate::lift;
 use crate::limits::CallOptions;
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 use crate::rejects::{self, Reject};
 
 /// A bound map.
@@ -78,7 +78,7 @@ impl BoundMap {
         let lowered = self.0.bound.lower(batch)?;
         self.0.slot.call(
             options,
-            rows,
+            Subjects::rows(rows),
             |guests, store, slot| lowered.with_batch(|batch| Map::of(guests).call_call(store, slot, batch)),
             |given| {
                 let rows = rows as usize;

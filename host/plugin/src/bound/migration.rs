@@ -10,7 +10,7 @@ use crate::guests::Kind;
 use crate::lift::{self, Promised};
 use crate::limits::CallOptions;
 use crate::lower::Lowered;
-use crate::pool::Slot;
+use crate::pool::{Slot, Subjects};
 
 /// States that another version stored.
 pub(super) struct Stored<'a> {
@@ -35,11 +35,11 @@ pub(super) fn migrate<K: Kind>(
             "it has no `migration`, and cannot go on with states of version {}; its own are of version {version}",
             from.version
         ),
-        row: None,
+        about: None,
     };
     slot.call(
         options,
-        0,
+        Subjects::states(from.states.rows() as u32),
         |guests, store, slot| match &guests.migration {
             Some(migration) => with_params(told.iter(), |fields| {
                 from.states

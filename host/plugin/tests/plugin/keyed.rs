@@ -122,6 +122,19 @@ fn what_cannot_be_is_refused() {
         assert!(error.is_call_failure());
         assert_eq!(error.to_string(), format!("the plugin returned bad data: {expected}"), "{mode}");
     }
-    let error = call("fail-seven", &step()).unwrap_err();
-    assert_eq!(error.row(), Some(2));
+    let about = |mode: &str| {
+        let error = call(mode, &step()).unwrap_err();
+        (error.is_call_failure(), error.row(), error.key(), error.to_string())
+    };
+    assert_eq!(about("fail-seven"), (true, Some(2), None, "the plugin failed: seven is not allowed".to_owned()));
+    assert_eq!(about("fail-key"), (true, None, Some(1), "the plugin failed: not this key".to_owned()));
+    let no_call_failure = "the plugin cannot read a stored state: no such count";
+    assert_eq!(about("fail-state"), (false, None, None, no_call_failure.to_owned()));
+    for (mode, expected) in [
+        ("fail-key-beyond", "it failed with key 2 of 2: not this key"),
+        ("fail-state-beyond", "it failed with stored state 2 of 2: no such count"),
+    ] {
+        let expected = format!("the plugin returned bad data: {expected}");
+        assert_eq!(about(mode), (true, None, None, expected));
+    }
 }

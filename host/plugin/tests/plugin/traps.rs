@@ -134,7 +134,7 @@ fn an_error_may_name_its_row() {
     assert_eq!(map.call(&numbers([1, 2])).unwrap().columns[0].len(), 2);
     let error = bound("fail-beyond", &Limits::default()).call(&numbers([1])).unwrap_err();
     assert_eq!(error.row(), None);
-    assert!(error.to_string().ends_with("it failed with row 1 of 1 rows: a row that is none"), "{error}");
+    assert!(error.to_string().ends_with("it failed with row 1 of 1: a row that is none"), "{error}");
 }
 
 #[test]

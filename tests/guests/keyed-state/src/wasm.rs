@@ -24,7 +24,7 @@ use glue::exports::millstream::operator::keyed::{
 };
 use glue::exports::millstream::operator::migration;
 use glue::millstream::operator::columns::Array;
-use glue::millstream::operator::types::{Hints, Read};
+use glue::millstream::operator::types::{Hints, Read, Subject};
 
 struct Plugin;
 glue::export!(Plugin with_types_in glue);
@@ -171,12 +171,7 @@ impl Guest for Plugin {
         let (bound, is_text) = bound(slot);
         let (mut ones, due) = ones(&step, is_text);
         let before: Vec<_> = ones.iter().map(|one| one.value.clone()).collect();
-        let offsets = numbers(&step.row_offsets);
-        let failed = |(key, message): (usize, String)| {
-            // A row of the key; keys whose timers fail are found by the host.
-            let row = due.is_empty().then(|| offsets[key]);
-            Failure { message, row }
-        };
+        let failed = |(key, message): (usize, String)| Failure { message, about: Some(Subject::Key(key as u32)) };
         let out = bound.call(&mut ones, &due).map_err(failed)?;
         let rows: Vec<String> = out.iter().map(|(_, row)| row.to_string()).collect();
         let mut output = vec![utf8(&rows)];
@@ -195,7 +190,7 @@ impl Guest for Plugin {
         let (mut changed_entries, mut removed) = (Vec::new(), Vec::new());
         let (mut set, mut cleared) = (Vec::new(), Vec::new());
         let (mut late, mut rejected): (BTreeSet<u32>, BTreeSet<u32>) = Default::default();
-        for (((key, one), before), start) in (0u32..).zip(&ones).zip(&before).zip(&offsets) {
+        for (((key, one), before), start) in (0u32..).zip(&ones).zip(&before).zip(numbers(&step.row_offsets)) {
             removed.extend(one.removed.then_some(key));
             if if one.removed { one.value.is_some() } else { one.value != *before } {
                 changes.0.push(key);
@@ -239,7 +234,10 @@ impl Guest for Plugin {
 impl migration::Guest for Plugin {
     fn migrate(_: u32, from: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
         if (from, version(), fields[0].name.as_str()) != (1, 2, "value") {
-            return Err(Failure { message: format!("no way from version {from} to version {}", version()), row: None });
+            return Err(Failure {
+                message: format!("no way from version {from} to version {}", version()),
+                about: None,
+            });
         }
         let thousandths = |state: Option<String>| {
             let kept: Vec<i64> = serde_json::from_str(&state?).unwrap();

@@ -12,7 +12,7 @@ use crate::{
     data_type::{DataType, Field},
     export::slot::taken,
     kind::Binary,
-    operator::{self, ALL, Encoded, MapState, State, StateFields, StateVisitor},
+    operator::{self, ALL, Encoded, MapState, OfState, State, StateFields, StateVisitor},
     view::BytesColumn,
 };
 
@@ -101,7 +101,7 @@ impl<'a> Fetched<'a> {
     /// If what was stored is none.
     pub fn state<S: StateFields>(&self, key: usize) -> Result<S, operator::Failure> {
         let mut state = S::default();
-        state.visit(&mut Read { fetched: self, key, number: 0 })?;
+        state.visit(&mut Read { fetched: self, key, number: 0 }).of_state(key)?;
         Ok(state)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     flat::{bytes_of, indices, numbers, timers},
     kept::{Due, Keys, Work},
+    limits,
     maps::{entries_of, fetched},
 };
 use crate::{
@@ -142,7 +143,7 @@ impl Bound {
         let mut step = self.step(at, works, table, kept)?;
         if self.kept(true).next().is_some() {
             let wanted = self.plugin.needs(step.clone()).map_err(failed)?;
-            step.maps = fetched(&self.answer.state, &wanted, works, kept).map_err(TestError::Contract)?;
+            step.maps = fetched(&self.answer.state, &wanted, works, kept)?;
         }
         let outcome = self.plugin.call(step).map_err(failed)?;
         self.apply(at, works, kept, &outcome)?;
@@ -182,7 +183,7 @@ impl Bound {
     /// Stores what has changed.
     ///
     /// # Errors
-    /// [`TestError::Contract`].
+    /// [`TestError`]: what changes cannot be, or is more than is kept.
     pub fn apply(&self, at: Clocks, works: &[Work], kept: &mut Keys, outcome: &Outcome) -> Result<(), TestError> {
         let keep_timers = self.answer.keep_timers;
         let clock = self.answer.time_to_live.and_then(|(by_watermark, _)| at.of(by_watermark));
@@ -197,7 +198,10 @@ impl Bound {
                 let kept = kept.at_mut(works[key].key);
                 kept.changed = clock;
                 match bytes_of(&values[0], row) {
-                    Some(value) => drop(kept.values.insert(changes.state as usize, value)),
+                    Some(value) => {
+                        limits::value(&self.answer.state[changes.state as usize].name, &value)?;
+                        kept.values.insert(changes.state as usize, value);
+                    }
                     None => {
                         let was_there = kept.values.remove(&(changes.state as usize)).is_some();
                         if was_there && kept.values.is_empty() && self.kept(true).next().is_none() {
@@ -207,15 +211,14 @@ impl Bound {
                 }
             }
         }
-        for (state, list) in
-            entries_of(&self.answer.state, &outcome.entries, works.len()).map_err(TestError::Contract)?
-        {
+        for (state, list) in entries_of(&self.answer.state, &outcome.entries, works.len())? {
             let mut seen = BTreeMap::new();
             for (key, own, value) in list {
+                let name = &self.answer.state[state].name;
                 if seen.insert((key, own.clone()), ()).is_some() {
-                    let name = &self.answer.state[state].name;
                     return Err(TestError::Contract(format!("an entry of `{name}` is changed twice")));
                 }
+                value.as_ref().map_or(Ok(()), |value| limits::value(name, value))?;
                 let kept = kept.at_mut(works[key].key);
                 kept.changed = clock;
                 let entries = kept.maps.entry(state).or_default();
@@ -231,7 +234,7 @@ impl Bound {
         for (key, id, at) in timers(&outcome.set_timers) {
             kept.at_mut(works[key].key).timers.insert(id, at);
         }
-        Ok(())
+        works.iter().try_for_each(|work| limits::timers(kept.at(work.key).timers.len()))
     }
 }
 

@@ -5,17 +5,15 @@ use std::collections::BTreeMap;
 use super::{
     flat::{bytes_of, numbers},
     kept::{Keys, Work},
+    limits,
 };
 use crate::{
     builder::{BinaryBuilder, ColumnBuilder},
     column::Column,
     contract::keyed::{Entries, StateField, Wanted},
     data_type::{DataType, Field},
-    testing::check,
+    testing::{check, run::TestError},
 };
-
-/// Bytes of an entry's own key at most.
-const MOST_OWN_KEY_BYTES: usize = 64 << 10;
 
 /// An entry: the index of the key in the call, its own key, its value.
 pub type Entry = (usize, Vec<u8>, Option<Vec<u8>>);
@@ -24,34 +22,35 @@ pub type Entry = (usize, Vec<u8>, Option<Vec<u8>>);
 type Found = BTreeMap<(usize, Vec<u8>), Option<Vec<u8>>>;
 
 /// Entries as they were named, by the number of their map.
-pub fn entries_of(state: &[StateField], lists: &[Entries], keys: usize) -> Result<Vec<(usize, Vec<Entry>)>, String> {
+pub fn entries_of(state: &[StateField], lists: &[Entries], keys: usize) -> Result<Vec<(usize, Vec<Entry>)>, TestError> {
     lists.iter().map(|entries| Ok((entries.state as usize, of_one(state, entries, keys)?))).collect()
 }
 
-fn of_one(state: &[StateField], entries: &Entries, keys: usize) -> Result<Vec<Entry>, String> {
+fn of_one(state: &[StateField], entries: &Entries, keys: usize) -> Result<Vec<Entry>, TestError> {
     let of = numbers(&entries.keys);
     let name = match state.get(entries.state as usize) {
         Some(StateField { name, is_map: true }) => name,
-        _ => return Err(format!("it named entries of state {}, which is no map", entries.state)),
+        _ => {
+            let message = format!("it named entries of state {}, which is no map", entries.state);
+            return Err(TestError::Contract(message));
+        }
     };
     if !of.is_sorted() || of.last().is_some_and(|last| *last >= keys) {
-        return Err(format!("entries of `{name}` are of keys {of:?} of {keys}"));
+        return Err(TestError::Contract(format!("entries of `{name}` are of keys {of:?} of {keys}")));
     }
     let fields = [Field::new("key", DataType::Binary).not_null(), Field::new("value", DataType::Binary)];
-    check::columns(&fields, &entries.entries, of.len())?;
-    let columns = Column::all_of(&fields, entries.entries.arrays.clone())?;
+    check::columns(&fields, &entries.entries, of.len()).map_err(TestError::Contract)?;
+    let columns = Column::all_of(&fields, entries.entries.arrays.clone()).map_err(TestError::Contract)?;
     let entry = |(row, key): (usize, usize)| {
         let own = bytes_of(&columns[0], row).unwrap_or_default();
-        if own.len() > MOST_OWN_KEY_BYTES {
-            return Err(format!("an entry of `{name}` has {} bytes for its own key", own.len()));
-        }
+        limits::entry_key(name, &own)?;
         Ok((key, own, bytes_of(&columns[1], row)))
     };
     of.into_iter().enumerate().map(entry).collect()
 }
 
 /// What a call has asked for.
-pub fn fetched(state: &[StateField], wanted: &Wanted, works: &[Work], kept: &Keys) -> Result<Vec<Entries>, String> {
+pub fn fetched(state: &[StateField], wanted: &Wanted, works: &[Work], kept: &Keys) -> Result<Vec<Entries>, TestError> {
     let mut found: BTreeMap<u32, Found> = BTreeMap::new();
     let of = |map: usize, key: usize| kept.at(works[key].key).maps.get(&map);
     for (map, keys) in &wanted.all {

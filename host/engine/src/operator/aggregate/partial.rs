@@ -265,7 +265,8 @@ fn partial_states(
             }
             let Renumbered { ids, of } = Renumbered::new(&ids[part], n);
             Ok((function.partial(&ids, of.len(), &args, filter.as_ref(), attempt)?, of))
-        })?;
+        })
+        .map_err(|stopped| stopped.into_error("rows", |row| format!("row {row}"), FunctionError::into_error))?;
         failing.extend(
             bad.into_iter().map(|(row, e): (usize, FunctionError)| (start + row, e.into_error().message().to_owned())),
         );

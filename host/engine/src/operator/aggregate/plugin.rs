@@ -13,7 +13,7 @@ use super::function::{AggregateFunction, Finished, FunctionError, Unmerged};
 use super::in_parts;
 use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
-use crate::operator::plugin::options;
+use crate::operator::plugin::{options, unreadable_state};
 use crate::operator::rows::arrow_failed;
 
 /// A plugin's aggregate over arguments of a fixed schema.
@@ -39,6 +39,16 @@ impl PluginAggregate {
     pub fn formerly(mut self, name: Arc<str>) -> Self {
         self.former_name = name;
         self
+    }
+
+    /// Why states of its own version could not be merged, or finished.
+    fn failed(&self, e: PluginError) -> FunctionError {
+        match e {
+            e @ PluginError::State { .. } => {
+                unreadable_state(&self.plugin, self.bound.state_version(), None, &e).into()
+            }
+            e => FunctionError::Plugin(e),
+        }
     }
 
     /// What it is called with.
@@ -122,14 +132,14 @@ impl AggregateFunction for PluginAggregate {
 
     fn merge(&self, groups: &[u32], n: usize, states: &[ArrayRef]) -> Result<Vec<ArrayRef>, FunctionError> {
         let (states, groups) = in_parts::merge(groups, n, states, says, |groups, n, states, attempt| {
-            self.bound.merge_with(groups, n as u32, states, options(attempt)).map_err(FunctionError::Plugin)
+            self.bound.merge_with(groups, n as u32, states, options(attempt)).map_err(|e| self.failed(e))
         })?;
         if groups.is_empty() { Ok(states) } else { Err(FunctionError::Groups(Unmerged { states, groups })) }
     }
 
     fn finish(&self, states: &[ArrayRef]) -> Result<Finished, FunctionError> {
         let (columns, refused) = in_parts::finish(states, self.bound.output(), says, |states, attempt| {
-            self.bound.finish_with(states, options(attempt)).map_err(FunctionError::Plugin)
+            self.bound.finish_with(states, options(attempt)).map_err(|e| self.failed(e))
         })?;
         Ok(Finished { columns, refused })
     }

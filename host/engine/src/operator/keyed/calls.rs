@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::close::Came;
 use super::due::DueTimers;
-use super::function::{Domain, Phase, Step, Timer};
+use super::function::{Domain, KeyedError, Phase, Step, Timer};
 use super::gather::Gathered;
 use super::maps::Stored;
 use super::partial::KeyedPartial;
@@ -148,7 +148,10 @@ impl Keyed {
             let stored = Stored { keys: &keys[range.clone()], ..stored };
             self.work(&step.of_keys(range), attempt, stored)
         });
-        let (good, bad) = found.map_err(|e| e.into_error().context(format!("operator `{}`", self.name)))?;
+        let (good, bad) = found.map_err(|stopped| {
+            let key = |key: usize| row_as_json(&step.keys, key);
+            stopped.into_error("keys", key, KeyedError::into_error).context(format!("operator `{}`", self.name))
+        })?;
         let mut rejects: Vec<(usize, String)> = Vec::new();
         let mut late = vec![false; step.rows.num_rows()];
         for (range, done) in good {

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::function::{KeyedBinding, KeyedError, KeyedFunction, Needs, Outcome, Step};
 use crate::operator::fingerprint::{config_digest, fields_told};
 use crate::operator::isolate::Attempt;
-use crate::operator::plugin::options;
+use crate::operator::plugin::{options, unreadable_state};
+use crate::operator::row_as_json;
 
 /// A plugin's keyed operator over rows of a fixed schema.
 #[derive(Debug)]
@@ -53,11 +54,11 @@ impl KeyedFunction for PluginKeyed {
     }
 
     fn needs(&self, step: &Step, attempt: Attempt) -> Result<Needs, KeyedError> {
-        self.bound.needs_with(step, options(attempt)).map_err(|e| failed(step, e))
+        self.bound.needs_with(step, options(attempt)).map_err(|e| self.failed(step, e))
     }
 
     fn call(&self, step: &Step, attempt: Attempt) -> Result<Outcome, KeyedError> {
-        self.bound.call_with(step, options(attempt)).map_err(|e| failed(step, e))
+        self.bound.call_with(step, options(attempt)).map_err(|e| self.failed(step, e))
     }
 
     fn migrate(&self, version: u32, names: &[String], values: &[ArrayRef]) -> Result<Vec<BinaryArray>, KeyedError> {
@@ -66,8 +67,15 @@ impl KeyedFunction for PluginKeyed {
     }
 }
 
-/// The failure of a call with `step`: one that names a row is that of the row's key.
-fn failed(step: &Step, error: PluginError) -> KeyedError {
-    let key = error.row().map(|row| step.row_offsets.partition_point(|offset| *offset as u32 <= row) - 1);
-    KeyedError::Plugin { error, key }
+impl PluginKeyed {
+    /// The failure of a call with `step`: one that names a row is that of the row's key.
+    fn failed(&self, step: &Step, error: PluginError) -> KeyedError {
+        if let PluginError::State { state, .. } = error {
+            let of = row_as_json(&step.keys, state as usize);
+            return unreadable_state(&self.plugin, self.binding.state_version, Some(&of), &error).into();
+        }
+        let of_row = |row| step.row_offsets.partition_point(|offset| *offset as u32 <= row) - 1;
+        let key = error.key().map(|key| key as usize).or_else(|| error.row().map(of_row));
+        KeyedError::Plugin { error, key }
+    }
 }

@@ -144,7 +144,11 @@ impl Having<'_> {
             let now = &mut self.timers_of(timers[0].key).1;
             put_in(now, timers.iter().map(Entry::from));
             if now.len() > MOST_TIMERS {
-                let why = format!("it set timers until their key had {}; at most {MOST_TIMERS} are kept", now.len());
+                let why = format!(
+                    "it set timers until their key had {}; at most {MOST_TIMERS} are kept: set one, for the earliest, and the \
+                     next when it fires",
+                    now.len()
+                );
                 return Err(KeyedError::Keys(why));
             }
         }

@@ -6,6 +6,7 @@
 mod columns;
 mod logs;
 mod operator;
+mod stored_state;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,12 +22,13 @@ use millstream_plugin::{
 pub use columns::{ColumnFrom, extended};
 pub use logs::{LogLine, PluginLogs};
 pub use operator::PluginOperator;
+pub use stored_state::unreadable_state;
 
 use self::columns::{assemble, concat_columns};
 use super::isolate::{Attempt, Blame, Fault, isolate};
 use super::room::Sizes;
 use super::rows::arrow_failed;
-use super::{Effects, Room, Rows, Transform};
+use super::{Effects, Room, Rows, Transform, row_as_json};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows handed over in one call: enough to make the call's cost vanish, few enough to stay in the cache.
@@ -149,9 +151,9 @@ impl PluginCalls {
                 room.take(returned.bytes()).map_err(Failed::Room)?;
                 Ok(returned)
             });
-            let (parts, failing) = found.map_err(|e| match e {
-                Failed::Room(e) => e.context(self.place()),
-                Failed::Plugin(e) => self.failed(e),
+            let (parts, failing) = found.map_err(|stopped| {
+                let row = |row| row_as_json(batch, start + row);
+                stopped.into_error("rows", row, Failed::into_error).context(self.place())
             })?;
             good.extend(parts.into_iter().map(|(r, t)| (start + r.start..start + r.end, t)));
             bad.extend(failing.into_iter().map(|(row, e)| (start + row, e.to_string())));
@@ -162,10 +164,6 @@ impl PluginCalls {
     fn place(&self) -> String {
         format!("operator `{}`, plugin `{}`", self.node, self.plugin)
     }
-
-    fn failed(&self, e: PluginError) -> Error {
-        Error::from(e).context(self.place())
-    }
 }
 
 /// Why a call has no result.
@@ -173,6 +171,15 @@ enum Failed {
     Plugin(PluginError),
     /// There is no room for it beside the others.
     Room(Error),
+}
+
+impl Failed {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Plugin(e) => e.into(),
+            Self::Room(e) => e,
+        }
+    }
 }
 
 impl From<PluginError> for Failed {

@@ -4,7 +4,7 @@
 //!
 //! A table stands for the call ([`super::table_call`]); when the plan is lowered it is the input with the plugin applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -84,12 +84,18 @@ impl TableCall {
         &self,
         context: &CallContext<'_>,
         rows: CallRows<'_>,
-        plugin: Option<&PluginFunction>,
+        plugins: &BTreeMap<String, PluginFunction>,
     ) -> Result<InputTable> {
         let refused = |message: String| context.text.refuse(self.at.clone(), message);
-        let Some(plugin) = plugin else {
+        let Some(plugin) = plugins.get(&self.plugin) else {
             let message = format!("`{}` in FROM is called as a function, and there is no such plugin", self.plugin);
-            let help = "declare it: [plugin.NAME] with the path of a flat-map plugin, or of a keyed one";
+            let make_rows = plugins
+                .iter()
+                .filter(|(_, plugin)| matches!(plugin.operator.kind, PluginKind::Keyed | PluginKind::FlatMap));
+            let help = match suggest::nearest(&self.plugin, make_rows.map(|(name, _)| name.as_str())) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "declare it: [plugin.NAME] with the path of a flat-map plugin, or of a keyed one".to_owned(),
+            };
             return Err(refused(message).with_help(help));
         };
         match plugin.operator.kind {

@@ -56,6 +56,17 @@ pub(in crate::sql) fn otherwise(before: &str, there: &str, behind: &str) -> Opti
         _ if last == "GLOB" || there.eq_ignore_ascii_case("GLOB") => {
             "write LIKE 'a%', or regexp_like(text, '^a')".to_owned()
         }
+        _ if ["PARTITION", "ORDER"].iter().any(|clause| there.eq_ignore_ascii_case(clause))
+            && next.get(..2).is_some_and(|by| by.eq_ignore_ascii_case("BY"))
+            && words.is_in_call() =>
+        {
+            "rows by key are handed over as TABLE: FROM my_plugin(TABLE node PARTITION BY key)".to_owned()
+        }
+        _ if ["ASC", "DESC", "NULLS"].iter().any(|word| there.eq_ignore_ascii_case(word))
+            && words.is_in_table_argument() =>
+        {
+            "the rows of a key come with the earliest first: ORDER BY and the column alone".to_owned()
+        }
         _ if last == "AND" || last == "OR" => format!("a condition is missing before {last}"),
         _ if last == "WHEN" || words.last(1).eq_ignore_ascii_case("CASE") || there.eq_ignore_ascii_case("THEN") => {
             "write CASE WHEN condition THEN one ELSE other END: END closes it".to_owned()
@@ -99,6 +110,18 @@ impl<'t> Words<'t> {
         Words(before).last(0).to_uppercase()
     }
 
+    /// Whether the bracket that is open is that of a call in `FROM`.
+    fn is_in_call(&self) -> bool {
+        let Some((before, _)) = self.0.rsplit_once('(') else { return false };
+        self.open_brackets() > 0 && Words(before).last(1).eq_ignore_ascii_case("FROM")
+    }
+
+    /// Whether that call takes `TABLE`.
+    fn is_in_table_argument(&self) -> bool {
+        let inside = self.0.rsplit_once('(').map_or("", |(_, inside)| inside);
+        self.is_in_call() && inside.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("TABLE"))
+    }
+
     /// Whether one of the last words is this.
     fn has(&self, word: &str) -> bool {
         self.0.to_uppercase().split_whitespace().rev().take(4).any(|w| w == word)
@@ -138,6 +161,8 @@ mod tests {
             ("SELECT CASE WHEN ", "ok", " THEN 1 FROM t", "END closes it"),
             ("SELECT ts + 1 hour ", "AS", " a", "write INTERVAL '1 hour'"),
             ("SELECT id FROM t WHERE s IS ", "'abc'", "", "compared with ="),
+            ("SELECT * FROM p(t ", "PARTITION", " BY k)", "TABLE node PARTITION BY key"),
+            ("SELECT * FROM p(TABLE t PARTITION BY k ORDER BY ts ", "DESC", ")", "the column alone"),
         ] {
             let said = otherwise(before, there, behind).unwrap_or_default();
             assert!(said.contains(says), "{before}|{there}|{behind}: {said}");

@@ -195,7 +195,9 @@ bool exports_millstream_operator_map_call(uint32_t slot, exports_millstream_oper
   enum mode mode = slot < SLOTS ? modes[slot] : ECHO;
   if (mode == FAIL) {
     map_operator_string_dup(&err->message, "there is none");
-    err->row.is_some = true;
+    err->about.is_some = true;
+    err->about.val.tag = MILLSTREAM_OPERATOR_TYPES_SUBJECT_ROW;
+    err->about.val.val.row = 0;
     exports_millstream_operator_map_batch_free(input);
     return false;
   }

@@ -64,7 +64,7 @@ function asDictionary({ name, format, nullable }) {
 
 function doubled({ rows, arrays }, format, what) {
   const { validity, buffers } = arrays[0];
-  if (what === 'fail') throw { message: 'there is none', row: 0 };
+  if (what === 'fail') throw { message: 'there is none', about: { tag: 'row', val: 0 } };
   if (what === 'raise') throw new Error('no number today');
   if (what === 'log') write('info', `doubling ${decode(...encode(['ä', '', 'b'])).join(' ')}`);
   const Numbers = format === 'l' ? BigInt64Array : Float64Array;

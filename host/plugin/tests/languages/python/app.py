@@ -13,7 +13,7 @@ from wit_world.exports.catalog import Column, Direction, Operator
 from wit_world.exports.map import Mapped
 from wit_world.imports import log, text
 from wit_world.imports.columns import Array, Batch, Field
-from wit_world.imports.types import Binding, Failure, Hints, Problem, Read
+from wit_world.imports.types import Binding, Failure, Hints, Problem, Read, Subject_Row
 
 ALL = Hints(skip_nulls=False, rows_per_call=None, deterministic=True)
 # By slot: what calls need to know.
@@ -78,7 +78,7 @@ def doubled(batch, format, do):
     given = batch.arrays[0]
     if do == "fail":
         print("looking for the number")
-        raise Err(Failure("there is none", 0))
+        raise Err(Failure("there is none", Subject_Row(0)))
     if do == "raise":
         raise ValueError("no number today")
     if do == "log":

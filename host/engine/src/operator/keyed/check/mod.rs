@@ -35,7 +35,10 @@ pub(super) fn check(binding: &KeyedBinding, step: &Step, outcome: &Outcome) -> R
         let long = |i: &usize| changes.values.is_valid(*i) && changes.values.value(*i).len() > MOST_VALUE_BYTES;
         if let Some(i) = (0..changes.values.len()).find(long) {
             let (bytes, most) = (changes.values.value(i).len(), MOST_VALUE_BYTES >> 20);
-            return Err(format!("it set `{name}` to {bytes} bytes; at most {most} MiB are kept as one value of a key"));
+            return Err(format!(
+                "it set `{name}` to {bytes} bytes; at most {most} MiB are kept as one value of a key: what grows with the \
+                 rows belongs in a map, whose entries are values of their own"
+            ));
         }
     }
     check_changes(&binding.maps, &outcome.entries, keys)?;

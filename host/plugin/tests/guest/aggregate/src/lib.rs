@@ -89,7 +89,7 @@ impl migration::Guest for Plugin {
     fn migrate(_: u32, from_version: u32, fields: Vec<Field>, mut states: Batch) -> Result<Batch, Failure> {
         if from_version != 1 || fields.len() != 1 {
             let message = format!("no way from version {from_version} with {} columns", fields.len());
-            return Err(Failure { message, row: None });
+            return Err(Failure { message, about: None });
         }
         states.arrays.push(column(vec![i64::MIN; states.rows as usize]));
         Ok(states)

@@ -16,7 +16,7 @@ use exports::millstream::operator::keyed::{
 };
 use exports::millstream::operator::migration;
 use millstream::operator::columns::Array;
-use millstream::operator::types::{Hints, InputField, Read};
+use millstream::operator::types::{Hints, InputField, Read, Subject};
 
 struct Plugin;
 export!(Plugin);
@@ -272,18 +272,26 @@ impl Guest for Plugin {
             }
             "map" => Ok(count_in_map(&step)),
             "fail-seven" => match rows_by_key(&step).concat().iter().position(|time| *time == 7) {
-                Some(row) => Err(Failure { message: "seven is not allowed".to_owned(), row: Some(row as u32) }),
+                Some(row) => Err(about("seven is not allowed", Subject::Row(row as u32))),
                 None => Ok(count(&step, false)),
             },
+            "fail-key" => Err(about("not this key", Subject::Key(1))),
+            "fail-key-beyond" => Err(about("not this key", Subject::Key(step.keys.rows))),
+            "fail-state" => Err(about("no such count", Subject::State(1))),
+            "fail-state-beyond" => Err(about("no such count", Subject::State(step.keys.rows))),
             _ => Ok(count(&step, false)),
         }
     }
 }
 
+fn about(message: &str, subject: Subject) -> Failure {
+    Failure { message: message.to_owned(), about: Some(subject) }
+}
+
 impl migration::Guest for Plugin {
     fn migrate(_: u32, from: u32, fields: Vec<Field>, states: Batch) -> Result<Batch, Failure> {
         if from != 1 || fields[0].name != "count" {
-            return Err(Failure { message: format!("no way from version {from}"), row: None });
+            return Err(Failure { message: format!("no way from version {from}"), about: None });
         }
         // Version 2 counts twice.
         let doubled: Vec<_> = read_binary(&states.arrays[0])

@@ -14,7 +14,7 @@ use exports::millstream::operator::map::{Batch, Binding, Failure, Guest, Mapped,
 use millstream::operator::columns::{Array, Field};
 use millstream::operator::log::{Level, log};
 use millstream::operator::text;
-use millstream::operator::types::{Hints, Read};
+use millstream::operator::types::{Hints, Read, Subject};
 
 struct Plugin;
 export!(Plugin);
@@ -115,7 +115,9 @@ impl Guest for Plugin {
     fn call(slot: u32, input: Batch) -> Result<Mapped, Failure> {
         let rows = input.rows as usize;
         let mode = MODES.with_borrow(|modes| modes.get(&slot).cloned().unwrap_or_default());
-        let fail = |message: &str, row: Option<u32>| Err(Failure { message: message.to_owned(), row });
+        let fail = |message: &str, row: Option<u32>| {
+            Err(Failure { message: message.to_owned(), about: row.map(Subject::Row) })
+        };
         let ok = |arrays: Vec<Array>| Ok(Mapped { output: Batch { rows: input.rows, arrays }, rejects: None });
         let ints = |values: Vec<i64>| ok(vec![one(values.len(), numbers(values))]);
         let ones = |n: usize| one(n, numbers(vec![1i64; n]));
