@@ -1,7 +1,8 @@
 //! Running a job file and reading what came out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use arrow::json::LineDelimitedWriter;
 use arrow::record_batch::RecordBatch;
@@ -24,6 +25,24 @@ pub fn runtime() -> Runtime {
 /// The folder of this crate.
 pub fn here() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Components with their versions, by their guests'.
+static VERSIONS: Mutex<BTreeMap<(&str, u8), Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// The component of the guest in this folder, with states of `version`.
+pub fn component_of(guest: &'static str, version: u8) -> Vec<u8> {
+    let mut versions = VERSIONS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let component = versions.entry((guest, version)).or_insert_with(|| {
+        let mut component = runtime().build_project(&here().join(guest)).unwrap();
+        let text = b"version of the stored states ";
+        let places: Vec<usize> =
+            component.windows(text.len()).enumerate().filter(|(_, w)| w == text).map(|(at, _)| at).collect();
+        assert_eq!(places.len(), 1, "the version stands in it once");
+        component[places[0] + text.len()] = b'0' + version;
+        component
+    });
+    component.clone()
 }
 
 /// What a run gave.

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a job, and show or explain its plan. Runs nothing.
     Check(CheckArgs),
+    /// Show the committed epochs of a checkpoint, also while its job runs.
+    Epochs(EpochsArgs),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
     /// Build a plugin, or look into one.
@@ -49,6 +51,7 @@ Examples:
   millstream run job.toml
   millstream run job.toml --available-now                 take what is there, then stop
   millstream run job.toml --fresh                         forget the checkpoint, begin anew
+  millstream run job.toml --watch                         swap plugins that change meanwhile
   millstream run job.toml --set source.logs.path=/data    change the job for this run
   millstream run job.toml --progress json 2> progress.jsonl
 
@@ -65,6 +68,11 @@ pub(crate) struct RunArgs {
     /// Drop the job's checkpoint first, and the files that its file sinks have published. Dead letters stay.
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    /// Look at the files of the plugins, and at the sources of their projects, while the job runs: one that changes
+    /// takes the place of the one before, with an epoch.
+    #[arg(long)]
+    pub(crate) watch: bool,
 
     /// How progress is shown on standard error: a live line on a terminal, log lines elsewhere (auto); log lines at
     /// most once a second (log); an object per epoch, at the end one with `summary` (json); nothing (none).
@@ -156,6 +164,30 @@ pub(crate) struct JobArgs {
     /// Change a key of the job file: a dotted path, and TOML or plain text. Can be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The log has the epochs since the oldest snapshot of the state that is needed; earlier ones
+are gone. With --json each line is an epoch's record: what was read of each source, event
+times, watermarks, counters, outputs, the components of the plugins that it was made with.
+
+Examples:
+  millstream epochs state
+  millstream epochs job.toml --last 20
+  millstream epochs job.toml --json | jq .counters")]
+pub(crate) struct EpochsArgs {
+    /// The checkpoint's folder, or the job file.
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: PathBuf,
+
+    /// Only the last N.
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+
+    /// The records as they are, an object per line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How progress is shown.

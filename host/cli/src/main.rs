@@ -16,6 +16,7 @@ mod progress;
 mod stop;
 mod text;
 mod tree;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn command() -> ExitCode {
     let done = match Args::parse().command {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Epochs(args) => commands::epochs::epochs(&args),
         Command::Sql(args) => match commands::sql::sql(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),

@@ -111,7 +111,7 @@ fn record(epoch: u64) -> EpochRecord {
         plugins: BTreeMap::new(),
         stateful: BTreeMap::new(),
         dropped: Vec::new(),
-        statics: Default::default(),
         finished: false,
+        ..EpochRecord::default()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The commit of one epoch. Appending it, with one fsync, is what makes the epoch happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// The epoch's number, from 0.
@@ -44,6 +44,37 @@ pub struct EpochRecord {
     /// What the epoch joined with, per static source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub statics: BTreeMap<String, StaticVersion>,
+    /// Plugins that the job was swapped to while it ran, by their names in it: not what its file says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub swapped: BTreeMap<String, SwappedPlugin>,
+    /// Swaps that were refused or failed since the epoch before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_swapped: Vec<FailedSwap>,
+}
+
+/// A plugin that took another's place while the job ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwappedPlugin {
+    /// The first epoch that was made with it.
+    pub since: u64,
+    /// BLAKE3, hexadecimal, of the component, which the checkpoint keeps.
+    pub digest: String,
+    /// Entries of its configurations that were set.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub with: serde_json::Map<String, serde_json::Value>,
+    /// Digest of what the job's file says of the plugin, its component included: with another one, the file counts again.
+    pub instead_of: String,
+}
+
+/// A swap that did not come about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedSwap {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What was read of a static source.

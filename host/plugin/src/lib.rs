@@ -78,7 +78,7 @@ pub use logging::{LogLevel, LogSink};
 pub use plugin::{Description, Import, Plugin};
 pub use rejects::{REASON_BYTES, REASON_DROPPED, REASONS_BYTES, Reject};
 pub use request::{InputField, Request};
-pub use runtime::{Notify, Runtime, RuntimeOptions};
+pub use runtime::{Notify, Runtime, RuntimeOptions, digest};
 
 /// The newest version of the contract, `millstream:operator`, that this host knows.
 pub const CONTRACT_VERSION: &str = "0.2.0";

@@ -69,18 +69,18 @@ impl Runtime {
 
     /// Loads a plugin from a component file, or from a project folder, which is built first.
     pub fn load(&self, path: &Path) -> Result<Plugin> {
+        self.load_named(&path.display().to_string(), &self.component(path)?)
+    }
+
+    /// The bytes of the component that [`Runtime::load`] loads from there.
+    pub fn component(&self, path: &Path) -> Result<Vec<u8>> {
         let metadata = fs::metadata(path).map_err(|e| PluginError::io(path, e))?;
-        if metadata.is_dir() { self.load_project(path) } else { self.load_file(path) }
+        if metadata.is_dir() { self.build_project(path) } else { read_component(path) }
     }
 
     /// Loads a plugin from a component file.
     pub fn load_file(&self, path: &Path) -> Result<Plugin> {
-        let read = || -> std::io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            fs::File::open(path)?.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        self.load_named(&path.display().to_string(), &read().map_err(|e| PluginError::io(path, e))?)
+        self.load_named(&path.display().to_string(), &read_component(path)?)
     }
 
     /// Loads a plugin from the project folder of a Rust crate, which is built with cargo for wasm32-wasip2, unless it
@@ -104,7 +104,8 @@ impl Runtime {
         self.load_named("the given file", bytes)
     }
 
-    fn load_named(&self, origin: &str, bytes: &[u8]) -> Result<Plugin> {
+    /// Loads a plugin from the bytes of a component, which messages call `origin`: the file that they were read from.
+    pub fn load_named(&self, origin: &str, bytes: &[u8]) -> Result<Plugin> {
         let not_a_component = |found: String| PluginError::NotAComponent {
             origin: origin.to_owned(),
             found,
@@ -114,7 +115,7 @@ impl Runtime {
             return Err(not_a_component(format!("it is larger than {} MiB", COMPONENT_BYTES >> 20)));
         }
         check_format(origin, bytes)?;
-        let digest = blake3::hash(bytes).to_hex().to_string();
+        let digest = digest(bytes);
         let component = match self.0.cache.load_compiled(&self.0.engine, &digest) {
             Some(component) => component,
             None => {
@@ -126,6 +127,20 @@ impl Runtime {
         };
         Plugin::new(self.0.ticker.clone(), origin, digest, bytes.len(), &component)
     }
+}
+
+/// The digest that a plugin of these bytes has ([`Plugin::digest`]).
+pub fn digest(component: &[u8]) -> String {
+    blake3::hash(component).to_hex().to_string()
+}
+
+fn read_component(path: &Path) -> Result<Vec<u8>> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(COMPONENT_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|e| PluginError::io(path, e))
 }
 
 impl std::fmt::Debug for Runtime {

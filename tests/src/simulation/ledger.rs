@@ -1,5 +1,6 @@
 //! What was planned and promised, noted while a job runs; a promise that is not kept is noted too.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use millstream_engine::run::{EpochReport, Observer, Started};
@@ -37,7 +38,13 @@ pub struct Ledger {
     pub forgotten: Option<usize>,
     /// What went wrong.
     pub broken: Vec<String>,
+    /// What became of swaps, of [`SWAPS`].
+    pub swaps: BTreeSet<&'static str>,
 }
+
+/// What a run tells of swaps.
+pub const SWAPS: [&str; 4] =
+    ["was swapped with", "goes on as it was swapped", "was not swapped", "no way from version"];
 
 impl Ledger {
     /// The next epoch is computed, and has read these files of source `source`.
@@ -71,5 +78,9 @@ impl Observer for Watch {
 
     fn epoch(&self, report: &EpochReport) {
         self.0.lock().unwrap().promised = report.epoch as usize + 1;
+    }
+
+    fn message(&self, message: &str) {
+        self.0.lock().unwrap().swaps.extend(SWAPS.iter().filter(|swap| message.contains(**swap)));
     }
 }

@@ -3,17 +3,21 @@
 //! run natively ([`keyed_state`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use keyed_state::bound::Bound;
 use keyed_state::one::{Clock, One, Row as Given};
+use millstream_engine::job::PluginChange;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::model::{Emitted, Row, object};
 use super::query::{late_sink, sink};
 use super::random::Random;
 use super::scenario::Stream;
 use super::time::SECOND;
-use crate::support::here;
+use crate::support::{component_of, here};
 
 /// What is asked of one stream.
 #[derive(Debug, Clone)]
@@ -98,6 +102,23 @@ impl Visits {
         ) + &sink("visits", "visits", "")
             + &late_sink("late_visits")
     }
+}
+
+/// The plugin as it is, with states of version 2, which those of version 1 are brought over to, and of version 3, which has
+/// no way from any other.
+static VERSIONS: LazyLock<(TempDir, [PathBuf; 3])> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [1, 2, 3].map(|version| {
+        let file = folder.path().join(format!("{version}.wasm"));
+        std::fs::write(&file, component_of("guests/keyed-state", version)).unwrap();
+        file
+    });
+    (folder, files)
+});
+
+/// Another version of the plugin.
+pub fn swap_to(version: usize) -> PluginChange {
+    PluginChange { plugin: "keyed".to_owned(), path: Some(VERSIONS.1[version].clone()), ..PluginChange::default() }
 }
 
 /// What a key has.

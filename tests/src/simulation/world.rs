@@ -25,6 +25,7 @@ use super::random::Random;
 use super::scenario::Scenario;
 use super::source::{Feed, SimulatedFiles};
 use super::trouble::Trouble;
+use super::visits::swap_to;
 use super::weather::Weather;
 use crate::support::runtime;
 
@@ -43,6 +44,8 @@ pub struct World {
     random: Random,
     /// Sources go away for a while, in some runs: how often.
     weather: Option<Random>,
+    /// The keyed plugin is swapped while the job runs, in some runs: when, and to what.
+    swaps: Random,
     inline_limit: usize,
     snapshot_least: u64,
     on_threads: bool,
@@ -85,6 +88,7 @@ impl World {
             snapshot_least: *random.pick(&[1, 1, 1, 3000, 1 << 20]),
             random,
             weather: None,
+            swaps: Random::new(seed ^ 0x54A9_54A9),
             on_threads: false,
             published: BTreeMap::new(),
             story: Vec::new(),
@@ -227,6 +231,7 @@ impl World {
                 self.met.extend(found.iter().map(|asked| (*asked).to_owned()));
             }
         }
+        self.met.extend(self.ledger.lock().unwrap().swaps.iter().map(|swap| (*swap).to_owned()));
         let broken = std::mem::take(&mut self.ledger.lock().unwrap().broken);
         if broken.is_empty() { ended } else { Err(Error::internal(broken.join("; "))) }
     }
@@ -266,11 +271,12 @@ impl World {
     }
 
     /// Notes what every epoch was planned to read, and kills where it was asked to.
-    fn faults(&self, trouble: Trouble, control: &Control) -> Faults {
+    fn faults(&mut self, trouble: Trouble, control: &Control) -> Faults {
         let (ledger, disk, control) = (self.ledger.clone(), self.disk.clone(), control.clone());
         let (killed, clock) = (self.killed.clone(), self.clock.clone());
         let feeds: Vec<_> = self.scenario.streams.iter().map(|s| self.feeds[&s.name].clone()).collect();
         let passed = Mutex::new((0, 0));
+        let swaps = self.scenario.visits.as_ref().filter(|_| !self.on_threads).map(|_| Mutex::new(self.swaps.fork()));
         Faults::new(move |name| {
             let mut passed = passed.lock().unwrap();
             if name == point::PLANNED {
@@ -278,6 +284,12 @@ impl World {
                 let files = vec![Vec::new(); feeds.len()];
                 ledger.lock().unwrap().next = Some(Planned { now: clock.shown(), files, away });
                 passed.1 += 1;
+                if let Some(mut swaps) = swaps.as_ref().map(|swaps| swaps.lock().unwrap())
+                    && swaps.one_in(3)
+                {
+                    // What comes of it is told to nobody: the job goes on, with the one or the other.
+                    drop(control.swap(swap_to(swaps.below(3) as usize)));
+                }
                 if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
                     control.stop();
                 }

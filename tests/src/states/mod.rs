@@ -12,6 +12,7 @@
 //! * `keyed`: keyed operators
 //! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
+//! * `swaps`: plugins that are replaced while the job runs
 //! * `steps`: how both go
 
 mod branches;
@@ -25,6 +26,7 @@ mod partitions;
 mod plugins;
 mod queries;
 mod steps;
+mod swaps;
 mod walk;
 
 use millstream_engine::{Error, ErrorKind, Result};

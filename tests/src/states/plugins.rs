@@ -1,16 +1,14 @@
 //! Aggregates by plugins, and plugins in what is grouped by: what they were told, what they read, and which version of
 //! them has stored the states.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use super::{COMPLETE, job, refused, row, run, run_with, sql, write};
 use crate::restart::{Watch, watched};
 use crate::scratch::Scratch;
-use crate::support::{Ran, here, runtime};
+use crate::support::{Ran, component_of, here};
 
 fn plugin(path: &Path, with: &str) -> String {
     format!("[plugin.p]\npath = {path:?}\n{with}\n")
@@ -95,22 +93,9 @@ fn write_version(scratch: &Scratch, version: u8) {
     write_version_of("guests/three-versions", scratch, version);
 }
 
-/// Components with their versions, by their guests'.
-static VERSIONS: Mutex<BTreeMap<(&str, u8), Vec<u8>>> = Mutex::new(BTreeMap::new());
-
 /// Writes `versioned.wasm`: the guest in this folder with states of `version`.
 pub fn write_version_of(guest: &'static str, scratch: &Scratch, version: u8) {
-    let mut versions = VERSIONS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let component = versions.entry((guest, version)).or_insert_with(|| {
-        let mut component = runtime().build_project(&here().join(guest)).unwrap();
-        let text = b"version of the stored states ";
-        let places: Vec<usize> =
-            component.windows(text.len()).enumerate().filter(|(_, w)| w == text).map(|(at, _)| at).collect();
-        assert_eq!(places.len(), 1, "the version stands in it once");
-        component[places[0] + text.len()] = b'0' + version;
-        component
-    });
-    scratch.write("versioned.wasm", component);
+    scratch.write("versioned.wasm", component_of(guest, version));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the commands do: each reads its options, calls the library that does the work, and shows the result.
 
 pub(crate) mod check;
+pub(crate) mod epochs;
 pub(crate) mod generate;
 pub(crate) mod plugin;
 pub(crate) mod run;

@@ -9,6 +9,7 @@ use millstream_engine::{Result, run};
 use super::runtime;
 use crate::args::RunArgs;
 use crate::progress::terminal::{Console, Terminal};
+use crate::watch::Watch;
 use crate::{faults, progress, stop};
 
 /// A run that has not taken all its input says so, although it is no failure.
@@ -24,17 +25,23 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let name = job.name.clone();
     let notify = progress.clone();
     let runtime = if job.plugins.is_empty() { None } else { Some(runtime(move |line| notify.message(line))?) };
+    let control = stop::on_signals(terminal.clone(), progress.clone())?;
+    let watch = match &runtime {
+        Some(runtime) if args.watch => Watch::begin(&job, runtime, &control, &progress)?,
+        _ => Watch::nothing(),
+    };
     let options = RunOptions {
         fresh: args.fresh,
         trigger: args.available_now.then_some(Trigger::AvailableNow),
         observer: progress.clone(),
-        control: stop::on_signals(terminal.clone(), progress.clone())?,
+        control,
         environment: Environment { connectors, faults, ..Environment::default() },
         console: Box::new(Console::new(terminal)),
         runtime,
         ..RunOptions::default()
     };
     let done = run::run(job, options);
+    drop(watch);
     // Also before a failure is reported: the live line must be gone, and the epochs before it told.
     progress.finish();
     match done {

@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 
+use super::components::COMPONENTS;
 use super::decide::Refusal;
 use super::frame::Frame;
 use super::log::segment_file;
@@ -15,11 +16,11 @@ use crate::fault::{Faults, point};
 use crate::storage::{Lock, Storage};
 
 const LOCK: &str = "LOCK";
-const META: &str = "checkpoint.json";
+pub(super) const META: &str = "checkpoint.json";
 const META_NEW: &str = "checkpoint.json.tmp";
 /// While this is there, everything else is to be removed: `fresh` was asked for and did not come to its end.
 pub(super) const DROPPED: &str = "DROPPED";
-const OURS: [&str; 7] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL];
+const OURS: [&str; 8] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL, COMPONENTS];
 
 /// A file's name in the checkpoint, and its bytes.
 pub(super) type File = (String, Vec<u8>);
@@ -116,7 +117,9 @@ impl Folder<'_> {
             }
             self.io("syncing", folder, self.storage.sync_folder(folder))?;
         }
-        self.io("removing", SPOOL, self.storage.remove_folder(SPOOL))?;
+        for folder in [SPOOL, COMPONENTS] {
+            self.io("removing", folder, self.storage.remove_folder(folder))?;
+        }
         self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
         self.io("syncing", "", self.storage.sync_folder(""))?;
         self.faults.hit(point::DROP_AFTER);

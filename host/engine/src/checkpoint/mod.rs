@@ -16,12 +16,14 @@
 //! The I/O is in `folder`, `open`, `log` and `snapshots`; what to make of what was read is decided by `decide`, and what to
 //! write and remove by `keep`, both pure.
 
+mod components;
 mod decide;
 mod error;
 mod folder;
 mod frame;
 mod keep;
 mod log;
+mod look;
 mod meta;
 mod open;
 mod snapshot;
@@ -29,8 +31,10 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
+pub use components::{forget_component, keep_component, kept_component};
 pub use error::CheckpointError;
 pub use log::Appended;
+pub use look::{Looked, look};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

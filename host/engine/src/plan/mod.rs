@@ -32,7 +32,7 @@ pub use branch::QueryBranch;
 pub use explain::{Branch, Explained, Fact};
 pub use flow::{Edge, Flow};
 pub use node::{PlannedNode, Use};
-pub use plugins::Plugins;
+pub use plugins::{Components, Plugins};
 pub use sinks::PlannedSink;
 
 use crate::connector::Connectors;

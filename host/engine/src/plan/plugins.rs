@@ -17,6 +17,9 @@ use crate::{Error, Result};
 const PATH_HELP: &str =
     "name a .wasm file, or the folder of a plugin's project; a relative path counts from the folder of the job file";
 
+/// Components that are used instead of those that the job's file names, by the plugins' names.
+pub type Components = BTreeMap<String, Arc<[u8]>>;
+
 /// The job's plugins by name.
 #[derive(Default)]
 pub struct Plugins {
@@ -32,8 +35,9 @@ struct LoadedPlugin {
 }
 
 impl Plugins {
-    /// Loads, and where they are projects builds, all plugins that `job` names.
-    pub fn load(job: &Job, runtime: &Runtime) -> Result<Self> {
+    /// Loads, and where they are projects builds, all plugins that `job` names; of those that are among `components`, by
+    /// the plugins' names, these.
+    pub fn load(job: &Job, runtime: &Runtime, components: &Components) -> Result<Self> {
         let mut loaded = BTreeMap::new();
         // Several names of one file share its instances.
         let mut files: BTreeMap<&Path, Plugin> = BTreeMap::new();
@@ -43,11 +47,17 @@ impl Plugins {
                 let e = Error::from(e).context(format!("plugin `{name}`")).at(job.text.at(spec.path.span.clone()));
                 if missing { e.with_help(PATH_HELP) } else { e }
             };
-            let plugin = match files.get(spec.path.value.as_path()) {
-                Some(plugin) => plugin.clone(),
-                None => runtime.load(&spec.path.value).map_err(at_path)?,
+            let plugin = match (components.get(name), files.get(spec.path.value.as_path())) {
+                (Some(bytes), _) => {
+                    runtime.load_named(&spec.path.value.display().to_string(), bytes).map_err(at_path)?
+                }
+                (None, Some(plugin)) => plugin.clone(),
+                (None, None) => {
+                    let plugin = runtime.load(&spec.path.value).map_err(at_path)?;
+                    files.insert(&spec.path.value, plugin.clone());
+                    plugin
+                }
             };
-            files.insert(&spec.path.value, plugin.clone());
             let limits = limits(spec);
             let all = plugin.operators(&limits).map_err(at_path)?;
             let operators = match &spec.operator {

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::swap::{SwapOrder, Swapping};
 use crate::clock::Wake;
+use crate::job::PluginChange;
+use crate::{Error, ErrorKind, Result};
 
 /// Tells a job to stop, to pause and to go on; clones tell the same one. A job that waits is woken by it.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +21,18 @@ struct Shared {
 struct Orders {
     stop: bool,
     pause: bool,
+    swap: Swap,
+}
+
+/// The one swap that may be under way.
+#[derive(Debug, Default)]
+enum Swap {
+    #[default]
+    None,
+    /// The job has not looked yet.
+    Ordered(SwapOrder),
+    /// The job is at it.
+    Taken,
 }
 
 impl Control {
@@ -40,6 +55,44 @@ impl Control {
     /// The job goes on; true if it was paused.
     pub fn resume(&self) -> bool {
         self.order(|orders| &mut orders.pause, false)
+    }
+
+    /// The job is to use another version of a plugin. It is made ready while the job goes on; the switch is between two
+    /// epochs. If it is refused, or the first epoch with it fails, the job goes on with the version that it has.
+    ///
+    /// # Errors
+    /// Another swap is under way, or the job was told to stop.
+    pub fn swap(&self, change: PluginChange) -> Result<Swapping> {
+        let refused = |message: &str, help: &str| Err(Error::new(ErrorKind::Conflict, message).with_help(help));
+        let mut orders = self.orders();
+        if orders.stop {
+            return refused("the job was told to stop", "start it again with the new version in its file");
+        }
+        if !matches!(orders.swap, Swap::None) {
+            return refused("another swap is under way", "wait until it is done, and try again");
+        }
+        let (order, swapping) = SwapOrder::new(change);
+        orders.swap = Swap::Ordered(order);
+        drop(orders);
+        self.0.wake.notify();
+        Ok(swapping)
+    }
+
+    /// A swap that was ordered and not looked at yet.
+    pub(super) fn take_swap(&self) -> Option<SwapOrder> {
+        let mut orders = self.orders();
+        match std::mem::replace(&mut orders.swap, Swap::Taken) {
+            Swap::Ordered(order) => Some(order),
+            other => {
+                orders.swap = other;
+                None
+            }
+        }
+    }
+
+    /// The swap that was taken is done: another may be ordered.
+    pub(super) fn swap_done(&self) {
+        self.orders().swap = Swap::None;
     }
 
     /// Whether somebody told it to stop.

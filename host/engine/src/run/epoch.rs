@@ -61,7 +61,8 @@ pub(super) enum EpochOutcome {
     GivenUp(BTreeMap<Name, PassingError>),
 }
 
-/// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet.
+/// Reads and computes one epoch: changes `state`, fills the sinks. Nothing is visible yet. A caller that
+/// has the state keep its undo may undo what was changed, whatever comes of it.
 pub(super) fn compute(
     plan: &Plan,
     epoch: &EpochPlan,
@@ -88,7 +89,8 @@ pub(super) fn compute(
         e.context(format!("source `{source}`"))
     };
     let reads = sources.iter().filter_map(|(name, live)| Some((name, epoch.ranges.get(name)?, live)));
-    let undoable = reads.clone().any(|(.., live)| live.source.may_go_away());
+    let keeps_undo = state.keeps_undo();
+    let undoable = keeps_undo || reads.clone().any(|(.., live)| live.source.may_go_away());
     if undoable {
         state.keep_undo();
     }
@@ -127,7 +129,9 @@ pub(super) fn compute(
         sinks.values_mut().try_for_each(|sink| sink.abandon())?;
         return Ok(EpochOutcome::GivenUp(gone));
     }
-    state.forget_undo();
+    if !keeps_undo {
+        state.forget_undo();
+    }
 
     close_all(context, &mut gather, state)?;
     refuse_too_much(plan, state)?;

@@ -24,6 +24,7 @@ mod side_by_side;
 mod sources;
 mod state_memory;
 mod statics;
+mod swap;
 mod take_up;
 mod unseen;
 
@@ -38,12 +39,13 @@ pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary};
+pub use swap::{Swapped, Swapping};
 
 use crate::Result;
 use crate::connector::Connectors;
 use crate::connector::memory::MemoryTables;
 use crate::job::{Job, JobText, SourceSpec, Trigger};
-use crate::plan::{Plan, Plugins, plan};
+use crate::plan::{Components, Plan, Plugins, plan};
 
 use environment::OpenSource;
 use statics::read_all;
@@ -94,7 +96,8 @@ pub fn check(job: Job, runtime: Option<&Runtime>) -> Result<Plan> {
 /// Checks `job` as [`run`] does in `environment`, without running it.
 pub fn check_in(job: Job, environment: &Environment, runtime: Option<&Runtime>) -> Result<Plan> {
     let sources = environment.sources();
-    let plan = check_with(job, runtime, &environment.connectors, &sources, environment.partitions)?;
+    let (connectors, partitions) = (&environment.connectors, environment.partitions);
+    let plan = check_with(job, runtime, connectors, &sources, partitions, &Components::new())?;
     read_all(&plan, &sources, environment.clock.now(), &Silent)?;
     Ok(plan)
 }
@@ -105,6 +108,7 @@ fn check_with(
     connectors: &Connectors,
     sources: &OpenSource,
     partitions: u32,
+    components: &Components,
 ) -> Result<Plan> {
     let source_schema = |spec: &SourceSpec, job: &JobText| Ok(sources(spec, job)?.schema());
     let made;
@@ -116,7 +120,7 @@ fn check_with(
             &made
         }
     };
-    let plugins = Plugins::load(&job, runtime)?;
+    let plugins = Plugins::load(&job, runtime, components)?;
     plan(job, plugins, connectors, &source_schema, partitions)
 }
 

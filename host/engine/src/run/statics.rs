@@ -34,7 +34,7 @@ pub(super) fn read_all(plan: &Plan, open: &OpenSource, now: i64, observer: &dyn 
 }
 
 /// What the static sources' rows are at present.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Statics {
     /// Per source.
     pub versions: BTreeMap<String, StaticVersion>,

@@ -31,14 +31,10 @@ pub(super) fn take_up(
     observer: &dyn Observer,
     workers: &Workers,
 ) -> Result<()> {
-    let mut fitting: Vec<(&PlannedStateful, Old)> = Vec::new();
-    for (name, stateful) in plan.stateful.iter() {
-        match last.stateful.get(&**name) {
-            // Of a query with several states one message is enough.
-            None if name.contains('/') => {}
-            None => observer.message(&format!("`{name}` is new: its state begins with the next epoch")),
-            Some(noted) => fitting.push((stateful, fit(stateful, noted, last, plan)?)),
-        }
+    let fitting = states_to_bring_over(plan, last)?;
+    // Of a query with several states one message is enough.
+    for name in plan.stateful.names().filter(|name| !last.stateful.contains_key(&***name) && !name.contains('/')) {
+        observer.message(&format!("`{name}` is new: its state begins with the next epoch"));
     }
     if fitting.is_empty() && !last.stateful.is_empty() && maker != plan.job.name {
         return Err(refuse_another_jobs(plan, last, maker));
@@ -51,7 +47,38 @@ pub(super) fn take_up(
     }
     drop_the_rest(&fitting, last, state, observer);
     tell_of_sources(plan, state, observer);
-    for (stateful, old) in fitting.into_iter().filter(|(_, old)| !old.is_nothing()) {
+    bring_over(fitting, state, observer, workers)?;
+    if last.job != plan.job.digest() {
+        observer.message("the job was changed since its last epoch; its state still fits");
+    }
+    for (name, digest) in &plan.plugins.digests() {
+        if last.plugins.get(name).is_some_and(|before| before != digest) {
+            observer.message(&format!("plugin `{name}` was replaced: it is used from the next epoch on"));
+        }
+    }
+    Ok(())
+}
+
+/// The states of `plan` that `last` knows, each with what of it is of an older version.
+///
+/// # Errors
+/// One does not mean what the plan means by it.
+pub(super) fn states_to_bring_over<'p>(plan: &'p Plan, last: &EpochRecord) -> Result<Vec<(&'p PlannedStateful, Old)>> {
+    let known = plan.stateful.iter().filter_map(|(name, stateful)| Some((stateful, last.stateful.get(&**name)?)));
+    known.map(|(stateful, noted)| Ok((stateful, fit(stateful, noted, last, plan)?))).collect()
+}
+
+/// Brings what is of older versions over, in `state`.
+///
+/// # Errors
+/// A plugin cannot.
+pub(super) fn bring_over(
+    states: Vec<(&PlannedStateful, Old)>,
+    state: &mut State,
+    observer: &dyn Observer,
+    workers: &Workers,
+) -> Result<()> {
+    for (stateful, old) in states.into_iter().filter(|(_, old)| !old.is_nothing()) {
         stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables), workers)?;
         let name = node_of(&stateful.name);
         if old.lists {
@@ -62,14 +89,6 @@ pub(super) fn take_up(
         for OldStates { plugin, version, .. } in old.plugins {
             observer
                 .message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
-        }
-    }
-    if last.job != plan.job.digest() {
-        observer.message("the job was changed since its last epoch; its state still fits");
-    }
-    for (name, digest) in &plan.plugins.digests() {
-        if last.plugins.get(name).is_some_and(|before| before != digest) {
-            observer.message(&format!("plugin `{name}` was replaced: it is used from the next epoch on"));
         }
     }
     Ok(())

@@ -181,6 +181,11 @@ impl State {
         self.every_partition().for_each(Partition::keep_undo);
     }
 
+    /// Whether what is changed can be undone.
+    pub fn keeps_undo(&self) -> bool {
+        self.undoable
+    }
+
     /// What was changed since [`State::keep_undo`] stays.
     pub fn forget_undo(&mut self) {
         self.undoable = false;

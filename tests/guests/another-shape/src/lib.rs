@@ -2,7 +2,7 @@
 //! forgotten. Which build it is stands as a text in the component, where a test changes it: so one build is two.
 //!
 //! All count rows: `total` is an aggregate, `in-map` keeps an entry per `j` of each key, `in-value` a value, which it may
-//! tell by a timer, ten seconds after the key's last row.
+//! tell by a timer, ten seconds after the key's last row. `tag` is a map that tells which build it is.
 
 use std::hint::black_box;
 
@@ -158,8 +158,22 @@ impl Keyed for InValue {
     }
 }
 
+/// The map that tells which build it is.
+pub struct Tag;
+
+impl Map for Tag {
+    fn bind(_config: &Config, _input: &Schema) -> Result<(Self, Fields), Problem> {
+        Ok((Self, Fields::new().int64("build")))
+    }
+
+    fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
+        Ok(Mapped::each(&batch, |_| Some(if is_second_build() { 2i64 } else { 1 })))
+    }
+}
+
 millstream_guest::operators! {
     fold Total as "total": "Counts rows";
     keyed InMap as "in-map": "Counts rows by `j`";
     keyed InValue as "in-value": "Counts rows";
+    map Tag as "tag": "Which build it is";
 }

@@ -38,6 +38,8 @@ pub(super) fn record(epoch: u64) -> EpochRecord {
     EpochRecord {
         dropped: Vec::new(),
         statics: std::collections::BTreeMap::new(),
+        swapped: std::collections::BTreeMap::new(),
+        not_swapped: Vec::new(),
         epoch,
         started: 1_000_000 * epoch as i64,
         ranges: BTreeMap::new(),

@@ -17,6 +17,7 @@ impl Engine {
     pub fn close(mut self) -> Result<Summary> {
         self.committer.finish()?;
         self.tell_sources()?;
+        self.look_after_swap();
         let mut summary = self.summary();
         let began = self.began;
         if let Some(checkpoint) = Arc::into_inner(self.checkpoint) {

@@ -6,6 +6,7 @@ mod close;
 mod open;
 mod rest;
 mod step;
+mod swap;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use self::rest::{Bell, Rest};
+use self::swap::Swaps;
 use super::RunOptions;
 use super::acknowledge::Acknowledge;
 use super::commit::{Committer, WantedSnapshot};
@@ -47,6 +49,7 @@ pub struct Engine {
     sinks: Named<Box<dyn Sink>>,
     state: State,
     statics: Statics,
+    swaps: Swaps,
     progress: Progress,
     acknowledge: Acknowledge,
     wanted: WantedSnapshot,

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use millstream_plugin::{Runtime, RuntimeOptions};
+
 use super::rest::Bell;
+use super::swap::{Swaps, fingerprints};
 use super::{Engine, Totals};
 use crate::Result;
 use crate::checkpoint::{Forget, SPOOL};
@@ -20,6 +23,7 @@ use crate::run::recover::{self, CheckpointFolder};
 use crate::run::report::Started;
 use crate::run::sources::live_sources;
 use crate::run::statics::read_all;
+use crate::run::swap::{Resumed, Workshop, resume};
 use crate::run::{Environment, RunOptions, branches, check_with, read_again, take_up};
 
 impl Engine {
@@ -42,10 +46,20 @@ impl Engine {
             recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget, &workers)
         };
         let early = if existing { Some(open(&job, None)?) } else { None };
+        let runtime = match options.runtime.take() {
+            None if !job.plugins.is_empty() => Some(Runtime::new(RuntimeOptions::default())?),
+            runtime => runtime,
+        };
+        let in_file = job.clone();
+        let last = early.as_ref().and_then(|(_, recovered)| recovered.last.as_ref());
+        let Resumed { job, components, swapped, said } = match last {
+            Some(last) => resume(job, last, runtime.as_ref(), &*storage, &*observer)?,
+            None => Resumed::nothing(job),
+        };
         let open_source = options.environment.sources();
         let Environment { connectors, partitions, .. } = &options.environment;
         let partitions = early.as_ref().map_or(*partitions, |(checkpoint, _)| checkpoint.partitions());
-        let mut plan = check_with(job, options.runtime.as_ref(), connectors, &open_source, partitions)?;
+        let mut plan = check_with(job, runtime.as_ref(), connectors, &open_source, partitions, &components)?;
         let (checkpoint, mut recovered) = match early {
             Some(opened) => opened,
             None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
@@ -94,14 +108,21 @@ impl Engine {
         let publishers = sinks.map(|_, sink| sink.publisher());
         let wanted = WantedSnapshot::default();
         let pace = std::mem::take(&mut options.environment.pace);
+        let workshop = Workshop {
+            runtime,
+            connectors: plan.connectors.clone(),
+            sources: open_source,
+            partitions: plan.partitions,
+            storage,
+        };
+        let swaps = Swaps::new(workshop, &in_file, said, swapped, components, &plan, &pace);
         let wake = options.control.wake().clone();
         let acknowledge = Acknowledge::after(last, &sources);
         let observer = acknowledge.watching(observer, &sources, &wake);
         let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake);
 
         let plugins = plan.plugins.digests();
-        let fingerprints = plan.stateful.iter();
-        let fingerprints = fingerprints.map(|(name, s)| (name.to_string(), plan.fingerprint(s).told())).collect();
+        let fingerprints = fingerprints(&plan);
         Ok(Self {
             plan: Arc::new(plan),
             options,
@@ -113,6 +134,7 @@ impl Engine {
             sinks,
             state,
             statics,
+            swaps,
             looked: progress.last_started,
             rest: None,
             bell,

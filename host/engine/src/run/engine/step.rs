@@ -40,6 +40,7 @@ impl Engine {
             // What was computed before an error is committed all the same; the first error is the one to tell.
             Err(e) => {
                 let finished = self.committer.finish();
+                self.look_after_swap();
                 first_cause(Err(e), finished.and_then(|()| self.tell_sources()))
             }
         }
@@ -53,6 +54,7 @@ impl Engine {
         }
         let (is_stopped, is_paused) = (control.is_stopped(), control.is_paused());
         self.tell_sources()?;
+        self.look_after_swap();
         if is_stopped {
             return Ok(Step::Done(StopReason::Requested));
         }
@@ -174,16 +176,7 @@ impl Engine {
         let sources = self.options.environment.sources();
         let not_refreshed = self.statics.refresh(&self.plan, &sources, now, &*self.options.observer);
         let planned = EpochPlan { epoch, started: now, ranges, pairs: decided.pairs.clone() };
-        let outcome = compute(
-            &self.plan,
-            &planned,
-            &self.sources,
-            &mut self.sinks,
-            &mut self.state,
-            &self.workers,
-            &self.options.environment,
-        )
-        .map_err(|e| e.context(format!("epoch {epoch}")));
+        let outcome = self.compute_or_swap(&planned).map_err(|e| e.context(format!("epoch {epoch}")));
         self.tell_logged(epoch);
         let mut result = match outcome? {
             EpochOutcome::Computed(result) => result,
@@ -237,6 +230,8 @@ impl Engine {
             finished,
             dropped: change.dropped.clone(),
             statics: self.statics.versions.clone(),
+            swapped: self.swaps.swapped.clone(),
+            not_swapped: std::mem::take(&mut self.swaps.failed),
         };
         let report = self.report(&record, result.took);
         let wanted = std::mem::take(&mut *locked(&self.wanted)?);
@@ -245,8 +240,21 @@ impl Engine {
         Ok(true)
     }
 
+    /// Computes `planned` with the version of each plugin that there is.
+    pub(super) fn compute(&mut self, planned: &EpochPlan) -> Result<EpochOutcome> {
+        compute(
+            &self.plan,
+            planned,
+            &self.sources,
+            &mut self.sinks,
+            &mut self.state,
+            &self.workers,
+            &self.options.environment,
+        )
+    }
+
     /// What plugins logged while `epoch` was computed, also where it failed or will be computed again.
-    fn tell_logged(&self, epoch: u64) {
+    pub(super) fn tell_logged(&self, epoch: u64) {
         let (lines, dropped) = self.plan.plugins.logs().take();
         let observer = &self.options.observer;
         lines.iter().for_each(|line| observer.logged(epoch, line));

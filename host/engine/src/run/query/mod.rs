@@ -48,7 +48,7 @@ use crate::executor::{Executor, Workers};
 use crate::format::FileFormat;
 use crate::job::{JobText, SourceSpec, Trigger, suggest};
 use crate::panics::locked;
-use crate::plan::Plan;
+use crate::plan::{Components, Plan};
 use crate::sql::{self, ONE_ROW, Parsed, SqlText};
 use crate::state::{DEFAULT_PARTITIONS, State};
 use crate::{Error, Result};
@@ -221,7 +221,7 @@ impl Asked<'_> {
         let mut sources: Vec<SourceSpec> = self.tables.iter().map(FoundTable::source).collect();
         sources.extend(self.one_row.then(|| one_row::source(self.base)));
         let job = of_query(self.text.clone(), self.base, sources);
-        let plan = match check_with(job, None, &Connectors::built_in(), &open, DEFAULT_PARTITIONS) {
+        let plan = match check_with(job, None, &Connectors::built_in(), &open, DEFAULT_PARTITIONS, &Components::new()) {
             Ok(plan) => plan,
             Err(_) if !certain => return Ok(None),
             Err(e) => return Err(self.without_columns(columns).unwrap_or_else(|| self.explained(alone(e)))),

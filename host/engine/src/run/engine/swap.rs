@@ -1,0 +1,270 @@
+//! A running job is swapped to another version of a plugin: it is made ready on a thread of its own, and takes its place
+//! with an epoch. If that epoch cannot be made with it, it is made with the version before, from the same state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+use super::Engine;
+use crate::format::Decode;
+use crate::job::Job;
+use crate::name::Named;
+use crate::panics;
+use crate::plan::{Components, Plan};
+use crate::record::{EpochRecord, FailedSwap, SwappedPlugin};
+use crate::run::environment::Pace;
+use crate::run::epoch::{EpochOutcome, EpochPlan};
+use crate::run::statics::Statics;
+use crate::run::swap::{Ready, SwapOrder, Swapped, Workshop, check_takes_place, said, short};
+use crate::run::{branches, take_up};
+use crate::{Error, Result};
+
+/// What a job knows of its swaps.
+pub(super) struct Swaps {
+    workshop: Workshop,
+    /// Per plugin, the digest of what the file says of it.
+    said: BTreeMap<String, String>,
+    /// Plugins that are not what the file says.
+    pub swapped: BTreeMap<String, SwappedPlugin>,
+    components: Components,
+    /// Swaps that failed since the last epoch.
+    pub failed: Vec<FailedSwap>,
+    /// On its own thread, or on the loop's where all is done there.
+    aside: bool,
+    under_way: Option<UnderWay>,
+}
+
+/// The swap that is under way.
+struct UnderWay {
+    order: SwapOrder,
+    stage: Stage,
+}
+
+enum Stage {
+    /// It is being made ready.
+    Making(Receiver<Result<Ready>>),
+    /// Its first epoch is the next one.
+    Ready(Box<Ready>),
+    /// Its first epoch is computed, and not known to be committed.
+    Committing(Swapped),
+}
+
+/// What gave way to a new version.
+struct Before {
+    plan: Arc<Plan>,
+    statics: Statics,
+    decoders: Named<Arc<dyn Decode>>,
+    plugins: BTreeMap<String, String>,
+    fingerprints: BTreeMap<String, serde_json::Value>,
+}
+
+impl Swaps {
+    /// `in_file`: the job as its file has it; `said_of`: what it says of the plugins that are `swapped`.
+    pub fn new(
+        workshop: Workshop,
+        in_file: &Job,
+        mut said_of: BTreeMap<String, String>,
+        swapped: BTreeMap<String, SwappedPlugin>,
+        components: Components,
+        plan: &Plan,
+        pace: &Pace,
+    ) -> Self {
+        for (name, digest) in plan.plugins.digests() {
+            said_of.entry(name).or_insert_with_key(|name| said(in_file, name, &digest));
+        }
+        let aside = matches!(pace, Pace::Threads);
+        Self { workshop, said: said_of, swapped, components, failed: Vec::new(), aside, under_way: None }
+    }
+
+    /// Epoch `epoch` was made with `ready`: what the records say of its plugin from now on.
+    fn note(&mut self, ready: &Ready, order: &SwapOrder, epoch: u64) {
+        let plugin = &order.change.plugin;
+        let in_file = self.said.get(plugin).cloned().unwrap_or_default();
+        if said(&ready.plan.job, plugin, &ready.digest) == in_file {
+            self.swapped.remove(plugin);
+        } else {
+            let mut with = self.swapped.get(plugin).map(|before| before.with.clone()).unwrap_or_default();
+            with.extend(order.change.with.clone());
+            let noted = SwappedPlugin { since: epoch, digest: ready.digest.clone(), with, instead_of: in_file };
+            self.swapped.insert(plugin.clone(), noted);
+        }
+        self.components.clone_from(&ready.components);
+    }
+}
+
+impl Engine {
+    /// Between two epochs: what was ordered is begun, and what is ready waits for the next epoch.
+    pub(super) fn look_after_swap(&mut self) {
+        if let Some(order) = self.options.control.take_swap() {
+            self.begin_swap(order);
+        }
+        let Some(under_way) = &self.swaps.under_way else { return };
+        match &under_way.stage {
+            Stage::Making(made) => match made.try_recv() {
+                Ok(ready) => match ready.and_then(|ready| self.check_ready(ready)) {
+                    Ok(ready) => self.set_stage(Stage::Ready(Box::new(ready))),
+                    Err(e) => self.swap_failed(e),
+                },
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => {
+                    self.swap_failed(Error::internal("whoever made the new version ready has vanished"));
+                }
+            },
+            Stage::Committing(swapped) => {
+                let committed = panics::locked(&self.checkpoint).is_ok_and(|c| c.last() >= Some(swapped.epoch));
+                if committed
+                    && let Some(UnderWay { order, stage: Stage::Committing(swapped) }) = self.swaps.under_way.take()
+                {
+                    self.options.observer.message(&format!(
+                        "plugin `{}` was swapped with epoch {}: {} in the place of {}",
+                        swapped.plugin,
+                        swapped.epoch,
+                        short(&swapped.digest),
+                        short(&swapped.before)
+                    ));
+                    self.options.control.swap_done();
+                    drop(order.reply.send(Ok(swapped)));
+                }
+            }
+            Stage::Ready(_) => {}
+        }
+    }
+
+    fn begin_swap(&mut self, order: SwapOrder) {
+        let (tell, made): (Sender<Result<Ready>>, _) = channel();
+        let (job, change) = (self.plan.job.clone(), order.change.clone());
+        let (workshop, components) = (self.swaps.workshop.clone(), self.swaps.components.clone());
+        let (now, wake) = (self.options.environment.clock.now(), self.wake().clone());
+        let make = move || {
+            let ready = panics::as_error(|| workshop.make_ready(&job, &components, &change, now));
+            drop(tell.send(ready));
+            wake.notify();
+        };
+        self.swaps.under_way = Some(UnderWay { order, stage: Stage::Making(made) });
+        if !self.swaps.aside {
+            make();
+        } else if let Err(e) = std::thread::Builder::new().name("millstream-swap".to_owned()).spawn(make) {
+            self.swap_failed(Error::internal(format!("no thread could be started: {e}")));
+        }
+    }
+
+    /// The swap that is under way did not come about.
+    fn swap_failed(&mut self, e: Error) {
+        let Some(UnderWay { order, stage }) = self.swaps.under_way.take() else { return };
+        let plugin = order.change.plugin.clone();
+        if let Stage::Ready(ready) = stage
+            && let Err(left) = ready.forget(&plugin, &self.swaps.workshop, &self.swaps.swapped)
+        {
+            self.options.observer.message(&left.to_string());
+        }
+        let e = e.context(format!("plugin `{plugin}` was not swapped"));
+        self.options.observer.message(&format!("{e}; the job goes on with the version that it has"));
+        self.swaps.failed.push(FailedSwap { plugin, reason: e.to_string() });
+        self.options.control.swap_done();
+        drop(order.reply.send(Err(e)));
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        if let Some(under_way) = &mut self.swaps.under_way {
+            under_way.stage = stage;
+        }
+    }
+
+    /// Refuses what cannot take the place of what runs; its states have the names of those that there are.
+    fn check_ready(&self, mut ready: Ready) -> Result<Ready> {
+        let recorded = self.as_recorded();
+        let plan = Arc::get_mut(&mut ready.plan).ok_or_else(|| Error::internal("a new plan is used already"))?;
+        branches::find(plan, &recorded, &self.state)?;
+        check_takes_place(&self.plan, plan)?;
+        take_up::states_to_bring_over(plan, &recorded)?;
+        Ok(ready)
+    }
+
+    /// What a record would say of the job as it is at present, as far as states go.
+    fn as_recorded(&self) -> EpochRecord {
+        EpochRecord {
+            job: self.plan.job.digest().to_owned(),
+            plugins: self.plugins.clone(),
+            stateful: self.fingerprints.clone(),
+            ..EpochRecord::default()
+        }
+    }
+
+    /// Computes `planned` with the new version, if one is ready, or as before: with what there was if the epoch cannot be
+    /// made with it.
+    pub(super) fn compute_or_swap(&mut self, planned: &EpochPlan) -> Result<EpochOutcome> {
+        let (order, ready) = match self.swaps.under_way.take() {
+            Some(UnderWay { order, stage: Stage::Ready(ready) }) => (order, ready),
+            other => {
+                self.swaps.under_way = other;
+                return self.compute(planned);
+            }
+        };
+        let replaced = self.plugins.get(&order.change.plugin).cloned().unwrap_or_default();
+        self.state.keep_undo();
+        let recorded = self.as_recorded();
+        let before = self.put_in(&ready);
+        let made = self.bring_over(&recorded).and_then(|()| self.compute(planned));
+        match made {
+            Ok(EpochOutcome::Computed(result)) => {
+                self.state.forget_undo();
+                self.swaps.note(&ready, &order, planned.epoch);
+                let (plugin, digest) = (order.change.plugin.clone(), ready.digest);
+                let swapped = Swapped { plugin, epoch: planned.epoch, digest, before: replaced };
+                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Committing(swapped) });
+                Ok(EpochOutcome::Computed(result))
+            }
+            Ok(given_up) => {
+                // Its sources went away: the epoch is made again later, and the swap with it.
+                self.put_back(before);
+                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready) });
+                Ok(given_up)
+            }
+            Err(e) => {
+                self.state.undo();
+                self.sinks.values_mut().try_for_each(|sink| sink.abandon())?;
+                self.tell_logged(planned.epoch);
+                self.put_back(before);
+                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready) });
+                self.swap_failed(e);
+                self.compute(planned)
+            }
+        }
+    }
+
+    fn bring_over(&mut self, recorded: &EpochRecord) -> Result<()> {
+        for (name, live) in self.sources.iter_mut() {
+            live.decoder = live.source.decoder(&self.plan.sources[name].columns)?;
+        }
+        let plan = self.plan.clone();
+        let states = take_up::states_to_bring_over(&plan, recorded)?;
+        take_up::bring_over(states, &mut self.state, &*self.options.observer, &self.workers)
+    }
+
+    /// The new version takes the place of what runs, which is given back.
+    fn put_in(&mut self, ready: &Ready) -> Before {
+        let plugins = ready.plan.plugins.digests();
+        let fingerprints = fingerprints(&ready.plan);
+        Before {
+            plan: std::mem::replace(&mut self.plan, ready.plan.clone()),
+            statics: std::mem::replace(&mut self.statics, ready.statics.clone()),
+            decoders: self.sources.map(|_, live| live.decoder.clone()),
+            plugins: std::mem::replace(&mut self.plugins, plugins),
+            fingerprints: std::mem::replace(&mut self.fingerprints, fingerprints),
+        }
+    }
+
+    fn put_back(&mut self, before: Before) {
+        let Before { plan, statics, decoders, plugins, fingerprints } = before;
+        (self.plan, self.statics, self.plugins, self.fingerprints) = (plan, statics, plugins, fingerprints);
+        for (name, live) in self.sources.iter_mut() {
+            live.decoder.clone_from(&decoders[name]);
+        }
+    }
+}
+
+/// What records say of the stateful operators of `plan`.
+pub(super) fn fingerprints(plan: &Plan) -> BTreeMap<String, serde_json::Value> {
+    let stateful = plan.stateful.iter();
+    stateful.map(|(name, stateful)| (name.to_string(), plan.fingerprint(stateful).told())).collect()
+}

@@ -1,0 +1,229 @@
+//! Another version of a plugin for a running job: how it is made ready beside the one that runs, and what of it a record
+//! says.
+//!
+//! What always holds: a job is swapped to a plan of the same sources, operators and sinks, whose sinks get the same columns
+//! and whose states mean the same, or can be brought over. Everything that is slow, or can fail, is done before: building,
+//! loading, compiling, binding.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use millstream_plugin::{Runtime, digest};
+
+use super::check_with;
+use super::environment::OpenSource;
+use super::report::{Observer, Silent};
+use super::statics::{Statics, read_all};
+use crate::checkpoint::{forget_component, keep_component, kept_component};
+use crate::connector::Connectors;
+use crate::job::{Job, PluginChange};
+use crate::plan::{Components, Plan};
+use crate::record::{EpochRecord, SwappedPlugin};
+use crate::storage::Storage;
+use crate::{Error, ErrorKind, Result};
+
+/// A swap that came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swapped {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// The first epoch that was made with it; it is committed.
+    pub epoch: u64,
+    /// BLAKE3, hexadecimal, of the component that is used now.
+    pub digest: String,
+    /// That of the one before.
+    pub before: String,
+}
+
+/// A swap under way.
+#[derive(Debug)]
+pub struct Swapping(Receiver<Result<Swapped>>);
+
+impl Swapping {
+    /// Waits until the job has made its first epoch with the new version and has committed it.
+    ///
+    /// # Errors
+    /// The new version was refused, or the epoch with it failed: the job goes on with the one before. Or the job has ended.
+    pub fn wait(&self) -> Result<Swapped> {
+        self.0.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+fn ended() -> Error {
+    Error::new(ErrorKind::Conflict, "the job ended before the plugin was swapped")
+        .with_help("start the job again; it goes on with the version that it had")
+}
+
+/// What a job is told to be swapped to, and who waits for it.
+#[derive(Debug)]
+pub(super) struct SwapOrder {
+    pub change: PluginChange,
+    pub reply: Sender<Result<Swapped>>,
+}
+
+impl SwapOrder {
+    pub fn new(change: PluginChange) -> (Self, Swapping) {
+        let (reply, waits) = channel();
+        (Self { change, reply }, Swapping(waits))
+    }
+}
+
+/// What it takes to make a new version ready, away from the job's loop.
+#[derive(Clone)]
+pub(super) struct Workshop {
+    /// None where the job has no plugins.
+    pub runtime: Option<Runtime>,
+    pub connectors: Connectors,
+    pub sources: OpenSource,
+    pub partitions: u32,
+    /// The checkpoint's.
+    pub storage: Arc<dyn Storage>,
+}
+
+/// A new version, ready to take the place of the one that runs.
+pub(super) struct Ready {
+    pub plan: Arc<Plan>,
+    pub statics: Statics,
+    pub components: Components,
+    pub digest: String,
+}
+
+impl Workshop {
+    /// The job `job`, which uses `components`, with a change of a plugin, at the time `now`.
+    pub fn make_ready(&self, job: &Job, components: &Components, change: &PluginChange, now: i64) -> Result<Ready> {
+        let job = job.with_plugin(change)?;
+        let runtime = self.runtime.as_ref().ok_or_else(|| Error::internal("a job with plugins has no runtime"))?;
+        let mut components = components.clone();
+        if let Some(path) = &change.path {
+            let bytes = runtime.component(path).map_err(|e| {
+                Error::from(e)
+                    .context(plugin(&change.plugin))
+                    .with_help("name a .wasm file, or the folder of a plugin's project")
+            })?;
+            components.insert(change.plugin.clone(), bytes.into());
+        }
+        let plan = check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, &components)?;
+        let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
+        if let Some(bytes) = components.get(&change.plugin) {
+            keep_component(&*self.storage, &digest, bytes)?;
+        }
+        let statics = read_all(&plan, &self.sources, now, &Silent)?;
+        Ok(Ready { plan: Arc::new(plan), statics, components, digest })
+    }
+}
+
+fn plugin(name: &str) -> String {
+    format!("plugin `{name}`")
+}
+
+impl Ready {
+    /// It is not used after all: nothing of it is left behind, but for what is used besides.
+    pub fn forget(&self, plugin: &str, workshop: &Workshop, swapped: &BTreeMap<String, SwappedPlugin>) -> Result<()> {
+        let is_kept = self.components.contains_key(plugin);
+        let is_used = swapped.values().any(|swapped| swapped.digest == self.digest);
+        if is_kept && !is_used { forget_component(&*workshop.storage, &self.digest) } else { Ok(()) }
+    }
+}
+
+/// Refuses a plan that cannot take the place of `old` while its sources and sinks are open.
+pub(super) fn check_takes_place(old: &Plan, new: &Plan) -> Result<()> {
+    for (name, before) in old.sinks.iter() {
+        let now = &new.sinks[name];
+        if before.schema != now.schema {
+            let columns = |schema: &arrow::datatypes::Schema| {
+                let fields = schema.fields().iter().map(|field| {
+                    let nulls = if field.is_nullable() { "" } else { " without nulls" };
+                    format!("{} {}{nulls}", field.name(), field.data_type())
+                });
+                fields.collect::<Vec<_>>().join(", ")
+            };
+            let message = format!(
+                "sink `{name}` would get other columns: {} instead of {}",
+                columns(&now.schema),
+                columns(&before.schema)
+            );
+            return Err(refused(message));
+        }
+        if before.mode != now.mode || before.keys != now.keys {
+            return Err(refused(format!("the rows of sink `{name}` would mean something else")));
+        }
+    }
+    if old.stateful.names().ne(new.stateful.names()) {
+        return Err(refused("the job would keep other states".to_owned()));
+    }
+    Ok(())
+}
+
+fn refused(message: String) -> Error {
+    Error::new(ErrorKind::Conflict, message)
+        .with_help("a job that gives other columns is another job: stop it, and start it again with its file changed")
+}
+
+/// Digest of what `job`, whose plugin `plugin` is the component with `digest`, says of it.
+pub(super) fn said(job: &Job, plugin: &str, digest: &str) -> String {
+    blake3::hash(format!("{digest} {}", job.configurations(plugin)).as_bytes()).to_hex().to_string()
+}
+
+/// A job with the plugins that it was swapped to when it ran the last time.
+pub(super) struct Resumed {
+    pub job: Job,
+    pub components: Components,
+    /// By the plugin's name; what the record says of it.
+    pub swapped: BTreeMap<String, SwappedPlugin>,
+    /// Of these plugins, the digests of what the job's file says.
+    pub said: BTreeMap<String, String>,
+}
+
+impl Resumed {
+    /// A job that was swapped to nothing.
+    pub fn nothing(job: Job) -> Self {
+        Self { job, components: Components::new(), swapped: BTreeMap::new(), said: BTreeMap::new() }
+    }
+}
+
+/// Goes on with the plugins that the job was swapped to before `last`, unless its file says something else of them than it
+/// did then.
+pub(super) fn resume(
+    job: Job,
+    last: &EpochRecord,
+    runtime: Option<&Runtime>,
+    storage: &dyn Storage,
+    observer: &dyn Observer,
+) -> Result<Resumed> {
+    let mut resumed = Resumed::nothing(job.clone());
+    for (name, swapped) in &last.swapped {
+        let (Some(spec), Some(runtime)) = (job.plugins.get(name), runtime) else { continue };
+        // What is wrong with the file is told where the job is checked.
+        let in_file = runtime.component(&spec.path.value).ok().map(|bytes| digest(&bytes));
+        let said = in_file.as_ref().map(|digest| said(&job, name, digest)).unwrap_or_default();
+        let since = swapped.since;
+        if said != swapped.instead_of {
+            observer.message(&match in_file.as_deref() == Some(&*swapped.digest) && swapped.with.is_empty() {
+                true => format!("plugin `{name}`: the job's file has the version by now that it was swapped to in epoch {since}"),
+                false => format!(
+                    "plugin `{name}` was swapped in epoch {since}, and the job's file was changed since: its version is used"
+                ),
+            });
+            continue;
+        }
+        let change = PluginChange { plugin: name.clone(), path: None, with: swapped.with.clone() };
+        resumed.job = resumed.job.with_plugin(&change)?;
+        if in_file.as_deref() != Some(&*swapped.digest) {
+            let bytes = kept_component(storage, &swapped.digest).map_err(|e| e.context(plugin(name)))?;
+            resumed.components.insert(name.clone(), bytes.into());
+        }
+        observer.message(&format!(
+            "plugin `{name}` goes on as it was swapped to in epoch {since} ({}); the job's file has another version",
+            short(&swapped.digest)
+        ));
+        resumed.said.insert(name.clone(), said);
+        resumed.swapped.insert(name.clone(), swapped.clone());
+    }
+    Ok(resumed)
+}
+
+/// A digest as people are shown it.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
