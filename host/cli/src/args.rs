@@ -69,8 +69,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) fresh: bool,
 
-    /// Look at the files of the plugins, and at the sources of their projects, while the job runs: one that changes
-    /// takes the place of the one before, with an epoch.
+    /// Look at the files of the plugins, at the sources of their projects and at their `with` in the job file while
+    /// the job runs: what changes takes the place of what was before, with an epoch.
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -155,7 +155,7 @@ pub(crate) enum AnswerFormat {
 }
 
 /// A job file and what is changed in it.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct JobArgs {
     /// The job file.
     #[arg(value_name = "JOB")]

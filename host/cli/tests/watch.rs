@@ -120,12 +120,22 @@ fn a_plugin_whose_file_changes_takes_the_others_place() {
     until(&said, "plugin `p` has changed");
     // It is made ready while the job goes on.
     let mut written = 2;
-    while !said.try_iter().any(|line| line.contains("plugin `p` was swapped with epoch")) {
-        assert!(written < 1000, "it is not swapped");
-        folder.write(written);
-        written += 1;
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let mut until_swapped = || {
+        while !said.try_iter().any(|line| line.contains("plugin `p` was swapped with epoch")) {
+            assert!(written < 1000, "it is not swapped");
+            folder.write(written);
+            written += 1;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    until_swapped();
+    let with = |text: &str| JOB.replace("plugin = \"p\"", &format!("plugin = \"p\"\nwith = {{ text = \"{text}\" }}"));
+    fs::write(folder.0.join("job.toml"), with("no such row")).unwrap();
+    until(&said, "`with` of plugin `p` has changed");
+    until_swapped();
+    // What takes a restart is told, and changes nothing.
+    fs::write(folder.0.join("job.toml"), with("no such row").replace("50ms", "60ms")).unwrap();
+    until(&said, "was changed in more than the `with`");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     let mut rows: Vec<String> = folder.parts().iter().flat_map(|(_, text)| rows_of(text)).collect();

@@ -60,9 +60,9 @@ pub struct SwappedPlugin {
     pub since: u64,
     /// BLAKE3, hexadecimal, of the component, which the checkpoint keeps.
     pub digest: String,
-    /// Entries of its configurations that were set.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub with: serde_json::Map<String, serde_json::Value>,
+    /// Its configurations, as [`crate::job::Job::configurations`] gives them, where they are not those of the job's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<serde_json::Value>,
     /// Digest of what the job's file says of the plugin, its component included: with another one, the file counts again.
     pub instead_of: String,
 }

@@ -51,7 +51,8 @@ impl Live {
 
     fn swap(&self, scratch: &Scratch, file: &str, with: &Value) -> Swapping {
         let path = (!file.is_empty()).then(|| scratch.path().join(file));
-        let change = PluginChange { plugin: "p".into(), path, with: with.as_object().unwrap().clone() };
+        let with = with.as_object().unwrap().clone();
+        let change = PluginChange { plugin: "p".into(), path, with, ..PluginChange::default() };
         self.control.swap(change).unwrap()
     }
 
@@ -219,16 +220,26 @@ fn a_version_with_which_its_first_epoch_fails_gives_way_again() {
         let error = swapping.wait().unwrap_err();
         assert!(error.message().contains("was not swapped") && error.message().contains(words), "{error}");
     }
-    // One that only fails where it is told to is as good as the first.
+    // One that fails with one row only is as good as the first, and is so configured after a restart.
     scratch.write("next.wasm", hostile("panics"));
-    let swapping = live.swap(&scratch, "next.wasm", &json!({}));
+    let swapping = live.swap(&scratch, "next.wasm", &json!({ "text": "5 49" }));
     live.epochs(1);
     let (ran, _) = live.end();
     assert_eq!(swapping.wait().unwrap().epoch, 4);
-    assert_eq!((ran.rows("x").len(), ran.summary.rejected, ran.rows("n")[0]["n"].as_i64()), (300, 0, Some(300)));
+    assert_eq!((ran.rows("x").len(), ran.summary.rejected, ran.rows("n")[0]["n"].as_i64()), (299, 1, Some(299)));
+    scratch.write("in/6.json", "{\"value\":\"5 49\"}\n{\"value\":\"6\"}\n");
+    let (ran, told) = Live::open(&scratch, text).end();
+    assert!(told.iter().any(|m| m.contains("`p` goes on as it was swapped to in epoch 4")), "{told:?}");
+    assert_eq!((ran.rows("x").len(), ran.summary.rejected, ran.rows("n")[0]["n"].as_i64()), (1, 1, Some(300)));
+    // What its file says of the plugin was changed: that counts.
+    scratch.write("in/7.json", "{\"value\":\"5 49\"}\n");
+    let text = text.replace("plugin = \"p\"", "plugin = \"p\"\nwith = { text = \"other\" }");
+    let (ran, told) = Live::open(&scratch, &text).end();
+    assert!(told.iter().any(|m| m.contains("the job's file was changed since")), "{told:?}");
+    assert_eq!((ran.rows("x").len(), ran.summary.rejected), (1, 0));
     let lines =
         scratch.published("out").iter().map(|(_, bytes)| bytes.iter().filter(|b| **b == b'\n').count()).sum::<usize>();
-    assert_eq!(lines, 300);
+    assert_eq!(lines, 301);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let runtime = if job.plugins.is_empty() { None } else { Some(runtime(move |line| notify.message(line))?) };
     let control = stop::on_signals(terminal.clone(), progress.clone())?;
     let watch = match &runtime {
-        Some(runtime) if args.watch => Watch::begin(&job, runtime, &control, &progress)?,
+        Some(runtime) if args.watch => Watch::begin(&args.job, &job, runtime, &control, &progress)?,
         _ => Watch::nothing(),
     };
     let options = RunOptions {

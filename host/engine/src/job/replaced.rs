@@ -8,7 +8,7 @@ use super::{Job, Logic, plugin_and_operator, suggest};
 use crate::{Error, Result};
 
 /// Another version of a plugin, another configuration of it, or both.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct PluginChange {
     /// The plugin's name in the job.
     pub plugin: String,
@@ -17,6 +17,8 @@ pub struct PluginChange {
     /// Entries of `with` that are set, in each operator that uses the plugin; where none does, or where the plugin's own
     /// table has a `with`, in that of its table, which is that of calls in SQL. Others stay as they are.
     pub with: Map<String, Value>,
+    /// Its configurations as they are to be, as [`Job::configurations`] gives them, before `with` is set.
+    pub configurations: Option<Value>,
 }
 
 impl Job {
@@ -25,10 +27,19 @@ impl Job {
     /// # Errors
     /// It has no such plugin, or nothing is changed.
     pub fn with_plugin(&self, change: &PluginChange) -> Result<Self> {
-        let PluginChange { plugin, path, with } = change;
+        let PluginChange { plugin, path, with, configurations } = change;
+        let configured = |at: &[&str]| {
+            let whole = configurations.as_ref()?;
+            at.iter().try_fold(whole, |value, key| value.get(key))?.as_str()
+        };
         let mut job = self.clone();
         let operators = job.operators.iter_mut().filter_map(|operator| match &mut operator.logic {
-            Logic::Plugin { plugin: used, config, .. } if self.is_of(&used.value, plugin) => Some(config),
+            Logic::Plugin { plugin: used, config, .. } if self.is_of(&used.value, plugin) => {
+                if let Some(there) = configured(&["operators", &operator.name.value]) {
+                    there.clone_into(config);
+                }
+                Some(config)
+            }
             _ => None,
         });
         let mut configs: Vec<&mut String> = operators.collect();
@@ -38,6 +49,9 @@ impl Job {
         };
         if let Some(path) = path {
             spec.path.value.clone_from(path);
+        }
+        if let Some(there) = configured(&["table"]) {
+            there.clone_into(&mut spec.config);
         }
         if configs.is_empty() || spec.config != "{}" {
             configs.push(&mut spec.config);

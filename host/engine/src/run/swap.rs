@@ -199,7 +199,10 @@ pub(super) fn resume(
         let said = in_file.as_ref().map(|digest| said(&job, name, digest)).unwrap_or_default();
         let since = swapped.since;
         if said != swapped.instead_of {
-            observer.message(&match in_file.as_deref() == Some(&*swapped.digest) && swapped.with.is_empty() {
+            let is_configured = |there: &serde_json::Value| *there == job.configurations(name);
+            let is_it = in_file.as_deref() == Some(&*swapped.digest)
+                && swapped.configurations.as_ref().is_none_or(is_configured);
+            observer.message(&match is_it {
                 true => format!("plugin `{name}`: the job's file has the version by now that it was swapped to in epoch {since}"),
                 false => format!(
                     "plugin `{name}` was swapped in epoch {since}, and the job's file was changed since: its version is used"
@@ -207,7 +210,8 @@ pub(super) fn resume(
             });
             continue;
         }
-        let change = PluginChange { plugin: name.clone(), path: None, with: swapped.with.clone() };
+        let configurations = swapped.configurations.clone();
+        let change = PluginChange { plugin: name.clone(), configurations, ..PluginChange::default() };
         resumed.job = resumed.job.with_plugin(&change)?;
         if in_file.as_deref() != Some(&*swapped.digest) {
             let bytes = kept_component(storage, &swapped.digest).map_err(|e| e.context(plugin(name)))?;

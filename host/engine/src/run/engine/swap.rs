@@ -24,6 +24,8 @@ pub(super) struct Swaps {
     workshop: Workshop,
     /// Per plugin, the digest of what the file says of it.
     said: BTreeMap<String, String>,
+    /// Per plugin, its configurations in the file.
+    configured: BTreeMap<String, serde_json::Value>,
     /// Plugins that are not what the file says.
     pub swapped: BTreeMap<String, SwappedPlugin>,
     components: Components,
@@ -72,8 +74,9 @@ impl Swaps {
         for (name, digest) in plan.plugins.digests() {
             said_of.entry(name).or_insert_with_key(|name| said(in_file, name, &digest));
         }
+        let configured = in_file.plugins.keys().map(|name| (name.clone(), in_file.configurations(name))).collect();
         let aside = matches!(pace, Pace::Threads);
-        Self { workshop, said: said_of, swapped, components, failed: Vec::new(), aside, under_way: None }
+        Self { workshop, said: said_of, configured, swapped, components, failed: Vec::new(), aside, under_way: None }
     }
 
     /// Epoch `epoch` was made with `ready`: what the records say of its plugin from now on.
@@ -83,9 +86,10 @@ impl Swaps {
         if said(&ready.plan.job, plugin, &ready.digest) == in_file {
             self.swapped.remove(plugin);
         } else {
-            let mut with = self.swapped.get(plugin).map(|before| before.with.clone()).unwrap_or_default();
-            with.extend(order.change.with.clone());
-            let noted = SwappedPlugin { since: epoch, digest: ready.digest.clone(), with, instead_of: in_file };
+            let now = ready.plan.job.configurations(plugin);
+            let configurations = (self.configured.get(plugin) != Some(&now)).then_some(now);
+            let digest = ready.digest.clone();
+            let noted = SwappedPlugin { since: epoch, digest, configurations, instead_of: in_file };
             self.swapped.insert(plugin.clone(), noted);
         }
         self.components.clone_from(&ready.components);
