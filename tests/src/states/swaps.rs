@@ -251,6 +251,8 @@ fn a_job_that_ends_or_stops_is_swapped_no_more() {
     let swapping = live.swap(&scratch, "second.wasm", &json!({}));
     let control = live.control.clone();
     live.end();
+    let ended = control.swap(PluginChange { plugin: "p".into(), ..PluginChange::default() }).unwrap_err();
+    assert!(ended.message().contains("the job has ended"), "{ended}");
     assert!(swapping.wait().unwrap_err().message().contains("the job ended before"));
     control.stop();
     let stopped = control.swap(PluginChange { plugin: "p".into(), ..PluginChange::default() }).unwrap_err();

@@ -33,6 +33,18 @@ enum Swap {
     Ordered(SwapOrder),
     /// The job is at it.
     Taken,
+    /// The job has ended: nobody would look.
+    Ended,
+}
+
+/// While it lives a job looks after swaps. Afterwards nobody waits for one in vain.
+#[derive(Debug)]
+pub(super) struct LooksAfterSwaps(Control);
+
+impl Drop for LooksAfterSwaps {
+    fn drop(&mut self) {
+        self.0.orders().swap = Swap::Ended;
+    }
 }
 
 impl Control {
@@ -61,21 +73,35 @@ impl Control {
     /// epochs. If it is refused, or the first epoch with it fails, the job goes on with the version that it has.
     ///
     /// # Errors
-    /// Another swap is under way, or the job was told to stop.
+    /// Another swap is under way, or the job was told to stop, or has ended.
     pub fn swap(&self, change: PluginChange) -> Result<Swapping> {
         let refused = |message: &str, help: &str| Err(Error::new(ErrorKind::Conflict, message).with_help(help));
         let mut orders = self.orders();
         if orders.stop {
             return refused("the job was told to stop", "start it again with the new version in its file");
         }
-        if !matches!(orders.swap, Swap::None) {
-            return refused("another swap is under way", "wait until it is done, and try again");
+        match orders.swap {
+            Swap::None => {}
+            Swap::Ordered(_) | Swap::Taken => {
+                return refused("another swap is under way", "wait until it is done, and try again");
+            }
+            Swap::Ended => return refused("the job has ended", "start it again with the new version in its file"),
         }
         let (order, swapping) = SwapOrder::new(change);
         orders.swap = Swap::Ordered(order);
         drop(orders);
         self.0.wake.notify();
         Ok(swapping)
+    }
+
+    /// A job begins to look after swaps; one that was ordered before is its first.
+    pub(super) fn looks_after_swaps(&self) -> LooksAfterSwaps {
+        let mut orders = self.orders();
+        if matches!(orders.swap, Swap::Ended) {
+            orders.swap = Swap::None;
+        }
+        drop(orders);
+        LooksAfterSwaps(self.clone())
     }
 
     /// A swap that was ordered and not looked at yet.

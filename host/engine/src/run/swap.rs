@@ -165,20 +165,26 @@ pub(super) fn said(job: &Job, plugin: &str, digest: &str) -> String {
     blake3::hash(format!("{digest} {}", job.configurations(plugin)).as_bytes()).to_hex().to_string()
 }
 
+/// The plugins that a job was swapped to, by their names.
+#[derive(Default)]
+pub(super) struct SwappedPlugins {
+    pub components: Components,
+    /// What the record says of each.
+    pub noted: BTreeMap<String, SwappedPlugin>,
+    /// Digests of what the job's file says of them.
+    pub said: BTreeMap<String, String>,
+}
+
 /// A job with the plugins that it was swapped to when it ran the last time.
 pub(super) struct Resumed {
     pub job: Job,
-    pub components: Components,
-    /// By the plugin's name; what the record says of it.
-    pub swapped: BTreeMap<String, SwappedPlugin>,
-    /// Of these plugins, the digests of what the job's file says.
-    pub said: BTreeMap<String, String>,
+    pub swapped: SwappedPlugins,
 }
 
 impl Resumed {
     /// A job that was swapped to nothing.
     pub fn nothing(job: Job) -> Self {
-        Self { job, components: Components::new(), swapped: BTreeMap::new(), said: BTreeMap::new() }
+        Self { job, swapped: SwappedPlugins::default() }
     }
 }
 
@@ -215,14 +221,14 @@ pub(super) fn resume(
         resumed.job = resumed.job.with_plugin(&change)?;
         if in_file.as_deref() != Some(&*swapped.digest) {
             let bytes = kept_component(storage, &swapped.digest).map_err(|e| e.context(plugin(name)))?;
-            resumed.components.insert(name.clone(), bytes.into());
+            resumed.swapped.components.insert(name.clone(), bytes.into());
         }
         observer.message(&format!(
             "plugin `{name}` goes on as it was swapped to in epoch {since} ({}); the job's file has another version",
             short(&swapped.digest)
         ));
-        resumed.said.insert(name.clone(), said);
-        resumed.swapped.insert(name.clone(), swapped.clone());
+        resumed.swapped.said.insert(name.clone(), said);
+        resumed.swapped.noted.insert(name.clone(), swapped.clone());
     }
     Ok(resumed)
 }

@@ -33,6 +33,7 @@ impl Engine {
     /// # Errors
     /// The job is wrong, or does not fit its checkpoint, or something of it cannot be opened.
     pub fn open(job: Job, mut options: RunOptions) -> Result<Self> {
+        let looks_after_swaps = options.control.looks_after_swaps();
         let folder = CheckpointFolder::of(&job)?;
         let folders = options.environment.folders.clone();
         let storage = folders(&folder.path);
@@ -52,14 +53,14 @@ impl Engine {
         };
         let in_file = job.clone();
         let last = early.as_ref().and_then(|(_, recovered)| recovered.last.as_ref());
-        let Resumed { job, components, swapped, said } = match last {
+        let Resumed { job, swapped } = match last {
             Some(last) => resume(job, last, runtime.as_ref(), &*storage, &*observer)?,
             None => Resumed::nothing(job),
         };
         let open_source = options.environment.sources();
         let Environment { connectors, partitions, .. } = &options.environment;
         let partitions = early.as_ref().map_or(*partitions, |(checkpoint, _)| checkpoint.partitions());
-        let mut plan = check_with(job, runtime.as_ref(), connectors, &open_source, partitions, &components)?;
+        let mut plan = check_with(job, runtime.as_ref(), connectors, &open_source, partitions, &swapped.components)?;
         let (checkpoint, mut recovered) = match early {
             Some(opened) => opened,
             None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
@@ -115,7 +116,7 @@ impl Engine {
             partitions: plan.partitions,
             storage,
         };
-        let swaps = Swaps::new(workshop, &in_file, said, swapped, components, &plan, &pace);
+        let swaps = Swaps::new(looks_after_swaps, workshop, &in_file, swapped, &plan, &pace);
         let wake = options.control.wake().clone();
         let acknowledge = Acknowledge::after(last, &sources);
         let observer = acknowledge.watching(observer, &sources, &wake);

@@ -230,7 +230,7 @@ impl Engine {
             finished,
             dropped: change.dropped.clone(),
             statics: self.statics.versions.clone(),
-            swapped: self.swaps.swapped.clone(),
+            swapped: self.swaps.swapped.noted.clone(),
             not_swapped: std::mem::take(&mut self.swaps.failed),
         };
         let report = self.report(&record, result.took);

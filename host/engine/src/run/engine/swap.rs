@@ -10,25 +10,24 @@ use crate::format::Decode;
 use crate::job::Job;
 use crate::name::Named;
 use crate::panics;
-use crate::plan::{Components, Plan};
+use crate::plan::Plan;
 use crate::record::{EpochRecord, FailedSwap, SwappedPlugin};
+use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
 use crate::run::statics::Statics;
-use crate::run::swap::{Ready, SwapOrder, Swapped, Workshop, check_takes_place, said, short};
+use crate::run::swap::{Ready, SwapOrder, Swapped, SwappedPlugins, Workshop, check_takes_place, said, short};
 use crate::run::{branches, take_up};
 use crate::{Error, Result};
 
 /// What a job knows of its swaps.
 pub(super) struct Swaps {
+    _looks: LooksAfterSwaps,
     workshop: Workshop,
-    /// Per plugin, the digest of what the file says of it.
-    said: BTreeMap<String, String>,
+    /// Plugins that are not what the file says; what the file says is known of all.
+    pub swapped: SwappedPlugins,
     /// Per plugin, its configurations in the file.
     configured: BTreeMap<String, serde_json::Value>,
-    /// Plugins that are not what the file says.
-    pub swapped: BTreeMap<String, SwappedPlugin>,
-    components: Components,
     /// Swaps that failed since the last epoch.
     pub failed: Vec<FailedSwap>,
     /// On its own thread, or on the loop's where all is done there.
@@ -61,38 +60,37 @@ struct Before {
 }
 
 impl Swaps {
-    /// `in_file`: the job as its file has it; `said_of`: what it says of the plugins that are `swapped`.
+    /// `in_file`: the job as its file has it.
     pub fn new(
+        looks: LooksAfterSwaps,
         workshop: Workshop,
         in_file: &Job,
-        mut said_of: BTreeMap<String, String>,
-        swapped: BTreeMap<String, SwappedPlugin>,
-        components: Components,
+        mut swapped: SwappedPlugins,
         plan: &Plan,
         pace: &Pace,
     ) -> Self {
         for (name, digest) in plan.plugins.digests() {
-            said_of.entry(name).or_insert_with_key(|name| said(in_file, name, &digest));
+            swapped.said.entry(name).or_insert_with_key(|name| said(in_file, name, &digest));
         }
         let configured = in_file.plugins.keys().map(|name| (name.clone(), in_file.configurations(name))).collect();
         let aside = matches!(pace, Pace::Threads);
-        Self { workshop, said: said_of, configured, swapped, components, failed: Vec::new(), aside, under_way: None }
+        Self { _looks: looks, workshop, swapped, configured, failed: Vec::new(), aside, under_way: None }
     }
 
     /// Epoch `epoch` was made with `ready`: what the records say of its plugin from now on.
     fn note(&mut self, ready: &Ready, order: &SwapOrder, epoch: u64) {
         let plugin = &order.change.plugin;
-        let in_file = self.said.get(plugin).cloned().unwrap_or_default();
+        let in_file = self.swapped.said.get(plugin).cloned().unwrap_or_default();
         if said(&ready.plan.job, plugin, &ready.digest) == in_file {
-            self.swapped.remove(plugin);
+            self.swapped.noted.remove(plugin);
         } else {
             let now = ready.plan.job.configurations(plugin);
             let configurations = (self.configured.get(plugin) != Some(&now)).then_some(now);
             let digest = ready.digest.clone();
             let noted = SwappedPlugin { since: epoch, digest, configurations, instead_of: in_file };
-            self.swapped.insert(plugin.clone(), noted);
+            self.swapped.noted.insert(plugin.clone(), noted);
         }
-        self.components.clone_from(&ready.components);
+        self.swapped.components.clone_from(&ready.components);
     }
 }
 
@@ -137,7 +135,7 @@ impl Engine {
     fn begin_swap(&mut self, order: SwapOrder) {
         let (tell, made): (Sender<Result<Ready>>, _) = channel();
         let (job, change) = (self.plan.job.clone(), order.change.clone());
-        let (workshop, components) = (self.swaps.workshop.clone(), self.swaps.components.clone());
+        let (workshop, components) = (self.swaps.workshop.clone(), self.swaps.swapped.components.clone());
         let (now, wake) = (self.options.environment.clock.now(), self.wake().clone());
         let make = move || {
             let ready = panics::as_error(|| workshop.make_ready(&job, &components, &change, now));
@@ -157,7 +155,7 @@ impl Engine {
         let Some(UnderWay { order, stage }) = self.swaps.under_way.take() else { return };
         let plugin = order.change.plugin.clone();
         if let Stage::Ready(ready) = stage
-            && let Err(left) = ready.forget(&plugin, &self.swaps.workshop, &self.swaps.swapped)
+            && let Err(left) = ready.forget(&plugin, &self.swaps.workshop, &self.swaps.swapped.noted)
         {
             self.options.observer.message(&left.to_string());
         }
