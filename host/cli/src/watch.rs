@@ -2,11 +2,11 @@
 //! swapped to it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use millstream_engine::connector::Connectors;
 use millstream_engine::job::{Job, PluginChange};
@@ -43,7 +43,7 @@ impl Watch {
             // What cannot be read is told where the job is checked.
             let Ok(bytes) = runtime.component(&spec.path.value) else { continue };
             let path = spec.path.value.clone();
-            components.insert(name.clone(), Component { path, digest: Seen::new(digest(&bytes)) });
+            components.insert(name.clone(), Component { path, digest: Seen::new(digest(&bytes)), failed: None });
         }
         let mut file = JobFile { args: args.clone(), text: Seen::new(text_of(args)?), job: job.clone() };
         let (end, ended) = channel::<()>();
@@ -123,11 +123,21 @@ impl Seen {
 struct Component {
     path: PathBuf,
     digest: Seen,
+    /// The files of its project when it could not be built: as long as they are the same it is not tried again.
+    failed: Option<Vec<Stamp>>,
 }
+
+/// A file, its length, and when it was changed.
+type Stamp = (PathBuf, u64, Option<SystemTime>);
 
 impl Component {
     fn look(&mut self, name: &str, looks: &Looks) {
+        let stamps = self.path.is_dir().then(|| stamps(&self.path));
+        if self.failed.is_some() && self.failed == stamps {
+            return;
+        }
         let now = looks.runtime.component(&self.path).map(|bytes| digest(&bytes)).map_err(|e| e.to_string());
+        self.failed = stamps.filter(|_| now.is_err());
         let tell = |e: &str| looks.progress.message(&format!("plugin `{name}` cannot be used as it is now: {e}"));
         if self.digest.changed(now, tell).is_some() {
             let change =
@@ -135,6 +145,24 @@ impl Component {
             looks.swap("the component", change);
         }
     }
+}
+
+/// The files of a project, but for what a build leaves there.
+fn stamps(folder: &Path) -> Vec<Stamp> {
+    let (mut stamps, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Ok(is) = entry.metadata() else { continue };
+            if is.is_dir() && name != "target" && !name.as_encoded_bytes().starts_with(b".") {
+                folders.push(entry.path());
+            } else if is.is_file() {
+                stamps.push((entry.path(), is.len(), is.modified().ok()));
+            }
+        }
+    }
+    stamps.sort();
+    stamps
 }
 
 /// The job's file.

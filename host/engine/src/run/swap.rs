@@ -6,6 +6,7 @@
 //! loading, compiling, binding.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -34,6 +35,17 @@ pub struct Swapped {
     pub digest: String,
     /// That of the one before.
     pub before: String,
+}
+
+impl fmt::Display for Swapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plugin, epoch, digest, before } = self;
+        write!(f, "plugin `{plugin}` was swapped with epoch {epoch}: ")?;
+        match digest == before {
+            true => write!(f, "{} goes on with another `with`", short(digest)),
+            false => write!(f, "{} in the place of {}", short(digest), short(before)),
+        }
+    }
 }
 
 /// A swap under way.
@@ -234,6 +246,6 @@ pub(super) fn resume(
 }
 
 /// A digest as people are shown it.
-pub(super) fn short(digest: &str) -> &str {
+fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }

@@ -16,7 +16,7 @@ use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
 use crate::run::statics::Statics;
-use crate::run::swap::{Ready, SwapOrder, Swapped, SwappedPlugins, Workshop, check_takes_place, said, short};
+use crate::run::swap::{Ready, SwapOrder, Swapped, SwappedPlugins, Workshop, check_takes_place, said};
 use crate::run::{branches, take_up};
 use crate::{Error, Result};
 
@@ -117,13 +117,7 @@ impl Engine {
                 if committed
                     && let Some(UnderWay { order, stage: Stage::Committing(swapped) }) = self.swaps.under_way.take()
                 {
-                    self.options.observer.message(&format!(
-                        "plugin `{}` was swapped with epoch {}: {} in the place of {}",
-                        swapped.plugin,
-                        swapped.epoch,
-                        short(&swapped.digest),
-                        short(&swapped.before)
-                    ));
+                    self.options.observer.message(&swapped.to_string());
                     self.options.control.swap_done();
                     drop(order.reply.send(Ok(swapped)));
                 }
