@@ -80,6 +80,8 @@ fn a_plugin_that_fails_on_every_row_stops_the_job_at_the_last_committed_epoch() 
             format!("{NODE}[sink.files]\ninput = \"x\"\nconnector = \"file\"\npath = \"out\"\nformat = \"json\"\n");
         let error = stops(&scratch, &job(&name, keys, &files), plugin);
         assert!(error.message().contains(says), "{plugin}: {error}");
+        let help = error.help().unwrap_or_default();
+        assert!(plugin != "panics" || help.contains("is taken for broken: mend it, and go on"), "{plugin}: {help}");
         assert_eq!(scratch.published("out").len(), 1, "{plugin}: the first epoch's rows, and no others");
         assert!(places(&scratch).is_empty(), "{plugin}: what is not committed leaves no dead letters");
         // In its place, a plugin that does well: the job goes on where it was.

@@ -60,7 +60,7 @@ pub fn kept_component(storage: &dyn Storage, digest: &str) -> Result<Vec<u8>> {
         let message = format!("the checkpoint {} has not kept the plugin {path}: {e}", storage.describe());
         Error::new(ErrorKind::Corrupt, message).with_help(HELP).caused_by(e)
     })?;
-    if blake3::hash(&bytes).to_hex().as_str() != digest {
+    if millstream_plugin::digest(&bytes) != digest {
         let message = format!("{path} in the checkpoint {} is not what was kept: it is damaged", storage.describe());
         return Err(Error::new(ErrorKind::Corrupt, message).with_help(HELP));
     }

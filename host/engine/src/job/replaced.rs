@@ -25,7 +25,7 @@ impl Job {
     /// The job with this change.
     ///
     /// # Errors
-    /// It has no such plugin, or nothing is changed.
+    /// It has no such plugin.
     pub fn with_plugin(&self, change: &PluginChange) -> Result<Self> {
         let PluginChange { plugin, path, with, configurations } = change;
         let configured = |at: &[&str]| {

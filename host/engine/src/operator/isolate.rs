@@ -124,7 +124,8 @@ impl<E> Stopped<E> {
                 let shown = cut_reason(shown(row));
                 error.context(format!("it fails for too many of the {of} {things} of one call, as for {shown}")).with_help(
                     format!(
-                        "a plugin that fails for more than {MOST} {things} of a call, or for long, is taken for broken: mend                          it, and go on from the last epoch. Of rows that it rejects there may be any number"
+                        "a plugin that fails for more than {MOST} {things} of a call, or for long, is taken for broken: \
+                         mend it, and go on from the last epoch. Of rows that it rejects there may be any number"
                     ),
                 )
             }

@@ -180,7 +180,6 @@ impl Engine {
     fn as_recorded(&self) -> EpochRecord {
         EpochRecord {
             job: self.plan.job.digest().to_owned(),
-            plugins: self.plugins.clone(),
             stateful: self.fingerprints.clone(),
             ..EpochRecord::default()
         }
