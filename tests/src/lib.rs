@@ -89,6 +89,8 @@ mod processing_time;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod scratch;

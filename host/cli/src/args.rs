@@ -1,8 +1,12 @@
 //! The command line: what can be written, with help and examples. What it does is in `commands`.
 
+mod checkpoint;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs};
 
 /// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
 #[derive(Debug, Parser)]
@@ -27,6 +31,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show the committed epochs of a checkpoint, also while its job runs.
     Epochs(EpochsArgs),
+    /// Compute committed epochs again: whether they give what was written, and what a changed job would have made of them.
+    Replay(ReplayArgs),
+    /// Copy a job's state and offsets, also while it runs, for another run to begin with.
+    Savepoint(SavepointArgs),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
     /// Build a plugin, or look into one.
@@ -52,6 +60,7 @@ Examples:
   millstream run job.toml --available-now                 take what is there, then stop
   millstream run job.toml --fresh                         forget the checkpoint, begin anew
   millstream run job.toml --watch                         swap plugins that change meanwhile
+  millstream run changed.toml --from savepoint            begin with a savepoint's state and offsets
   millstream run job.toml --set source.logs.path=/data    change the job for this run
   millstream run job.toml --progress json 2> progress.jsonl
 
@@ -68,6 +77,14 @@ pub(crate) struct RunArgs {
     /// Drop the job's checkpoint first, and the files that its file sinks have published. Dead letters stay.
     #[arg(long)]
     pub(crate) fresh: bool,
+
+    /// Begin with the state and the offsets that a savepoint, or another job's checkpoint, has. The job must have no checkpoint yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Drop stored state that the job cannot use: its operator is gone, or means something else by it. Without it the job is refused.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
 
     /// Look at the files of the plugins, at the sources of their projects and at their `with` in the job file while
     /// the job runs: what changes takes the place of what was before, with an epoch.
@@ -164,30 +181,6 @@ pub(crate) struct JobArgs {
     /// Change a key of the job file: a dotted path, and TOML or plain text. Can be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-The log has the epochs since the oldest snapshot of the state that is needed; earlier ones
-are gone. With --json each line is an epoch's record: what was read of each source, event
-times, watermarks, counters, outputs, the components of the plugins that it was made with.
-
-Examples:
-  millstream epochs state
-  millstream epochs job.toml --last 20
-  millstream epochs job.toml --json | jq .counters")]
-pub(crate) struct EpochsArgs {
-    /// The checkpoint's folder, or the job file.
-    #[arg(value_name = "CHECKPOINT")]
-    pub(crate) checkpoint: PathBuf,
-
-    /// Only the last N.
-    #[arg(long, value_name = "N")]
-    pub(crate) last: Option<usize>,
-
-    /// The records as they are, an object per line.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// How progress is shown.

@@ -37,6 +37,11 @@ fn command() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Epochs(args) => commands::epochs::epochs(&args),
+        Command::Replay(args) => match commands::replay::replay(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Savepoint(args) => commands::savepoint::savepoint(&args),
         Command::Sql(args) => match commands::sql::sql(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),

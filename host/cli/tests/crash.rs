@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 const JOB: &str = r#"
 name = "killed"
 checkpoint = "state"
+keep_epochs = 0
 [source.rows]
 path = "data"
 format = "json"

@@ -130,6 +130,18 @@ pub mod point {
     /// All of its files are removed.
     pub const DROP_AFTER: &str = "drop.after";
 
+    // A job's first run begins where a savepoint or another checkpoint is (`--from`).
+    /// Before anything of its checkpoint is there.
+    pub const BEGIN_BEFORE: &str = "begin.before";
+    /// That what follows is not whole yet is durable.
+    pub const BEGIN_NOTED: &str = "begin.note.after";
+    /// All of it is durable, and does not count yet.
+    pub const BEGIN_WRITTEN: &str = "begin.write.after";
+    /// It counts.
+    pub const BEGIN_COUNTS: &str = "begin.rename.after";
+    /// It is made.
+    pub const BEGIN_AFTER: &str = "begin.after";
+
     /// Those that an undisturbed run passes, in that order.
     pub const ALL: [&str; 47] = [
         CREATE_BEFORE,
@@ -184,6 +196,9 @@ pub mod point {
     /// Those that only a run after a crash passes, or one that drops its checkpoint.
     pub const RECOVERY: [&str; 7] =
         [REMAINS_REMOVED, CUT_BEFORE, CUT_AFTER, DROP_BEFORE, DROP_NOTED, DROP_REMOVED, DROP_AFTER];
+
+    /// Those that only a run passes that begins where a savepoint is.
+    pub const BEGIN: [&str; 5] = [BEGIN_BEFORE, BEGIN_NOTED, BEGIN_WRITTEN, BEGIN_COUNTS, BEGIN_AFTER];
 }
 
 /// A handle on the fault points; the default one does nothing.

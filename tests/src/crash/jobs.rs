@@ -136,7 +136,7 @@ pub fn lay_out(folder: &Path, case: &Case) {
 
 pub fn write_job(folder: &Path, text: &str) {
     std::fs::create_dir_all(folder.join("data")).unwrap();
-    let head = "name = \"crash\"\ncheckpoint = \"state\"\n[source.logs]\npath = \"data\"\nformat = \"json\"\n\
+    let head = "name = \"crash\"\ncheckpoint = \"state\"\nkeep_epochs = 0\n[source.logs]\npath = \"data\"\nformat = \"json\"\n\
                 schema = { url = \"utf8\", timestamp = \"timestamp\", bytes = \"int64\", user = \"utf8\" }\n\
                 max_files_per_epoch = 1\nevent_time = \"timestamp\"\nwatermark = \"20s\"\n";
     std::fs::write(folder.join("job.toml"), format!("{head}{text}")).unwrap();

@@ -58,7 +58,7 @@ impl Expected {
 
 /// Compares everything; the first difference.
 pub fn compare(world: &World) -> Result<(), String> {
-    let Scenario { streams, questions, join, visits } = &world.scenario;
+    let Scenario { streams, questions, join, visits, .. } = &world.scenario;
     let epochs = world.ledger.lock().unwrap().epochs.clone();
     for (number, stream) in streams.iter().enumerate() {
         let mut read: Vec<usize> = epochs.iter().flat_map(|e| e.files[number].iter().copied()).collect();

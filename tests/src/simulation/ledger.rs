@@ -42,6 +42,9 @@ pub struct Ledger {
     pub swaps: BTreeSet<&'static str>,
 }
 
+/// All epochs that a checkpoint has kept were computed again.
+pub const REPLAYED: &str = "replayed";
+
 /// What a run tells of swaps.
 pub const SWAPS: [&str; 4] =
     ["was swapped with", "goes on as it was swapped", "was not swapped", "no way from version"];

@@ -16,6 +16,8 @@ pub struct Scenario {
     pub questions: Vec<Question>,
     pub join: Option<Join>,
     pub visits: Option<Visits>,
+    /// Epochs that its checkpoint keeps.
+    pub keep: u64,
 }
 
 /// A source.
@@ -67,12 +69,13 @@ impl Scenario {
         }
         let mut random = Random::new(seed ^ 0x7151_7151);
         let visits = random.one_in(3).then(|| Visits::new(&streams, &mut random));
-        Self { streams, questions, join, visits }
+        let keep = [0, 0, 3, 50][Random::new(seed ^ 0x6EE9_6EE9).below(4) as usize];
+        Self { streams, questions, join, visits, keep }
     }
 
     /// The job file.
     pub fn job(&self) -> String {
-        let mut text = "name = \"simulated\"\ncheckpoint = \"state\"\n".to_owned();
+        let mut text = format!("name = \"simulated\"\ncheckpoint = \"state\"\nkeep_epochs = {}\n", self.keep);
         text.extend(self.streams.iter().map(Stream::job));
         text.extend(self.questions.iter().map(|q| q.job(&self.streams)));
         text.extend(self.join.iter().map(|j| j.job(&self.streams)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use millstream_engine::fault::point;
 use millstream_engine::storage::faulty::Fault;
 
-use super::ledger::SWAPS;
+use super::ledger::{REPLAYED, SWAPS};
 use super::random::Random;
 
 /// What a source is asked when it is found to be away for a while, which ends no run.
@@ -33,7 +33,7 @@ impl Trouble {
         let faults = [Fault::Full, Fault::Broken, Fault::Death].map(|fault| Self::Disk(1, fault));
         let points = point::ALL.iter().map(|point| Self::Point(point, 1));
         let ends = [Self::Read(0), Self::Bit(0)].into_iter().chain(faults).chain(points).map(Self::kind);
-        ends.chain(AWAY.map(str::to_owned)).chain(SWAPS.map(str::to_owned)).collect()
+        ends.chain(AWAY.map(str::to_owned)).chain(SWAPS.map(str::to_owned)).chain([REPLAYED.to_owned()]).collect()
     }
 
     pub fn kind(self) -> String {

@@ -14,13 +14,13 @@ use millstream_engine::connector::Connectors;
 use millstream_engine::executor::Executor;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::{Control, Environment, Pace, RunOptions, Summary, Turn, run};
+use millstream_engine::run::{Control, Environment, Pace, Replay, RunOptions, Summary, Turn, replay, replayable, run};
 use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::clock::JumpingClock;
 use super::damage::Damage;
-use super::ledger::{Ledger, Planned, Watch};
+use super::ledger::{Ledger, Planned, REPLAYED, Watch};
 use super::random::Random;
 use super::scenario::Scenario;
 use super::source::{Feed, SimulatedFiles};
@@ -126,7 +126,30 @@ impl World {
     fn come_to_the_end(&mut self) -> Result<(), String> {
         self.show_everything();
         self.start(Trigger::AvailableNow, Trouble::Nothing).map_err(|e| format!("undisturbed: {e:?}"))?;
-        self.check_published()
+        self.check_published()?;
+        self.compute_again().map_err(|e| format!("replay: {e:?}"))
+    }
+
+    /// What the checkpoint has kept of its epochs gives again what was written.
+    fn compute_again(&mut self) -> Result<()> {
+        let environment = self.environment(Trouble::Nothing, &Control::default());
+        let storage = (environment.folders)(&Path::new(BASE).join("state"));
+        let workers = environment.executor.workers(Some(1));
+        let Some(epochs) = replayable(&*storage, &workers)?.filter(|epochs| !epochs.is_empty()) else { return Ok(()) };
+        if self.scenario.keep == 0 {
+            return Ok(());
+        }
+        for feed in self.feeds.values() {
+            feed.lock().unwrap().weather.turn(None);
+        }
+        let again = Replay { epochs, changed: None, runtime: Some(runtime()), threads: Some(1), environment };
+        let replayed = replay(&*storage, again, &|_| {}, |epoch| match epoch.unlike.first() {
+            Some(unlike) => Err(Error::internal(format!("epoch {}: {unlike}", epoch.epoch))),
+            None => Ok(()),
+        })?;
+        assert_eq!(replayed.same, replayed.epochs);
+        self.met.insert(REPLAYED.to_owned());
+        Ok(())
     }
 
     fn show_everything(&self) {

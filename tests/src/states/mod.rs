@@ -13,11 +13,13 @@
 //! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
 //! * `swaps`: plugins that are replaced while the job runs
-//! * `steps`: how both go
+//! * `savepoints`: jobs that begin with what another one had, changed or not
+//! * `live`, `steps`: how they go
 
 mod branches;
 mod keyed;
 mod keyed_walk;
+pub(crate) mod live;
 mod memory;
 mod modes;
 mod names;
@@ -25,6 +27,7 @@ mod older;
 mod partitions;
 mod plugins;
 mod queries;
+mod savepoints;
 mod steps;
 mod swaps;
 mod walk;

@@ -1,22 +1,19 @@
 //! `millstream epochs CHECKPOINT`
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 
 use millstream_engine::checkpoint::look;
-use millstream_engine::connector::Connectors;
-use millstream_engine::job::Job;
 use millstream_engine::record::EpochRecord;
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 
-use super::print;
+use super::{checkpoint_folder, print};
 use crate::args::EpochsArgs;
 use crate::text;
 
 /// Shows the epochs that a checkpoint's log has.
 pub(crate) fn epochs(args: &EpochsArgs) -> Result<()> {
-    let folder = folder(&args.checkpoint)?;
+    let folder = checkpoint_folder(&args.checkpoint)?;
     let looked = look(&LocalStorage::new(&folder))?;
     let skipped = args.last.map_or(0, |last| looked.epochs.len().saturating_sub(last));
     let shown = &looked.epochs[skipped..];
@@ -34,18 +31,6 @@ pub(crate) fn epochs(args: &EpochsArgs) -> Result<()> {
         out += &table(shown);
     }
     print(&out)
-}
-
-/// The folder that is named, or that of the job whose file is named.
-fn folder(path: &Path) -> Result<PathBuf> {
-    if !path.is_file() {
-        return Ok(path.to_owned());
-    }
-    let job = Job::load(path, &Connectors::built_in().keys(), &[])?;
-    job.checkpoint.ok_or_else(|| {
-        Error::invalid(format!("job `{}` names no checkpoint: what it keeps is gone after each run", job.name))
-            .with_help("write checkpoint = \"FOLDER\" into its file")
-    })
 }
 
 const HEAD: [&str; 8] = ["epoch", "started", "in", "out", "late", "rejected", "watermark", "plugins"];

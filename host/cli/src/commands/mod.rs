@@ -4,18 +4,35 @@ pub(crate) mod check;
 pub(crate) mod epochs;
 pub(crate) mod generate;
 pub(crate) mod plugin;
+pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod savepoint;
 pub(crate) mod sql;
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use millstream_engine::connector::Connectors;
+use millstream_engine::job::Job;
 use millstream_engine::{Error, ErrorKind, Result};
 use millstream_plugin::{Runtime, RuntimeOptions};
 
 /// Where plugins run; `notify` is told when one is built.
 fn runtime(notify: impl Fn(&str) + Send + Sync + 'static) -> Result<Runtime> {
     Ok(Runtime::new(RuntimeOptions { notify: Arc::new(notify), ..RuntimeOptions::default() })?)
+}
+
+/// The checkpoint's folder that is named, or that of the job whose file is named.
+fn checkpoint_folder(path: &Path) -> Result<PathBuf> {
+    if !path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let job = Job::load(path, &Connectors::built_in().keys(), &[])?;
+    job.checkpoint.ok_or_else(|| {
+        Error::invalid(format!("job `{}` names no checkpoint: what it keeps is gone after each run", job.name))
+            .with_help("write checkpoint = \"FOLDER\" into its file")
+    })
 }
 
 /// Prints on standard output; a reader that has gone away (`| head`) has seen enough.

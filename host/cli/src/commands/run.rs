@@ -32,6 +32,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     };
     let options = RunOptions {
         fresh: args.fresh,
+        from: args.from.clone(),
+        allow_dropped_state: args.allow_dropped_state,
         trigger: args.available_now.then_some(Trigger::AvailableNow),
         observer: progress.clone(),
         control,

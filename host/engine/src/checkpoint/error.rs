@@ -31,6 +31,21 @@ pub enum CheckpointError {
         /// One of the other things.
         found: String,
     },
+    /// There is nothing of a checkpoint.
+    #[error("{place} is not a checkpoint: there is no checkpoint.json in it")]
+    NotThere {
+        /// The folder.
+        place: String,
+    },
+    /// A job was to write to a savepoint.
+    #[error("{place} is a savepoint, which no job writes to")]
+    Savepoint {
+        /// The savepoint.
+        place: String,
+    },
+    /// What a new checkpoint is to begin with cannot be copied.
+    #[error("{0}")]
+    Beginning(Error),
     /// The storage failed.
     #[error("{doing} {place}/{path} failed: {source}")]
     Storage {
@@ -100,7 +115,7 @@ impl From<CheckpointError> for Error {
     fn from(e: CheckpointError) -> Self {
         use CheckpointError as C;
         let e = match e {
-            C::Forget(error) => return error,
+            C::Forget(error) | C::Beginning(error) => return error,
             other => other,
         };
         let message = e.to_string();
@@ -116,6 +131,14 @@ impl From<CheckpointError> for Error {
                             with this checkpoint, and start again";
                 (ErrorKind::Conflict, help.to_string())
             }
+            C::NotThere { .. } => {
+                let help = "name the folder of a checkpoint or of a savepoint; one that was cut short in writing has none either";
+                (ErrorKind::Invalid, help.to_string())
+            }
+            C::Savepoint { .. } => {
+                let help = "give the job a `checkpoint` of its own, and begin with `run --from` that folder";
+                (ErrorKind::Invalid, help.to_string())
+            }
             C::NotACheckpoint { .. } => (ErrorKind::Invalid, "name an empty folder as `checkpoint`".to_string()),
             C::Storage { source, .. } => (ErrorKind::Unavailable, remedy(source, LOOK_AFTER).to_string()),
             C::Poisoned { .. } => (ErrorKind::Unavailable, LOOK_AFTER.to_string()),
@@ -128,8 +151,10 @@ impl From<CheckpointError> for Error {
             }
             C::Damaged { .. } => (ErrorKind::Corrupt, format!("restore the folder from a copy, or {anew}")),
             C::Newer { .. } => (ErrorKind::Invalid, "use the version of Millstream that wrote it".to_string()),
-            C::NoSuchEpoch { .. } => (ErrorKind::Invalid, "open it at its last epoch".to_string()),
-            C::Misuse(_) | C::Forget(_) => return Self::internal(message),
+            C::NoSuchEpoch { .. } => {
+                (ErrorKind::Invalid, "name an epoch that the log has: `millstream epochs` shows them".to_string())
+            }
+            C::Misuse(_) | C::Forget(_) | C::Beginning(_) => return Self::internal(message),
         };
         let error = Self::new(kind, message).with_help(help);
         match e {

@@ -1,14 +1,13 @@
 //! The folder of a checkpoint as it is found: whether it is one, its lock, its description, its files; and how one is
 //! made, or emptied for a fresh start.
 
-use std::hash::{BuildHasher, Hasher};
 use std::io::Write;
 
-use super::components::COMPONENTS;
 use super::decide::Refusal;
 use super::frame::Frame;
 use super::log::segment_file;
-use super::meta::{FORMAT, Meta, MetaError};
+use super::made_with::{COMPONENTS, JOBS};
+use super::meta::{Meta, MetaError};
 use super::snapshots::snapshot_file;
 use super::{CheckpointError, Forget, OpenOptions, SPOOL};
 use crate::executor::Workers;
@@ -17,10 +16,10 @@ use crate::storage::{Lock, Storage};
 
 const LOCK: &str = "LOCK";
 pub(super) const META: &str = "checkpoint.json";
-const META_NEW: &str = "checkpoint.json.tmp";
+pub(super) const META_NEW: &str = "checkpoint.json.tmp";
 /// While this is there, everything else is to be removed: `fresh` was asked for and did not come to its end.
 pub(super) const DROPPED: &str = "DROPPED";
-const OURS: [&str; 8] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL, COMPONENTS];
+const OURS: [&str; 9] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL, COMPONENTS, JOBS];
 
 /// A file's name in the checkpoint, and its bytes.
 pub(super) type File = (String, Vec<u8>);
@@ -88,6 +87,19 @@ impl Folder<'_> {
         Ok(lock)
     }
 
+    /// Takes up what a process has not brought to its end: a checkpoint that is being dropped goes, one that was being made
+    /// counts if it is whole.
+    pub fn clear_up(&self, forget: Option<&Forget>) -> Result<(), CheckpointError> {
+        if !self.io("looking at", DROPPED, self.storage.exists(DROPPED))? {
+            return Ok(());
+        }
+        if self.io("looking at", META, self.storage.exists(META))? {
+            self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
+            return self.io("syncing", "", self.storage.sync_folder(""));
+        }
+        self.drop_everything(forget)
+    }
+
     /// Removes everything but the lock, in an order that can be taken up again after a crash.
     pub fn drop_everything(&self, forget: Option<&Forget>) -> Result<(), CheckpointError> {
         let list = |folder| self.io("listing", folder, self.storage.list(folder));
@@ -117,24 +129,32 @@ impl Folder<'_> {
             }
             self.io("syncing", folder, self.storage.sync_folder(folder))?;
         }
-        for folder in [SPOOL, COMPONENTS] {
+        for folder in [SPOOL, COMPONENTS, JOBS] {
             self.io("removing", folder, self.storage.remove_folder(folder))?;
         }
+        self.io("removing", META_NEW, self.storage.remove(META_NEW))?;
         self.io("removing", DROPPED, self.storage.remove(DROPPED))?;
         self.io("syncing", "", self.storage.sync_folder(""))?;
         self.faults.hit(point::DROP_AFTER);
         Ok(())
     }
 
+    pub fn read_meta(&self) -> Result<Meta, CheckpointError> {
+        let bytes = self.io("reading", META, self.storage.read(META))?;
+        Meta::read(&bytes).map_err(|e| match e {
+            MetaError::Damaged(what) => self.damaged(META, what),
+            MetaError::Newer(what) => CheckpointError::Newer { place: self.name.clone(), file: META.to_string(), what },
+        })
+    }
+
+    /// What holds for the whole of the checkpoint, which is made where there is none.
     pub fn read_or_make_meta(&self, options: &OpenOptions) -> Result<Meta, CheckpointError> {
         if self.io("looking at", META, self.storage.exists(META))? {
-            let bytes = self.io("reading", META, self.storage.read(META))?;
-            return Meta::read(&bytes).map_err(|e| match e {
-                MetaError::Damaged(what) => self.damaged(META, what),
-                MetaError::Newer(what) => {
-                    CheckpointError::Newer { place: self.name.clone(), file: META.to_string(), what }
-                }
-            });
+            let meta = self.read_meta()?;
+            return match meta.savepoint {
+                true => Err(CheckpointError::Savepoint { place: self.name.clone() }),
+                false => Ok(meta),
+            };
         }
         for (folder, is_ours) in [("log", is_log as fn(&str) -> bool), ("state", is_state)] {
             let entries = self.io("listing", folder, self.storage.list(folder))?;
@@ -143,14 +163,13 @@ impl Folder<'_> {
                 return Err(self.damaged(META, what));
             }
         }
-        let meta = Meta {
-            format: FORMAT,
-            rows: crate::state::row::FORMAT,
-            id: format!("{:016x}", options.id.unwrap_or_else(random)),
-            partitions: options.partitions.max(1),
-            job: options.job.clone(),
-            created: options.now,
-        };
+        let make = |partitions| Meta::new(&options.job, partitions, options.id, options.now);
+        if let Some(beginning) = &options.from {
+            let meta = make(beginning.at.state.partitions());
+            self.begin(&meta, beginning)?;
+            return Ok(meta);
+        }
+        let meta = make(options.partitions);
         let write = || -> std::io::Result<()> {
             self.storage.sync_folder("log")?;
             self.storage.sync_folder("state")?;
@@ -167,19 +186,24 @@ impl Folder<'_> {
         Ok(meta)
     }
 
-    /// All files of a folder whose names `parse` knows, sorted by what it makes of them. Temporary files that a crash
-    /// left behind are removed.
-    pub fn read_all<K: Ord + Send>(
-        &self,
-        folder: &str,
-        parse: fn(&str) -> Option<K>,
-    ) -> Result<Vec<(K, File)>, CheckpointError> {
+    /// Removes temporary files that a crash left behind.
+    pub fn remove_remains(&self, folder: &str) -> Result<(), CheckpointError> {
         let entries = self.io("listing", folder, self.storage.list(folder))?;
         for entry in entries.iter().filter(|e| e.name.ends_with(".tmp")) {
             let path = format!("{folder}/{}", entry.name);
             self.io("removing", &path, self.storage.remove(&path))?;
             self.faults.hit(point::REMAINS_REMOVED);
         }
+        Ok(())
+    }
+
+    /// All files of a folder whose names `parse` knows, sorted by what it makes of them.
+    pub fn read_all<K: Ord + Send>(
+        &self,
+        folder: &str,
+        parse: fn(&str) -> Option<K>,
+    ) -> Result<Vec<(K, File)>, CheckpointError> {
+        let entries = self.io("listing", folder, self.storage.list(folder))?;
         let known = entries.into_iter().filter_map(|entry| Some((parse(&entry.name)?, entry)));
         let files = self.workers.each(known, |(key, entry)| {
             let path = format!("{folder}/{}", entry.name);
@@ -209,11 +233,4 @@ fn is_log(name: &str) -> bool {
 
 fn is_state(name: &str) -> bool {
     parse_snapshot(name).is_some() || name.strip_suffix(".tmp").is_some_and(|name| parse_snapshot(name).is_some())
-}
-
-/// A random number from the keys that the standard library draws from the system for its hash maps.
-fn random() -> u64 {
-    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-    hasher.write_u32(std::process::id());
-    hasher.finish()
 }

@@ -5,9 +5,10 @@
 //! written once while the log grows by the whole state, a restart reads about the state's size in snapshots and as
 //! much in log, and no epoch writes more than a few megabytes extra.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::SnapshotSizes;
+use crate::job::KeepEpochs;
 
 /// When snapshots are due.
 #[derive(Debug)]
@@ -80,34 +81,84 @@ pub(super) struct UsableSnapshot {
     pub epoch: u64,
     pub sequence: u64,
     pub partitions: Vec<u32>,
+    pub bytes: u64,
 }
 
-/// What may be removed: first epochs of segments, oldest first, and indices of snapshots. `segments` are the first
-/// epochs of all segments, `last` the last committed epoch, `published` the number of epochs published.
-pub(super) fn unneeded(
-    segments: &BTreeSet<u64>,
-    snapshots: &[UsableSnapshot],
-    partitions: u32,
-    last: u64,
-    published: u64,
-) -> (Vec<u64>, Vec<usize>) {
-    let mut needed_from = published.min(last);
-    let mut needed = BTreeSet::new();
-    for epoch in [last, last.saturating_sub(1)] {
-        needed_from = needed_from.min(epoch);
-        for partition in 0..partitions {
-            let usable = snapshots.iter().enumerate();
+/// The files that there are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    /// By the first epoch of each segment, its bytes.
+    pub segments: &'a BTreeMap<u64, u64>,
+    pub snapshots: &'a [UsableSnapshot],
+    pub partitions: u32,
+}
+
+/// What it takes to restore the state after some epoch and all after it.
+#[derive(Debug, Default)]
+struct Needed {
+    /// The log from this epoch on.
+    from: u64,
+    /// Indices of snapshots.
+    snapshots: BTreeSet<usize>,
+}
+
+impl Files<'_> {
+    /// What may be removed: first epochs of segments, oldest first, and indices of snapshots. `last` is the last committed
+    /// epoch, `published` the number of epochs published, `keep` how many epochs are to be readable besides.
+    pub fn unneeded(self, last: u64, published: u64, keep: KeepEpochs) -> (Vec<u64>, Vec<usize>) {
+        let mut needed = self.needed(last);
+        let before = self.needed(last.saturating_sub(1));
+        needed.from = needed.from.min(before.from).min(published.min(last));
+        needed.snapshots.extend(before.snapshots);
+        if let Some(kept) = self.kept(last, keep) {
+            needed.from = needed.from.min(kept.from);
+            needed.snapshots.extend(kept.snapshots);
+        }
+        let ends = self.segments.keys().zip(self.segments.keys().skip(1));
+        let segments = ends.filter(|(_, next)| **next <= needed.from).map(|(first, _)| *first).collect();
+        (segments, (0..self.snapshots.len()).filter(|i| !needed.snapshots.contains(i)).collect())
+    }
+
+    /// What it takes to restore the state after `epoch`.
+    fn needed(self, epoch: u64) -> Needed {
+        let mut needed = Needed { from: epoch, snapshots: BTreeSet::new() };
+        for partition in 0..self.partitions {
+            let usable = self.snapshots.iter().enumerate();
             let usable = usable.filter(|(_, s)| s.epoch <= epoch && s.partitions.contains(&partition));
             match usable.max_by_key(|(_, s)| (s.epoch, s.sequence)) {
                 Some((i, snapshot)) => {
-                    needed.insert(i);
-                    needed_from = needed_from.min(snapshot.epoch + 1);
+                    needed.snapshots.insert(i);
+                    needed.from = needed.from.min(snapshot.epoch + 1);
                 }
-                None => needed_from = 0,
+                None => needed.from = 0,
             }
         }
+        needed
     }
-    let ends = segments.iter().zip(segments.iter().skip(1));
-    let segments = ends.filter(|(_, next)| **next <= needed_from).map(|(first, _)| *first).collect();
-    (segments, (0..snapshots.len()).filter(|i| !needed.contains(i)).collect())
+
+    /// What is kept so that earlier epochs can be restored: as many as are wanted, as far as the bytes allow. Later snapshots
+    /// are kept with it: of those the older epochs are restored when these ones are not kept any more.
+    fn kept(self, last: u64, keep: KeepEpochs) -> Option<Needed> {
+        if keep.epochs == 0 {
+            return None;
+        }
+        let wanted = last.saturating_sub(keep.epochs);
+        // Between two snapshots the same files are needed.
+        let later = self.snapshots.iter().map(|s| s.epoch).filter(|epoch| *epoch > wanted);
+        let oldest: BTreeSet<u64> = std::iter::once(wanted).chain(later).collect();
+        let oldest: Vec<u64> = oldest.into_iter().collect();
+        let kept = |epoch: u64| {
+            let mut needed = self.needed(epoch);
+            needed.snapshots.extend((0..self.snapshots.len()).filter(|i| self.snapshots[*i].epoch > epoch));
+            needed
+        };
+        let first = oldest.partition_point(|epoch| self.bytes(&kept(*epoch)) > keep.bytes);
+        oldest.get(first).map(|epoch| kept(*epoch))
+    }
+
+    fn bytes(self, needed: &Needed) -> u64 {
+        let nexts = self.segments.keys().skip(1).copied().chain([u64::MAX]);
+        let segments = self.segments.values().zip(nexts).filter(|(_, next)| *next > needed.from);
+        segments.map(|(bytes, _)| bytes).chain(needed.snapshots.iter().map(|i| &self.snapshots[*i].bytes)).sum()
+    }
 }

@@ -189,9 +189,12 @@ impl Checkpoint {
         self.faults.hit(point::SEGMENT_CREATED);
         self.storage.sync_folder("log").map_err(|e| self.storage_error("syncing", "log", e))?;
         self.faults.hit(point::SEGMENT_FOLDER_SYNCED);
+        if let Some((before, len)) = self.log.segment {
+            self.segments.insert(before, len);
+        }
+        self.segments.insert(first, 0);
         self.log.file = Some(file);
         self.log.segment = Some((first, 0));
-        self.segments.insert(first);
         Ok((first, 0))
     }
 

@@ -1,6 +1,8 @@
 //! `checkpoint.json`: what holds for the whole of a checkpoint, written once. One line of JSON, then its CRC-32 in
 //! hexadecimal as a line of its own. Later formats keep this envelope, so that they can be refused by name.
 
+use std::hash::{BuildHasher, Hasher};
+
 use serde::{Deserialize, Serialize};
 
 /// The format that this version writes; it reads no other.
@@ -22,6 +24,9 @@ pub(super) struct Meta {
     pub job: String,
     /// When: microseconds since 1970.
     pub created: i64,
+    /// It is a savepoint: no job writes to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub savepoint: bool,
 }
 
 /// Why the file cannot be used.
@@ -32,6 +37,24 @@ pub(super) enum MetaError {
 }
 
 impl Meta {
+    /// Of a new checkpoint of the job `job`, made at `created`; with a random id if none is given.
+    pub fn new(job: &str, partitions: u32, id: Option<u64>, created: i64) -> Self {
+        Self {
+            format: FORMAT,
+            rows: crate::state::row::FORMAT,
+            id: format!("{:016x}", id.unwrap_or_else(random)),
+            partitions: partitions.max(1),
+            job: job.to_owned(),
+            created,
+            savepoint: false,
+        }
+    }
+
+    /// As that of a savepoint.
+    pub fn savepoint(self) -> Self {
+        Self { savepoint: true, ..self }
+    }
+
     /// The number behind [`Meta::id`].
     pub fn number(&self) -> u64 {
         u64::from_str_radix(&self.id, 16).expect("the id was checked when it was read or made from a number")
@@ -67,4 +90,11 @@ impl Meta {
         }
         Ok(meta)
     }
+}
+
+/// A random number from the keys that the standard library draws from the system for its hash maps.
+fn random() -> u64 {
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
 }

@@ -16,31 +16,37 @@
 //! The I/O is in `folder`, `open`, `log` and `snapshots`; what to make of what was read is decided by `decide`, and what to
 //! write and remove by `keep`, both pure.
 
-mod components;
 mod decide;
 mod error;
+mod files;
 mod folder;
+mod found;
 mod frame;
 mod keep;
 mod log;
 mod look;
+mod made_with;
 mod meta;
 mod open;
+mod read;
 mod snapshot;
 mod snapshots;
 #[cfg(test)]
 mod tests;
 
-pub use components::{forget_component, keep_component, kept_component};
 pub use error::CheckpointError;
+pub use found::{Beginning, Saved, save};
 pub use log::Appended;
 pub use look::{Looked, look};
+pub use made_with::{forget_all_but, forget_component, keep_component, keep_job, kept_component, kept_job};
+pub use read::{AtEpoch, oldest_restorable, read_at};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::executor::Workers;
 use crate::fault::Faults;
+use crate::job::KeepEpochs;
 use crate::record::EpochRecord;
 use crate::state::{DEFAULT_PARTITIONS, State};
 use crate::storage::{Lock, Storage};
@@ -68,8 +74,12 @@ pub struct OpenOptions {
     pub faults: Faults,
     /// When snapshots are asked for.
     pub snapshots: SnapshotSizes,
+    /// What is kept of earlier epochs.
+    pub keep: KeepEpochs,
     /// Takes away what was published by a checkpoint that is dropped.
     pub forget: Option<Forget>,
+    /// Where a new checkpoint begins; none = with nothing.
+    pub from: Option<Beginning>,
     /// Who reads it, and later writes down the state's changes.
     pub workers: Workers,
 }
@@ -113,7 +123,9 @@ impl Default for OpenOptions {
             id: None,
             faults: Faults::default(),
             snapshots: SnapshotSizes::default(),
+            keep: KeepEpochs::default(),
             forget: None,
+            from: None,
             workers: Workers::alone(),
         }
     }
@@ -136,6 +148,8 @@ pub struct Recovered {
     /// a sink has output of that epoch, its record was committed and damaged later: then the job must not go on. The
     /// bytes stay until the next append.
     pub suspicious: Option<Suspicious>,
+    /// Digests of the jobs and the components that the epochs of the log were made with.
+    pub made_with: BTreeSet<String>,
     /// Damage that was not in the way, each in a line: a snapshot in whose place an older one was used.
     pub damaged: Vec<String>,
 }
@@ -173,8 +187,9 @@ pub struct Checkpoint {
     id: u64,
     partitions: u32,
     log: log::Log,
-    /// First epochs of all segments.
-    segments: BTreeSet<u64>,
+    /// By the first epoch of each segment, its bytes; of the one that is written to, what it had when it was begun.
+    segments: BTreeMap<u64, u64>,
+    keep: KeepEpochs,
     snapshots: Vec<keep::UsableSnapshot>,
     planner: keep::Planner,
     /// Number of epochs, from 0, that are published.

@@ -3,18 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::decide::{self, Decision, Findings, Refusal, Segment, Snapshot};
-use super::error::damaged_change;
-use super::folder::{DROPPED, File, Folder, parse_segment, parse_snapshot};
-use super::frame;
+use super::decide::{Decision, Findings};
+use super::files::Files;
+use super::folder::{File, Folder, parse_segment, parse_snapshot};
 use super::keep::{Planner, UsableSnapshot};
 use super::log::{Log, LogCut};
-use super::meta::Meta;
-use super::snapshot::SnapshotError;
-use super::{Checkpoint, CheckpointError, OpenOptions, Recovered, Suspicious, Unpublished, snapshot};
-use crate::executor::Workers;
-use crate::record::EpochRecord;
-use crate::state::{Piece, State, StateChange, StateError};
+use super::{Checkpoint, CheckpointError, OpenOptions, Recovered, Suspicious};
 use crate::storage::Storage;
 
 pub(super) fn open(
@@ -27,28 +21,21 @@ pub(super) fn open(
     at.check_is_ours()?;
     let lock = at.lock()?;
     at.check_is_ours()?;
-    if options.fresh || at.io("looking at", DROPPED, at.storage.exists(DROPPED))? {
+    at.clear_up(options.forget.as_ref())?;
+    if options.fresh {
         at.drop_everything(options.forget.as_ref())?;
     }
     let meta = at.read_or_make_meta(options)?;
-    let segments = at.read_all("log", parse_segment)?;
-    let snapshots = at.read_all("state", parse_snapshot)?;
-    let found = examine(&meta, &segments, &snapshots, at.workers).map_err(|refusal| at.refused(refusal))?;
-    let decision = decide::decide(&found, options.at).map_err(|refusal| at.refused(refusal))?;
-    at.make_durable(&found, &decision)?;
+    for folder in ["log", "state"] {
+        at.remove_remains(folder)?;
+    }
+    let (segments, snapshots) = (at.read_all("log", parse_segment)?, at.read_all("state", parse_snapshot)?);
+    let files = at.decide(&meta, segments, snapshots, options.at)?;
+    at.make_durable(&files.found, &files.decision)?;
 
-    let state = at.restore(&found, &decision, &segments, &snapshots)?;
-    let record = |(s, f): (usize, usize)| -> Result<Unpublished, CheckpointError> {
-        let (file, bytes) = &segments[s].1;
-        let frame = &found.segments[s].frames[f];
-        let (json, _, inline) = frame.parts(bytes);
-        let record: EpochRecord =
-            serde_json::from_slice(json).map_err(|e| at.newer_or_damaged(file, frame, &e.to_string()))?;
-        if record.epoch != frame.header.epoch {
-            return Err(at.newer_or_damaged(file, frame, "the record is of another epoch than its frame"));
-        }
-        Ok(Unpublished { record, inline: inline.to_vec() })
-    };
+    let state = at.restore(&files)?;
+    let record = |frame| at.record(&files, frame);
+    let Files { snapshots, found, decision, .. } = &files;
     let epoch_of = |(s, f): (usize, usize)| found.segments[s].frames[f].header.epoch;
     let last = decision.frames.last().copied().map(record).transpose()?.map(|found| found.record);
     let unpublished = decision.frames.iter().copied().filter(|i| epoch_of(*i) >= decision.published);
@@ -67,23 +54,27 @@ pub(super) fn open(
         state,
         unpublished,
         suspicious,
+        made_with: at.made_with(&files),
         damaged: decision.damaged.clone(),
     };
     let place = at.name;
-    let (log, planner) = (go_on(&found, &decision), plan(&found, &decision, &snapshots, options));
+    let (log, planner) = (go_on(found, decision), plan(found, decision, snapshots, options));
     let opened = decision.last.unwrap_or(0);
     let usable = found.snapshots.iter().filter(|s| s.epoch <= opened).map(|s| UsableSnapshot {
         file: s.file.clone(),
         epoch: s.epoch,
         sequence: s.sequence,
         partitions: s.sections.iter().flatten().filter(|s| s.intact).map(|s| s.partition).collect(),
+        bytes: s.sections.iter().flatten().map(|s| s.range.len() as u64).sum(),
     });
+    let segments = found.segments[..decision.goes_on.map_or(0, |(s, _)| s + 1)].iter();
     let checkpoint = Checkpoint {
         place,
         faults: options.faults.clone(),
         id: meta.number(),
         partitions: meta.partitions,
-        segments: found.segments[..decision.goes_on.map_or(0, |(s, _)| s + 1)].iter().map(|s| s.first).collect(),
+        segments: segments.map(|s| (s.first, s.len)).collect(),
+        keep: options.keep,
         log,
         snapshots: usable.collect(),
         planner,
@@ -110,72 +101,6 @@ impl Folder<'_> {
         }
         Ok(())
     }
-
-    fn restore(
-        &self,
-        found: &Findings,
-        decision: &Decision,
-        segments: &[(u64, File)],
-        snapshots: &[((u64, u64), File)],
-    ) -> Result<State, CheckpointError> {
-        let partitions = found.partitions;
-        let mut pieces: Vec<Vec<Piece<'_>>> = vec![Vec::new(); partitions as usize];
-        let read = |file: &str, at: usize, bytes| {
-            let pieces = StateChange::pieces(bytes).and_then(|pieces| {
-                let foreign = pieces.iter().find(|p| p.partition >= partitions);
-                let error = foreign.map(|p| StateError::NoPartition { partition: p.partition, partitions });
-                error.map_or(Ok(pieces), Err)
-            });
-            pieces.map_err(|e| damaged_change(&self.name, file, at as u64, &e))
-        };
-        for (partition, base) in decision.bases.iter().enumerate() {
-            let Some((s, section)) = *base else { continue };
-            let (file, bytes) = &snapshots[s].1;
-            let section = &found.snapshots[s].sections.as_ref().expect("it was chosen for its sections")[section];
-            pieces[partition].extend(read(file, section.range.start, &bytes[section.range.clone()])?);
-        }
-        let from: Vec<u64> =
-            decision.bases.iter().map(|base| base.map_or(0, |(s, _)| found.snapshots[s].epoch + 1)).collect();
-        let oldest = from.iter().min().copied().unwrap_or(0);
-        let replayed = self.workers.each(&decision.frames, |(s, f)| {
-            let (file, bytes) = &segments[*s].1;
-            let frame = &found.segments[*s].frames[*f];
-            let epoch = frame.header.epoch;
-            let pieces = if epoch < oldest { Vec::new() } else { read(file, frame.at, frame.parts(bytes).1)? };
-            Ok((epoch, pieces))
-        });
-        for (epoch, change) in replayed.into_iter().collect::<Result<Vec<_>, _>>()? {
-            for piece in change {
-                if epoch >= from[piece.partition as usize] {
-                    pieces[piece.partition as usize].push(piece);
-                }
-            }
-        }
-        State::restore(partitions, &pieces, self.workers).map_err(|e| self.damaged("state", e.to_string()))
-    }
-}
-
-/// Scans what was read, in parallel.
-fn examine(
-    meta: &Meta,
-    segments: &[(u64, File)],
-    snapshots: &[((u64, u64), File)],
-    workers: &Workers,
-) -> Result<Findings, Refusal> {
-    let id = meta.number();
-    let segments = workers.each(segments, |(first, (file, bytes))| {
-        let (frames, end) = frame::scan(bytes, id);
-        Segment { file: file.clone(), first: *first, len: bytes.len() as u64, frames, end }
-    });
-    let snapshots = workers.each(snapshots, |((epoch, sequence), (file, bytes))| {
-        let sections = match snapshot::read(bytes, id, *epoch) {
-            Ok(read) => Ok(read.sections),
-            Err(SnapshotError::Damaged(what)) => Err(what),
-            Err(SnapshotError::Newer(what)) => return Err(Refusal::Newer { file: file.clone(), what }),
-        };
-        Ok(Snapshot { file: file.clone(), epoch: *epoch, sequence: *sequence, sections })
-    });
-    Ok(Findings { partitions: meta.partitions, segments, snapshots: snapshots.into_iter().collect::<Result<_, _>>()? })
 }
 
 /// Where the log goes on.

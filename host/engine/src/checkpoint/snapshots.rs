@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::keep::{self, UsableSnapshot};
+use super::keep::{Files, UsableSnapshot};
 use super::{Checkpoint, CheckpointError, snapshot};
 use crate::fault::point;
 
@@ -53,14 +53,15 @@ impl Checkpoint {
         let partitions: Vec<u32> = sections.iter().map(|(partition, _)| *partition).collect();
         let bytes = sections.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         self.planner.snapshot(partitions.iter().copied(), bytes);
-        self.snapshots.push(UsableSnapshot { file: path, epoch, sequence, partitions });
+        self.snapshots.push(UsableSnapshot { file: path, epoch, sequence, partitions, bytes });
         Ok(())
     }
 
     fn remove_unneeded(&mut self) -> Result<(), CheckpointError> {
         let Some(last) = self.log.last else { return Ok(()) };
         let published = self.log.published[0];
-        let (segments, snapshots) = keep::unneeded(&self.segments, &self.snapshots, self.partitions, last, published);
+        let files = Files { segments: &self.segments, snapshots: &self.snapshots, partitions: self.partitions };
+        let (segments, snapshots) = files.unneeded(last, published, self.keep);
         if segments.is_empty() && snapshots.is_empty() {
             return Ok(());
         }

@@ -55,19 +55,30 @@ pub use text::{JobText, Spanned};
 use tree::{TableEntry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "name",
     "checkpoint",
     "trigger",
     "on_error",
     "final_watermark",
     "max_state_memory",
+    "keep_epochs",
+    "keep_bytes",
     "source",
     "plugin",
     "operator",
     "sink",
     "dead_letters",
 ];
+
+/// Epochs that can be computed again, where the job says nothing.
+const KEEP_EPOCHS: u64 = 200;
+
+/// Bytes that are kept for it.
+const KEEP_BYTES: u64 = 256 << 20;
+
+/// Keys that cannot change what an epoch gives.
+const NOT_DIGESTED: [&str; 4] = ["trigger", "checkpoint", "keep_epochs", "keep_bytes"];
 
 /// The name that the dead letters' sink has among the sinks.
 pub const DEAD_LETTERS: &str = "dead_letters";
@@ -105,6 +116,7 @@ impl Job {
         known: &[ConnectorKeys],
         overrides: &[(String, String)],
     ) -> Result<Self> {
+        let given = Given { text: text.into(), overrides: overrides.to_vec() };
         let (text, entries) = tree::parse(text, file, overrides)?;
         let root = Fields::root(&text, &entries);
         root.only(&KEYS, &[])?;
@@ -134,10 +146,15 @@ impl Job {
                 .map_or(OnError::DeadLetter, |on_error| on_error.value),
             final_watermark: root.boolean("final_watermark")?.unwrap_or(false),
             max_state_memory: root.bytes("max_state_memory")?,
+            keep: KeepEpochs {
+                epochs: root.count("keep_epochs", 0)?.unwrap_or(KEEP_EPOCHS),
+                bytes: root.bytes("keep_bytes")?.unwrap_or(KEEP_BYTES),
+            },
             base: base_folder.to_path_buf(),
             checkpoint: checkpoint(&root, base_folder)?,
             checkpoint_at: root.get("checkpoint").map_or(0..0, |entry| entry.node.span.clone()),
             dead_letters: dead_letters(&root, &name, base_folder, known)?,
+            given,
             content_digest: digest(&entries),
             name,
             text: text.clone(),
@@ -154,7 +171,7 @@ impl Job {
     }
 
     /// BLAKE3, hexadecimal, of what the job says, environment variables and overrides included. Spacing, comments and
-    /// the order of tables do not count, nor does what cannot change an epoch's result: `trigger`, `checkpoint`.
+    /// the order of tables do not count, nor does what cannot change an epoch's result: `trigger`, `checkpoint`, `keep_…`.
     pub fn digest(&self) -> &str {
         &self.content_digest
     }
@@ -377,7 +394,7 @@ fn is_node(job: &Job, name: &str) -> bool {
 
 /// See [`Job::digest`].
 fn digest(entries: &[TableEntry]) -> String {
-    let counts = |entry: &&TableEntry| entry.key != "trigger" && entry.key != "checkpoint";
+    let counts = |entry: &&TableEntry| !NOT_DIGESTED.contains(&&*entry.key);
     let entries: Vec<TableEntry> = entries.iter().filter(counts).cloned().collect();
     blake3::hash(tree::canonical(&entries).to_string().as_bytes()).to_hex().to_string()
 }

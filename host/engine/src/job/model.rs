@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_time::EventTimeSpec;
@@ -31,6 +32,8 @@ pub struct Job {
     pub final_watermark: bool,
     /// Bytes of memory that its state may take; none = as much as there is.
     pub max_state_memory: Option<u64>,
+    /// What its checkpoint keeps of earlier epochs.
+    pub keep: KeepEpochs,
     /// Sources by name, in file order.
     pub sources: Vec<SourceSpec>,
     /// Plugins by name.
@@ -41,8 +44,26 @@ pub struct Job {
     pub sinks: Vec<SinkSpec>,
     /// Where rows go that fail. Its `input` is empty.
     pub dead_letters: SinkSpec,
+    /// As it was given.
+    pub(crate) given: Given,
     /// What [`Job::digest`] gives.
     pub(crate) content_digest: String,
+}
+
+/// The text of a job, and what is set besides.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub text: Arc<str>,
+    pub overrides: Vec<(String, String)>,
+}
+
+/// What is kept of earlier epochs, so that they can be computed again: their records, and the state before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeepEpochs {
+    /// How many, at the most; 0 = none that no restart needs.
+    pub epochs: u64,
+    /// Bytes of all files, at the most; what a restart needs is kept besides.
+    pub bytes: u64,
 }
 
 /// When epochs run.

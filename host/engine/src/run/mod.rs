@@ -19,8 +19,10 @@ mod progress;
 mod query;
 mod read_again;
 mod recover;
+mod replay;
 pub mod report;
 mod side_by_side;
+mod sinks;
 mod sources;
 mod state_memory;
 mod statics;
@@ -29,7 +31,7 @@ mod take_up;
 mod unseen;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_plugin::{Runtime, RuntimeOptions};
@@ -38,6 +40,7 @@ pub use control::Control;
 pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
+pub use replay::{Changed, Counts, Replay, Replayed, ReplayedEpoch, SinkDifference, replay, replayable};
 pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary};
 pub use swap::{Swapped, Swapping};
 
@@ -54,6 +57,10 @@ use statics::read_all;
 pub struct RunOptions {
     /// Drop the checkpoint and begin anew.
     pub fresh: bool,
+    /// A savepoint, or another job's checkpoint: the job, which has none, begins with the state and the offsets that it has.
+    pub from: Option<PathBuf>,
+    /// State that the job cannot use is dropped; else the job is refused.
+    pub allow_dropped_state: bool,
     /// Instead of the job's trigger.
     pub trigger: Option<Trigger>,
     /// Who is told.
@@ -76,6 +83,8 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             fresh: false,
+            from: None,
+            allow_dropped_state: false,
             trigger: None,
             observer: Arc::new(Silent),
             control: Control::default(),

@@ -1,11 +1,12 @@
 //! Taking up a job where its checkpoint says it was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::environment::Environment;
 use super::report::Observer;
-use crate::checkpoint::{Checkpoint, CheckpointError, Forget, OpenOptions, Recovered};
+use super::take_up::unusable;
+use crate::checkpoint::{Beginning, Checkpoint, CheckpointError, Forget, OpenOptions, Recovered};
 use crate::connector::sink::Folders;
 use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
@@ -55,6 +56,7 @@ pub(super) fn open(
     storage: Arc<dyn Storage>,
     job: &Job,
     fresh: bool,
+    from: Option<&Beginning>,
     environment: &Environment,
     observer: &dyn Observer,
     forget: Option<Forget>,
@@ -69,7 +71,9 @@ pub(super) fn open(
         partitions: environment.partitions,
         faults: faults.clone(),
         snapshots: environment.snapshots,
+        keep: job.keep,
         forget,
+        from: from.cloned(),
         workers: workers.clone(),
         ..OpenOptions::default()
     };
@@ -93,6 +97,55 @@ pub(super) fn open(
         observer.message(&format!("published again what was committed up to epoch {epoch}"));
     }
     Ok((checkpoint, recovered))
+}
+
+/// What the job's checkpoint begins with: the savepoint or checkpoint in the folder `path`.
+///
+/// # Errors
+/// It cannot be read, or the job has a checkpoint already.
+pub(super) fn beginning(
+    path: &Path,
+    job: &Job,
+    existing: bool,
+    folders: &Folders,
+    workers: &Workers,
+) -> Result<Beginning> {
+    let refused = |message: String, help: &str| Err(Error::new(ErrorKind::Conflict, message).with_help(help));
+    let Some(checkpoint) = &job.checkpoint else {
+        let message = format!("job `{}` names no checkpoint to begin from {}", job.name, path.display());
+        return refused(message, "write checkpoint = \"FOLDER\" into its file");
+    };
+    if existing {
+        let message = format!(
+            "the job has a checkpoint already, {}: it cannot begin from {}",
+            checkpoint.display(),
+            path.display()
+        );
+        return refused(
+            message,
+            "leave --from out to go on with it; or name another `checkpoint`; or drop it with --fresh",
+        );
+    }
+    if std::path::absolute(path).is_ok_and(|path| path == *checkpoint) {
+        let message = format!("{} is the job's own checkpoint: it cannot begin from it", path.display());
+        return refused(message, "name a savepoint, or give the job another `checkpoint`");
+    }
+    Ok(Beginning::read(folders(path), workers)?)
+}
+
+/// Refuses to leave behind state that `beginning` has and `plan` has no use for.
+///
+/// # Errors
+/// There is such state; the message lists it.
+pub(super) fn refuse_dropped_state(plan: &Plan, beginning: &Beginning) -> Result<()> {
+    let unusable = unusable(plan, &beginning.at.record);
+    if unusable.is_empty() {
+        return Ok(());
+    }
+    let listed: Vec<String> = unusable.iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
+    let message = format!("{} has state that the job cannot use: {}", beginning.storage.describe(), listed.join("; "));
+    let help = "give the operators the names and the keys that they had; or begin without it: --allow-dropped-state";
+    Err(Error::new(ErrorKind::Conflict, message).with_help(help))
 }
 
 /// Takes away what a dropped checkpoint's sinks have published; dead letters stay.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -108,12 +109,7 @@ impl Workshop {
         let runtime = self.runtime.as_ref().ok_or_else(|| Error::internal("a job with plugins has no runtime"))?;
         let mut components = components.clone();
         if let Some(path) = &change.path {
-            let bytes = runtime.component(path).map_err(|e| {
-                Error::from(e)
-                    .context(plugin(&change.plugin))
-                    .with_help("name a .wasm file, or the folder of a plugin's project")
-            })?;
-            components.insert(change.plugin.clone(), bytes.into());
+            components.insert(change.plugin.clone(), component_at(runtime, path, &change.plugin)?.into());
         }
         let plan = check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, &components)?;
         let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
@@ -123,6 +119,14 @@ impl Workshop {
         let statics = read_all(&plan, &self.sources, now, &Silent)?;
         Ok(Ready { plan: Arc::new(plan), statics, components, digest })
     }
+}
+
+/// The component at `path`, or the one that the project there is built to, for the plugin `name`.
+pub(super) fn component_at(runtime: &Runtime, path: &Path, name: &str) -> Result<Vec<u8>> {
+    runtime.component(path).map_err(|e| {
+        let e = Error::from(e).context(plugin(name));
+        e.with_help("name a .wasm file, or the folder of a plugin's project")
+    })
 }
 
 fn plugin(name: &str) -> String {

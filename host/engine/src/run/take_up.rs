@@ -6,7 +6,7 @@
 //! done in memory, before the first epoch, and so is part of that epoch's change of state: as long as none is
 //! committed, nothing has happened, and the job as it was finds its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Observer;
 use super::sources::{SOURCE, source_table};
@@ -18,7 +18,7 @@ use crate::state::{State, Table};
 use crate::{Error, ErrorKind, Result};
 
 /// Makes `state`, which is that after `last`, the state that `plan` begins with, and says what the difference means.
-/// `maker` is the name of the job that the checkpoint was made for.
+/// `maker` is the name of the job that the checkpoint was made for; `may_drop`: what does not fit is dropped instead of refused.
 ///
 /// # Errors
 /// What is stored does not mean what the job means by it, or a plugin cannot bring its old states over. Nothing of it is
@@ -27,16 +27,20 @@ pub(super) fn take_up(
     plan: &Plan,
     last: &EpochRecord,
     maker: &str,
+    may_drop: bool,
     state: &mut State,
     observer: &dyn Observer,
     workers: &Workers,
 ) -> Result<()> {
-    let fitting = states_to_bring_over(plan, last)?;
+    let fitting = match may_drop {
+        true => known(plan, last).filter_map(|(stateful, fit)| Some((stateful, fit.ok()?))).collect(),
+        false => states_to_bring_over(plan, last)?,
+    };
     // Of a query with several states one message is enough.
     for name in plan.stateful.names().filter(|name| !last.stateful.contains_key(&***name) && !name.contains('/')) {
         observer.message(&format!("`{name}` is new: its state begins with the next epoch"));
     }
-    if fitting.is_empty() && !last.stateful.is_empty() && maker != plan.job.name {
+    if fitting.is_empty() && !last.stateful.is_empty() && maker != plan.job.name && !may_drop {
         return Err(refuse_another_jobs(plan, last, maker));
     }
     for (name, node) in plan.watermarks.iter() {
@@ -45,7 +49,7 @@ pub(super) fn take_up(
             observer.message(&format!("the event time of `{name}` is `{column}` now: its watermark begins anew"));
         }
     }
-    drop_the_rest(&fitting, last, state, observer);
+    drop_the_rest(plan, &fitting, last, state, observer);
     tell_of_sources(plan, state, observer);
     bring_over(fitting, state, observer, workers)?;
     if last.job != plan.job.digest() {
@@ -64,8 +68,32 @@ pub(super) fn take_up(
 /// # Errors
 /// One does not mean what the plan means by it.
 pub(super) fn states_to_bring_over<'p>(plan: &'p Plan, last: &EpochRecord) -> Result<Vec<(&'p PlannedStateful, Old)>> {
+    let or_refuse = |(stateful, fit): (&'p PlannedStateful, std::result::Result<Old, Misfit>)| match fit {
+        Ok(old) => Ok((stateful, old)),
+        Err(misfit) => Err(refuse(stateful, misfit)),
+    };
+    known(plan, last).map(or_refuse).collect()
+}
+
+/// The states of `plan` that `last` knows, and whether each can be used.
+fn known<'p>(
+    plan: &'p Plan,
+    last: &EpochRecord,
+) -> impl Iterator<Item = (&'p PlannedStateful, std::result::Result<Old, Misfit>)> {
     let known = plan.stateful.iter().filter_map(|(name, stateful)| Some((stateful, last.stateful.get(&**name)?)));
-    known.map(|(stateful, noted)| Ok((stateful, fit(stateful, noted, last, plan)?))).collect()
+    known.map(|(stateful, noted)| (stateful, fit(stateful, noted, last, plan)))
+}
+
+/// What of the states that `last` knows `plan` would drop: the operator's name, and why.
+pub(super) fn unusable(plan: &Plan, last: &EpochRecord) -> BTreeMap<String, String> {
+    let misfits =
+        known(plan, last).filter_map(|(stateful, fit)| Some((node_of(&stateful.name).to_owned(), fit.err()?.what)));
+    let mut unusable: BTreeMap<String, String> = misfits.collect();
+    let gone = last.stateful.keys().filter(|name| !plan.stateful.contains(name));
+    for name in gone {
+        unusable.entry(node_of(name).to_owned()).or_insert_with(|| "the job has no such state".to_owned());
+    }
+    unusable
 }
 
 /// Brings what is of older versions over, in `state`.
@@ -107,7 +135,13 @@ fn tell_of_sources(plan: &Plan, state: &State, observer: &dyn Observer) {
 }
 
 /// Drops the tables that are none of `fitting`.
-fn drop_the_rest(fitting: &[(&PlannedStateful, Old)], last: &EpochRecord, state: &mut State, observer: &dyn Observer) {
+fn drop_the_rest(
+    plan: &Plan,
+    fitting: &[(&PlannedStateful, Old)],
+    last: &EpochRecord,
+    state: &mut State,
+    observer: &dyn Observer,
+) {
     let kept: BTreeSet<&str> = fitting.iter().flat_map(|(s, _)| s.tables.iter().map(String::as_str)).collect();
     let mut orphans: BTreeSet<String> = BTreeSet::new();
     let is_orphan = |name: &str, table: &Table| !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty();
@@ -119,7 +153,11 @@ fn drop_the_rest(fitting: &[(&PlannedStateful, Old)], last: &EpochRecord, state:
     let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();
     for name in last.stateful.keys().filter(|name| !used.contains(name.as_str()) && !name.contains('/')) {
         orphans.remove(name);
-        observer.message(&format!("`{name}` is gone from the job: its state is dropped with the next epoch"));
+        let why = match plan.stateful.contains(name) {
+            true => "does not fit any more",
+            false => "is gone from the job",
+        };
+        observer.message(&format!("`{name}` {why}: its state is dropped with the next epoch"));
     }
     // Versions before `docs/decisions/0007` kept it for ever.
     for name in orphans {
@@ -148,32 +186,39 @@ fn refuse_another_jobs(plan: &Plan, last: &EpochRecord, maker: &str) -> Error {
     ))
 }
 
-/// What of the state of `stateful` is to be brought over before it can be used; `noted` is what `last` says of it.
-fn fit(stateful: &PlannedStateful, noted: &serde_json::Value, last: &EpochRecord, plan: &Plan) -> Result<Old> {
+fn refuse(stateful: &PlannedStateful, Misfit { what, help }: Misfit) -> Error {
     let name = node_of(&stateful.name);
-    let refused = |what: &str, help: &str| {
-        let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
-        let help = format!("{help} the operator another name (its state then begins anew), or start over with --fresh");
-        Err(Error::new(ErrorKind::Conflict, message).with_help(help))
-    };
-    const UNDO: &str = "undo the change, give";
+    let message = format!("the checkpoint's state of `{name}` does not fit any more: {what}");
+    let help = help.as_deref().unwrap_or("undo the change, give");
+    let help = format!("{help} the operator another name (its state then begins anew), or start over with --fresh");
+    Error::new(ErrorKind::Conflict, message).with_help(help)
+}
+
+/// What of the state of `stateful` is to be brought over before it can be used; `noted` is what `last` says of it.
+fn fit(
+    stateful: &PlannedStateful,
+    noted: &serde_json::Value,
+    last: &EpochRecord,
+    plan: &Plan,
+) -> std::result::Result<Old, Misfit> {
+    let refused = |what: &str, help: Option<&str>| Err(Misfit { what: what.to_owned(), help: help.map(str::to_owned) });
     if let Some(text) = noted.as_str() {
         let former = stateful.operator.former_fingerprint();
         if text != former.text {
             let what =
                 "its keys, window or aggregates were changed, or are kept in another way by this version of Millstream";
-            return refused(what, UNDO);
+            return refused(what, None);
         }
         if !former.is_enough && last.job != plan.job.digest() {
             let what =
                 "an older version of Millstream has not noted all that decides what it means, and the job was changed";
-            return refused(what, "undo all changes of the job until this version has committed an epoch, give");
+            return refused(what, Some("undo all changes of the job until this version has committed an epoch, give"));
         }
         return Ok(Old::default());
     }
     match plan.fingerprint(stateful).fits(noted) {
         Fit::AsItIs => Ok(Old::default()),
         Fit::After(old) => Ok(old),
-        Fit::No(Misfit { what, help }) => refused(&what, help.as_deref().unwrap_or(UNDO)),
+        Fit::No(misfit) => Err(misfit),
     }
 }

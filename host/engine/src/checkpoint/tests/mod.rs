@@ -1,6 +1,7 @@
 //! A checkpoint against a naive model: after whatever happened it must open at an epoch that was really committed,
 //! with exactly that epoch's state, or refuse.
 
+mod begin;
 mod crashes;
 mod damage;
 mod opening;

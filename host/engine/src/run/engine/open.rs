@@ -10,17 +10,15 @@ use super::swap::{Swaps, fingerprints};
 use super::{Engine, Totals};
 use crate::Result;
 use crate::checkpoint::{Forget, SPOOL};
-use crate::connector::SinkInput;
-use crate::connector::sink::{Sink, SinkContext};
+use crate::connector::sink::SinkContext;
 use crate::job::{Job, Trigger};
-use crate::name::{Name, Named};
-use crate::plan::{Plan, PlannedSink};
 use crate::run::acknowledge::Acknowledge;
 use crate::run::commit::{Committer, WantedSnapshot};
 use crate::run::noticed::Noticed;
 use crate::run::progress::Progress;
 use crate::run::recover::{self, CheckpointFolder};
 use crate::run::report::Started;
+use crate::run::sinks::build_sinks;
 use crate::run::sources::live_sources;
 use crate::run::statics::read_all;
 use crate::run::swap::{Resumed, Workshop, resume};
@@ -43,8 +41,12 @@ impl Engine {
         // What was committed is published before the job is looked at; a checkpoint that is not there yet is not made
         // for a job that is wrong.
         let existing = !options.fresh && recover::is_there(&*storage)?;
+        let beginning = options.from.as_ref();
+        let beginning =
+            beginning.map(|path| recover::beginning(path, &job, existing, &folders, &workers)).transpose()?;
         let open = |job: &Job, forget: Option<Forget>| {
-            recover::open(storage.clone(), job, options.fresh, &options.environment, &*observer, forget, &workers)
+            let from = beginning.as_ref();
+            recover::open(storage.clone(), job, options.fresh, from, &options.environment, &*observer, forget, &workers)
         };
         let early = if existing { Some(open(&job, None)?) } else { None };
         let runtime = match options.runtime.take() {
@@ -52,22 +54,36 @@ impl Engine {
             runtime => runtime,
         };
         let in_file = job.clone();
-        let last = early.as_ref().and_then(|(_, recovered)| recovered.last.as_ref());
-        let Resumed { job, swapped } = match last {
-            Some(last) => resume(job, last, runtime.as_ref(), &*storage, &*observer)?,
+        let (before, kept_in) = match (&early, &beginning) {
+            (Some((_, recovered)), _) => (recovered.last.as_ref().map(|last| (last, &recovered.state)), &storage),
+            (None, Some(beginning)) => (Some((&beginning.at.record, &beginning.at.state)), &beginning.storage),
+            (None, None) => (None, &storage),
+        };
+        let Resumed { job, swapped } = match before {
+            Some((last, _)) => resume(job, last, runtime.as_ref(), &**kept_in, &*observer)?,
             None => Resumed::nothing(job),
         };
         let open_source = options.environment.sources();
         let Environment { connectors, partitions, .. } = &options.environment;
-        let partitions = early.as_ref().map_or(*partitions, |(checkpoint, _)| checkpoint.partitions());
+        let partitions = match (&early, &beginning) {
+            (Some((checkpoint, _)), _) => checkpoint.partitions(),
+            (None, Some(beginning)) => beginning.at.state.partitions(),
+            (None, None) => *partitions,
+        };
         let mut plan = check_with(job, runtime.as_ref(), connectors, &open_source, partitions, &swapped.components)?;
+        if let Some((last, state)) = before {
+            branches::find(&mut plan, last, state)?;
+        }
+        if let Some(beginning) = beginning.as_ref().filter(|_| !options.allow_dropped_state) {
+            recover::refuse_dropped_state(&plan, beginning)?;
+        }
         let (checkpoint, mut recovered) = match early {
             Some(opened) => opened,
             None => open(&plan.job, Some(recover::forget_published(&plan, &folders)))?,
         };
         if let Some(last) = &recovered.last {
-            branches::find(&mut plan, last, &recovered.state)?;
-            take_up::take_up(&plan, last, &recovered.job, &mut recovered.state, &*observer, &workers)?;
+            let may_drop = options.allow_dropped_state;
+            take_up::take_up(&plan, last, &recovered.job, may_drop, &mut recovered.state, &*observer, &workers)?;
             read_again::refuse(&plan, &recovered.state, &open_source, options.environment.clock.now())?;
         }
         let last = recovered.last.as_ref();
@@ -80,6 +96,10 @@ impl Engine {
             resumed_from,
         });
 
+        if let (Some(beginning), Some(epoch)) = (&beginning, resumed_from) {
+            observer.message(&format!("begins with what {} has after epoch {epoch}", beginning.storage.describe()));
+        }
+        drop(beginning);
         let statics = read_all(&plan, &open_source, options.environment.clock.now(), &*observer)?;
         let state = recovered.state;
         let trigger = options.trigger.unwrap_or(plan.job.trigger);
@@ -122,6 +142,9 @@ impl Engine {
         let observer = acknowledge.watching(observer, &sources, &wake);
         let committer = Committer::start(pace, checkpoint.clone(), publishers, observer, wanted.clone(), wake);
 
+        if !folder.is_temporary() {
+            swaps.keep_what_epochs_are_made_with(&plan, recovered.made_with)?;
+        }
         let plugins = plan.plugins.digests();
         let fingerprints = fingerprints(&plan);
         Ok(Self {
@@ -153,17 +176,4 @@ impl Engine {
             done: None,
         })
     }
-}
-
-fn build_sinks(plan: &Plan, context: &SinkContext) -> Result<Named<Box<dyn Sink>>> {
-    let build = |(name, planned): (&Name, &PlannedSink)| {
-        let input = SinkInput { mode: planned.mode, schema: planned.schema.clone(), keys: planned.keys.clone() };
-        let sink = if plan.is_letters(planned) {
-            plan.connectors.open_dead_letters(&planned.spec, input, context)?
-        } else {
-            plan.connectors.open_sink(&planned.spec, input, context)?
-        };
-        Ok((name.clone(), sink))
-    };
-    plan.sinks.iter().map(build).collect()
 }

@@ -1,11 +1,14 @@
 //! A running job is swapped to another version of a plugin: it is made ready on a thread of its own, and takes its place
 //! with an epoch. If that epoch cannot be made with it, it is made with the version before, from the same state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
+use millstream_plugin::digest;
+
 use super::Engine;
+use crate::checkpoint::{forget_all_but, keep_component, keep_job};
 use crate::format::Decode;
 use crate::job::Job;
 use crate::name::Named;
@@ -75,6 +78,34 @@ impl Swaps {
         let configured = in_file.plugins.keys().map(|name| (name.clone(), in_file.configurations(name))).collect();
         let aside = matches!(pace, Pace::Threads);
         Self { _looks: looks, workshop, swapped, configured, failed: Vec::new(), aside, under_way: None }
+    }
+
+    /// Keeps the job of `plan` and its components, so that its epochs can be computed again; what none of the epochs was made
+    /// with that there are, which are made with `others`, goes.
+    pub fn keep_what_epochs_are_made_with(&self, plan: &Plan, others: BTreeSet<String>) -> Result<()> {
+        let Workshop { runtime, storage, .. } = &self.workshop;
+        let mut needed = others;
+        needed.insert(plan.job.digest().to_owned());
+        needed.extend(plan.plugins.digests().into_values());
+        needed.extend(self.swapped.noted.values().map(|swapped| swapped.digest.clone()));
+        forget_all_but(&**storage, &needed)?;
+        if plan.job.keep.epochs == 0 {
+            return Ok(());
+        }
+        keep_job(&**storage, &plan.job)?;
+        for (name, wanted) in plan.plugins.digests() {
+            // One that the job was swapped to is kept already.
+            if let (Some(spec), Some(runtime), None) =
+                (plan.job.plugins.get(&name), runtime, self.swapped.components.get(&name))
+            {
+                let bytes = runtime.component(&spec.path.value)?;
+                // It may have been replaced since it was loaded.
+                if digest(&bytes) == wanted {
+                    keep_component(&**storage, &wanted, &bytes)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Epoch `epoch` was made with `ready`: what the records say of its plugin from now on.

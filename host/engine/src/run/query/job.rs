@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::connector::memory;
 use crate::job::{
-    DEAD_LETTERS, Job, JobText, Logic, OnError, OperatorSpec, SinkSpec, SourceSpec, Spanned, Trigger, WatermarkPolicy,
+    DEAD_LETTERS, Given, Job, JobText, KeepEpochs, Logic, OnError, OperatorSpec, SinkSpec, SourceSpec, Spanned,
+    Trigger, WatermarkPolicy,
 };
 
 /// The name of the operator that is the query. No table can have it: it cannot be typed without quotes.
@@ -43,11 +44,13 @@ pub(super) fn of_query(text: JobText, base: &Path, sources: Vec<SourceSpec>) -> 
         on_error: OnError::DeadLetter,
         final_watermark: true,
         max_state_memory: None,
+        keep: KeepEpochs::default(),
         sources,
         plugins: BTreeMap::new(),
         operators: vec![query],
         sinks: vec![sink(ANSWER, Some(QUERY))],
         dead_letters: sink(DEAD_LETTERS, None),
+        given: Given { text: text.text.clone(), overrides: Vec::new() },
         content_digest: String::new(),
         text,
     }

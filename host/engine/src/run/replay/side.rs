@@ -1,0 +1,208 @@
+//! One version of a job at the epochs that are computed again: its plan, its state, its sinks, which publish nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+
+use super::rows::{TakenRows, Taking};
+use super::told::Told;
+use crate::connector::memory::MemoryTables;
+use crate::connector::sink::{Folders, Sink, SinkContext};
+use crate::executor::Workers;
+use crate::fault::Faults;
+use crate::job::{Job, Trigger};
+use crate::name::{Name, Named};
+use crate::panics;
+use crate::plan::{Components, Plan};
+use crate::record::{Counters, EpochRecord, WatermarkPair};
+use crate::run::environment::{Environment, OpenSource};
+use crate::run::epoch::{EpochOutcome, EpochPlan, compute};
+use crate::run::progress::{Progress, SourceInput};
+use crate::run::report::Silent;
+use crate::run::sinks::build_sinks;
+use crate::run::sources::{LiveSource, live_sources};
+use crate::run::statics::read_all;
+use crate::run::take_up::take_up;
+use crate::run::{branches, check_with};
+use crate::state::State;
+use crate::storage::faulty::FaultyStorage;
+use crate::{Error, ErrorKind, Result};
+
+use millstream_plugin::Runtime;
+
+/// What all sides share.
+pub(super) struct World<'a> {
+    /// None where no job has plugins.
+    pub runtime: Option<Runtime>,
+    pub environment: &'a Environment,
+    pub sources: OpenSource,
+    pub workers: Workers,
+    pub partitions: u32,
+    /// Processing time, to read static sources by.
+    pub now: i64,
+    pub told: Told,
+}
+
+/// A version of the job between two epochs.
+pub(super) struct Side {
+    plan: Plan,
+    sources: Named<LiveSource>,
+    sinks: Named<Box<dyn Sink>>,
+    taken: Named<TakenRows>,
+    state: State,
+    progress: Progress,
+    /// Digests of the static sources as they are now.
+    statics: BTreeMap<String, String>,
+}
+
+/// What a side has made of an epoch.
+pub(super) struct Made {
+    pub counters: Counters,
+    /// Per sink, digests of the outputs that would be published.
+    pub outputs: BTreeMap<String, Vec<String>>,
+    /// Per sink of rows.
+    pub rows: Named<Vec<RecordBatch>>,
+    pub took: Duration,
+}
+
+impl Side {
+    /// The job `job` after `last`, whose state is `state`. State that it cannot use is dropped.
+    pub fn begin(
+        world: &World<'_>,
+        job: Job,
+        components: &Components,
+        last: Option<&EpochRecord>,
+        mut state: State,
+    ) -> Result<Self> {
+        let World { runtime, environment, sources, workers, partitions, now, told } = world;
+        let connectors = &environment.connectors;
+        let maker = job.name.clone();
+        let mut plan = check_with(job, runtime.as_ref(), connectors, sources, *partitions, components)?;
+        if let Some(last) = last {
+            branches::find(&mut plan, last, &state)?;
+            take_up(&plan, last, &maker, true, &mut state, told, workers)?;
+        }
+        let statics = read_all(&plan, sources, *now, &Silent)?.versions;
+        let live = live_sources(&plan, &state, Trigger::Continuous, sources, None, *now, &Silent)?;
+        let (sinks, taken) = taking_sinks(&plan, last)?;
+        let progress = Progress::after(&plan, last);
+        let statics = statics.into_iter().map(|(name, version)| (name, version.digest)).collect();
+        Ok(Self { plan, sources: live, sinks, taken, state, progress, statics })
+    }
+
+    /// The same state, taken up by another version of the job.
+    pub fn goes_on(self, world: &World<'_>, job: Job, components: &Components, last: &EpochRecord) -> Result<Self> {
+        Self::begin(world, job, components, Some(last), self.state)
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Static sources that have other rows now than `record` says.
+    pub fn changed_statics<'a>(&'a self, record: &'a EpochRecord) -> impl Iterator<Item = &'a String> {
+        let before = |name: &String| record.statics.get(name).map(|version| &version.digest);
+        self.statics
+            .iter()
+            .filter(move |(name, now)| before(name).is_some_and(|before| before != *now))
+            .map(|(name, _)| name)
+    }
+
+    /// Computes the epoch of `record` again.
+    pub fn epoch(&mut self, world: &World<'_>, record: &EpochRecord) -> Result<Made> {
+        panics::as_error(|| self.compute(world, record)).map_err(|e| e.context(format!("epoch {}", record.epoch)))
+    }
+
+    fn compute(&mut self, world: &World<'_>, record: &EpochRecord) -> Result<Made> {
+        let now = record.started;
+        let ranges =
+            self.plan.sources.names().filter_map(|name| Some((name.clone(), record.ranges.get(&**name)?.clone())));
+        let ranges: Named<_> = ranges.collect();
+        let reads = self.sources.map(|name, live| SourceInput::of(ranges.get(name), live));
+        let mut decided = match record.finished {
+            true => self.progress.decide_final(),
+            false => self.progress.decide(&self.plan, &reads, now),
+        };
+        for (name, pair) in decided.pairs.iter_mut() {
+            if let Some(recorded) = self.recorded_pair(name, record) {
+                *pair = recorded;
+            }
+        }
+        let planned = EpochPlan { epoch: record.epoch, started: now, ranges, pairs: decided.pairs.clone() };
+        let environment = &world.environment;
+        let outcome = compute(
+            &self.plan,
+            &planned,
+            &self.sources,
+            &mut self.sinks,
+            &mut self.state,
+            &world.workers,
+            environment,
+        )?;
+        let result = match outcome {
+            EpochOutcome::Computed(result) => result,
+            EpochOutcome::GivenUp(gone) => {
+                let gone: Vec<String> = gone.keys().map(|name| format!("`{name}`")).collect();
+                let message = format!("source {} cannot be read at present", gone.join(", "));
+                return Err(Error::new(ErrorKind::Unavailable, message).with_help("try again when it is there"));
+            }
+        };
+        self.progress.advance(&self.plan, &decided, &result.seen, now);
+        drop(self.state.take_changes());
+        let outputs = result.prepared.iter().map(|(name, prepared)| {
+            (name.to_string(), prepared.outputs.iter().map(|output| output.digest.clone()).collect())
+        });
+        let rows = self.taken.iter().map(|(name, taken)| Ok((name.clone(), taken.take()?)));
+        Ok(Made {
+            outputs: outputs.collect(),
+            rows: rows.collect::<Result<_>>()?,
+            counters: result.counters,
+            took: result.took,
+        })
+    }
+
+    /// The watermarks that `record` has of a stateful operator, where those of the rows as sources give them decide: there
+    /// idle sources count, as they were found then. Behind an operator a version may give other event times.
+    fn recorded_pair(&self, name: &Name, record: &EpochRecord) -> Option<WatermarkPair> {
+        let pair = record.watermarks.get(&**name)?;
+        let of_sources = std::cell::Cell::new(true);
+        let times = |node: &Name| {
+            of_sources.set(of_sources.get() && self.plan.sources.contains(node));
+            None
+        };
+        let _ = self.plan.stateful[name].watermark.now(&times);
+        of_sources.get().then_some(*pair)
+    }
+}
+
+/// The sinks of `plan`, whose outputs stay in memory, and what comes to those of rows.
+fn taking_sinks(plan: &Plan, last: Option<&EpochRecord>) -> Result<(Named<Box<dyn Sink>>, Named<TakenRows>)> {
+    let disk = FaultyStorage::new();
+    let folders: Folders = Arc::new(move |folder| Arc::new(disk.at(&folder.display().to_string())));
+    let context = SinkContext {
+        job: plan.job.name.clone(),
+        checkpoint: "replay".to_owned(),
+        folders,
+        first_epoch: last.map_or(0, |last| last.epoch + 1),
+        // Nothing is written aside.
+        inline_limit: usize::MAX,
+        faults: Faults::default(),
+        console: Arc::new(Mutex::new(Box::new(std::io::sink()))),
+        memory: MemoryTables::default(),
+    };
+    let mut taken = Named::new();
+    let sinks = build_sinks(plan, &context)?.into_iter().map(|(name, inner)| {
+        let sink: Box<dyn Sink> = if plan.is_letters(&plan.sinks[&name]) {
+            inner
+        } else {
+            let rows = TakenRows::default();
+            taken.insert(name.clone(), rows.clone());
+            Box::new(Taking { inner, rows })
+        };
+        (name, sink)
+    });
+    let sinks = sinks.collect();
+    Ok((sinks, taken))
+}
