@@ -52,6 +52,7 @@ pub use replaced::PluginChange;
 pub use sink::SINK_KEYS;
 pub use source::{SOURCE_KEYS, STATIC_KEYS};
 pub use text::{JobText, Spanned};
+pub use tree::parse_with_value;
 use tree::{TableEntry, Value};
 pub use value::{instant as parse_instant, micros as parse_micros};
 

@@ -7,7 +7,7 @@ use super::event_time::event_time;
 use super::fields::{Fields, string};
 use super::model::{ConfigPlaces, Logic, OperatorSpec, OutputMode, PluginSpec, WatermarkPolicy};
 use super::text::Spanned;
-use super::tree::{TableEntry, Value, table_json};
+use super::tree::{NO_SUCH_NUMBER, TableEntry, Value, table_json};
 use crate::error::Result;
 
 const PLUGIN: [&str; 4] = ["path", "operator", "limits", "with"];
@@ -156,7 +156,7 @@ fn config(fields: &Fields<'_>) -> Result<String> {
     let mut odd = None;
     let json = table_json(entries, &mut |node| odd = odd.take().or(Some(node.span.clone())));
     match odd {
-        Some(span) => Err(fields.job.error(span, "a plugin's configuration is JSON, which has no such number")),
+        Some(span) => Err(fields.job.error(span, NO_SUCH_NUMBER)),
         None => Ok(json.to_string()),
     }
 }

@@ -233,14 +233,7 @@ fn apply(
     value: (&str, Range<usize>),
 ) -> Result<()> {
     let path = key_path(job, key.0, &key.1)?;
-    let reader = TableReader { job, offset: value.1.start };
-    let node = match DeValue::parse(value.0) {
-        Ok(parsed) => reader.node(&parsed)?,
-        Err(_) => {
-            let text = expand(job, value.0, &value.1)?;
-            Node { span: value.1.clone(), value: Value::String { text, inner: value.1.clone() } }
-        }
-    };
+    let node = value_node(job, value.0, &value.1)?;
 
     let mut table = root;
     let last = path.len() - 1;
@@ -277,6 +270,35 @@ fn apply(
     }
     Ok(())
 }
+
+/// A value: TOML, or else a plain string. `span` is where it stands.
+fn value_node(job: &JobText, text: &str, span: &Range<usize>) -> Result<Node> {
+    match DeValue::parse(text) {
+        Ok(parsed) => TableReader { job, offset: span.start }.node(&parsed),
+        Err(_) => {
+            let value = Value::String { text: expand(job, text, span)?, inner: span.clone() };
+            Ok(Node { span: span.clone(), value })
+        }
+    }
+}
+
+/// A value as `with` may have it, written as an override is: TOML, or else a plain string. `given` is what it is given by.
+///
+/// # Errors
+/// [`crate::ErrorKind::Invalid`], with the place: JSON has no such number, an environment variable is not set.
+pub fn parse_with_value(given: &str, text: &str) -> Result<serde_json::Value> {
+    let job = JobText { file: given.into(), text: Arc::from(text) };
+    let node = value_node(&job, text, &(0..text.len()))?;
+    let mut odd = None;
+    let value = json(&node, &mut |node| odd = odd.take().or(Some(node.span.clone())));
+    match odd {
+        Some(span) => Err(job.error(span, NO_SUCH_NUMBER)),
+        None => Ok(value),
+    }
+}
+
+/// Why a configuration cannot have `inf` or `nan`.
+pub(super) const NO_SUCH_NUMBER: &str = "a plugin's configuration is JSON, which has no such number";
 
 /// The names of a dotted path, by TOML's own rules for keys.
 fn key_path(job: &JobText, key: &str, span: &Range<usize>) -> Result<Vec<String>> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::report::{EpochReport, Observer, SourceChange, Started};
+use super::report::{EpochReport, Observer, SourceChange, Started, Swapped};
 use super::sources::LiveSource;
 use crate::clock::Wake;
 use crate::name::{Name, Named};
@@ -119,6 +119,10 @@ impl Observer for Watching {
 
     fn logged(&self, epoch: u64, line: &LogLine) {
         self.observer.logged(epoch, line);
+    }
+
+    fn swapped(&self, swapped: &Swapped) {
+        self.observer.swapped(swapped);
     }
 
     fn source(&self, change: &SourceChange) {

@@ -41,8 +41,8 @@ pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use replay::{Changed, Counts, Replay, Replayed, ReplayedEpoch, SinkDifference, replay, replayable};
-pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary};
-pub use swap::{Swapped, Swapping};
+pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary, Swapped, UsedPlugin};
+pub use swap::Swapping;
 
 use crate::Result;
 use crate::connector::Connectors;

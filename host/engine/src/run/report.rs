@@ -3,9 +3,10 @@
 //! Every number belongs to a committed epoch. How it is shown is left to the program.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use crate::operator::LogLine;
 
@@ -113,6 +114,46 @@ pub struct Started {
     pub temporary_checkpoint: bool,
     /// The last committed epoch, which the run goes on from; none = from the beginning.
     pub resumed_from: Option<u64>,
+    /// Its plugins by name.
+    pub plugins: BTreeMap<String, UsedPlugin>,
+}
+
+/// The version of a plugin that a job uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedPlugin {
+    /// BLAKE3, hexadecimal, of its component.
+    pub digest: String,
+    /// The first epoch that was made with it, where the job was swapped to it; none = it is the one of the job's file.
+    pub swapped_since: Option<u64>,
+}
+
+/// A swap that came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swapped {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// The first epoch that was made with it; it is committed.
+    pub epoch: u64,
+    /// BLAKE3, hexadecimal, of the component that is used now.
+    pub digest: String,
+    /// That of the one before.
+    pub before: String,
+}
+
+impl fmt::Display for Swapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plugin, epoch, digest, before } = self;
+        write!(f, "plugin `{plugin}` was swapped with epoch {epoch}: ")?;
+        match digest == before {
+            true => write!(f, "its component is {} as before", short(digest)),
+            false => write!(f, "{} in the place of {}", short(digest), short(before)),
+        }
+    }
+}
+
+/// A digest as people are shown it.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 /// Watches a run. Methods are called by the threads that run the job, in the order of what happened, and hold it up
@@ -131,6 +172,11 @@ pub trait Observer: Send + Sync {
     /// is logged then is told again. Left as it is, it is a message.
     fn logged(&self, epoch: u64, line: &LogLine) {
         self.message(&format!("epoch {epoch}, {line}"));
+    }
+
+    /// The job was swapped to another version of a plugin; its first epoch was told before. Left as it is, it is a message.
+    fn swapped(&self, swapped: &Swapped) {
+        self.message(&swapped.to_string());
     }
 
     /// A source went away for a while, or is back: told of each once, and of one that comes and goes now and then. Left as

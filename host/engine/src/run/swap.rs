@@ -6,7 +6,6 @@
 //! loading, compiling, binding.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +14,7 @@ use millstream_plugin::{Runtime, digest};
 
 use super::check_with;
 use super::environment::OpenSource;
-use super::report::{Observer, Silent};
+use super::report::{Observer, Silent, Swapped, UsedPlugin, short};
 use super::statics::{Statics, read_all};
 use crate::checkpoint::{forget_component, keep_component, kept_component};
 use crate::connector::Connectors;
@@ -24,30 +23,6 @@ use crate::plan::{Components, Plan};
 use crate::record::{EpochRecord, SwappedPlugin};
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
-
-/// A swap that came about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Swapped {
-    /// The plugin's name in the job.
-    pub plugin: String,
-    /// The first epoch that was made with it; it is committed.
-    pub epoch: u64,
-    /// BLAKE3, hexadecimal, of the component that is used now.
-    pub digest: String,
-    /// That of the one before.
-    pub before: String,
-}
-
-impl fmt::Display for Swapped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugin, epoch, digest, before } = self;
-        write!(f, "plugin `{plugin}` was swapped with epoch {epoch}: ")?;
-        match digest == before {
-            true => write!(f, "{} goes on with another `with`", short(digest)),
-            false => write!(f, "{} in the place of {}", short(digest), short(before)),
-        }
-    }
-}
 
 /// A swap under way.
 #[derive(Debug)]
@@ -109,7 +84,7 @@ impl Workshop {
         let runtime = self.runtime.as_ref().ok_or_else(|| Error::internal("a job with plugins has no runtime"))?;
         let mut components = components.clone();
         if let Some(path) = &change.path {
-            components.insert(change.plugin.clone(), component_at(runtime, path, &change.plugin)?.into());
+            components.insert(change.plugin.clone(), component_at(runtime, path)?.into());
         }
         let plan = check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, &components)?;
         let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
@@ -121,12 +96,10 @@ impl Workshop {
     }
 }
 
-/// The component at `path`, or the one that the project there is built to, for the plugin `name`.
-pub(super) fn component_at(runtime: &Runtime, path: &Path, name: &str) -> Result<Vec<u8>> {
-    runtime.component(path).map_err(|e| {
-        let e = Error::from(e).context(plugin(name));
-        e.with_help("name a .wasm file, or the folder of a plugin's project")
-    })
+/// The component at `path`, or the one that the project there is built to.
+pub(super) fn component_at(runtime: &Runtime, path: &Path) -> Result<Vec<u8>> {
+    let component = runtime.component(path);
+    component.map_err(|e| Error::from(e).with_help("name a .wasm file, or the folder of a plugin's project"))
 }
 
 fn plugin(name: &str) -> String {
@@ -191,6 +164,18 @@ pub(super) struct SwappedPlugins {
     pub said: BTreeMap<String, String>,
 }
 
+impl SwappedPlugins {
+    /// The versions that a run of `plan` begins with.
+    pub fn used(&self, plan: &Plan) -> BTreeMap<String, UsedPlugin> {
+        let digests = plan.plugins.digests().into_iter();
+        let used = digests.map(|(name, digest)| {
+            let swapped_since = self.noted.get(&name).map(|noted| noted.since);
+            (name, UsedPlugin { digest, swapped_since })
+        });
+        used.collect()
+    }
+}
+
 /// A job with the plugins that it was swapped to when it ran the last time.
 pub(super) struct Resumed {
     pub job: Job,
@@ -247,9 +232,4 @@ pub(super) fn resume(
         resumed.swapped.noted.insert(name.clone(), swapped.clone());
     }
     Ok(resumed)
-}
-
-/// A digest as people are shown it.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

@@ -94,6 +94,7 @@ impl Engine {
             checkpoint: folder.path.display().to_string(),
             temporary_checkpoint: folder.is_temporary(),
             resumed_from,
+            plugins: swapped.used(&plan),
         });
 
         if let (Some(beginning), Some(epoch)) = (&beginning, resumed_from) {

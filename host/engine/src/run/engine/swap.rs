@@ -18,8 +18,9 @@ use crate::record::{EpochRecord, FailedSwap, SwappedPlugin};
 use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
+use crate::run::report::Swapped;
 use crate::run::statics::Statics;
-use crate::run::swap::{Ready, SwapOrder, Swapped, SwappedPlugins, Workshop, check_takes_place, said};
+use crate::run::swap::{Ready, SwapOrder, SwappedPlugins, Workshop, check_takes_place, said};
 use crate::run::{branches, take_up};
 use crate::{Error, Result};
 
@@ -148,7 +149,7 @@ impl Engine {
                 if committed
                     && let Some(UnderWay { order, stage: Stage::Committing(swapped) }) = self.swaps.under_way.take()
                 {
-                    self.options.observer.message(&swapped.to_string());
+                    self.options.observer.swapped(&swapped);
                     self.options.control.swap_done();
                     drop(order.reply.send(Ok(swapped)));
                 }
@@ -184,7 +185,8 @@ impl Engine {
         {
             self.options.observer.message(&left.to_string());
         }
-        let e = e.context(format!("plugin `{plugin}` was not swapped"));
+        let of = format!("plugin `{plugin}`");
+        let e = e.without_context(&of).context(format!("{of} was not swapped"));
         self.options.observer.message(&format!("{e}; the job goes on with the version that it has"));
         self.swaps.failed.push(FailedSwap { plugin, reason: e.to_string() });
         self.options.control.swap_done();

@@ -372,7 +372,8 @@ impl AsCommitted<'_> {
         for change in &changed.plugins {
             job = job.with_plugin(change)?;
             if let (Some(path), Some(runtime)) = (&change.path, &self.runtime) {
-                components.insert(change.plugin.clone(), component_at(runtime, path, &change.plugin)?.into());
+                let named = |e: Error| e.context(format!("plugin `{}`", change.plugin));
+                components.insert(change.plugin.clone(), component_at(runtime, path).map_err(named)?.into());
             }
         }
         Ok((job, components))
