@@ -1,13 +1,16 @@
-//! The program `millstream`: runs and checks jobs, builds and inspects plugins, makes sample data.
+//! The program `millstream`: runs and checks jobs, asks running ones, builds and inspects plugins, makes sample data.
 //!
 //! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
 //! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
 //! Exit codes: 0 done, 1 failed (also by a defect of ours, which the message says), 2 the job or the command line must
-//! be mended, 3 an answer without some of its rows, 130 stopped at once.
+//! be mended or a plugin was not swapped, 3 an answer without some of its rows, 130 stopped at once.
 
 mod answer;
 mod args;
+mod columns;
 mod commands;
+#[cfg(unix)]
+mod control;
 mod defect;
 mod excerpt;
 mod failure;
@@ -22,6 +25,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+#[cfg(unix)]
+use args::RunningCommand;
 use args::{Args, Command, PluginCommand};
 
 /// Batches are allocated and freed in large pieces from many threads, which is what mimalloc is good at.
@@ -42,6 +47,8 @@ fn command() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Savepoint(args) => commands::savepoint::savepoint(&args),
+        #[cfg(unix)]
+        Command::Running(command) => running(&command),
         Command::Sql(args) => match commands::sql::sql(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),
@@ -53,5 +60,17 @@ fn command() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
+    }
+}
+
+#[cfg(unix)]
+fn running(command: &RunningCommand) -> millstream_engine::Result<()> {
+    match command {
+        RunningCommand::Ps(args) => commands::ps::ps(args),
+        RunningCommand::Top(args) => commands::top::top(args),
+        RunningCommand::Swap(args) => commands::swap::swap(args),
+        RunningCommand::Stop(args) => commands::tell::stop(&args.job),
+        RunningCommand::Pause(args) => commands::tell::pause(&args.job),
+        RunningCommand::Resume(args) => commands::tell::resume(&args.job),
     }
 }

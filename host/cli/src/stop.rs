@@ -17,20 +17,27 @@ pub(crate) fn at_once() -> Result<()> {
         .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))
 }
 
-/// Takes the signals over: the first of them tells the returned handle to stop.
-pub(crate) fn on_signals(terminal: Arc<Terminal>, progress: Arc<dyn Progress>) -> Result<Control> {
-    let control = Control::default();
+/// Takes the signals over: the first of them tells `control` to stop. `left` is called before the process is ended at once.
+pub(crate) fn on_signals(
+    control: &Control,
+    terminal: Arc<Terminal>,
+    progress: Arc<dyn Progress>,
+    left: impl Fn() + Send + 'static,
+) -> Result<()> {
     let asked = control.clone();
+    let mut interrupts = 0;
     ctrlc::set_handler(move || {
-        if asked.stop() {
+        interrupts += 1;
+        // Who was told to stop otherwise, and is interrupted once, is not ended at once.
+        if asked.stop() || interrupts == 1 {
             // Saying so may take as long as a reader of our output does; the next signal must not wait for that.
             let progress = progress.clone();
             std::thread::spawn(move || progress.message("stopping after this epoch (Ctrl-C again to stop at once)"));
         } else {
             terminal.clear_if_free();
+            left();
             std::process::exit(INTERRUPTED);
         }
     })
-    .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))?;
-    Ok(control)
+    .map_err(|error| Error::internal("cannot take over Ctrl-C").caused_by(error))
 }

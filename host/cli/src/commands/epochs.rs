@@ -9,6 +9,7 @@ use millstream_engine::{Error, Result};
 
 use super::{checkpoint_folder, print};
 use crate::args::EpochsArgs;
+use crate::columns::{self, Column, Side};
 use crate::text;
 
 /// Shows the epochs that a checkpoint's log has.
@@ -33,28 +34,27 @@ pub(crate) fn epochs(args: &EpochsArgs) -> Result<()> {
     print(&out)
 }
 
-const HEAD: [&str; 8] = ["epoch", "started", "in", "out", "late", "rejected", "watermark", "plugins"];
-
-/// Columns of numbers stand on the right.
-const NUMBERS: [bool; 8] = [true, false, true, true, true, true, false, false];
+const COLUMNS: [Column; 8] = [
+    ("epoch", Side::Right),
+    ("started", Side::Left),
+    ("in", Side::Right),
+    ("out", Side::Right),
+    ("late", Side::Right),
+    ("rejected", Side::Right),
+    ("watermark", Side::Left),
+    ("plugins", Side::Left),
+];
 
 fn table(epochs: &[EpochRecord]) -> String {
-    let mut rows: Vec<[String; 8]> = vec![HEAD.map(str::to_owned)];
-    rows.extend(epochs.iter().map(cells));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut out = String::new();
-    let mut records = epochs.iter();
-    for (n, row) in rows.iter().enumerate() {
-        let mut line = String::new();
-        for ((cell, width), number) in row.iter().zip(&widths).zip(NUMBERS) {
-            let cell = if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-            write!(line, "{cell}  ").expect("a String takes all text");
-        }
-        writeln!(out, "{}", line.trim_end()).expect("a String takes all text");
-        for failed in records.by_ref().take(usize::from(n > 0)).flat_map(|record| &record.not_swapped) {
-            let indent = widths[0] + 2;
-            writeln!(out, "{:indent$}{}", "", failed.reason).expect("a String takes all text");
+    let rows: Vec<[String; 8]> = epochs.iter().map(cells).collect();
+    let mut lines = columns::lines(&COLUMNS, &rows).into_iter();
+    let head = lines.next().unwrap_or_default();
+    let indent = head.find(COLUMNS[1].0).unwrap_or(0);
+    let mut out = head + "\n";
+    for (line, record) in lines.zip(epochs) {
+        writeln!(out, "{line}").expect("a String takes all text");
+        for line in record.not_swapped.iter().flat_map(|failed| failed.reason.lines()) {
+            writeln!(out, "{:indent$}{line}", "").expect("a String takes all text");
         }
     }
     out

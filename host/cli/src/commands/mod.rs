@@ -5,9 +5,17 @@ pub(crate) mod epochs;
 pub(crate) mod generate;
 pub(crate) mod plugin;
 pub(crate) mod replay;
+#[cfg(unix)]
+pub(crate) mod ps;
 pub(crate) mod run;
 pub(crate) mod savepoint;
 pub(crate) mod sql;
+#[cfg(unix)]
+pub(crate) mod swap;
+#[cfg(unix)]
+pub(crate) mod tell;
+#[cfg(unix)]
+pub(crate) mod top;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -5,14 +5,13 @@
 //! Times are RFC 3339 in UTC, durations milliseconds; a watermark is null as long as there is none.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use millstream_engine::run::report::{EpochReport, LogLine, Observer, SourceChange, Started, Summary};
 use serde_json::{Value, json};
 
 use super::Progress;
+use super::epoch_json::{EpochJson, millis, watermark};
 use super::terminal::Terminal;
-use crate::text;
 
 /// Shows a run as JSON lines.
 pub(super) struct Json {
@@ -29,36 +28,8 @@ impl Json {
     }
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
-}
-
-/// Null: no watermark yet. `"end"`: bounded input is used up.
-fn watermark(micros: Option<i64>) -> Value {
-    micros.map_or(Value::Null, |micros| text::instant(micros).unwrap_or_else(|| "end".into()).into())
-}
-
 fn epoch(report: &EpochReport) -> Value {
-    json!({
-        "epoch": report.epoch,
-        "started": text::instant(report.started),
-        "rows_in": report.rows_in,
-        "bytes_in": report.bytes_in,
-        "rows_out": report.rows_out,
-        "late": report.late,
-        "partly_late": report.partly_late,
-        "ahead": report.ahead,
-        "rejected": report.rejected,
-        "not_refreshed": report.not_refreshed,
-        "changed_files": report.changed_files,
-        "empty_files": report.empty_files,
-        "state_rows": report.state_rows,
-        "state_bytes": report.state_bytes,
-        "watermark": watermark(report.watermark),
-        "compute_ms": millis(report.compute),
-        "commit_ms": millis(report.commit),
-        "total_ms": millis(report.total),
-    })
+    serde_json::to_value(EpochJson::from(report)).expect("numbers and texts are JSON")
 }
 
 fn summary(job: &str, summary: &Summary) -> Value {
@@ -131,6 +102,8 @@ impl Progress for Json {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::summary::tests::example;
     use super::super::terminal::tests::Shared;
     use super::*;

@@ -1,12 +1,12 @@
 //! The live line on a terminal: rewritten at most ten times a second, cut to what fits.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use millstream_engine::run::report::{EpochReport, Observer, Started, Summary};
 
 use super::Progress;
+use super::rate::Rate;
 use super::summary;
 use super::terminal::{self, Terminal};
 use super::ticker::Ticker;
@@ -15,8 +15,6 @@ use crate::text;
 
 /// Time between two drawings.
 const DRAW: Duration = Duration::from_millis(100);
-/// The time that rows per second are counted over.
-const RATE: Duration = Duration::from_secs(3);
 /// How often the terminal is asked for its width.
 const MEASURE: Duration = Duration::from_secs(5);
 
@@ -30,16 +28,16 @@ pub(super) struct Live {
 /// What the line says.
 struct State {
     totals: Totals,
-    /// Rows read so far, at times of the last seconds.
-    samples: VecDeque<(Instant, u64)>,
+    /// Of the rows read.
+    rate: Rate,
     /// The text last drawn.
     shown: String,
 }
 
 impl Live {
     pub(super) fn new(terminal: Arc<Terminal>) -> Self {
-        let samples = VecDeque::from([(Instant::now(), 0)]);
-        let state = Arc::new(Mutex::new(State { totals: Totals::default(), samples, shown: String::new() }));
+        let rate = Rate::new(Instant::now());
+        let state = Arc::new(Mutex::new(State { totals: Totals::default(), rate, shown: String::new() }));
         let ticker = Ticker::start(DRAW, {
             let (terminal, state) = (terminal.clone(), state.clone());
             let mut columns = terminal::width();
@@ -71,12 +69,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl State {
     /// The line at `now`, at most `columns` wide.
     fn line(&mut self, now: Instant, columns: usize) -> String {
-        self.samples.push_back((now, self.totals.rows_in));
-        while self.samples.len() > 2 && now.duration_since(self.samples[1].0) >= RATE {
-            self.samples.pop_front();
-        }
-        let (since, rows) = self.samples[0];
-        let rate = text::rate(self.totals.rows_in - rows, now.duration_since(since));
+        let rate = self.rate.at(now, self.totals.rows_in);
         fit(&parts(&self.totals, rate), columns.saturating_sub(1))
     }
 }
@@ -204,14 +197,12 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_the_last_seconds() {
         let start = Instant::now();
-        let mut state =
-            State { totals: Totals::default(), samples: VecDeque::from([(start, 0)]), shown: String::new() };
+        let mut state = State { totals: Totals::default(), rate: Rate::new(start), shown: String::new() };
         for tick in 1..=100 {
             state.totals.add(&report(tick));
             let line = state.line(start + DRAW * u32::try_from(tick).unwrap(), 200);
             assert!(line.contains(" · 10.0k rows/s · "), "{line}");
         }
-        assert!(state.samples.len() < 40, "old samples are dropped");
         let idle = (101..200).map(|tick: u32| state.line(start + DRAW * tick, 200)).last().unwrap();
         assert!(idle.contains(" · 0 rows/s · "), "{idle}");
     }

@@ -1,13 +1,15 @@
 //! How a run is shown while it goes on, and its summary. All of it goes to standard error; standard output belongs to
 //! the console sinks.
 
+pub(crate) mod epoch_json;
 mod json;
 mod live;
 mod log;
+pub(crate) mod rate;
 mod summary;
 pub(crate) mod terminal;
 mod ticker;
-mod totals;
+pub(crate) mod totals;
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -134,12 +134,29 @@ impl Drop for Console {
     }
 }
 
-/// Columns of the terminal, if there is one. Asked of `stty`: the standard library has no call for it.
+/// Draws `lines` in the place of the last `drawn` lines of a terminal.
+pub(crate) fn over(drawn: usize, lines: &[String]) -> String {
+    let up = if drawn > 0 { format!("\x1b[{drawn}A") } else { String::new() };
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    format!("{NO_WRAP}{up}\r\x1b[J{text}{WRAP}")
+}
+
+/// Columns of the terminal, if there is one.
 pub(crate) fn width() -> Option<usize> {
+    size(1).filter(|columns| *columns >= 20)
+}
+
+/// Lines of the terminal, if there is one.
+pub(crate) fn height() -> Option<usize> {
+    size(0).filter(|lines| *lines > 0)
+}
+
+/// Lines and columns, asked of `stty`: the standard library has no call for it.
+fn size(which: usize) -> Option<usize> {
     let terminal = File::open("/dev/tty").ok()?;
     let size = Command::new("stty").arg("size").stdin(terminal).stderr(Stdio::null()).output().ok()?;
     let size = String::from_utf8(size.stdout).ok()?;
-    size.split_whitespace().nth(1)?.parse().ok().filter(|columns| *columns >= 20)
+    size.split_whitespace().nth(which)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -6,27 +6,31 @@ use millstream_engine::run::report::EpochReport;
 
 /// What some epochs did together. Counts add up; state and watermark are the last epoch's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     /// Number of epochs.
-    pub(super) epochs: u64,
+    pub(crate) epochs: u64,
     /// Their first.
-    pub(super) first: u64,
+    pub(crate) first: u64,
     /// Their last.
-    pub(super) last: EpochReport,
-    pub(super) rows_in: u64,
-    pub(super) bytes_in: u64,
-    pub(super) rows_out: u64,
-    pub(super) late: u64,
-    pub(super) ahead: u64,
-    pub(super) rejected: u64,
+    pub(crate) last: EpochReport,
+    pub(crate) rows_in: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) rows_out: u64,
+    pub(crate) late: u64,
+    pub(crate) partly_late: u64,
+    pub(crate) ahead: u64,
+    pub(crate) rejected: u64,
+    pub(crate) not_refreshed: u64,
+    pub(crate) changed_files: u64,
+    pub(crate) empty_files: u64,
     /// Time of the longest epoch.
-    pub(super) longest: Duration,
+    pub(crate) longest: Duration,
     /// Longest time that an epoch took to become durable.
-    pub(super) longest_commit: Duration,
+    pub(crate) longest_commit: Duration,
 }
 
 impl Totals {
-    pub(super) fn add(&mut self, report: &EpochReport) {
+    pub(crate) fn add(&mut self, report: &EpochReport) {
         if self.epochs == 0 {
             self.first = report.epoch;
         }
@@ -35,8 +39,12 @@ impl Totals {
         self.bytes_in += report.bytes_in;
         self.rows_out += report.rows_out;
         self.late += report.late;
+        self.partly_late += report.partly_late;
         self.ahead += report.ahead;
         self.rejected += report.rejected;
+        self.not_refreshed += report.not_refreshed;
+        self.changed_files += report.changed_files;
+        self.empty_files += report.empty_files;
         self.longest = self.longest.max(report.total);
         self.longest_commit = self.longest_commit.max(report.commit);
         self.last = report.clone();

@@ -1,12 +1,16 @@
 //! The command line: what can be written, with help and examples. What it does is in `commands`.
 
 mod checkpoint;
+#[cfg(unix)]
+mod running;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs};
+#[cfg(unix)]
+pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
 
 /// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
 #[derive(Debug, Parser)]
@@ -15,6 +19,7 @@ pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs};
 Examples:
   millstream run examples/page-hits/job.toml      run a job
   millstream check job.toml                       look at a job without running it
+  millstream ps                                   show the jobs that run
   millstream sql \"SELECT ... FROM t\" -s t=data   ask files a question, once
   millstream plugin build my-plugin               build a plugin's project folder
   millstream generate access-logs --out data      make sample data")]
@@ -35,6 +40,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Copy a job's state and offsets, also while it runs, for another run to begin with.
     Savepoint(SavepointArgs),
+    #[cfg(unix)]
+    #[command(flatten)]
+    Running(RunningCommand),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
     /// Build a plugin, or look into one.
@@ -54,6 +62,7 @@ pub(crate) enum Command {
 Console sinks print on standard output; progress, messages and the summary go to
 standard error. Ctrl-C ends the running epoch, commits it and exits with 0; twice stops
 at once. The next run goes on after the last committed epoch of the job's checkpoint.
+While it runs `ps` and `top` show it; `swap`, `pause`, `resume` and `stop` steer it.
 
 Examples:
   millstream run job.toml
