@@ -81,7 +81,8 @@ impl Answers {
 
     fn swap(&self, body: &[u8]) -> Result<Value> {
         let change: SwapRequest = serde_json::from_slice(body).map_err(|e| {
-            let help = r#"send {"plugin": "NAME", "path": "/FILE.wasm", "with": {"key": "value"}}, of which `path` or `with` may be left out"#;
+            let help =
+                r#"send {"plugin": "NAME", "path": "/FILE.wasm", "with": {"key": "value"}}, without `path` or `with`"#;
             Error::invalid(format!("the request is no swap: {e}")).with_help(help)
         })?;
         let SwapRequest { plugin, path, with } = change;

@@ -29,6 +29,8 @@ pub(crate) struct Question<'q> {
 pub(crate) enum Unanswered {
     /// Nobody listens on the socket, or it is gone.
     Nobody,
+    /// Its socket cannot be opened.
+    Closed(String),
     /// The process has ended before it replied.
     Ended,
     /// It does not reply in time.
@@ -41,6 +43,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nobody => f.write_str("nobody listens on its socket"),
+            Self::Closed(why) => write!(f, "its socket cannot be opened: {why}"),
             Self::Ended => f.write_str("it ended before it replied"),
             Self::Silent => f.write_str("it does not reply"),
             Self::Strange(why) => write!(f, "what it replies is not understood: {why}"),
@@ -65,7 +68,7 @@ fn ask_once(socket: &Path, question: &Question<'_>, until: Instant) -> Result<(u
     let stream = UnixStream::connect(socket).map_err(|e| match e.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Unanswered::Nobody,
         io::ErrorKind::WouldBlock => Unanswered::Silent,
-        _ => Unanswered::Strange(e.to_string()),
+        _ => Unanswered::Closed(e.to_string()),
     })?;
     drop(stream.set_write_timeout(Some(PATIENCE)));
     // One that refuses to read on has replied why.

@@ -15,7 +15,8 @@ const MOST_HEAD: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
 /// Bytes of a body: a plugin's configuration is the largest thing that is sent.
 const MOST_BODY: usize = 1 << 20;
-/// What is thrown away of a message that was answered before it was read, and how long: who has sent nothing but that much reads the answer.
+/// What is thrown away of a message that was answered before it was read, and for how long: who has sent no more reads the
+/// answer.
 const THROWN_AWAY: usize = 16 << 20;
 const THROWN_AWAY_FOR: Duration = Duration::from_millis(500);
 
@@ -163,13 +164,16 @@ impl Incoming<'_> {
     }
 }
 
+/// Headers of both.
+const JSON: &str = "Content-Type: application/json\r\n";
+/// The last header of both, and the end of the head.
+const CLOSE: &str = "Connection: close\r\n\r\n";
+
 /// Sends a request.
 pub(super) fn write_request(mut stream: &UnixStream, method: &str, path: &str, body: Option<&Value>) -> io::Result<()> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: millstream\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
-    );
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: millstream\r\n{JSON}Content-Length: {length}\r\n{CLOSE}");
     stream.write_all((head + &body).as_bytes())
 }
 
@@ -179,9 +183,7 @@ pub(super) fn write_reply(mut stream: &UnixStream, reply: &Reply) -> io::Result<
     let body = format!("{body}\n");
     let allow = allow.map(|methods| format!("Allow: {methods}\r\n")).unwrap_or_default();
     let (reason, length) = (reason(*status), body.len());
-    let head = format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{allow}Connection: close\r\n\r\n"
-    );
+    let head = format!("HTTP/1.1 {status} {reason}\r\n{JSON}Content-Length: {length}\r\n{allow}{CLOSE}");
     stream.write_all((head + &body).as_bytes())
 }
 

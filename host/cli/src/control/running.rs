@@ -126,6 +126,7 @@ impl Running {
             Unanswered::Silent => {
                 format!("see whether it was stopped (`kill -CONT {0}`) or hangs (`kill {0}`)", self.pid)
             }
+            Unanswered::Closed(_) => format!("see what {} is", self.socket.display()),
             Unanswered::Strange(_) => format!("see what listens on {}", self.socket.display()),
         };
         Error::new(ErrorKind::Unavailable, format!("{}: {why}", self.label())).with_help(help)

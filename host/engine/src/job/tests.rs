@@ -230,6 +230,20 @@ fn overrides_replace_what_the_file_says() {
 }
 
 #[test]
+fn a_value_by_itself_is_read_as_an_override_is() {
+    for (text, value) in
+        [("5", "5"), ("a b", "\"a b\""), ("[1, 2]", "[1,2]"), ("{ a = true }", "{\"a\":true}"), ("''", "\"\"")]
+    {
+        assert_eq!(parse_with_value("--with", text).unwrap().to_string(), value, "{text}");
+    }
+    for (text, message) in [("[1, nan]", "JSON, which has no such number"), ("${MILLSTREAM_TEST_UNSET}", "is not set")]
+    {
+        let error = parse_with_value("--with", text).unwrap_err();
+        assert!(error.message().contains(message) && error.location().is_some(), "{error}");
+    }
+}
+
+#[test]
 fn bad_overrides_are_refused_like_bad_files() {
     let lines = SMALL.lines().count();
     for (key, value, message, at, help) in [
