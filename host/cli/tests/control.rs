@@ -233,9 +233,13 @@ fn a_job_that_stops_takes_no_orders_and_one_that_was_killed_is_forgotten() {
     fails(&folder, &["stop", &run.pid()], 2, &["no job of yours is running"]);
     assert_eq!(fs::read_dir(sockets(&folder)).unwrap().count(), 0);
 
+    // The next job forgets it, too.
+    let dead = sockets(&folder).join("900000003.sock");
+    drop(UnixListener::bind(&dead).unwrap());
     // Ctrl-C twice ends it at once: nothing is left behind all the same.
     let mut run = folder.begin(&["run", "job.toml"]);
     run.until("the job names no checkpoint");
+    assert!(!dead.exists());
     assert!(Command::new("kill").args(["-INT", &run.pid()]).status().unwrap().success());
     run.until("Ctrl-C again");
     assert_eq!(run.end("-INT").code(), Some(130));

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::connect::connect_to;
 use super::http::{Unread, read_reply, write_request};
 
 /// In this time a job replies, unless it is asked to do something that lasts.
@@ -65,7 +65,7 @@ pub(crate) fn ask(socket: &Path, question: &Question<'_>) -> Result<(u16, Value)
 
 fn ask_once(socket: &Path, question: &Question<'_>, until: Instant) -> Result<(u16, Value), Unanswered> {
     let Question { method, path, body, lasts } = question;
-    let stream = UnixStream::connect(socket).map_err(|e| match e.kind() {
+    let stream = connect_to(socket).map_err(|e| match e.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Unanswered::Nobody,
         io::ErrorKind::WouldBlock => Unanswered::Silent,
         _ => Unanswered::Closed(e.to_string()),

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use millstream_engine::{Error, ErrorKind, Result};
 use nix::unistd::geteuid;
 
+use super::connect::connect_to;
+
 /// How a socket's file ends; before it stands the process id.
 const ENDING: &str = "sock";
 
@@ -57,6 +59,21 @@ fn check(folder: &Path) -> Result<()> {
         return refused(format!("the folder {shown} is open to others (mode {mode:o})"), format!("chmod 700 {shown}"));
     }
     Ok(())
+}
+
+/// Removes sockets that nobody listens on: jobs that were killed left them behind.
+pub(super) fn sweep(folder: &Path) {
+    let is_dead = |socket: &Path| connect_to(socket).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+    for (_, socket) in in_folder(folder).unwrap_or_default() {
+        if is_dead(&socket) {
+            remove(&socket);
+        }
+    }
+}
+
+/// Removes a socket; one that is not there is as good.
+pub(crate) fn remove(socket: &Path) {
+    drop(fs::remove_file(socket));
 }
 
 /// The sockets that are there, with the ids of their processes.

@@ -15,8 +15,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::json;
 
+use super::folder::{self, remove};
 use super::http::{Reply, Request, Unread, read_request, throw_away, write_reply};
-use super::{folder, peer};
+use super::peer;
 
 /// Connections at a time: a person has one or two, and a thread is needed for each.
 const MOST: usize = 64;
@@ -45,6 +46,7 @@ impl Listening {
     /// There can be no such socket: the message says why.
     pub(super) fn begin(answer: Arc<Answer>) -> Result<Self> {
         let folder = folder::make()?;
+        folder::sweep(&folder);
         let path = folder::socket(&folder, std::process::id());
         if SocketAddr::from_pathname(&path).is_err() {
             let length = path.as_os_str().len();
@@ -86,11 +88,6 @@ impl Drop for Listening {
         }
         self.open.wait_for_replies();
     }
-}
-
-/// Removes a socket; one that is not there is as good.
-pub(crate) fn remove(path: &Path) {
-    drop(std::fs::remove_file(path));
 }
 
 fn accept(listener: &UnixListener, ended: &UnixStream, open: &Arc<Open>, answer: &Arc<Answer>) {

@@ -7,6 +7,7 @@
 mod answers;
 mod board;
 mod client;
+mod connect;
 mod folder;
 mod http;
 mod listen;
@@ -23,7 +24,8 @@ use answers::Answers;
 pub(crate) use answers::SwapRequest;
 pub(crate) use board::Board;
 pub(crate) use client::Question;
-pub(crate) use listen::{Listening, remove};
+pub(crate) use folder::remove;
+pub(crate) use listen::Listening;
 pub(crate) use running::{Running, all, one};
 pub(crate) use status::JobStatus;
 

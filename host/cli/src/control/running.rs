@@ -6,8 +6,7 @@ use millstream_engine::{Error, ErrorKind, Result};
 use serde_json::Value;
 
 use super::client::{Question, Unanswered, ask};
-use super::folder;
-use super::listen::remove;
+use super::folder::{remove, sockets};
 use super::status::JobStatus;
 
 /// Sockets that are looked at at a time.
@@ -25,7 +24,7 @@ pub(crate) struct Running {
 
 /// All jobs of this user, by their process ids. Sockets that killed ones left behind are removed.
 pub(crate) fn all() -> Result<Vec<Running>> {
-    let sockets = folder::sockets()?;
+    let sockets = sockets()?;
     let mut running = Vec::new();
     for some in sockets.chunks(AT_A_TIME) {
         // One that does not reply holds nobody up.
