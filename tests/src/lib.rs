@@ -99,6 +99,8 @@ mod session_sets;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod spark;

@@ -1,6 +1,7 @@
 //! Committed epochs computed again: as they were they give what was written, through swaps and restarts, and what a changed job
 //! would have given is what it gives.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ fn again(scratch: &Scratch, epochs: (u64, u64), changed: Option<Changed>) -> Res
     let options = Replay {
         epochs: epochs.0..=epochs.1,
         changed,
+        keys: BTreeMap::new(),
         runtime: Some(runtime()),
         threads: Some(2),
         environment: Environment::default(),

@@ -16,6 +16,7 @@ mod excerpt;
 mod failure;
 mod faults;
 mod progress;
+mod replayed;
 mod stop;
 mod text;
 mod tree;
@@ -46,6 +47,7 @@ fn command() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Shadow(args) => commands::shadow::shadow(&args),
         Command::Savepoint(args) => commands::savepoint::savepoint(&args),
         #[cfg(unix)]
         Command::Running(command) => running(&command),

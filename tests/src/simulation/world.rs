@@ -119,15 +119,15 @@ impl World {
             self.disk = self.disk.crash(survives);
             self.check_published()?;
         }
-        self.come_to_the_end()
+        self.come_to_the_end()?;
+        self.compute_again().map_err(|e| format!("replay: {e:?}"))
     }
 
     /// Runs the job, without trouble, on all the input there is.
     fn come_to_the_end(&mut self) -> Result<(), String> {
         self.show_everything();
         self.start(Trigger::AvailableNow, Trouble::Nothing).map_err(|e| format!("undisturbed: {e:?}"))?;
-        self.check_published()?;
-        self.compute_again().map_err(|e| format!("replay: {e:?}"))
+        self.check_published()
     }
 
     /// What the checkpoint has kept of its epochs gives again what was written.
@@ -142,7 +142,14 @@ impl World {
         for feed in self.feeds.values() {
             feed.lock().unwrap().weather.turn(None);
         }
-        let again = Replay { epochs, changed: None, runtime: Some(runtime()), threads: Some(1), environment };
+        let again = Replay {
+            epochs,
+            changed: None,
+            keys: BTreeMap::new(),
+            runtime: Some(runtime()),
+            threads: Some(1),
+            environment,
+        };
         let replayed = replay(&*storage, again, &|_| {}, |epoch| match epoch.unlike.first() {
             Some(unlike) => Err(Error::internal(format!("epoch {}: {unlike}", epoch.epoch))),
             None => Ok(()),

@@ -64,6 +64,7 @@ Examples:
   millstream replay job.toml --epoch 12
   millstream replay state --epoch 10..20
   millstream replay state --epoch 10..20 --plugin rules=rules-v2.wasm
+  millstream replay state --epoch 10..20 --plugin rules=rules-v2.wasm --key alerts=card,id
   millstream replay changed.toml --epoch 10..20 --json | jq .differences
   millstream replay job.toml --epoch 3 --set operator.totals.output_mode=complete
 
@@ -86,9 +87,73 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = super::key_value)]
     pub(crate) set: Vec<(String, String)>,
 
+    /// Compare the rows of a sink by these columns, instead of by its keys or as a whole. Can be given several times.
+    #[arg(long, value_name = "SINK=COLUMN,...", value_parser = sink_columns)]
+    pub(crate) key: Vec<(String, Vec<String>)>,
+
     /// An object per epoch, and one with `summary` at the end.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Each epoch that the running job commits is computed twice more, in this process: as it was, and
+with the new version on a copy of its state; what both give is compared and dropped. The job is
+only read, so ending it (Ctrl-C) leaves no trace. Columns, keys and states are checked as at a
+swap; states of an older version are brought over in the copy.
+
+Examples:
+  millstream shadow state fraud_rules rules-2.wasm
+  millstream shadow job.toml fraud_rules rules-2.wasm --key alerts=card,id
+  millstream shadow job.toml fraud_rules rules-2.wasm --promote-after 20   then swap
+  millstream shadow job.toml keep --with text=/shop --epochs 100 --json
+
+Exit codes: 0 it was ended, promoted, or has seen all --epochs, 1 the new version failed, or was not swapped to,
+2 the command line must be mended.")]
+pub(crate) struct ShadowArgs {
+    /// The job file, or the checkpoint's folder.
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: PathBuf,
+
+    /// The plugin's name in the job.
+    #[arg(value_name = "PLUGIN")]
+    pub(crate) plugin: String,
+
+    /// The component, or a project folder. Without it the component stays as it is, and --with says what changes.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Set a key of the plugin's `with`: TOML, or plain text. Other keys stay as they are. Can be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::key_value)]
+    pub(crate) with: Vec<(String, String)>,
+
+    /// Swap the running job to it after so many epochs with rows in which it gave the same, one after the other.
+    #[cfg(unix)]
+    #[arg(long, value_name = "N")]
+    pub(crate) promote_after: Option<u64>,
+
+    /// End after so many epochs.
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+
+    /// Compare the rows of a sink by these columns, instead of by its keys or as a whole. Can be given several times.
+    #[arg(long, value_name = "SINK=COLUMN,...", value_parser = sink_columns)]
+    pub(crate) key: Vec<(String, Vec<String>)>,
+
+    /// An object per epoch.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn sink_columns(text: &str) -> Result<(String, Vec<String>), String> {
+    let wrong = || "write SINK=COLUMN,COLUMN, such as alerts=card,id".to_owned();
+    let (sink, columns) = text.split_once('=').ok_or_else(wrong)?;
+    let columns: Vec<String> = columns.split(',').map(|column| column.trim().to_owned()).collect();
+    if sink.trim().is_empty() || columns.iter().any(String::is_empty) {
+        return Err(wrong());
+    }
+    Ok((sink.trim().to_owned(), columns))
 }
 
 fn epochs(text: &str) -> Result<(u64, u64), String> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs};
+pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
 
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Epochs(EpochsArgs),
     /// Compute committed epochs again: whether they give what was written, and what a changed job would have made of them.
     Replay(ReplayArgs),
+    /// Try another version of a plugin beside a running job, which does not notice.
+    Shadow(ShadowArgs),
     /// Copy a job's state and offsets, also while it runs, for another run to begin with.
     Savepoint(SavepointArgs),
     #[cfg(unix)]

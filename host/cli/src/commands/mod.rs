@@ -4,11 +4,12 @@ pub(crate) mod check;
 pub(crate) mod epochs;
 pub(crate) mod generate;
 pub(crate) mod plugin;
-pub(crate) mod replay;
 #[cfg(unix)]
 pub(crate) mod ps;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod savepoint;
+pub(crate) mod shadow;
 pub(crate) mod sql;
 #[cfg(unix)]
 pub(crate) mod swap;
@@ -22,9 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_engine::connector::Connectors;
-use millstream_engine::job::Job;
+use millstream_engine::job::{Job, parse_with_value};
 use millstream_engine::{Error, ErrorKind, Result};
 use millstream_plugin::{Runtime, RuntimeOptions};
+use serde_json::{Map, Value};
 
 /// Where plugins run; `notify` is told when one is built.
 fn runtime(notify: impl Fn(&str) + Send + Sync + 'static) -> Result<Runtime> {
@@ -41,6 +43,33 @@ fn checkpoint_folder(path: &Path) -> Result<PathBuf> {
         Error::invalid(format!("job `{}` names no checkpoint: what it keeps is gone after each run", job.name))
             .with_help("write checkpoint = \"FOLDER\" into its file")
     })
+}
+
+/// Another version of `plugin` as a command line names it: the absolute path of its component or project, and keys of its `with`.
+fn version(
+    plugin: &str,
+    file: Option<&Path>,
+    with: &[(String, String)],
+) -> Result<(Option<PathBuf>, Map<String, Value>)> {
+    let path = match file {
+        Some(file) if !file.exists() => {
+            return Err(Error::invalid(format!("{} does not exist", file.display()))
+                .with_help("name a .wasm file, or the folder of a plugin's project"));
+        }
+        Some(file) => {
+            let absolute = std::path::absolute(file);
+            Some(absolute.map_err(|e| Error::invalid(format!("{} is no path", file.display())).caused_by(e))?)
+        }
+        None if with.is_empty() => {
+            let error = Error::invalid(format!("what other version of plugin `{plugin}` is meant is not said"));
+            return Err(error.with_help(
+                "name a .wasm file or the folder of a plugin's project, or set keys of its configuration by --with KEY=VALUE",
+            ));
+        }
+        None => None,
+    };
+    let entry = |(key, value): &(String, String)| Ok((key.clone(), parse_with_value("--with", value)?));
+    Ok((path, with.iter().map(entry).collect::<Result<_>>()?))
 }
 
 /// Prints on standard output; a reader that has gone away (`| head`) has seen enough.

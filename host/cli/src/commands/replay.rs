@@ -5,36 +5,31 @@ use std::process::ExitCode;
 
 use millstream_engine::connector::Connectors;
 use millstream_engine::job::{Job, PluginChange};
-use millstream_engine::run::{self, Changed, Counts, Environment, Replay, Replayed, ReplayedEpoch, SinkDifference};
+use millstream_engine::run::{self, Changed, Environment, Replay, Replayed};
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 use serde_json::{Value, json};
 
 use super::{checkpoint_folder, print, runtime};
 use crate::args::ReplayArgs;
+use crate::replayed::Shown;
 use crate::text;
 
 /// Computes epochs again, and says how they went.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let folder = checkpoint_folder(&args.checkpoint)?;
     let changed = changed(args)?;
-    let mut is_first = true;
-    let show = |epoch: &ReplayedEpoch| match args.json {
-        true => print(&format!("{}\n", as_json(epoch))),
-        false => {
-            let head = if std::mem::take(&mut is_first) { head(epoch.after.is_some()) } else { String::new() };
-            print(&(head + &lines(epoch)))
-        }
-    };
+    let mut shown = Shown::new(args.json, &args.key);
     let options = Replay {
         epochs: args.epoch.0..=args.epoch.1,
         changed,
+        keys: args.key.iter().cloned().collect(),
         runtime: Some(runtime(|line| eprintln!("{line}"))?),
         threads: None,
         environment: Environment::default(),
     };
     let note = |line: &str| eprintln!("{line}");
-    let done = run::replay(&LocalStorage::new(&folder), options, &note, show)?;
+    let done = run::replay(&LocalStorage::new(&folder), options, &note, |epoch| print(&shown.epoch(epoch)))?;
     if args.json {
         print(&format!("{}\n", summary_json(&done)))?;
     } else {
@@ -62,41 +57,6 @@ fn changed(args: &ReplayArgs) -> Result<Option<Changed>> {
     Ok(is_changed.then_some(Changed { job, set, plugins }))
 }
 
-fn head(is_compared: bool) -> String {
-    let after = if is_compared { "  only before  only after   changed" } else { "" };
-    format!("{:>8}{:>12}{:>12}{:>10}{:>10}{after}\n", "epoch", "in", "out", "late", "rejected")
-}
-
-fn lines(epoch: &ReplayedEpoch) -> String {
-    let Counts { rows_in, rows_out, late, rejected } = epoch.committed;
-    let mut line = format!("{:>8}{rows_in:>12}{rows_out:>12}{late:>10}{rejected:>10}", epoch.epoch);
-    if let Some(after) = epoch.after {
-        let sum = |of: fn(&SinkDifference) -> u64| epoch.differences.iter().map(of).sum::<u64>();
-        line += &format!("{:>13}{:>12}{:>10}", sum(|d| d.only_before), sum(|d| d.only_after), sum(|d| d.changed));
-        let (before, now) = (epoch.committed, after);
-        for (what, before, now) in [
-            ("late", before.late, now.late),
-            ("rejected", before.rejected, now.rejected),
-            ("in", before.rows_in, now.rows_in),
-        ] {
-            if before != now {
-                line += &format!("  {what} {now} instead of {before}");
-            }
-        }
-    }
-    line.push('\n');
-    for unlike in &epoch.unlike {
-        line += &format!("{:>8}  not as it was written: {unlike}\n", "");
-    }
-    for difference in &epoch.differences {
-        for (before, after) in &difference.examples {
-            let shown = |row: &Option<Value>| row.as_ref().map_or_else(|| "no row".to_owned(), Value::to_string);
-            line += &format!("{:>8}  {}: {} -> {}\n", "", difference.sink, shown(before), shown(after));
-        }
-    }
-    line
-}
-
 fn summary(done: &Replayed) -> String {
     let epochs = |n: u64| if n == 1 { "1 epoch".to_owned() } else { format!("{} epochs", text::count(n)) };
     let mut out = match done.epochs - done.same {
@@ -115,35 +75,6 @@ fn summary(done: &Replayed) -> String {
         };
     }
     out
-}
-
-fn counts(counts: Counts) -> Value {
-    let Counts { rows_in, rows_out, late, rejected } = counts;
-    json!({ "in": rows_in, "out": rows_out, "late": late, "rejected": rejected })
-}
-
-fn as_json(epoch: &ReplayedEpoch) -> Value {
-    let differences = epoch.differences.iter().map(|difference| {
-        let examples = difference.examples.iter().map(|(before, after)| json!({ "before": before, "after": after }));
-        json!({
-            "sink": difference.sink,
-            "only_before": difference.only_before,
-            "only_after": difference.only_after,
-            "changed": difference.changed,
-            "examples": examples.collect::<Vec<_>>(),
-        })
-    });
-    let mut line = json!({
-        "epoch": epoch.epoch,
-        "committed": counts(epoch.committed),
-        "as_written": epoch.unlike.is_empty(),
-        "unlike": epoch.unlike,
-    });
-    if let Some(after) = epoch.after {
-        line["after"] = counts(after);
-        line["differences"] = differences.collect();
-    }
-    line
 }
 
 fn summary_json(done: &Replayed) -> Value {

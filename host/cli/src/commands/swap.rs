@@ -1,16 +1,15 @@
 //! `millstream swap JOB PLUGIN [FILE]`
 
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use millstream_engine::job::parse_with_value;
 use millstream_engine::run::Swapped;
 use millstream_engine::{Error, ErrorKind, Result};
-use serde_json::{Map, Value};
 
-use super::print;
+use super::{print, version};
 use crate::args::SwapArgs;
-use crate::control::{self, Question, SwapRequest};
+use crate::control::{self, Question, Running, SwapRequest};
 
 /// After this time it is said what is waited for.
 const SOON: Duration = Duration::from_secs(2);
@@ -20,8 +19,13 @@ const WAITS: &str = "waiting for the new version and its first epoch: a job that
 
 /// Swaps a running job to another version of a plugin, and waits for its first epoch.
 pub(crate) fn swap(args: &SwapArgs) -> Result<()> {
-    let request = request(args)?;
-    let job = control::one(&args.job)?;
+    // What is wrong with the command line is told first.
+    let request = request(&args.plugin, args.file.as_deref(), &args.with)?;
+    swap_running(&control::one(&args.job)?, request)
+}
+
+/// Swaps `job` as `request` says, and waits for the first epoch.
+pub(super) fn swap_running(job: &Running, request: SwapRequest) -> Result<()> {
     let body = serde_json::to_value(request).map_err(|e| {
         Error::invalid("the path is no text, and cannot be sent").caused_by(e).with_help("rename the file")
     })?;
@@ -41,24 +45,8 @@ pub(crate) fn swap(args: &SwapArgs) -> Result<()> {
     print(&format!("{swapped}\n"))
 }
 
-fn request(args: &SwapArgs) -> Result<SwapRequest> {
-    let path = match &args.file {
-        Some(file) if !file.exists() => {
-            return Err(Error::invalid(format!("{} does not exist", file.display()))
-                .with_help("name a .wasm file, or the folder of a plugin's project"));
-        }
-        Some(file) => {
-            let absolute = std::path::absolute(file);
-            Some(absolute.map_err(|e| Error::invalid(format!("{} is no path", file.display())).caused_by(e))?)
-        }
-        None if args.with.is_empty() => {
-            return Err(Error::invalid(format!("what plugin `{}` is to be swapped to is not said", args.plugin)).with_help(
-                "name a .wasm file or the folder of a plugin's project, or set keys of its configuration by --with KEY=VALUE",
-            ));
-        }
-        None => None,
-    };
-    let entry = |(key, value): &(String, String)| Ok((key.clone(), parse_with_value("--with", value)?));
-    let with: Map<String, Value> = args.with.iter().map(entry).collect::<Result<_>>()?;
-    Ok(SwapRequest { plugin: args.plugin.clone(), path, with })
+/// What a job is asked for another version of `plugin`, as a command line names it.
+pub(super) fn request(plugin: &str, file: Option<&Path>, with: &[(String, String)]) -> Result<SwapRequest> {
+    let (path, with) = version(plugin, file, with)?;
+    Ok(SwapRequest { plugin: plugin.to_owned(), path, with })
 }

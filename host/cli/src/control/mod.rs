@@ -26,7 +26,7 @@ pub(crate) use board::Board;
 pub(crate) use client::Question;
 pub(crate) use folder::remove;
 pub(crate) use listen::Listening;
-pub(crate) use running::{Running, all, one};
+pub(crate) use running::{Running, all, of_checkpoint, one};
 pub(crate) use status::JobStatus;
 
 /// Begins to reply for the job that `board` watches and `control` steers.

@@ -58,6 +58,22 @@ pub(crate) fn one(word: &str) -> Result<Running> {
     }
 }
 
+/// The one whose checkpoint is in `folder`.
+pub(crate) fn of_checkpoint(folder: &Path) -> Result<Running> {
+    let is_there = |job: &Running| match job.status.as_ref().ok().and_then(|status| status.checkpoint.as_ref()) {
+        Some(checkpoint) => {
+            Path::new(checkpoint).canonicalize().is_ok_and(|path| folder.canonicalize().is_ok_and(|f| f == path))
+        }
+        None => false,
+    };
+    let mut running = all()?;
+    match running.iter().position(is_there) {
+        Some(at) => Ok(running.swap_remove(at)),
+        None => Err(Error::invalid(format!("no running job has its checkpoint in {}", folder.display()))
+            .with_help("`millstream ps` shows which jobs run")),
+    }
+}
+
 fn no_such(word: &str, is_file: bool, running: &[Running]) -> Error {
     let message = match is_file {
         true => format!("no running job has the file {word}"),

@@ -5,6 +5,7 @@ use std::io;
 
 use super::folder::{META, parse_segment};
 use super::frame::{self, FrameKind};
+use super::log::segment_file;
 use super::meta::{Meta, MetaError};
 use crate::error::remedy;
 use crate::record::EpochRecord;
@@ -30,51 +31,121 @@ pub struct Looked {
 /// # Errors
 /// It is no checkpoint, or one of a newer format, or it cannot be read.
 pub fn look(storage: &dyn Storage) -> Result<Looked> {
+    let meta = meta(storage)?;
+    let mut epochs = BTreeMap::new();
+    for (first, _) in segments(storage)? {
+        read_segment(storage, &meta, &segment_file(first), &mut epochs)?;
+    }
+    Ok(Looked { id: meta.id, job: meta.job, partitions: meta.partitions, epochs: epochs.into_values().collect() })
+}
+
+fn unreadable(storage: &dyn Storage, path: &str, e: io::Error) -> Error {
+    let message = format!("{path} of the checkpoint {} cannot be read: {e}", storage.describe());
+    let help = remedy(&e, "look after the disk");
+    Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(e)
+}
+
+fn newer(storage: &dyn Storage, path: &str, what: &str) -> Error {
+    let message = format!("{path} of the checkpoint {} is of a newer version: {what}", storage.describe());
+    Error::new(ErrorKind::Conflict, message).with_help("use the version of Millstream that wrote it, or a later one")
+}
+
+fn meta(storage: &dyn Storage) -> Result<Meta> {
     let place = storage.describe();
-    let unreadable = |path: &str, e: io::Error| {
-        let message = format!("{path} of the checkpoint {place} cannot be read: {e}");
-        let help = remedy(&e, "look after the disk");
-        Error::new(ErrorKind::Unavailable, message).with_help(help).caused_by(e)
-    };
-    let newer = |path: &str, what: &str| {
-        Error::new(ErrorKind::Conflict, format!("{path} of the checkpoint {place} is of a newer version: {what}"))
-            .with_help("use the version of Millstream that wrote it, or a later one")
-    };
     let meta = match storage.read(META) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Err(Error::invalid(format!("{place} is not a checkpoint: there is no {META} in it"))
                 .with_help("name the folder that the job's `checkpoint` names, or the job file"));
         }
-        Err(e) => return Err(unreadable(META, e)),
+        Err(e) => return Err(unreadable(storage, META, e)),
     };
-    let meta = Meta::read(&meta).map_err(|e| match e {
+    Meta::read(&meta).map_err(|e| match e {
         MetaError::Damaged(what) => {
             Error::new(ErrorKind::Corrupt, format!("{META} of the checkpoint {place} is damaged: {what}"))
         }
-        MetaError::Newer(what) => newer(META, &what),
-    })?;
-    let mut segments = storage.list("log").map_err(|e| unreadable("log", e))?;
-    segments.retain(|entry| parse_segment(&entry.name).is_some());
-    let mut epochs = BTreeMap::new();
-    for entry in segments {
-        let path = format!("log/{}", entry.name);
-        let bytes = match storage.read(&path) {
-            Ok(bytes) => bytes,
-            // Its job has not needed it any more.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(unreadable(&path, e)),
-        };
-        // What is no frame at the end is being written, or was never committed.
-        let (frames, end) = frame::scan(&bytes, meta.number());
-        if let frame::End::Newer(what) = end {
-            return Err(newer(&path, &what));
-        }
-        for frame in frames.iter().filter(|frame| frame.header.kind == FrameKind::Epoch) {
-            let record: EpochRecord =
-                serde_json::from_slice(frame.parts(&bytes).0).map_err(|e| newer(&path, &e.to_string()))?;
-            epochs.insert(record.epoch, record);
-        }
+        MetaError::Newer(what) => newer(storage, META, &what),
+    })
+}
+
+/// The first epoch and the bytes of each segment, in order.
+fn segments(storage: &dyn Storage) -> Result<Vec<(u64, u64)>> {
+    let entries = storage.list("log").map_err(|e| unreadable(storage, "log", e))?;
+    let mut segments: Vec<_> = entries.iter().filter_map(|e| Some((parse_segment(&e.name)?, e.len))).collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Adds the records of a segment.
+fn read_segment(storage: &dyn Storage, meta: &Meta, path: &str, epochs: &mut BTreeMap<u64, EpochRecord>) -> Result<()> {
+    let bytes = match storage.read(path) {
+        Ok(bytes) => bytes,
+        // Its job has not needed it any more.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(unreadable(storage, path, e)),
+    };
+    // What is no frame at the end is being written, or was never committed.
+    let (frames, end) = frame::scan(&bytes, meta.number());
+    if let frame::End::Newer(what) = end {
+        return Err(newer(storage, path, &what));
     }
-    Ok(Looked { id: meta.id, job: meta.job, partitions: meta.partitions, epochs: epochs.into_values().collect() })
+    for frame in frames.iter().filter(|frame| frame.header.kind == FrameKind::Epoch) {
+        let record: EpochRecord =
+            serde_json::from_slice(frame.parts(&bytes).0).map_err(|e| newer(storage, path, &e.to_string()))?;
+        epochs.insert(record.epoch, record);
+    }
+    Ok(())
+}
+
+/// Epochs of a checkpoint as they are committed.
+#[derive(Debug)]
+pub struct Follow {
+    id: String,
+    next: u64,
+    /// The segments and their bytes when they were read the last time.
+    seen: Vec<(u64, u64)>,
+}
+
+impl Follow {
+    /// Those after `epoch` of the checkpoint in `storage`.
+    ///
+    /// # Errors
+    /// As [`look`].
+    pub fn after(storage: &dyn Storage, epoch: u64) -> Result<Self> {
+        Ok(Self { id: meta(storage)?.id, next: epoch + 1, seen: Vec::new() })
+    }
+
+    /// The records of the epochs that were committed since the last time, in order.
+    ///
+    /// # Errors
+    /// As [`look`]; also where some of them are gone already, or the checkpoint was begun anew.
+    pub fn next(&mut self, storage: &dyn Storage) -> Result<Vec<EpochRecord>> {
+        let place = storage.describe();
+        let meta = meta(storage)?;
+        if meta.id != self.id {
+            let message = format!("the checkpoint {place} was begun anew");
+            return Err(Error::new(ErrorKind::Conflict, message).with_help("look at it from its beginning"));
+        }
+        let segments = segments(storage)?;
+        // What stands before the segment with the next epoch was looked at.
+        let first = segments.partition_point(|(first, _)| *first <= self.next).saturating_sub(1);
+        let segments = &segments[first..];
+        if self.seen == segments {
+            return Ok(Vec::new());
+        }
+        self.seen = segments.to_vec();
+        let mut epochs = BTreeMap::new();
+        for (first, _) in segments {
+            read_segment(storage, &meta, &segment_file(*first), &mut epochs)?;
+        }
+        let mut new = epochs.split_off(&self.next).into_values().peekable();
+        if let Some(gone) = new.peek().filter(|record| record.epoch > self.next) {
+            let message = format!("epochs {} to {} of the checkpoint {place} are gone", self.next, gone.epoch - 1);
+            let help = "they were committed faster than they were looked at: keep more of them (keep_epochs, keep_bytes in the job file)";
+            return Err(Error::new(ErrorKind::Unavailable, message).with_help(help));
+        }
+        let new: Vec<EpochRecord> = new.collect();
+        self.next += new.len() as u64;
+        Ok(new)
+    }
 }

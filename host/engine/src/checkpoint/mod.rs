@@ -37,7 +37,7 @@ mod tests;
 pub use error::CheckpointError;
 pub use found::{Beginning, Saved, save};
 pub use log::Appended;
-pub use look::{Looked, look};
+pub use look::{Follow, Looked, look};
 pub use made_with::{forget_all_but, forget_component, keep_component, keep_job, kept_component, kept_job};
 pub use read::{AtEpoch, oldest_restorable, read_at};
 

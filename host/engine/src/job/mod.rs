@@ -8,6 +8,7 @@
 //! Every error is [`crate::ErrorKind::Invalid`], points at the bytes it is about and says how to mend it.
 
 mod connectors;
+mod digest;
 mod event_time;
 mod fields;
 mod keys;
@@ -43,6 +44,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 
 pub use event_time::EventTimeSpec;
+use digest::digest;
 use fields::Fields;
 pub use keys::{Absent, ConnectorKeys, Key, KeyKind, KeyTable, Refusal, With};
 pub use limit::Limit;
@@ -53,7 +55,7 @@ pub use sink::SINK_KEYS;
 pub use source::{SOURCE_KEYS, STATIC_KEYS};
 pub use text::{JobText, Spanned};
 pub use tree::parse_with_value;
-use tree::{TableEntry, Value};
+use tree::Value;
 pub use value::{instant as parse_instant, micros as parse_micros};
 
 const KEYS: [&str; 13] = [
@@ -77,9 +79,6 @@ const KEEP_EPOCHS: u64 = 200;
 
 /// Bytes that are kept for it.
 const KEEP_BYTES: u64 = 256 << 20;
-
-/// Keys that cannot change what an epoch gives.
-const NOT_DIGESTED: [&str; 4] = ["trigger", "checkpoint", "keep_epochs", "keep_bytes"];
 
 /// The name that the dead letters' sink has among the sinks.
 pub const DEAD_LETTERS: &str = "dead_letters";
@@ -391,11 +390,4 @@ fn check_sink_input(job: &Job, sink: &SinkSpec) -> Result<()> {
 fn is_node(job: &Job, name: &str) -> bool {
     job.sources.iter().any(|source| source.name.value == name)
         || job.operators.iter().any(|operator| operator.name.value == name)
-}
-
-/// See [`Job::digest`].
-fn digest(entries: &[TableEntry]) -> String {
-    let counts = |entry: &&TableEntry| !NOT_DIGESTED.contains(&&*entry.key);
-    let entries: Vec<TableEntry> = entries.iter().filter(counts).cloned().collect();
-    blake3::hash(tree::canonical(&entries).to_string().as_bytes()).to_hex().to_string()
 }

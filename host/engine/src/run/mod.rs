@@ -40,7 +40,9 @@ pub use control::Control;
 pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
-pub use replay::{Changed, Counts, Replay, Replayed, ReplayedEpoch, SinkDifference, replay, replayable};
+pub use replay::{
+    Changed, Counts, Replay, Replayed, ReplayedEpoch, Shadow, SinkDifference, replay, replayable, shadow,
+};
 pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary, Swapped, UsedPlugin};
 pub use swap::Swapping;
 

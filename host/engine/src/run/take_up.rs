@@ -53,7 +53,8 @@ pub(super) fn take_up(
     tell_of_sources(plan, state, observer);
     bring_over(fitting, state, observer, workers)?;
     if last.job != plan.job.digest() {
-        observer.message("the job was changed since its last epoch; its state still fits");
+        let fits = if unusable(plan, last).is_empty() { "; its state still fits" } else { "" };
+        observer.message(&format!("the job was changed since its last epoch{fits}"));
     }
     for (name, digest) in &plan.plugins.digests() {
         if last.plugins.get(name).is_some_and(|before| before != digest) {

@@ -92,11 +92,14 @@ impl Side {
         Ok(Self { plan, sources: live, sinks, taken, state, progress, statics })
     }
 
-    /// The same state, taken up by another version of the job.
-    pub fn goes_on(self, world: &World<'_>, job: Job, components: &Components, last: &EpochRecord) -> Result<Self> {
-        Self::begin(world, job, components, Some(last), self.state)
+    /// Its state is taken up by another version of the job.
+    pub fn goes_on(&mut self, world: &World<'_>, job: Job, components: &Components, last: &EpochRecord) -> Result<()> {
+        let state = std::mem::replace(&mut self.state, State::new(world.partitions));
+        *self = Self::begin(world, job, components, Some(last), state)?;
+        Ok(())
     }
 
+    /// What it does.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

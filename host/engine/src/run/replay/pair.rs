@@ -1,0 +1,139 @@
+//! A job as it was and a changed one, side by side over the same epochs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::committed::{AsCommitted, Changed, is_made_alike};
+use super::compare::compare;
+use super::report::{Counts, ReplayedEpoch, unlike};
+use super::side::{Made, Side, World};
+use crate::executor::Workers;
+use crate::name::Name;
+use crate::record::EpochRecord;
+use crate::state::State;
+use crate::storage::Storage;
+use crate::{Error, Result};
+
+/// Both, between two epochs.
+pub(super) struct Pair<'a> {
+    world: World<'a>,
+    committed: AsCommitted<'a>,
+    side: Side,
+    after: Option<Side>,
+    keys: BTreeMap<String, Vec<String>>,
+    /// The epoch before, of those that were computed.
+    previous: Option<EpochRecord>,
+    noted: BTreeSet<String>,
+}
+
+/// Gives the state to begin with, and the epoch after which it is: once for each side.
+pub(super) type Before<'b> = dyn Fn(&Workers) -> Result<(Option<EpochRecord>, State)> + 'b;
+
+impl<'a> Pair<'a> {
+    /// Begins with what `before` gives; the job as it was is that of `made_with`.
+    pub fn begin(
+        world: World<'a>,
+        storage: &'a dyn Storage,
+        made_with: &EpochRecord,
+        before: &Before<'_>,
+        changed: Option<&Changed>,
+        keys: BTreeMap<String, Vec<String>>,
+        note: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let known = world.environment.connectors.keys();
+        let committed = AsCommitted { storage, runtime: world.runtime.clone(), known };
+        let (job, components) = committed.of(made_with)?;
+        let begin = |job, components: &_| {
+            let (start, state) = before(&world.workers)?;
+            Side::begin(&world, job, components, start.as_ref(), state)
+        };
+        let side = begin(job.clone(), &components)?;
+        // The same job without a change is no other one.
+        let is_change = |changed: &&Changed| {
+            let is_other = changed.job.as_ref().is_some_and(|job| job.digest() != made_with.job);
+            is_other || !changed.set.is_empty() || !changed.plugins.is_empty()
+        };
+        let after = match changed.filter(is_change) {
+            None => None,
+            Some(changed) => {
+                let (job, components) = committed.changed(changed, job, components, made_with)?;
+                Some(begin(job, &components)?)
+            }
+        };
+        world.told.tell(note)?;
+        for (sink, columns) in &keys {
+            let planned = [Some(&side), after.as_ref()].into_iter().flatten().find_map(|s| s.plan().sinks.get(sink));
+            let Some(planned) = planned else {
+                let names: Vec<String> = side.plan().rows_sinks().map(|s| format!("`{}`", s.spec.name.value)).collect();
+                let error = Error::invalid(format!("the job has no sink `{sink}`, whose keys are named"));
+                return Err(error.with_help(format!("its sinks are {}", names.join(", "))));
+            };
+            if let Some(unknown) = columns.iter().find(|column| planned.schema.index_of(column).is_err()) {
+                let there: Vec<String> = planned.schema.fields().iter().map(|f| format!("`{}`", f.name())).collect();
+                let error = Error::invalid(format!("sink `{sink}` has no column `{unknown}`"));
+                return Err(error.with_help(format!("its columns are {}", there.join(", "))));
+            }
+        }
+        Ok(Self { world, committed, side, after, keys, previous: None, noted: BTreeSet::new() })
+    }
+
+    /// The epoch before the first one, with which the job as it was had been made.
+    pub fn after(self, previous: EpochRecord) -> Self {
+        Self { previous: Some(previous), ..self }
+    }
+
+    /// Whether there is a changed job.
+    pub fn is_compared(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Computes the next epoch with both.
+    pub fn epoch(&mut self, record: &EpochRecord, note: &dyn Fn(&str)) -> Result<ReplayedEpoch> {
+        if let Some(previous) = self.previous.as_ref().filter(|previous| !is_made_alike(previous, record)) {
+            let (job, components) = self.committed.of(record)?;
+            self.side.goes_on(&self.world, job, &components, previous)?;
+            drop(self.world.told.take()?);
+        }
+        for name in self.side.changed_statics(record) {
+            if self.noted.insert(name.clone()) {
+                note(&format!("static source `{name}` has other files than it had in epoch {}", record.epoch));
+            }
+        }
+        let made = self.side.epoch(&self.world, record)?;
+        let mut replayed = ReplayedEpoch {
+            epoch: record.epoch,
+            committed: Counts::of(&record.counters),
+            unlike: unlike(record, &made),
+            after: None,
+            differences: Vec::new(),
+            took: made.took,
+            took_after: Duration::ZERO,
+        };
+        if let Some(after) = &mut self.after {
+            let other = after.epoch(&self.world, record).map_err(|e| e.context("the changed job"))?;
+            replayed.after = Some(Counts::of(&other.counters));
+            replayed.took_after = other.took;
+            self.compare(&made, &other, &mut replayed)?;
+        }
+        self.previous = Some(record.clone());
+        Ok(replayed)
+    }
+
+    fn compare(&self, made: &Made, other: &Made, replayed: &mut ReplayedEpoch) -> Result<()> {
+        let keys_of = |name: &Name, side: &Side| match self.keys.get(&**name) {
+            Some(keys) => keys.clone(),
+            None => side.plan().sinks[name].keys.clone(),
+        };
+        let none = Vec::new();
+        for (name, rows) in made.rows.iter() {
+            let keys = keys_of(name, &self.side);
+            let found = compare(name, &keys, rows, other.rows.get(name).unwrap_or(&none))?;
+            replayed.differences.extend(found);
+        }
+        let Some(after) = &self.after else { return Ok(()) };
+        for (name, rows) in other.rows.iter().filter(|(name, _)| !made.rows.contains(name)) {
+            replayed.differences.extend(compare(name, &keys_of(name, after), &[], rows)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! A changed job beside one that runs: told of each epoch what it would have given, and no trace of it in the job.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use millstream_engine::Result;
+use millstream_engine::job::PluginChange;
+use millstream_engine::run::{Changed, Environment, ReplayedEpoch, Shadow, shadow};
+use millstream_engine::storage::LocalStorage;
+use serde_json::{Map, Value, json};
+
+use crate::scratch::Scratch;
+use crate::states::live::{Live, jobs, sorted, with_versions};
+use crate::support::{here, runtime};
+
+/// Longer than any epoch of these jobs takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The plugin `p` with another component, or another `with`, beside the job in this folder, for so many epochs.
+fn beside(
+    scratch: &Scratch,
+    file: &str,
+    with: Map<String, Value>,
+    epochs: usize,
+) -> (JoinHandle<Result<()>>, Receiver<ReplayedEpoch>) {
+    let path = (!file.is_empty()).then(|| scratch.path().join(file));
+    let plugins = vec![PluginChange { plugin: "p".into(), path, with, ..PluginChange::default() }];
+    let options = Shadow {
+        changed: Changed { plugins, ..Changed::default() },
+        keys: BTreeMap::new(),
+        runtime: Some(runtime()),
+        threads: Some(1),
+        environment: Environment::default(),
+    };
+    let (tell, told) = channel();
+    let storage = LocalStorage::new(scratch.path().join("state"));
+    let run = move || {
+        let mut left = epochs;
+        shadow(&storage, options, &|_| {}, &AtomicBool::new(false), |epoch| {
+            drop(tell.send(epoch.clone()));
+            left -= 1;
+            Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })
+    };
+    (std::thread::spawn(run), told)
+}
+
+#[test]
+fn a_version_that_gives_the_same_is_seen_to_and_the_job_does_not_notice() {
+    for (what, guest, text) in jobs() {
+        let undisturbed = with_versions(guest, 7).run(&text).unwrap();
+        let scratch = with_versions(guest, 7);
+        let mut live = Live::open(&scratch, &text);
+        live.epochs(2);
+        let (ended, told) = beside(&scratch, "second.wasm", Map::new(), 3);
+        // It begins with whatever is committed by then.
+        let mut seen: Vec<ReplayedEpoch> = Vec::new();
+        for _ in 0..4 {
+            std::thread::sleep(Duration::from_millis(300));
+            live.epochs(1);
+            seen.extend(told.recv_timeout(PATIENCE));
+            if seen.len() == 3 {
+                break;
+            }
+        }
+        ended.join().unwrap().unwrap();
+        assert_eq!(seen.len(), 3, "{what}");
+        assert!(seen.iter().zip(&seen[1..]).all(|(one, next)| one.epoch + 1 == next.epoch), "{seen:?}");
+        assert!(seen.iter().all(|epoch| epoch.unlike.is_empty() && epoch.is_same_after()), "{what}: {seen:?}");
+        let (ran, told) = live.end();
+        assert_eq!(sorted(&ran), sorted(&undisturbed), "{what}");
+        assert!(!told.iter().any(|m| m.contains("brought over") || m.contains("swapped")), "{told:?}");
+    }
+}
+
+#[test]
+fn what_another_version_would_give_is_told_and_given_to_nobody() {
+    let text = "name = \"beside\"\ncheckpoint = \"state\"\n[source.rows]\npath = \"in\"\nformat = \"json\"\n\
+                schema = { value = \"utf8\" }\nmax_files_per_epoch = 1\n[plugin.p]\npath = \"p.wasm\"\n\
+                [operator.x]\ninput = \"rows\"\nplugin = \"p\"\nwith = { text = \"a\" }\n\
+                [operator.n]\nsql = \"SELECT count(*) AS n FROM x\"\noutput_mode = \"complete\"\n\
+                [sink.x]\ninput = \"x\"\nconnector = \"memory\"\n[sink.n]\ninput = \"n\"\nconnector = \"memory\"\n";
+    let scratch = Scratch::new();
+    scratch.write("p.wasm", runtime().build_project(&here().join("../plugins/keep-containing")).unwrap());
+    scratch.write("broken.wasm", b"\0asm broken");
+    for n in 0..5 {
+        let rows: String = ["a", "ab", "b"].iter().map(|v| format!("{{\"value\":\"{v} {n}\"}}\n")).collect();
+        scratch.write(&format!("in/{n}.json"), rows);
+    }
+    let mut live = Live::open(&scratch, text);
+    live.epochs(1);
+    let with = json!({ "text": "b" }).as_object().unwrap().clone();
+    let (ended, told) = beside(&scratch, "", with, 2);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(300));
+        live.epochs(1);
+        seen.extend(told.recv_timeout(PATIENCE));
+        if seen.len() == 2 {
+            break;
+        }
+    }
+    ended.join().unwrap().unwrap();
+    for epoch in &seen {
+        assert!(epoch.unlike.is_empty(), "{epoch:?}");
+        let found: Vec<_> = epoch.differences.iter().map(|d| (d.sink.as_str(), d.only_before, d.only_after)).collect();
+        // From its own copy of the state: both have counted as many.
+        assert_eq!(found, [("x", 1, 1)], "{epoch:?}");
+    }
+    // What cannot be used is said at once.
+    for (file, with, words) in
+        [("broken.wasm", json!({}), "not a WebAssembly component"), ("", json!({ "txet": 1 }), "txet")]
+    {
+        let (ended, _) = beside(&scratch, file, with.as_object().unwrap().clone(), 1);
+        let error = ended.join().unwrap().unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let (ran, _) = live.end();
+    assert_eq!((ran.rows("x").len(), ran.rows("n")[0]["n"].as_i64()), (10, Some(10)));
+
+    // A job that begins anew, or goes on without the shadow having looked, is not taken for the same.
+    let (ended, _told) = beside(&scratch, "", json!({ "text": "b" }).as_object().unwrap().clone(), 9);
+    std::thread::sleep(Duration::from_millis(500));
+    scratch.run_with(text, millstream_engine::run::RunOptions { fresh: true, ..Default::default() }).unwrap();
+    let error = ended.join().unwrap().unwrap_err();
+    assert!(error.to_string().contains("was begun anew"), "{error}");
+}
+
+#[test]
+fn it_ends_when_it_is_told_to() {
+    let (_, guest, text) = jobs().remove(0);
+    let scratch = with_versions(guest, 2);
+    scratch.run(&text).unwrap();
+    let ends = AtomicBool::new(false);
+    let plugins = vec![PluginChange {
+        plugin: "p".into(),
+        path: Some(scratch.path().join("second.wasm")),
+        ..PluginChange::default()
+    }];
+    std::thread::scope(|scope| {
+        let (ends, storage) = (&ends, LocalStorage::new(scratch.path().join("state")));
+        let shadow = scope.spawn(move || {
+            let options = Shadow {
+                changed: Changed { plugins, ..Changed::default() },
+                keys: BTreeMap::new(),
+                runtime: Some(runtime()),
+                threads: Some(1),
+                environment: Environment::default(),
+            };
+            shadow(&storage, options, &|_| {}, ends, |epoch| panic!("no epoch was committed: {epoch:?}"))
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        ends.store(true, Ordering::Relaxed);
+        shadow.join().unwrap().unwrap();
+    });
+}
