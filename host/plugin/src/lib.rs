@@ -37,7 +37,8 @@
 //! Lowest first; a module uses those below it. `contract` (generated types), `error`, `limits`, `logging` · `format`,
 //! `fields` (types), `cast` · `lower`, `lift` (columns in and out), `rejects` · `sandbox`, `imports`, `wasi`, `trap`,
 //! `ticker` · `cache`, `build`, `inspect`, `catalog` · `keyed` (what keyed operators are given) · `request`, `binding` (what `bind` is asked, and what it answers) ·
-//! `guests` (exports by kind), `pool` (live instances) · `bound` (a file per kind) · `plugin` · `runtime`.
+//! `guests` (exports by kind), `pool` (live instances) · `bound` (a file per kind) · `plugin` · `runtime` · `verify` (whether an
+//! operator is deterministic).
 
 mod binding;
 mod bound;
@@ -65,6 +66,7 @@ mod runtime;
 mod sandbox;
 mod ticker;
 mod trap;
+pub mod verify;
 mod wasi;
 
 pub use binding::Hints;

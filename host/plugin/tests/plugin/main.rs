@@ -19,6 +19,7 @@ mod map;
 mod nested;
 mod several;
 mod traps;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
