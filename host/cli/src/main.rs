@@ -1,4 +1,5 @@
-//! The program `millstream`: runs and checks jobs, asks running ones, builds and inspects plugins, makes sample data.
+//! The program `millstream`: runs and checks jobs, asks running ones, looks into checkpoints, builds, inspects and tries plugins,
+//! makes sample data.
 //!
 //! This file only starts things. What the commands do is the library crates'; how it is shown is in `progress`, how a
 //! failure is told in `failure`. Results go to standard output, everything about the run to standard error.
@@ -57,6 +58,10 @@ fn command() -> ExitCode {
         },
         Command::Plugin { command: PluginCommand::Build(args) } => commands::plugin::build(&args),
         Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
+        Command::Plugin { command: PluginCommand::Verify(args) } => match commands::verify::verify(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Generate { command } => commands::generate::generate(&command),
     };
     match done {

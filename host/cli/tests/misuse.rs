@@ -57,6 +57,12 @@ fn mistakes_are_told_with_what_to_do() {
         ("generate access-logs --out x --events-per-second 0", 2, "--events-per-second must lie between", ""),
         ("plugin build data", 2, "data is no folder of a Rust project", "Cargo.toml"),
         ("plugin inspect nothing.wasm", 2, "nothing.wasm does not exist", "name a .wasm file"),
+        ("plugin verify nothing.wasm", 2, "nothing.wasm does not exist", "name a .wasm file"),
+        ("plugin verify job.toml --columns a", 2, "--columns: `a` has no type", "card string, amount double"),
+        ("plugin verify job.toml --with a=1 --with a.b=2", 2, "--with a.b: `a` is a value, and no table", ""),
+        ("plugin verify job.toml --input no.csv", 2, "--input: `", "give a file, a folder or a pattern"),
+        ("plugin verify job.toml --rows 0", 2, "0 is not in 1..=65536", ""),
+        ("plugin verify job.toml", 2, "job.toml is not a WebAssembly component: it is text", ""),
     ];
     for (line, code, what, help) in table {
         let args: Vec<&OsStr> = line.split(' ').map(OsStr::new).collect();

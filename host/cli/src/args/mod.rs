@@ -1,6 +1,7 @@
 //! The command line: what can be written, with help and examples. What it does is in `commands`.
 
 mod checkpoint;
+mod plugin;
 #[cfg(unix)]
 mod running;
 
@@ -11,6 +12,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
+pub(crate) use plugin::{BuildArgs, InspectArgs, PluginCommand, VerifyArgs};
 
 /// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
 #[derive(Debug, Parser)]
@@ -47,7 +49,7 @@ pub(crate) enum Command {
     Running(RunningCommand),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
-    /// Build a plugin, or look into one.
+    /// Build a plugin, look into one, or try whether it is deterministic.
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
@@ -202,46 +204,6 @@ pub(crate) enum ProgressMode {
     Json,
     Log,
     None,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// Build a plugin's project folder to a component.
-    Build(BuildArgs),
-    /// Show what a component is: its kind, what it exports, what it asks for and may not have.
-    Inspect(InspectArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-A folder with a Cargo.toml is built with cargo for wasm32-wasip2. `millstream run` builds
-a job's plugins by itself: this is for giving a component away.
-
-Examples:
-  millstream plugin build plugins/split-words
-  millstream plugin build plugins/split-words -o split-words.wasm
-
-Exit codes: 0 done, 1 failed, 2 the command line must be mended.")]
-pub(crate) struct BuildArgs {
-    /// The project folder.
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: PathBuf,
-
-    /// Where to write the component. Without it: the folder's name with `.wasm`, in the current folder.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  millstream plugin inspect split-words.wasm
-
-Exit codes: 0 done, 1 failed, 2 it is no plugin, or the command line must be mended.")]
-pub(crate) struct InspectArgs {
-    /// The component, or a project folder, which is built first.
-    #[arg(value_name = "FILE")]
-    pub(crate) path: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

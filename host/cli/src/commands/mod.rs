@@ -17,6 +17,7 @@ pub(crate) mod swap;
 pub(crate) mod tell;
 #[cfg(unix)]
 pub(crate) mod top;
+pub(crate) mod verify;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
