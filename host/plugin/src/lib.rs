@@ -30,8 +30,8 @@
 //!   is a valid array of the type that was bound, or an error that names what was wrong.
 //! - An instance that trapped or returned bad data is dropped; the next call gets a new one. The process lives.
 //! - Only the columns that a plugin reads are copied, once, from Arrow's buffers into its memory.
-//! - The same plugin makes the same bytes of the same batch, on every machine: its hash maps have a fixed seed, and
-//!   NaNs one form.
+//! - The same calls of a new instance give the same bytes, on every machine: its hash maps are seeded as those of any other
+//!   instance, and NaNs have one form. Whether those of a used one do is the plugin's own doing: `verify` tries it.
 //!
 //! # The layers
 //! Lowest first; a module uses those below it. `contract` (generated types), `error`, `limits`, `logging` · `format`,

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
+pub(crate) use plugin::{BuildArgs, InspectArgs, PluginCommand, VerifyArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
-pub(crate) use plugin::{BuildArgs, InspectArgs, PluginCommand, VerifyArgs};
 
 /// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
 #[derive(Debug, Parser)]

@@ -54,12 +54,12 @@ Each operator is called with the same rows in many ways: on new and on used inst
 other places, row by row, from several threads; an aggregate's states are merged in other
 nestings, a keyed operator goes through epochs with its states and timers. All that comes back
 is compared, byte by byte. Without --input the rows are made by chance, with nulls, empty and
-strange values among them, of the columns that the operator asks for; it is told what it may.
+strange values among them, of the columns that the operator asks for.
 
 Examples:
   millstream plugin verify split-words.wasm
   millstream plugin verify plugins/keep-containing --with text=item
-  millstream plugin verify plugins/top-k --with item=page --columns \"page string, at timestamp\" --key site
+  millstream plugin verify plugins/top-k --with item=page --columns \"site string\" --key site
   millstream plugin verify my.wasm --operator score --input sample.csv
 
 Exit codes: 0 deterministic, as far as was tried, 1 it is not, or it fails, 2 it is no plugin, or

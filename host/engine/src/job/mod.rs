@@ -43,8 +43,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
-pub use event_time::EventTimeSpec;
 use digest::digest;
+pub use event_time::EventTimeSpec;
 use fields::Fields;
 pub use keys::{Absent, ConnectorKeys, Key, KeyKind, KeyTable, Refusal, With};
 pub use limit::Limit;
@@ -54,8 +54,8 @@ pub use replaced::PluginChange;
 pub use sink::SINK_KEYS;
 pub use source::{SOURCE_KEYS, STATIC_KEYS};
 pub use text::{JobText, Spanned};
-pub use tree::parse_with_value;
 use tree::Value;
+pub use tree::parse_with_value;
 pub use value::{instant as parse_instant, micros as parse_micros};
 
 const KEYS: [&str; 13] = [

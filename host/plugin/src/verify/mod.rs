@@ -3,7 +3,7 @@
 //! failing: by a static that counts, by memory that outlives a call, by asking where a row stands in its batch.
 //!
 //! [`verify`] calls an operator with the same rows in many ways in which a host may call it, and compares what comes back
-//! byte by byte. What is compared, kind by kind, is in [`stateless`], [`aggregate`] and [`keyed`]; the rows may be a
+//! byte by byte. What is compared, kind by kind, is in `stateless`, `aggregate` and `keyed`; the rows may be a
 //! user's, or [`rows_of`] makes some. A difference is a proof; none is none: what these rows do not reach was not tried.
 //!
 //! Always holds: the same plugin, rows and seed give the same report, but for what threads come upon.

@@ -56,7 +56,7 @@ impl Way {
             }
             Self::Used => {
                 "something that a call leaves behind and the next one reads: a static, a thread-local, a cell in `self`, a \
-                 cache that is not keyed by all that it depends on"
+                 cache; or the order of a hash map, of which an instance gives each a seed of its own"
             }
             Self::Cuts if unit == Unit::Groups => {
                 "a `merge` that is not what `partial` would have made of all rows, or a state that means something to the \
@@ -67,8 +67,8 @@ impl Way {
                  beside it"
             }
             Self::Threads => {
-                "something that an instance remembers (a static, a cell in `self`): which instance gets which rows is \
-                 chance where threads call at once"
+                "something that an instance remembers (a static, a cell in `self`, the next hash map's seed): which \
+                 instance gets which rows is chance where threads call at once"
             }
             Self::Merges => "a `merge` that is not associative: what it makes of a and b must do for both",
             Self::GroupsAlone => "groups that mix: a buffer that is used for the next group as the last one left it",
@@ -80,7 +80,7 @@ impl Way {
             }
             Self::RowsOfAKey => {
                 "something that is done once a call where once a row, or at a timer, is meant; or a hash map in the state, \
-                 which has another order once it was read again"
+                 whose order is another one once it was read again"
             }
             Self::Failing => {
                 "something that a call leaves behind and the next one reads, or rows that fail only beside others"

@@ -52,6 +52,7 @@ fn what_is_not_deterministic_is_caught_by_the_way_that_shows_it() {
         ("mean-of-means", false, &[Cuts, Merges]),
         ("in-all", true, &[Used, KeysReversed, KeysAlone, RowsOfAKey, Threads]),
         ("row-per-call", true, &[RowsOfAKey]),
+        ("tallies", true, &[Used, KeysReversed, KeysAlone, RowsOfAKey, Threads]),
     ] {
         let fields = if is_keyed { &by_key[..] } else { &numbers };
         let report = tried(&unstable, Some(operator), "{}", fields).unwrap();

@@ -1,5 +1,6 @@
 //! Keyed operators that break a promise, and one that does not.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use millstream_guest::prelude::*;
@@ -50,6 +51,30 @@ impl Keyed for RowPerCall {
     ) -> Result<(), Failure> {
         state.update(|count| *count += rows.len() as u64);
         out.push(state.get().copied().unwrap_or(0));
+        Ok(())
+    }
+}
+
+/// Wrong: a hash map as a state, which is written in another order once it was read again.
+pub struct Tallies(Input<Int64>);
+
+impl Keyed for Tallies {
+    type State = HashMap<i64, u64>;
+    type Output = i64;
+
+    fn bind(_config: &Config, input: &Schema, _key: &Fields) -> Result<(Self, KeyedOutput), Problem> {
+        Ok((Self(input.argument(0)?.int64()?), KeyedOutput::of(Fields::new().int64("nothing"))))
+    }
+
+    fn on_rows(
+        &self,
+        _key: &Key,
+        rows: &Rows,
+        state: &mut State<HashMap<i64, u64>>,
+        _out: &mut Out<i64>,
+        _timers: &mut Timers,
+    ) -> Result<(), Failure> {
+        rows.get(self.0).iter().flatten().for_each(|n| *state.get_or_default().entry(n).or_default() += 1);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use millstream_guest::prelude::*;
 
-use keyed::{InAll, RowPerCall};
+use keyed::{InAll, RowPerCall, Tallies};
 
 /// Wrong: how many calls there were before, in a static.
 struct CountsCalls(Input<Int64>);
@@ -211,5 +211,6 @@ millstream_guest::operators! {
     fold Last as "last": "The last number";
     keyed InAll as "in-all": "Rows of all keys, in a static";
     keyed RowPerCall as "row-per-call": "A row for each call";
+    keyed Tallies as "tallies": "A hash map as a state";
     keyed keyed::Running as "running": "A sum, told when it has been quiet";
 }
