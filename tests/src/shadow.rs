@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::scratch::Scratch;
 use crate::states::live::{Live, jobs, sorted, with_versions};
-use crate::support::{here, runtime};
+use crate::support::{component_of, here, runtime};
 
 /// Longer than any epoch of these jobs takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,6 +128,17 @@ fn what_another_version_would_give_is_told_and_given_to_nobody() {
     scratch.run_with(text, millstream_engine::run::RunOptions { fresh: true, ..Default::default() }).unwrap();
     let error = ended.join().unwrap().unwrap_err();
     assert!(error.to_string().contains("was begun anew"), "{error}");
+}
+
+#[test]
+fn what_a_swap_would_refuse_is_refused() {
+    let (_, guest, text) = jobs().remove(0);
+    let scratch = with_versions(guest, 2);
+    scratch.write("third.wasm", component_of(guest, 3));
+    scratch.run(&text).unwrap();
+    let (ended, _) = beside(&scratch, "third.wasm", Map::new(), 1);
+    let error = ended.join().unwrap().unwrap_err();
+    assert!(error.message().contains("no way from version 1 to version 3"), "{error}");
 }
 
 #[test]

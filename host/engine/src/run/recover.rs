@@ -50,30 +50,39 @@ pub(super) fn is_there(storage: &dyn Storage) -> Result<bool> {
     })
 }
 
+/// With what a checkpoint is opened.
+#[derive(Default)]
+pub(super) struct Opening<'a> {
+    /// What is there is dropped.
+    pub fresh: bool,
+    /// Where one that is made begins.
+    pub from: Option<&'a Beginning>,
+    /// Takes away what a dropped one has published.
+    pub forget: Option<Forget>,
+}
+
 /// Opens the checkpoint and publishes what was committed and not yet published, before anything else of the job is
 /// looked at: a committed epoch is never computed again.
 pub(super) fn open(
     storage: Arc<dyn Storage>,
     job: &Job,
-    fresh: bool,
-    from: Option<&Beginning>,
+    opening: Opening<'_>,
     environment: &Environment,
     observer: &dyn Observer,
-    forget: Option<Forget>,
     workers: &Workers,
 ) -> Result<(Checkpoint, Recovered)> {
     let Environment { connectors, folders, faults, .. } = environment;
     let options = OpenOptions {
         job: job.name.clone(),
-        fresh,
+        fresh: opening.fresh,
         now: environment.clock.now(),
         id: environment.checkpoint_id,
         partitions: environment.partitions,
         faults: faults.clone(),
         snapshots: environment.snapshots,
         keep: job.keep,
-        forget,
-        from: from.cloned(),
+        forget: opening.forget,
+        from: opening.from.cloned(),
         workers: workers.clone(),
         ..OpenOptions::default()
     };

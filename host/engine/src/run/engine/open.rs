@@ -16,7 +16,7 @@ use crate::run::acknowledge::Acknowledge;
 use crate::run::commit::{Committer, WantedSnapshot};
 use crate::run::noticed::Noticed;
 use crate::run::progress::Progress;
-use crate::run::recover::{self, CheckpointFolder};
+use crate::run::recover::{self, CheckpointFolder, Opening};
 use crate::run::report::Started;
 use crate::run::sinks::build_sinks;
 use crate::run::sources::live_sources;
@@ -45,8 +45,8 @@ impl Engine {
         let beginning =
             beginning.map(|path| recover::beginning(path, &job, existing, &folders, &workers)).transpose()?;
         let open = |job: &Job, forget: Option<Forget>| {
-            let from = beginning.as_ref();
-            recover::open(storage.clone(), job, options.fresh, from, &options.environment, &*observer, forget, &workers)
+            let opening = Opening { fresh: options.fresh, from: beginning.as_ref(), forget };
+            recover::open(storage.clone(), job, opening, &options.environment, &*observer, &workers)
         };
         let early = if existing { Some(open(&job, None)?) } else { None };
         let runtime = match options.runtime.take() {

@@ -86,7 +86,7 @@ pub fn replay(
         now: last.started,
         told: Told::default(),
     };
-    let mut pair = Pair::begin(world, storage, first, &before, options.changed.as_ref(), options.keys, note)?;
+    let mut pair = Pair::begin(world, storage, first, &before, (options.changed.as_ref(), true), options.keys, note)?;
     let mut done = Replayed { is_compared: pair.is_compared(), ..Replayed::default() };
     for record in &records {
         let replayed = pair.epoch(record, note)?;

@@ -30,24 +30,25 @@ pub(super) struct Pair<'a> {
 pub(super) type Before<'b> = dyn Fn(&Workers) -> Result<(Option<EpochRecord>, State)> + 'b;
 
 impl<'a> Pair<'a> {
-    /// Begins with what `before` gives; the job as it was is that of `made_with`.
+    /// Begins with what `before` gives; the job as it was is that of `made_with`. State that the changed job cannot use is dropped
+    /// if it may be.
     pub fn begin(
         world: World<'a>,
         storage: &'a dyn Storage,
         made_with: &EpochRecord,
         before: &Before<'_>,
-        changed: Option<&Changed>,
+        (changed, may_drop): (Option<&Changed>, bool),
         keys: BTreeMap<String, Vec<String>>,
         note: &dyn Fn(&str),
     ) -> Result<Self> {
         let known = world.environment.connectors.keys();
         let committed = AsCommitted { storage, runtime: world.runtime.clone(), known };
         let (job, components) = committed.of(made_with)?;
-        let begin = |job, components: &_| {
+        let begin = |job, components: &_, may_drop| {
             let (start, state) = before(&world.workers)?;
-            Side::begin(&world, job, components, start.as_ref(), state)
+            Side::begin(&world, job, components, start.as_ref(), state, may_drop)
         };
-        let side = begin(job.clone(), &components)?;
+        let side = begin(job.clone(), &components, false)?;
         // The same job without a change is no other one.
         let is_change = |changed: &&Changed| {
             let is_other = changed.job.as_ref().is_some_and(|job| job.digest() != made_with.job);
@@ -57,7 +58,7 @@ impl<'a> Pair<'a> {
             None => None,
             Some(changed) => {
                 let (job, components) = committed.changed(changed, job, components, made_with)?;
-                Some(begin(job, &components)?)
+                Some(begin(job, &components, may_drop)?)
             }
         };
         world.told.tell(note)?;

@@ -70,7 +70,7 @@ pub fn shadow(
         now: last.started,
         told: Told::default(),
     };
-    let pair = Pair::begin(world, storage, &last, &before, Some(&options.changed), options.keys, note)?;
+    let pair = Pair::begin(world, storage, &last, &before, (Some(&options.changed), false), options.keys, note)?;
     if !pair.is_compared() {
         return Err(Error::invalid("nothing is changed").with_help("name another version of a plugin, or what to set"));
     }

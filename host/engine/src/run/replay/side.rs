@@ -49,7 +49,7 @@ pub(super) struct World<'a> {
 pub(super) struct Side {
     plan: Plan,
     sources: Named<LiveSource>,
-    sinks: Named<Box<dyn Sink>>,
+    sinks: Sinks,
     taken: Named<TakenRows>,
     state: State,
     progress: Progress,
@@ -68,13 +68,17 @@ pub(super) struct Made {
 }
 
 impl Side {
-    /// The job `job` after `last`, whose state is `state`. State that it cannot use is dropped.
+    /// The job `job` after `last`, whose state is `state`. State that it cannot use is dropped if it may be, which is told.
+    ///
+    /// # Errors
+    /// The job cannot be used, or not with this state.
     pub fn begin(
         world: &World<'_>,
         job: Job,
         components: &Components,
         last: Option<&EpochRecord>,
         mut state: State,
+        may_drop: bool,
     ) -> Result<Self> {
         let World { runtime, environment, sources, workers, partitions, now, told } = world;
         let connectors = &environment.connectors;
@@ -82,7 +86,7 @@ impl Side {
         let mut plan = check_with(job, runtime.as_ref(), connectors, sources, *partitions, components)?;
         if let Some(last) = last {
             branches::find(&mut plan, last, &state)?;
-            take_up(&plan, last, &maker, true, &mut state, told, workers)?;
+            take_up(&plan, last, &maker, may_drop, &mut state, told, workers)?;
         }
         let statics = read_all(&plan, sources, *now, &Silent)?.versions;
         let live = live_sources(&plan, &state, Trigger::Continuous, sources, None, *now, &Silent)?;
@@ -95,7 +99,7 @@ impl Side {
     /// Its state is taken up by another version of the job.
     pub fn goes_on(&mut self, world: &World<'_>, job: Job, components: &Components, last: &EpochRecord) -> Result<()> {
         let state = std::mem::replace(&mut self.state, State::new(world.partitions));
-        *self = Self::begin(world, job, components, Some(last), state)?;
+        *self = Self::begin(world, job, components, Some(last), state, true)?;
         Ok(())
     }
 
@@ -180,8 +184,10 @@ impl Side {
     }
 }
 
+type Sinks = Named<Box<dyn Sink>>;
+
 /// The sinks of `plan`, whose outputs stay in memory, and what comes to those of rows.
-fn taking_sinks(plan: &Plan, last: Option<&EpochRecord>) -> Result<(Named<Box<dyn Sink>>, Named<TakenRows>)> {
+fn taking_sinks(plan: &Plan, last: Option<&EpochRecord>) -> Result<(Sinks, Named<TakenRows>)> {
     let disk = FaultyStorage::new();
     let folders: Folders = Arc::new(move |folder| Arc::new(disk.at(&folder.display().to_string())));
     let context = SinkContext {
