@@ -185,7 +185,7 @@ fn what_cannot_be_done_is_told_with_what_to_do() {
             &["`p` was not swapped: /", "is not a WebAssembly component", "project folder"],
         ),
         (&["swap", "watched", "p", "none.wasm"], &["none.wasm does not exist", "name a .wasm file"]),
-        (&["swap", "watched", "p"], &["what plugin `p` is to be swapped to is not said", "--with KEY=VALUE"]),
+        (&["swap", "watched", "p"], &["what other version of plugin `p` is meant is not said", "--with KEY=VALUE"]),
         (&["swap", "watched", "p", "--with", "a=nan"], &["JSON, which has no such number"]),
         (&["swap", "watched", "p", "--with", "a"], &["write KEY=VALUE"]),
     ];

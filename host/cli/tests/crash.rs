@@ -10,6 +10,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use millstream_engine::fault::point;
+
 const JOB: &str = r#"
 name = "killed"
 checkpoint = "state"
@@ -60,10 +62,17 @@ fn run(folder: &Path, fault: Option<&str>) -> Output {
 }
 
 fn run_with(folder: &Path, fault: Option<&str>, backtrace: Option<&str>) -> Output {
+    run_from(folder, fault, backtrace, None)
+}
+
+fn run_from(folder: &Path, fault: Option<&str>, backtrace: Option<&str>, savepoint: Option<&Path>) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_millstream"));
     program.arg("run").arg(folder.join("job.toml")).arg("--available-now");
     for variable in ["MILLSTREAM_FAULT", "RUST_BACKTRACE", "MILLSTREAM_BACKTRACE"] {
         program.env_remove(variable);
+    }
+    if let Some(savepoint) = savepoint {
+        program.arg("--from").arg(savepoint);
     }
     if let Some(variable) = backtrace {
         program.env(variable, "1");
@@ -119,6 +128,46 @@ fn the_program_that_was_killed_goes_on_where_it_was() {
         fs::remove_dir_all(folder).unwrap();
     }
     fs::remove_dir_all(undisturbed).unwrap();
+}
+
+#[test]
+fn a_job_that_is_killed_while_it_begins_from_a_savepoint_begins_again() {
+    // A job that was stopped by a kill after its third epoch, a savepoint of that, and the rest of the input.
+    let stopped = laid_out("stopped");
+    assert_eq!(run(&stopped, Some("record.sync.after:3:kill")).status.signal(), Some(9));
+    let savepoint = stopped.join("savepoint");
+    let mut save = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    let saved = save.arg("savepoint").arg(stopped.join("job.toml")).arg(&savepoint).output().unwrap();
+    assert!(saved.status.success(), "{}", String::from_utf8_lossy(&saved.stderr));
+    let begun = |name: &str| {
+        let folder = laid_out(name);
+        // The files are known by their paths.
+        fs::remove_dir_all(folder.join("data")).unwrap();
+        let job = JOB.replace("path = \"data\"", &format!("path = {:?}", stopped.join("data").display()));
+        fs::write(folder.join("job.toml"), job).unwrap();
+        folder
+    };
+    let undisturbed = begun("begun");
+    let ended = run_from(&undisturbed, None, None, Some(&savepoint));
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let expected = published(&undisturbed);
+    assert_eq!(expected["dead letters"].lines().count(), 3, "only what came after the savepoint: {expected:?}");
+    for point in point::BEGIN {
+        let folder = begun("killed-in-beginning");
+        let ended = run_from(&folder, Some(&format!("{point}:1:kill")), None, Some(&savepoint));
+        assert_eq!(ended.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&ended.stderr));
+        // The same command again; where the checkpoint was whole by then, it says to leave --from out.
+        let ended = run_from(&folder, None, None, Some(&savepoint));
+        if !ended.status.success() {
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(said.contains("has a checkpoint already"), "{point}: {said}");
+            assert!(run(&folder, None).status.success(), "{point}");
+        }
+        assert_eq!(published(&folder), expected, "{point}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    fs::remove_dir_all(undisturbed).unwrap();
+    fs::remove_dir_all(stopped).unwrap();
 }
 
 #[test]

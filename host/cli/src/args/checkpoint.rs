@@ -15,7 +15,7 @@ Examples:
   millstream epochs job.toml --last 20
   millstream epochs job.toml --json | jq .counters")]
 pub(crate) struct EpochsArgs {
-    /// The checkpoint's folder, or the job file.
+    /// The checkpoint's folder, the job file, or the name of a running job.
     #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoint: PathBuf,
 
@@ -42,7 +42,7 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 the command line must be mended.")]
 pub(crate) struct SavepointArgs {
-    /// The checkpoint's folder, or the job file.
+    /// The checkpoint's folder, the job file, or the name of a running job.
     #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoint: PathBuf,
 
@@ -71,7 +71,7 @@ Examples:
 Exit codes: 0 the epochs gave again what was written, 1 they did not, or something failed, 2 the command line
 must be mended. Differences of a changed job are no failure.")]
 pub(crate) struct ReplayArgs {
-    /// The checkpoint's folder, or the job file. A job file that was changed since is compared with the job as it was.
+    /// The checkpoint's folder, the job file, or the name of a running job. A job file that was changed since is compared with the job as it was.
     #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoint: PathBuf,
 
@@ -112,7 +112,7 @@ Examples:
 Exit codes: 0 it was ended, promoted, or has seen all --epochs, 1 the new version failed, or was not swapped to,
 2 the command line must be mended.")]
 pub(crate) struct ShadowArgs {
-    /// The job file, or the checkpoint's folder.
+    /// The job file, the checkpoint's folder, or the name of a running job.
     #[arg(value_name = "CHECKPOINT")]
     pub(crate) checkpoint: PathBuf,
 

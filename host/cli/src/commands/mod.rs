@@ -34,16 +34,28 @@ fn runtime(notify: impl Fn(&str) + Send + Sync + 'static) -> Result<Runtime> {
     Ok(Runtime::new(RuntimeOptions { notify: Arc::new(notify), ..RuntimeOptions::default() })?)
 }
 
-/// The checkpoint's folder that is named, or that of the job whose file is named.
+/// The checkpoint's folder that is named, or that of the job whose file is named, or of the running job that is called so.
 fn checkpoint_folder(path: &Path) -> Result<PathBuf> {
     if !path.is_file() {
-        return Ok(path.to_owned());
+        return Ok(running_checkpoint(path).unwrap_or_else(|| path.to_owned()));
     }
     let job = Job::load(path, &Connectors::built_in().keys(), &[])?;
     job.checkpoint.ok_or_else(|| {
         Error::invalid(format!("job `{}` names no checkpoint: what it keeps is gone after each run", job.name))
             .with_help("write checkpoint = \"FOLDER\" into its file")
     })
+}
+
+/// The checkpoint of the running job that is called like this, where no folder is.
+#[cfg(unix)]
+fn running_checkpoint(word: &Path) -> Option<PathBuf> {
+    let running = if word.exists() { None } else { crate::control::one(word.to_str()?).ok() }?;
+    running.status.ok()?.checkpoint.map(PathBuf::from)
+}
+
+#[cfg(not(unix))]
+fn running_checkpoint(_: &Path) -> Option<PathBuf> {
+    None
 }
 
 /// Another version of `plugin` as a command line names it: the absolute path of its component or project, and keys of its `with`.
