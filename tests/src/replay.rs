@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use millstream_engine::connector::Connectors;
 use millstream_engine::job::{Job, PluginChange};
-use millstream_engine::run::{Changed, Environment, Replay, Replayed, ReplayedEpoch, replay};
+use millstream_engine::run::{Changed, Environment, Pace, Replay, Replayed, ReplayedEpoch, RunOptions, replay};
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 use serde_json::json;
@@ -157,7 +157,10 @@ fn as_many_epochs_are_kept_as_the_job_says_and_no_more() {
     };
     let kept = |keep: &str| {
         let scratch = Scratch::new();
-        scratch.run(&text(keep)).unwrap_or_else(|e| panic!("{e:?}"));
+        // Snapshots come when they are asked for.
+        let environment = Environment { pace: Pace::one_by_one(), ..Environment::default() };
+        let options = RunOptions { environment, ..RunOptions::default() };
+        scratch.run_with(&text(keep), options).unwrap_or_else(|e| panic!("{e:?}"));
         let storage: Arc<dyn millstream_engine::storage::Storage> =
             Arc::new(LocalStorage::new(scratch.path().join("state")));
         let workers = millstream_engine::executor::Workers::alone();

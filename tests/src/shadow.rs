@@ -20,13 +20,29 @@ use crate::support::{component_of, here, runtime};
 /// Longer than any epoch of these jobs takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A shadow on its own thread.
+struct Beside {
+    ended: JoinHandle<Result<()>>,
+    /// Told when it begins.
+    begun: Receiver<()>,
+    epochs: Receiver<ReplayedEpoch>,
+}
+
+impl Beside {
+    /// Lets the job make so many epochs, which the shadow sees; what it says of them.
+    fn sees(&self, live: &mut Live, epochs: usize) -> Vec<ReplayedEpoch> {
+        self.begun.recv_timeout(PATIENCE).unwrap();
+        live.epochs(epochs);
+        (0..epochs).map(|_| self.epochs.recv_timeout(PATIENCE).unwrap()).collect()
+    }
+
+    fn end(self) -> Result<()> {
+        self.ended.join().unwrap()
+    }
+}
+
 /// The plugin `p` with another component, or another `with`, beside the job in this folder, for so many epochs.
-fn beside(
-    scratch: &Scratch,
-    file: &str,
-    with: Map<String, Value>,
-    epochs: usize,
-) -> (JoinHandle<Result<()>>, Receiver<ReplayedEpoch>) {
+fn beside(scratch: &Scratch, file: &str, with: Map<String, Value>, epochs: usize) -> Beside {
     let path = (!file.is_empty()).then(|| scratch.path().join(file));
     let plugins = vec![PluginChange { plugin: "p".into(), path, with, ..PluginChange::default() }];
     let options = Shadow {
@@ -37,16 +53,22 @@ fn beside(
         environment: Environment::default(),
     };
     let (tell, told) = channel();
+    let (begins, begun) = channel();
     let storage = LocalStorage::new(scratch.path().join("state"));
     let run = move || {
         let mut left = epochs;
-        shadow(&storage, options, &|_| {}, &AtomicBool::new(false), |epoch| {
+        let note = |line: &str| {
+            if line.contains("the shadow begins") {
+                let _ = begins.send(());
+            }
+        };
+        shadow(&storage, options, &note, &AtomicBool::new(false), |epoch| {
             drop(tell.send(epoch.clone()));
             left -= 1;
             Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })
     };
-    (std::thread::spawn(run), told)
+    Beside { ended: std::thread::spawn(run), begun, epochs: told }
 }
 
 #[test]
@@ -56,18 +78,9 @@ fn a_version_that_gives_the_same_is_seen_to_and_the_job_does_not_notice() {
         let scratch = with_versions(guest, 7);
         let mut live = Live::open(&scratch, &text);
         live.epochs(2);
-        let (ended, told) = beside(&scratch, "second.wasm", Map::new(), 3);
-        // It begins with whatever is committed by then.
-        let mut seen: Vec<ReplayedEpoch> = Vec::new();
-        for _ in 0..4 {
-            std::thread::sleep(Duration::from_millis(300));
-            live.epochs(1);
-            seen.extend(told.recv_timeout(PATIENCE));
-            if seen.len() == 3 {
-                break;
-            }
-        }
-        ended.join().unwrap().unwrap();
+        let beside = beside(&scratch, "second.wasm", Map::new(), 3);
+        let seen = beside.sees(&mut live, 3);
+        beside.end().unwrap();
         assert_eq!(seen.len(), 3, "{what}");
         assert!(seen.iter().zip(&seen[1..]).all(|(one, next)| one.epoch + 1 == next.epoch), "{seen:?}");
         assert!(seen.iter().all(|epoch| epoch.unlike.is_empty() && epoch.is_same_after()), "{what}: {seen:?}");
@@ -94,17 +107,9 @@ fn what_another_version_would_give_is_told_and_given_to_nobody() {
     let mut live = Live::open(&scratch, text);
     live.epochs(1);
     let with = json!({ "text": "b" }).as_object().unwrap().clone();
-    let (ended, told) = beside(&scratch, "", with, 2);
-    let mut seen = Vec::new();
-    for _ in 0..3 {
-        std::thread::sleep(Duration::from_millis(300));
-        live.epochs(1);
-        seen.extend(told.recv_timeout(PATIENCE));
-        if seen.len() == 2 {
-            break;
-        }
-    }
-    ended.join().unwrap().unwrap();
+    let shadow = beside(&scratch, "", with, 2);
+    let seen = shadow.sees(&mut live, 2);
+    shadow.end().unwrap();
     for epoch in &seen {
         assert!(epoch.unlike.is_empty(), "{epoch:?}");
         let found: Vec<_> = epoch.differences.iter().map(|d| (d.sink.as_str(), d.only_before, d.only_after)).collect();
@@ -115,18 +120,17 @@ fn what_another_version_would_give_is_told_and_given_to_nobody() {
     for (file, with, words) in
         [("broken.wasm", json!({}), "not a WebAssembly component"), ("", json!({ "txet": 1 }), "txet")]
     {
-        let (ended, _) = beside(&scratch, file, with.as_object().unwrap().clone(), 1);
-        let error = ended.join().unwrap().unwrap_err();
+        let error = beside(&scratch, file, with.as_object().unwrap().clone(), 1).end().unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
     let (ran, _) = live.end();
     assert_eq!((ran.rows("x").len(), ran.rows("n")[0]["n"].as_i64()), (10, Some(10)));
 
     // A job that begins anew, or goes on without the shadow having looked, is not taken for the same.
-    let (ended, _told) = beside(&scratch, "", json!({ "text": "b" }).as_object().unwrap().clone(), 9);
-    std::thread::sleep(Duration::from_millis(500));
+    let shadow = beside(&scratch, "", json!({ "text": "b" }).as_object().unwrap().clone(), 9);
+    shadow.begun.recv_timeout(PATIENCE).unwrap();
     scratch.run_with(text, millstream_engine::run::RunOptions { fresh: true, ..Default::default() }).unwrap();
-    let error = ended.join().unwrap().unwrap_err();
+    let error = shadow.end().unwrap_err();
     assert!(error.to_string().contains("was begun anew"), "{error}");
 }
 
@@ -136,8 +140,7 @@ fn what_a_swap_would_refuse_is_refused() {
     let scratch = with_versions(guest, 2);
     scratch.write("third.wasm", component_of(guest, 3));
     scratch.run(&text).unwrap();
-    let (ended, _) = beside(&scratch, "third.wasm", Map::new(), 1);
-    let error = ended.join().unwrap().unwrap_err();
+    let error = beside(&scratch, "third.wasm", Map::new(), 1).end().unwrap_err();
     assert!(error.message().contains("no way from version 1 to version 3"), "{error}");
 }
 

@@ -132,13 +132,14 @@ impl World {
 
     /// What the checkpoint has kept of its epochs gives again what was written.
     fn compute_again(&mut self) -> Result<()> {
+        // One in three is enough: it costs as much as the life did.
+        if self.scenario.keep == 0 || !self.seed.is_multiple_of(3) {
+            return Ok(());
+        }
         let environment = self.environment(Trouble::Nothing, &Control::default());
         let storage = (environment.folders)(&Path::new(BASE).join("state"));
         let workers = environment.executor.workers(Some(1));
         let Some(epochs) = replayable(&*storage, &workers)?.filter(|epochs| !epochs.is_empty()) else { return Ok(()) };
-        if self.scenario.keep == 0 {
-            return Ok(());
-        }
         for feed in self.feeds.values() {
             feed.lock().unwrap().weather.turn(None);
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::folder::{DROPPED, Folder, META, META_NEW};
 use super::frame::{FrameKind, Header};
 use super::log::segment_file;
-use super::made_with::{keep_component, kept_component};
+use super::made_with::copy_made_with;
 use super::meta::Meta;
 use super::read::{AtEpoch, read_at};
 use super::snapshots::snapshot_file;
@@ -72,13 +72,17 @@ pub fn save(from: &Arc<dyn Storage>, into: &dyn Storage, now: i64, workers: &Wor
     }
     // A checkpoint that cannot be read leaves nothing behind.
     Beginning::check(&**from)?;
-    folder.mark_unfinished()?;
-    // First: what comes in later is after the epoch.
-    copy_spools(&**from, into)?;
-    let beginning = Beginning::read(from.clone(), workers)?;
-    let meta = Meta::new(&beginning.at.job, beginning.at.state.partitions(), None, now).savepoint();
-    let bytes = folder.found(&meta, &beginning)?;
-    Ok(Saved { job: beginning.at.job.clone(), epoch: beginning.at.record.epoch, bytes })
+    let save = || -> Result<Saved> {
+        folder.mark_unfinished()?;
+        // First: what comes in later is after the epoch.
+        copy_spools(&**from, into)?;
+        let beginning = Beginning::read(from.clone(), workers)?;
+        let meta = Meta::new(&beginning.at.job, beginning.at.state.partitions(), None, now).savepoint();
+        let bytes = folder.found(&meta, &beginning)?;
+        Ok(Saved { job: beginning.at.job.clone(), epoch: beginning.at.record.epoch, bytes })
+    };
+    // What is left of one that cannot be written is in nobody's way.
+    save().inspect_err(|_| drop(folder.clear_up(None)))
 }
 
 impl Beginning {
@@ -108,9 +112,7 @@ impl Folder<'_> {
     /// Writes everything, and then that it counts; how many bytes.
     fn found(&self, meta: &Meta, beginning: &Beginning) -> Result<u64> {
         let Beginning { storage, at } = beginning;
-        for swapped in at.record.swapped.values() {
-            keep_component(self.storage, &swapped.digest, &kept_component(&**storage, &swapped.digest)?)?;
-        }
+        copy_made_with(&**storage, self.storage, &at.record)?;
         let epoch = at.record.epoch;
         let partitions: Vec<u32> = (0..at.state.partitions()).collect();
         let written = self.workers.each(partitions, |partition| {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::job::{ConnectorKeys, Job};
+use crate::record::EpochRecord;
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
 
@@ -77,6 +78,26 @@ fn keep(storage: &dyn Storage, folder: &str, path: &str, bytes: impl FnOnce() ->
 fn not_kept(storage: &dyn Storage, path: &str, e: io::Error) -> Error {
     let message = format!("the checkpoint {} cannot keep {path}: {e}", storage.describe());
     Error::new(ErrorKind::Unavailable, message).caused_by(e)
+}
+
+/// Copies what the epoch of `record` was made with from one checkpoint to another. What a restart needs must be there: the
+/// components that the job was swapped to.
+///
+/// # Errors
+/// Such a component is not there, or something cannot be written.
+pub(super) fn copy_made_with(from: &dyn Storage, into: &dyn Storage, record: &EpochRecord) -> Result<()> {
+    for (name, digest) in &record.plugins {
+        match kept_component(from, digest) {
+            Ok(bytes) => keep_component(into, digest, &bytes)?,
+            Err(e) if record.swapped.contains_key(name) => return Err(e),
+            Err(_) => {}
+        }
+    }
+    let path = job_file(&record.job);
+    match from.read(&path) {
+        Ok(job) => keep(into, JOBS, &path, || job).map_err(|e| not_kept(into, &path, e)),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Removes a component that is not used after all.

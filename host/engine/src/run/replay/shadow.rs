@@ -76,6 +76,7 @@ pub fn shadow(
     }
     let mut pair = pair.after(last);
     let mut follow = Follow::after(storage, epoch)?;
+    note(&format!("the shadow begins after epoch {epoch}"));
     while !ends.load(Ordering::Relaxed) {
         let records = follow.next(storage)?;
         if records.is_empty() {
