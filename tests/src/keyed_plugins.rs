@@ -71,7 +71,7 @@ fn a_running_model_is_right_about_as_often_as_it_says() {
 
 #[test]
 fn alerts_tell_frauds() {
-    assert!(!rows_of("fraud-rules").is_empty());
+    assert!(!rows_of("fraud-rules").is_empty() && !rows_of("fraud-rules-2").is_empty());
     let example = std::fs::read_to_string(here().join("../examples/fraud/job.toml")).unwrap();
     let ran = Scratch::new().run(&in_memory(&example)).unwrap();
     let judged = ran.rows("out");

@@ -1,8 +1,14 @@
 //! Cards that pay as usual, too quickly, and too much.
 
-use millstream_guest::testing::{KeyedJob, Table, keyed, keyed_laws};
+use fraud_rules_shared::Card;
+use millstream_guest::{
+    prelude::*,
+    testing::{KeyedJob, Table, keyed, keyed_laws},
+};
 
 use super::*;
+
+type Plugin = FraudRules<Arithmetic>;
 
 fn payments(payments: &[(&str, i64, f64)]) -> Table {
     Table::new()
@@ -12,7 +18,7 @@ fn payments(payments: &[(&str, i64, f64)]) -> Table {
 }
 
 fn job(with: &str) -> KeyedJob {
-    keyed::<FraudRules>(with, &["card"], &payments(&[])).expect("it binds").event_time("at")
+    keyed::<Plugin>(with, &["card"], &payments(&[])).expect("it binds").event_time("at")
 }
 
 fn alerts(table: &Table) -> Vec<(String, i128)> {
@@ -72,9 +78,9 @@ fn a_card_that_pays_no_more_is_forgotten() {
 fn columns_are_carried_as_text_and_rules_that_make_no_sense_are_refused() {
     let rows: Vec<_> = (0..6).map(|_| ("a", 0, 5.0)).collect();
     let rows = payments(&rows).int64("id", 0..6i64);
-    let mut job = keyed::<FraudRules>(r#"{"carry": ["id"]}"#, &["card"], &rows).unwrap().event_time("at");
+    let mut job = keyed::<Plugin>(r#"{"carry": ["id"]}"#, &["card"], &rows).unwrap().event_time("at");
     assert_eq!(job.rows(&rows).unwrap().table.select(&["id"]), Table::new().utf8("id", ["5"]));
-    let wrong = keyed::<FraudRules>(r#"{"usual_half_life_seconds": 0}"#, &["card"], &rows).err().unwrap();
+    let wrong = keyed::<Plugin>(r#"{"usual_half_life_seconds": 0}"#, &["card"], &rows).err().unwrap();
     assert_eq!(wrong.to_string(), "bind: `usual_half_life_seconds`: a half-life is longer than 0");
 }
 
@@ -83,5 +89,5 @@ fn the_laws_hold() {
     let rows: Vec<_> = (0..120i64)
         .map(|n| (["a", "b", "c"][(n * 5 % 3) as usize], n * 37 % 400, 1.0 + (n * n % 900) as f64))
         .collect();
-    keyed_laws::<FraudRules>("{}", &["card"], Some("at"), &payments(&rows)).unwrap();
+    keyed_laws::<Plugin>("{}", &["card"], Some("at"), &payments(&rows)).unwrap();
 }

@@ -116,6 +116,7 @@ fn the_plugins_of_the_repository_are_deterministic() {
         ("sum-and-max", "{}", vec![]),
         ("sum-and-max", "{}", vec![field("bytes", DataType::Int64)]),
         ("fraud-rules", "{}", key()),
+        ("fraud-rules-2", "{}", key()),
         ("sessionise", r#"{"gap_seconds": 30, "ends": ["page"]}"#, key()),
         ("top-k", r#"{"item": "page", "k": 3, "counters": 5, "every_seconds": 60}"#, key()),
         ("running-model", r#"{"features": ["x"], "label": "y"}"#, key()),
