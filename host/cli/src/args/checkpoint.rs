@@ -57,8 +57,9 @@ Each epoch is computed with the job, the components and the configurations that 
 with, from the state before it, the same offsets and the same time. Nothing is written, and
 the job may run meanwhile. With a changed job or another version of a plugin, both are computed
 from the same state on, side by side, and the rows are compared by the keys of their sinks, or
-as a whole where they have none. How far back epochs can be computed again is said by keep_epochs
-and keep_bytes in the job file; their input must still be there.
+as a whole where they have none. A version of a plugin that cannot use that state is refused;
+a changed job begins anew with what it cannot use. How far back epochs can be computed again is
+said by keep_epochs and keep_bytes in the job file; their input must still be there.
 
 Examples:
   millstream replay job.toml --epoch 12

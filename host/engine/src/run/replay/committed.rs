@@ -23,6 +23,14 @@ pub struct Changed {
     pub plugins: Vec<PluginChange>,
 }
 
+impl Changed {
+    /// Whether plugins of the job that `record` was made with are changed and nothing else, as by a swap.
+    pub(super) fn is_of_plugins(&self, record: &EpochRecord) -> bool {
+        let is_another = self.job.as_ref().is_some_and(|job| job.digest() != record.job);
+        self.set.is_empty() && !is_another
+    }
+}
+
 /// Whether two epochs were made with the same job, components and configurations.
 pub(super) fn is_made_alike(one: &EpochRecord, other: &EpochRecord) -> bool {
     let configured = |record: &EpochRecord| -> BTreeMap<String, Option<serde_json::Value>> {

@@ -86,7 +86,10 @@ pub fn replay(
         now: last.started,
         told: Told::default(),
     };
-    let mut pair = Pair::begin(world, storage, first, &before, (options.changed.as_ref(), true), options.keys, note)?;
+    // What a version of a plugin gives that has lost the state says nothing of the version.
+    let may_drop = options.changed.as_ref().is_none_or(|changed| !changed.is_of_plugins(first));
+    let changed = (options.changed.as_ref(), may_drop);
+    let mut pair = Pair::begin(world, storage, first, &before, changed, options.keys, note)?;
     let mut done = Replayed { is_compared: pair.is_compared(), ..Replayed::default() };
     for record in &records {
         let replayed = pair.epoch(record, note)?;

@@ -10,6 +10,7 @@ use super::side::{Made, Side, World};
 use crate::executor::Workers;
 use crate::name::Name;
 use crate::record::EpochRecord;
+use crate::run::swap::check_takes_place;
 use crate::state::State;
 use crate::storage::Storage;
 use crate::{Error, Result};
@@ -48,7 +49,8 @@ impl<'a> Pair<'a> {
             let (start, state) = before(&world.workers)?;
             Side::begin(&world, job, components, start.as_ref(), state, may_drop)
         };
-        let side = begin(job.clone(), &components, false)?;
+        // It has dropped what it could not use, if it was allowed to.
+        let side = begin(job.clone(), &components, true)?;
         // The same job without a change is no other one.
         let is_change = |changed: &&Changed| {
             let is_other = changed.job.as_ref().is_some_and(|job| job.digest() != made_with.job);
@@ -86,6 +88,11 @@ impl<'a> Pair<'a> {
     /// Whether there is a changed job.
     pub fn is_compared(&self) -> bool {
         self.after.is_some()
+    }
+
+    /// Refuses a changed job that a running one could not be swapped to.
+    pub fn check_takes_place(&self) -> Result<()> {
+        self.after.as_ref().map_or(Ok(()), |after| check_takes_place(self.side.plan(), after.plan()))
     }
 
     /// Computes the next epoch with both.

@@ -70,9 +70,13 @@ pub fn shadow(
         now: last.started,
         told: Told::default(),
     };
+    let is_of_plugins = options.changed.is_of_plugins(&last);
     let pair = Pair::begin(world, storage, &last, &before, (Some(&options.changed), false), options.keys, note)?;
     if !pair.is_compared() {
         return Err(Error::invalid("nothing is changed").with_help("name another version of a plugin, or what to set"));
+    }
+    if is_of_plugins {
+        pair.check_takes_place()?;
     }
     let mut pair = pair.after(last);
     let mut follow = Follow::after(storage, epoch)?;
