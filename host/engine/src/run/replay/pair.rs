@@ -51,6 +51,8 @@ impl<'a> Pair<'a> {
         };
         // It has dropped what it could not use, if it was allowed to.
         let side = begin(job.clone(), &components, true)?;
+        // That was said when the job ran.
+        drop(world.told.take()?);
         // The same job without a change is no other one.
         let is_change = |changed: &&Changed| {
             let is_other = changed.job.as_ref().is_some_and(|job| job.digest() != made_with.job);

@@ -1,6 +1,5 @@
 //! What sides say when they begin.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use crate::Result;
@@ -25,11 +24,9 @@ impl Told {
         Ok(std::mem::take(&mut *locked(&self.0)?))
     }
 
-    /// Hands it on.
+    /// Hands on what the changed job has said.
     pub fn tell(&self, note: &dyn Fn(&str)) -> Result<()> {
-        let told = self.take()?;
-        // Both sides say the same of what they share.
-        told.iter().collect::<BTreeSet<_>>().into_iter().for_each(|line| note(line));
+        self.take()?.iter().for_each(|line| note(&format!("the changed job: {line}")));
         Ok(())
     }
 }
