@@ -6,6 +6,7 @@
 
 mod running;
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -100,10 +101,10 @@ fn a_running_job_is_shown_swapped_paused_resumed_and_stopped() {
     let [first, second] = folder.builds();
     fs::write(folder.0.join("second.wasm"), &second).unwrap();
     let digests = [first, second].map(|component| millstream_plugin::digest(&component));
-    let mut written = 0;
-    let mut write = || {
-        folder.write(written);
-        written += 1;
+    let written = Cell::new(0);
+    let write = || {
+        folder.write(written.get());
+        written.set(written.get() + 1);
     };
     write();
     let mut run = folder.begin(&["run", "job.toml"]);
@@ -142,11 +143,11 @@ fn a_running_job_is_shown_swapped_paused_resumed_and_stopped() {
         assert_eq!(record["plugins"]["p"], digests[usize::from(has_it)], "{record}");
     }
 
+    // No epoch is under way then.
+    wait("rows", || status(&folder)["totals"]["rows_in"] == written.get());
     assert!(done(&folder, &["pause", "watched"]).contains("is paused"));
     assert!(done(&folder, &["pause", "job.toml"]).contains("was paused before"));
     run.until("paused, as it was told");
-    // The epoch that it was in may still have been under way.
-    std::thread::sleep(Duration::from_millis(200));
     let paused = status(&folder);
     write();
     std::thread::sleep(Duration::from_millis(300));
@@ -154,14 +155,14 @@ fn a_running_job_is_shown_swapped_paused_resumed_and_stopped() {
     assert_eq!(status(&folder)["totals"], paused["totals"]);
     assert!(done(&folder, &["resume", &run.pid()]).contains("goes on"));
     assert!(done(&folder, &["resume", "watched"]).contains("was not paused"));
-    wait("resume", || status(&folder)["totals"]["rows_in"] == written);
+    wait("resume", || status(&folder)["totals"]["rows_in"] == written.get());
 
     assert!(done(&folder, &["stop", "./job.toml"]).contains("stops after the epoch"));
     assert!(run.child.wait().unwrap().success());
     run.until("stopping after this epoch, as it was told");
     assert_eq!(fs::read_dir(sockets(&folder)).unwrap().count(), 0);
     assert_eq!(done(&folder, &["ps", "--json"]), "");
-    assert_eq!(folder.parts().iter().map(|(_, part)| rows_of(part).len()).sum::<usize>(), written);
+    assert_eq!(folder.parts().iter().map(|(_, part)| rows_of(part).len()).sum::<usize>(), written.get());
 }
 
 #[test]
