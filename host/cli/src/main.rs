@@ -44,6 +44,7 @@ fn command() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Check(args) => commands::check::check(&args),
         Command::Epochs(args) => commands::epochs::epochs(&args),
+        Command::State(args) => commands::state::state(&args),
         Command::Replay(args) => match commands::replay::replay(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),

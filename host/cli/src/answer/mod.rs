@@ -1,9 +1,12 @@
-//! How the rows of a one-off query are printed: as a table, as CSV, as JSON lines. Values are written alike in all of them, by
-//! the encoders that write the files of sinks.
+//! How the rows of a one-off query, and those of a state, are printed: as a table, as CSV, as JSON lines. Values are written
+//! alike in all of them, by the encoders that write the files of sinks.
 
+mod cbor;
+mod stored;
 mod table;
+mod values;
 
-use std::io::{self, ErrorKind, Stdout, Write};
+use std::io::{self, ErrorKind, Write};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -12,14 +15,18 @@ use millstream_engine::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileCo
 use millstream_engine::run::TakeRows;
 use millstream_engine::{Error, Result};
 
+pub(crate) use stored::{Out, stored_printer};
+
 use crate::args::AnswerFormat;
 
 /// Prints rows on standard output as `format` has them.
 pub(crate) fn printer(format: AnswerFormat) -> Box<dyn TakeRows> {
     match format {
         AnswerFormat::Table => Box::new(table::TablePrinter::new(io::stdout())),
-        AnswerFormat::Csv => Box::new(LinePrinter::new(FileFormat::Csv { header: true, delimiter: b',' })),
-        AnswerFormat::Json => Box::new(LinePrinter::new(FileFormat::Json)),
+        AnswerFormat::Csv => {
+            Box::new(LinePrinter::new(FileFormat::Csv { header: true, delimiter: b',' }, io::stdout()))
+        }
+        AnswerFormat::Json => Box::new(LinePrinter::new(FileFormat::Json, io::stdout())),
     }
 }
 
@@ -36,21 +43,24 @@ fn cannot_write(error: EncodeError) -> Error {
 }
 
 /// Prints rows as a file would hold them.
-struct LinePrinter {
+struct LinePrinter<W: Write + Send> {
     format: FileFormat,
-    begun: Option<(FileColumns, Box<dyn Encoder<Stdout>>)>,
+    /// Until rows are begun.
+    out: Option<W>,
+    begun: Option<(FileColumns, Box<dyn Encoder<W>>)>,
 }
 
-impl LinePrinter {
-    fn new(format: FileFormat) -> Self {
-        Self { format, begun: None }
+impl<W: Write + Send> LinePrinter<W> {
+    fn new(format: FileFormat, out: W) -> Self {
+        Self { format, out: Some(out), begun: None }
     }
 }
 
-impl TakeRows for LinePrinter {
+impl<W: Write + Send + 'static> TakeRows for LinePrinter<W> {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
         let columns = FileColumns::new(self.format, schema)?;
-        let encoder = encoder(self.format, columns.schema(), io::stdout())?;
+        let Some(out) = self.out.take() else { return Ok(()) };
+        let encoder = encoder(self.format, columns.schema(), out)?;
         self.begun = Some((columns, encoder));
         Ok(())
     }

@@ -4,18 +4,16 @@
 //! further down sticks out.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use millstream_engine::format::FileFormat;
-use millstream_engine::format::encode::{FileColumns, WIDEST, cut_cell, encoder};
+use millstream_engine::Result;
+use millstream_engine::format::encode::{WIDEST, cut_cell};
 use millstream_engine::run::TakeRows;
-use millstream_engine::{Error, Result};
 
 use super::cannot_write;
+use super::values::json_values;
 
 /// Rows by which the columns' widths are chosen.
 const FIRST_ROWS: usize = 8192;
@@ -120,31 +118,8 @@ impl<W: Write + Send> TakeRows for TablePrinter<W> {
 
 /// The values of a column as the JSON encoder writes them, texts without their quotes; a null is empty.
 fn cells(column: &ArrayRef) -> Result<Vec<String>> {
-    let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", column.data_type().clone(), true)]));
-    let Ok(columns) = FileColumns::new(FileFormat::Json, &schema) else { return odd_cells(column) };
-    let batch = RecordBatch::try_new(schema, vec![column.clone()]).map_err(cannot_show)?;
-    let mut json = encoder(FileFormat::Json, columns.schema(), Vec::new())?;
-    json.write(&columns.convert(&batch)?)?;
-    let json = json.finish()?;
-    let value = |line: &[u8]| {
-        let value = line.strip_prefix(b"{\"c\":").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
-        let text = serde_json::from_slice::<String>(value);
-        plain(&text.unwrap_or_else(|_| String::from_utf8_lossy(value).into_owned()))
-    };
-    let mut cells: Vec<String> = json.split(|byte| *byte == b'\n').map(value).collect();
-    cells.truncate(column.len());
-    Ok(cells)
-}
-
-/// The values of a column that no file could hold.
-fn odd_cells(column: &ArrayRef) -> Result<Vec<String>> {
-    let options = FormatOptions::new().with_display_error(true);
-    let formatter = ArrayFormatter::try_new(column.as_ref(), &options).map_err(cannot_show)?;
-    Ok((0..column.len()).map(|row| plain(&formatter.value(row).to_string())).collect())
-}
-
-fn cannot_show(error: arrow::error::ArrowError) -> Error {
-    Error::internal(format!("rows cannot be shown: {error}")).caused_by(error)
+    let cell = |value: String| plain(&serde_json::from_str::<String>(&value).unwrap_or(value));
+    Ok(json_values(column)?.into_iter().map(cell).collect())
 }
 
 /// What is in the data must not steer the terminal, nor break a row.
@@ -167,6 +142,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow::array::{Int64Array, StringArray};
 
     use super::*;

@@ -4,6 +4,7 @@ mod checkpoint;
 mod plugin;
 #[cfg(unix)]
 mod running;
+mod state;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
 pub(crate) use plugin::{BuildArgs, InspectArgs, PluginCommand, VerifyArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
+pub(crate) use state::{StateArgs, StateFormat};
 
 /// Runs stream jobs whose operators are SQL and sandboxed Wasm plugins.
 #[derive(Debug, Parser)]
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Show the committed epochs of a checkpoint, also while its job runs.
     Epochs(EpochsArgs),
+    /// Show what a checkpoint's state holds, also while its job runs.
+    State(StateArgs),
     /// Compute committed epochs again: whether they give what was written, and what a changed job would have made of them.
     Replay(ReplayArgs),
     /// Try another version of a plugin beside a running job, which does not notice.

@@ -11,6 +11,7 @@ pub(crate) mod run;
 pub(crate) mod savepoint;
 pub(crate) mod shadow;
 pub(crate) mod sql;
+pub(crate) mod state;
 #[cfg(unix)]
 pub(crate) mod swap;
 #[cfg(unix)]

@@ -1,12 +1,13 @@
 //! A stateful operator of whatever partials: as plans hold it, and the loop runs it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use arrow::datatypes::SchemaRef;
 
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Reading, Rows, Stateful, StoredColumns};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -56,6 +57,15 @@ pub trait AnyStateful: Send + Sync + Debug {
 
     /// [`Stateful::next_due`].
     fn next_due(&self, tables: &[&Table]) -> Option<Due>;
+
+    /// [`Stateful::stored_columns`].
+    fn stored_columns(&self, called: &BTreeMap<usize, String>) -> Option<StoredColumns>;
+
+    /// [`Stateful::read`].
+    ///
+    /// # Errors
+    /// As there.
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()>;
 
     /// [`Stateful::has_enough`].
     fn has_enough(&self) -> bool;
@@ -108,6 +118,14 @@ impl<O: Stateful> AnyStateful for O {
 
     fn next_due(&self, tables: &[&Table]) -> Option<Due> {
         Stateful::next_due(self, tables)
+    }
+
+    fn stored_columns(&self, called: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Stateful::stored_columns(self, called)
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        Stateful::read(self, tables, reading)
     }
 
     fn has_enough(&self) -> bool {

@@ -24,8 +24,10 @@ mod isolate;
 pub mod join;
 pub mod keyed;
 pub mod over;
+mod overview;
 mod plugin;
 mod readable;
+mod reading;
 mod relational;
 mod room;
 mod rows;
@@ -51,11 +53,13 @@ pub use expression::{Expressions, ROW_COLUMN, RejectedRow, reject_row};
 pub use float_text::{is_text, text_value, with_texts, writes_texts};
 pub use floats::{has_floats, normal_scalar, normal_value};
 pub use isolate::{Attempt, Blame, Fault, isolate};
+pub use overview::{StoredNode, stored_node};
 pub use plugin::{
     CallResults, ColumnFrom, LogLine, PluginCalls, PluginFilter, PluginFlatMap, PluginLogs, PluginMap, PluginOperator,
     Returned, extended,
 };
 pub use readable::{readable, readable_expression};
+pub use reading::{Reading, StoredColumns, TakeStored, Wanted};
 pub use relational::{Filter, Limit, Normalise, Project, Select, Sort};
 pub use room::Room;
 pub(crate) use rows::arrow_failed;
@@ -65,10 +69,26 @@ pub use throttle::{Allowance, Throttle};
 pub use time_text::{is_time, no_time, time_constant};
 pub use unnest::{Unnest, UnnestColumn};
 
+/// Which columns come out as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carries {
+    /// All, each in its place.
+    All,
+    /// These, by their places in the rows that come in, each with what it is called.
+    Some(Vec<(usize, String)>),
+    /// It cannot be told.
+    Unknown,
+}
+
 /// A stateless operator.
 pub trait Transform: Send + Sync + Debug {
     /// The rows that come out for `rows`. Rows that fail go to `effects`.
     fn apply(&self, rows: Rows, effects: &mut Effects) -> Result<Rows>;
+
+    /// Which columns of its rows come out as they are.
+    fn carries(&self) -> Carries {
+        Carries::Unknown
+    }
 
     /// Whether it must be given an epoch's rows all at once (an order, a limit).
     fn needs_whole_result(&self) -> bool {

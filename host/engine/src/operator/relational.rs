@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::expression::{Expressions, RejectedRow};
 use super::rows::{arrow_failed, batch_of};
-use super::{Effects, Rows, Transform};
+use super::{Carries, Effects, Rows, Transform};
 use crate::format::{cast, shown_type, shown_value};
 use crate::{Error, Result};
 
@@ -52,6 +52,10 @@ impl Transform for Filter {
         }
         rows.filter(&BooleanArray::from(keep))
     }
+
+    fn carries(&self) -> Carries {
+        Carries::All
+    }
 }
 
 /// Computes new columns.
@@ -84,6 +88,11 @@ impl Transform for Project {
         let rows = rows.without(&gone)?;
         // An expression may give a dictionary or another unit where the plan says the plain type.
         conform(&self.node, rows, arrays, &self.schema, effects)
+    }
+
+    fn carries(&self) -> Carries {
+        let columns = self.columns.places().into_iter().zip(self.schema.fields());
+        Carries::Some(columns.filter_map(|(at, field)| Some((at?, field.name().clone()))).collect())
     }
 }
 
@@ -138,6 +147,11 @@ impl Transform for Select {
         let columns = self.columns.iter().map(|c| rows.batch.column(*c).clone()).collect();
         let batch = batch_of(&self.schema, columns, rows.len())?;
         Ok(rows.with_batch(batch))
+    }
+
+    fn carries(&self) -> Carries {
+        let names = self.schema.fields().iter().map(|field| field.name().clone());
+        Carries::Some(self.columns.iter().copied().zip(names).collect())
     }
 }
 
@@ -197,6 +211,10 @@ impl Transform for Sort {
         rows.take(&order)
     }
 
+    fn carries(&self) -> Carries {
+        Carries::All
+    }
+
     fn needs_whole_result(&self) -> bool {
         true
     }
@@ -216,6 +234,10 @@ impl Transform for Limit {
         let skip = self.skip.min(rows.len());
         let len = self.fetch.unwrap_or(usize::MAX).min(rows.len() - skip);
         Ok(rows.slice(skip, len))
+    }
+
+    fn carries(&self) -> Carries {
+        Carries::All
     }
 
     fn needs_whole_result(&self) -> bool {

@@ -1,12 +1,13 @@
 //! What a stateful operator is: the two steps over its rows, and what must be known of its state.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Effects, Explanation, LateRows, Reject, Rows};
+use super::{Effects, Explanation, LateRows, Reading, Reject, Rows, StoredColumns};
 use crate::executor::Workers;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -138,6 +139,22 @@ pub trait Stateful: Send + Sync + Debug {
     /// What an epoch without input has to wait for to do something, given the tables of [`Stateful::tables`]; none = it
     /// never does anything.
     fn next_due(&self, tables: &[&Table]) -> Option<Due>;
+
+    /// The columns of what is stored, as [`Stateful::read`] gives it; none = only queries that are asked once have such an
+    /// operator, and nobody reads what it stores. `called`: what columns of its [`Stateful::schema`] are called where they
+    /// come out of their node, by their places.
+    fn stored_columns(&self, _called: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        None
+    }
+
+    /// Gives what is stored in `tables`, which are those of [`Stateful::tables`], as rows of
+    /// [`Stateful::stored_columns`].
+    ///
+    /// # Errors
+    /// What is stored is damaged, or whoever takes the rows cannot.
+    fn read(&self, _tables: &[&Table], _reading: &mut Reading<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether no further row can change what comes out at the end: then nothing more need be read for it.
     fn has_enough(&self) -> bool {

@@ -164,6 +164,12 @@ impl Plan {
         self.stateful = renamed.collect();
     }
 
+    /// What columns that come out of `stateful` are called where they come out of its node, by their places.
+    pub fn called(&self, stateful: &PlannedStateful) -> BTreeMap<usize, String> {
+        let node = self.nodes.get(stateful.node());
+        node.and_then(|node| node.relation.called(&stateful.operator)).unwrap_or_default()
+    }
+
     /// What must stay the same for the state of `stateful` to be usable.
     pub fn fingerprint(&self, stateful: &PlannedStateful) -> Fingerprint {
         let fingerprint = stateful.operator.fingerprint();

@@ -5,6 +5,7 @@
 //! it is derived what comes out, which columns carry the keys, what the rows are and what is said of it to people.
 
 pub mod build;
+mod called;
 mod description;
 pub mod event_time;
 

@@ -2,6 +2,7 @@
 //! by step; [`run`] is the loop over its steps.
 
 mod acknowledge;
+mod as_committed;
 mod away;
 mod branches;
 mod chunk;
@@ -12,6 +13,7 @@ mod engine;
 mod environment;
 mod epoch;
 mod gather;
+mod inspect;
 mod noticed;
 mod parts;
 mod pass;
@@ -39,6 +41,7 @@ use millstream_plugin::{Runtime, RuntimeOptions};
 pub use control::Control;
 pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
+pub use inspect::{ReadSoFar, StateOverview, StoredRows, StoredRowsOptions, StoredSource, overview};
 pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use replay::{
     Changed, Counts, Replay, Replayed, ReplayedEpoch, Shadow, SinkDifference, replay, replayable, shadow,

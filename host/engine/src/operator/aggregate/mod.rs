@@ -23,10 +23,12 @@ mod function;
 mod in_parts;
 mod partial;
 mod plugin;
+mod read;
 mod session;
 mod slices;
 mod touched;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,13 +40,14 @@ pub use exact::{Exact, ExactSum, IntervalSum};
 pub use extreme::Extreme;
 pub use function::{AggregateFunction, Finished, FunctionError};
 pub use plugin::PluginAggregate;
+pub(super) use session::sessions_in;
 
 use function::OverDistinct;
 use partial::GroupPartial;
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, Old};
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Reading, Rows, Stateful, StoredColumns};
 use crate::executor::Workers;
 use crate::format::timestamp;
 use crate::job::OutputMode;
@@ -324,6 +327,14 @@ impl Stateful for GroupAggregate {
 
     fn explain(&self) -> Explanation {
         GroupAggregate::explain(self)
+    }
+
+    fn stored_columns(&self, called: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Some(GroupAggregate::stored_columns(self, called))
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        GroupAggregate::read(self, tables, reading)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

@@ -13,7 +13,9 @@
 mod close;
 mod explain;
 mod partial;
+mod read;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -24,7 +26,7 @@ use partial::DedupPartial;
 use super::fingerprint::{Fingerprint, Former, column_told, type_told};
 use super::rows::those_of;
 use super::stored::check_stored;
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Reading, Rows, Stateful, StoredColumns};
 use crate::Result;
 use crate::record::WatermarkPair;
 use crate::state::Table;
@@ -123,6 +125,14 @@ impl Stateful for Dedup {
 
     fn explain(&self) -> Explanation {
         Dedup::explain(self)
+    }
+
+    fn stored_columns(&self, _: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Some(Dedup::stored_columns(self))
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        Dedup::read(self, tables, reading)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

@@ -172,6 +172,19 @@ impl Expressions {
         self.exprs.iter().map(words).collect::<Vec<_>>().join(", ")
     }
 
+    /// Of each, where it is nothing but a column, the place of that.
+    pub fn places(&self) -> Vec<Option<usize>> {
+        let column =
+            |expr: &Arc<dyn PhysicalExpr>| (expr.as_ref() as &dyn Any).downcast_ref::<Column>().map(Column::index);
+        self.exprs.iter().map(column).collect()
+    }
+
+    /// The types of what they give of rows of `schema`.
+    pub fn types(&self, schema: &Schema) -> Vec<DataType> {
+        // Whoever has planned them has asked this before.
+        self.exprs.iter().map(|expr| expr.data_type(schema).unwrap_or(DataType::Null)).collect()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.exprs.len()

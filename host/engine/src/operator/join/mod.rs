@@ -20,8 +20,10 @@ mod finder;
 mod fresh;
 mod output;
 mod partial;
+mod read;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -29,7 +31,7 @@ use serde_json::{Value, json};
 
 use super::expression::Expressions;
 use super::fingerprint::{Fingerprint, Former, SIDES, type_told};
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Reading, Rows, Stateful, StoredColumns};
 use crate::operator::stored::check_stored;
 use crate::record::WatermarkPair;
 use crate::state::{Table, Timers};
@@ -37,6 +39,7 @@ use crate::time::reach::{Reach, Side};
 use crate::{Error, Result};
 
 use partial::JoinPartial;
+pub(super) use read::rows_in;
 
 /// Which rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,6 +266,14 @@ impl Stateful for StreamJoin {
 
     fn explain(&self) -> Explanation {
         StreamJoin::explain(self)
+    }
+
+    fn stored_columns(&self, _: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Some(StreamJoin::stored_columns(self))
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        StreamJoin::read(self, tables, reading)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

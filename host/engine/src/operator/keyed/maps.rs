@@ -11,7 +11,8 @@ use arrow::array::{Array, BinaryArray};
 use super::function::{KeyedError, MapEntries, Needs};
 use super::timers::{Entry, read_if_any};
 use crate::Result;
-use crate::state::{Key, Partition, varint};
+use crate::state::varint::{self, Cursor};
+use crate::state::{Key, Partition};
 
 /// Bytes of entries that one call is given at most: they lie in a plugin's memory beside what it makes of them.
 const MOST_FETCHED: usize = 32 << 20;
@@ -37,6 +38,25 @@ fn place(map: usize, key: &Key<'_>, entry: &[u8]) -> Vec<u8> {
     place.extend_from_slice(key.bytes);
     place.extend_from_slice(entry);
     place
+}
+
+/// The key that a stored entry is of.
+///
+/// # Errors
+/// It is no entry.
+pub(super) fn key_of_entry(place: &[u8]) -> Result<&[u8]> {
+    let mut from = Cursor::new(place);
+    from.number("a map's number")?;
+    let len = from.number("the length of a key")?;
+    Ok(from.take(len, "a key")?)
+}
+
+/// The number of the map that it is of.
+///
+/// # Errors
+/// As [`key_of_entry`].
+pub(super) fn map_of_entry(place: &[u8]) -> Result<usize> {
+    Ok(Cursor::new(place).number("a map's number")?)
 }
 
 impl<'a> Stored<'a> {

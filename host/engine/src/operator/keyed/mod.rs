@@ -34,12 +34,14 @@ mod gather;
 mod maps;
 mod partial;
 mod plugin;
+mod read;
 mod timers;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -53,10 +55,11 @@ pub use function::{
 };
 
 pub use plugin::PluginKeyed;
+pub(super) use read::timers_in;
 
 use super::fingerprint::{Fingerprint, Old};
 use super::stored::check_stored;
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Reading, Rows, Stateful, StoredColumns};
 use crate::executor::Workers;
 use crate::format::timestamp;
 use crate::job::OutputMode;
@@ -263,6 +266,14 @@ impl Stateful for Keyed {
 
     fn late_by(&self, at: WatermarkPair) -> Option<i64> {
         self.judged_by.of(at)
+    }
+
+    fn stored_columns(&self, _: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Some(Keyed::stored_columns(self))
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        Keyed::read(self, tables, reading)
     }
 
     fn next_due(&self, tables: &[&Table]) -> Option<Due> {

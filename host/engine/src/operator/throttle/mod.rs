@@ -9,7 +9,9 @@
 mod close;
 mod explain;
 mod partial;
+mod read;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -19,7 +21,7 @@ use partial::ThrottlePartial;
 
 use super::fingerprint::{Fingerprint, column_told, type_told};
 use super::stored::check_stored;
-use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Rows, Stateful};
+use super::{Closed, Due, Effects, EpochEnd, Explanation, Expressions, Reading, Rows, Stateful, StoredColumns};
 use crate::Result;
 use crate::record::WatermarkPair;
 use crate::state::{Table, Timers};
@@ -103,6 +105,14 @@ impl Stateful for Throttle {
 
     fn explain(&self) -> Explanation {
         Throttle::explain(self)
+    }
+
+    fn stored_columns(&self, _: &BTreeMap<usize, String>) -> Option<StoredColumns> {
+        Some(Throttle::stored_columns(self))
+    }
+
+    fn read(&self, tables: &[&Table], reading: &mut Reading<'_>) -> Result<()> {
+        Throttle::read(self, tables, reading)
     }
 
     fn next_due(&self, _: &[&Table]) -> Option<Due> {

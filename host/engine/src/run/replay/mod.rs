@@ -5,7 +5,7 @@
 //! same offsets, the same processing time and the same watermarks; so it must give the same bytes, or something in it is not
 //! deterministic, or what it read has changed. Which of both is for whoever looks: what is said is where they part.
 
-mod committed;
+mod changed;
 mod compare;
 mod pair;
 mod report;
@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 
 use millstream_plugin::{Runtime, RuntimeOptions};
 
-pub use committed::Changed;
+pub use changed::Changed;
 pub use compare::SinkDifference;
 pub use report::{Counts, Replayed, ReplayedEpoch};
 pub use shadow::{Shadow, shadow};

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::committed::{AsCommitted, Changed, is_made_alike};
+use super::changed::{Changed, is_made_alike};
 use super::compare::compare;
 use super::report::{Counts, ReplayedEpoch, unlike};
 use super::side::{Made, Side, World};
 use crate::executor::Workers;
 use crate::name::Name;
 use crate::record::EpochRecord;
+use crate::run::as_committed::AsCommitted;
 use crate::run::swap::check_takes_place;
 use crate::state::State;
 use crate::storage::Storage;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use millstream_plugin::Runtime;
 
-use super::committed::Changed;
+use super::changed::Changed;
 use super::pair::Pair;
 use super::report::ReplayedEpoch;
 use super::runtime;

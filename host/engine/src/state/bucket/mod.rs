@@ -117,6 +117,12 @@ impl Bucket {
         Some(self.value(place(self.slots[slot])))
     }
 
+    /// `key` as it lies here, and its value.
+    pub fn entry_of(&self, key: &[u8]) -> Option<(&[u8], &[u8])> {
+        let at = place(self.slots[self.find(hash_key(key), key)?]);
+        Some((self.key(at), self.value(at)))
+    }
+
     /// Brings the places of these hashes into the processor's caches: the misses of a batch overlap, where those of
     /// one key after the other would be waited for one by one. A few dozen keys at a time, just before using them.
     pub fn warm(&self, hashes: &[u64]) {

@@ -17,6 +17,7 @@ mod stored;
 
 pub(super) use group::group_sessions;
 pub(super) use sets::Sets;
+pub(in crate::operator) use stored::sessions_in;
 pub(super) use stored::{StoredSession, read};
 
 use crate::state::Timers;

@@ -2,8 +2,8 @@
 //! its end (i64, little end first), the length of its state (u32), where the operator keeps sets of DISTINCT the number of
 //! the session's (i64), and the state.
 
-use crate::state::StateError;
 use crate::state::varint::Cursor;
+use crate::state::{Partition, StateError, Table};
 use crate::{Error, ErrorKind, Result};
 
 /// One session as it is stored.
@@ -36,6 +36,23 @@ pub(in crate::operator::aggregate) fn read(
 ) -> impl Iterator<Item = Result<StoredSession<'_>>> {
     let mut from = Cursor::new(value);
     std::iter::from_fn(move || (!from.is_done()).then(|| one(&mut from, with_sets).map_err(|_| damaged())))
+}
+
+/// How many sessions a table has.
+///
+/// # Errors
+/// It is damaged.
+pub(in crate::operator) fn sessions_in(table: &Table, with_sets: bool) -> Result<u64> {
+    let mut count = 0;
+    for (_, bucket) in table.partitions().iter().flat_map(Partition::buckets) {
+        for (_, value) in bucket.iter() {
+            for session in read(value, with_sets) {
+                session?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
 }
 
 fn one<'a>(from: &mut Cursor<'a>, with_sets: bool) -> Result<StoredSession<'a>, StateError> {

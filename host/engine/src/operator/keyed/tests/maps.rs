@@ -15,10 +15,10 @@ use crate::operator::isolate::Attempt;
 
 /// Counts words in one of two maps per key; a row names the map, and says what to do with which word.
 #[derive(Debug)]
-struct Words(KeyedBinding);
+pub(super) struct Words(KeyedBinding);
 
 impl Words {
-    fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         Arc::new(Self(KeyedBinding {
             output: vec![Arc::new(Field::new("out", DataType::Utf8, false))],
             maps: vec!["first".to_owned(), "second".to_owned()],

@@ -5,6 +5,7 @@ mod hostile;
 mod maps;
 mod model;
 mod native;
+mod read;
 mod split;
 
 use std::collections::BTreeMap;

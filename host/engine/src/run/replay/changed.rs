@@ -1,15 +1,13 @@
-//! What epochs were made with, found again.
+//! A changed job, out of what an epoch was made with.
 
 use std::collections::BTreeMap;
 
-use millstream_plugin::{Runtime, digest};
-
-use crate::checkpoint::{kept_component, kept_job};
-use crate::job::{ConnectorKeys, Job, PluginChange};
+use crate::checkpoint::kept_job;
+use crate::job::{Job, PluginChange};
 use crate::plan::Components;
 use crate::record::EpochRecord;
+use crate::run::as_committed::AsCommitted;
 use crate::run::swap::component_at;
-use crate::storage::Storage;
 use crate::{Error, Result};
 
 /// A changed job. The change counts from the first of the epochs on, whatever the job was swapped to in them.
@@ -39,44 +37,7 @@ pub(super) fn is_made_alike(one: &EpochRecord, other: &EpochRecord) -> bool {
     one.job == other.job && one.plugins == other.plugins && configured(one) == configured(other)
 }
 
-/// Finds what epochs were made with.
-pub(super) struct AsCommitted<'a> {
-    pub storage: &'a dyn Storage,
-    pub runtime: Option<Runtime>,
-    /// The keys of the job's connectors.
-    pub known: Vec<ConnectorKeys>,
-}
-
 impl AsCommitted<'_> {
-    /// The job that an epoch was made with, and its components.
-    pub fn of(&self, record: &EpochRecord) -> Result<(Job, Components)> {
-        let job = kept_job(self.storage, &record.job, &self.known, &[])?;
-        self.with_components(job, record)
-    }
-
-    fn with_components(&self, mut job: Job, record: &EpochRecord) -> Result<(Job, Components)> {
-        for (name, swapped) in &record.swapped {
-            let configurations = swapped.configurations.clone();
-            job = job.with_plugin(&PluginChange { plugin: name.clone(), configurations, ..PluginChange::default() })?;
-        }
-        let mut components = Components::new();
-        for (name, wanted) in &record.plugins {
-            let Some(spec) = job.plugins.get(name) else { continue };
-            let bytes = match kept_component(self.storage, wanted) {
-                Ok(bytes) => bytes,
-                Err(e) => match &self.runtime {
-                    Some(runtime) => match runtime.component(&spec.path.value) {
-                        Ok(bytes) if digest(&bytes) == *wanted => bytes,
-                        _ => return Err(e.context(format!("plugin `{name}`"))),
-                    },
-                    None => return Err(e.context(format!("plugin `{name}`"))),
-                },
-            };
-            components.insert(name.clone(), bytes.into());
-        }
-        Ok((job, components))
-    }
-
     /// The changed job: `job` with `components`, which `record` was made with, and the change.
     pub fn changed(
         &self,

@@ -1,0 +1,49 @@
+//! The job and the components that a committed epoch was made with, as its checkpoint keeps them.
+
+use millstream_plugin::{Runtime, digest};
+
+use crate::Result;
+use crate::checkpoint::{kept_component, kept_job};
+use crate::job::{ConnectorKeys, Job, PluginChange};
+use crate::plan::Components;
+use crate::record::EpochRecord;
+use crate::storage::Storage;
+
+/// Finds what epochs were made with.
+pub(super) struct AsCommitted<'a> {
+    pub storage: &'a dyn Storage,
+    pub runtime: Option<Runtime>,
+    pub known: Vec<ConnectorKeys>,
+}
+
+impl AsCommitted<'_> {
+    /// The job that an epoch was made with, and its components.
+    pub fn of(&self, record: &EpochRecord) -> Result<(Job, Components)> {
+        let job = kept_job(self.storage, &record.job, &self.known, &[])?;
+        self.with_components(job, record)
+    }
+
+    /// `job`, which it was made with, and its components.
+    pub fn with_components(&self, mut job: Job, record: &EpochRecord) -> Result<(Job, Components)> {
+        for (name, swapped) in &record.swapped {
+            let configurations = swapped.configurations.clone();
+            job = job.with_plugin(&PluginChange { plugin: name.clone(), configurations, ..PluginChange::default() })?;
+        }
+        let mut components = Components::new();
+        for (name, wanted) in &record.plugins {
+            let Some(spec) = job.plugins.get(name) else { continue };
+            let bytes = match kept_component(self.storage, wanted) {
+                Ok(bytes) => bytes,
+                Err(e) => match &self.runtime {
+                    Some(runtime) => match runtime.component(&spec.path.value) {
+                        Ok(bytes) if digest(&bytes) == *wanted => bytes,
+                        _ => return Err(e.context(format!("plugin `{name}`"))),
+                    },
+                    None => return Err(e.context(format!("plugin `{name}`"))),
+                },
+            };
+            components.insert(name.clone(), bytes.into());
+        }
+        Ok((job, components))
+    }
+}
