@@ -104,7 +104,10 @@ fn what(kind: &str, told: &Value) -> String {
             Some(per) => format!("throttle, windows of {}", shown_length(per)),
             None => "throttle".to_owned(),
         },
-        "keyed" => "keyed".to_owned(),
+        "keyed" => match plugins(told).first() {
+            Some((plugin, _)) => format!("keyed `{plugin}`"),
+            None => "keyed".to_owned(),
+        },
         "" => "noted by an older version of Millstream".to_owned(),
         other => other.to_owned(),
     }
