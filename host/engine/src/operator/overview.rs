@@ -140,6 +140,12 @@ fn shown(told: &Value) -> String {
     if let Some(literal) = told.get("lit") {
         return literal.as_str().map_or_else(|| literal.to_string(), |text| format!("'{text}'"));
     }
+    if let (Some(operator), Some([left, right])) =
+        (text("op"), told.get("of").and_then(Value::as_array).map(Vec::as_slice))
+        && !operator.starts_with(char::is_alphabetic)
+    {
+        return format!("{} {operator} {}", shown(left), shown(right));
+    }
     let of = told.get("of").map(list).unwrap_or_default();
     match (text("fn").or(text("plugin")).or(text("op")), text("cast")) {
         (Some(name), _) => format!("{name}({of})"),
@@ -164,4 +170,47 @@ fn plugins(told: &Value) -> Vec<(String, u64)> {
     let mut plugins: Vec<(String, u64)> = functions(told).filter_map(plugin).collect();
     plugins.dedup();
     plugins
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_is_told_by_its_fingerprint_alone() {
+        let col = |name: &str| json!({ "col": name });
+        let sum = json!({ "op": "+", "of": [col("n"), { "lit": 1, "type": "int64" }] });
+        let upper = json!({ "fn": "upper", "of": [{ "cast": "utf8", "of": [col("k")] }] });
+        let windows = json!({ "window of": col("ts"), "size": 600_000_000i64, "slide": 60_000_000i64, "offset": 0 });
+        let function = json!({ "plugin": "p", "state_version": 3, "maps": ["m"] });
+        let mut state = State::new(2);
+        state.table_mut("x").put(0, b"key", b"value");
+        state.table_mut("x.maps").put(7, b"entry", b"");
+        state.table_mut("xy").put(0, b"another state's", b"");
+        for (told, what, keys) in [
+            (
+                json!({ "of": "aggregate", "keys": [[sum, "int64"], [upper, "utf8"]] }),
+                "groups",
+                &["n + 1", "upper(k)"][..],
+            ),
+            (json!({ "of": "aggregate", "keys": [], "time": windows }), "windows of 10 minutes every 1 minute", &[]),
+            (json!({ "of": "keyed", "keys": [[col("k"), "utf8"]], "function": [function] }), "keyed `p`", &["k"]),
+            (json!("an older version's words"), "noted by an older version of Millstream", &[]),
+            (json!({ "of": "what is to come" }), "what is to come", &[]),
+        ] {
+            let node = stored_node("x", &told, &state).unwrap();
+            assert_eq!((node.what.as_str(), node.rows), (what, 1), "{told}");
+            assert_eq!(node.keys, keys, "{told}");
+            let is_keyed = told["of"] == "keyed";
+            assert_eq!(node.plugins, if is_keyed { vec![("p".to_owned(), 3)] } else { Vec::new() });
+            assert_eq!((node.timers, node.map_entries), (is_keyed.then_some(0), is_keyed.then_some(1)));
+        }
+        let join =
+            json!({ "of": "join", "join": "left", "left": { "keys": [col("a")] }, "right": { "keys": [col("b")] } });
+        let empty = stored_node("y", &join, &state).unwrap();
+        assert_eq!((empty.what.as_str(), empty.rows, empty.bytes), ("left join", 0, 0));
+        assert_eq!(empty.keys, ["a = b"]);
+    }
 }
