@@ -124,6 +124,19 @@ fn a_changed_job_is_told_what_it_cannot_use() {
     let text = job(&more).replace("\"state\"", &format!("{:?}", savepoint.display()));
     let error = Live::try_open(&next, &text, RunOptions::default()).map(drop).unwrap_err();
     assert!(error.message().contains("is a savepoint") && error.help().unwrap().contains("--from"), "{error:?}");
+    // Nor with what it would drop first, by whatever way to it.
+    let next = Scratch::new();
+    files(&next);
+    next.run(&job(&more)).unwrap();
+    std::os::unix::fs::symlink(next.path().join("state"), next.path().join("link")).unwrap();
+    for way in ["state", "link"] {
+        let fresh = RunOptions { fresh: true, ..begin(&next.path().join(way)) };
+        refused(Live::try_open(&next, &job(&more), fresh), &["the job's own checkpoint"]);
+    }
+    assert_eq!(next.run(&job(&more)).unwrap().summary.epochs, 0, "nothing was dropped");
+    let next = Scratch::new();
+    files(&next);
+    let open = |text: &str, from: &Path| Live::try_open(&next, text, begin(from));
     let state = savepoint.join("state");
     let one = state.read_dir().unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(&one).unwrap();

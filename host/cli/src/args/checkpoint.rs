@@ -104,6 +104,8 @@ with the new version on a copy of its state; what both give is compared and drop
 only read, so ending it (Ctrl-C) leaves no trace. Columns, keys and states are checked as at a
 swap; states of an older version are brought over in the copy.
 
+It takes a job with keep_epochs of 1 or more.
+
 Examples:
   millstream shadow state fraud_rules rules-2.wasm
   millstream shadow job.toml fraud_rules rules-2.wasm --key alerts=card,id
@@ -131,7 +133,7 @@ pub(crate) struct ShadowArgs {
 
     /// Swap the running job to it after so many epochs with rows in which it gave the same, one after the other.
     #[cfg(unix)]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) promote_after: Option<u64>,
 
     /// End after so many epochs.

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_engine::connector::Connectors;
+use millstream_engine::connector::sink::is_closed_pipe;
 use millstream_engine::job::{Job, parse_with_value};
 use millstream_engine::{Error, ErrorKind, Result};
 use millstream_plugin::{Runtime, RuntimeOptions};
@@ -88,11 +89,15 @@ fn version(
 
 /// Prints on standard output; a reader that has gone away (`| head`) has seen enough.
 fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(ErrorKind::Unavailable, "cannot write to standard output").caused_by(error))
-        }
-        _ => Ok(()),
+    match print_to_reader(text) {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        done => done,
     }
+}
+
+/// Prints on standard output, and says if nobody reads it any more: for who has more to come.
+fn print_to_reader(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write to standard output").caused_by(e))
 }

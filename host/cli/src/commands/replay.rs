@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use millstream_engine::connector::Connectors;
+use millstream_engine::connector::sink::is_closed_pipe;
 use millstream_engine::job::{Job, PluginChange};
-use millstream_engine::run::{self, Changed, Environment, Replay, Replayed};
+use millstream_engine::run::{self, Changed, Environment, Replay, Replayed, ReplayedEpoch};
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{checkpoint_folder, print, runtime};
+use super::{checkpoint_folder, print, print_to_reader, runtime};
 use crate::args::ReplayArgs;
 use crate::replayed::Shown;
 use crate::text;
@@ -29,7 +30,12 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         environment: Environment::default(),
     };
     let note = |line: &str| eprintln!("{line}");
-    let done = run::replay(&LocalStorage::new(&folder), options, &note, |epoch| print(&shown.epoch(epoch)))?;
+    let show = |epoch: &ReplayedEpoch| print_to_reader(&shown.epoch(epoch));
+    let done = match run::replay(&LocalStorage::new(&folder), options, &note, show) {
+        // Whoever read the lines (`| head`) has seen enough.
+        Err(error) if is_closed_pipe(&error) => return Ok(ExitCode::SUCCESS),
+        done => done?,
+    };
     if args.json {
         print(&format!("{}\n", summary_json(&done)))?;
     } else {

@@ -9,9 +9,10 @@ use millstream_engine::connector::sink::is_closed_pipe;
 use millstream_engine::job::PluginChange;
 use millstream_engine::run::{Changed, Environment, ReplayedEpoch, Shadow, shadow as run_shadow};
 use millstream_engine::storage::LocalStorage;
-use millstream_engine::{Error, Result};
+use millstream_engine::{Error, ErrorKind, Result};
+use millstream_plugin::{Runtime, digest};
 
-use super::{checkpoint_folder, print, runtime, version};
+use super::{checkpoint_folder, print_to_reader, runtime, version};
 use crate::args::ShadowArgs;
 use crate::replayed::Shown;
 use crate::text;
@@ -39,10 +40,12 @@ pub(crate) fn shadow(args: &ShadowArgs) -> Result<()> {
         }
     })
     .map_err(|e| Error::internal("cannot take over Ctrl-C").caused_by(e))?;
+    let runtime = runtime(|line| eprintln!("{line}"))?;
+    let tried = component(&runtime, args)?;
     let options = Shadow {
         changed: Changed { plugins: vec![change], ..Changed::default() },
         keys: args.key.iter().cloned().collect(),
-        runtime: Some(runtime(|line| eprintln!("{line}"))?),
+        runtime: Some(runtime.clone()),
         threads: None,
         environment: Environment::default(),
     };
@@ -50,7 +53,7 @@ pub(crate) fn shadow(args: &ShadowArgs) -> Result<()> {
     let mut seen = Seen::default();
     let promote_after = promote_after(args, &folder)?;
     let each = |epoch: &ReplayedEpoch| {
-        print(&shown.epoch(epoch))?;
+        print_to_reader(&shown.epoch(epoch))?;
         seen.take(epoch);
         let is_promoted = promote_after.is_some_and(|clean| seen.clean >= clean);
         let is_done = args.epochs.is_some_and(|epochs| seen.epochs >= epochs);
@@ -68,7 +71,14 @@ pub(crate) fn shadow(args: &ShadowArgs) -> Result<()> {
         text::count(seen.same)
     );
     match promote_after {
-        Some(clean) if seen.clean >= clean => promote(args, clean),
+        Some(clean) if seen.clean >= clean => {
+            if component(&runtime, args)? != tried {
+                let what = args.file.as_deref().unwrap_or(Path::new("")).display();
+                let error = Error::new(ErrorKind::Conflict, format!("{what} is not what was in the shadow any more"));
+                return Err(error.with_help("put it into the shadow as it is now"));
+            }
+            promote(args, clean)
+        }
         _ => Ok(()),
     }
 }
@@ -88,6 +98,12 @@ impl Seen {
 
 fn epochs(n: u64) -> String {
     format!("{} {}", text::count(n), if n == 1 { "epoch" } else { "epochs" })
+}
+
+/// Digest of the component that is tried, where it is another one.
+fn component(runtime: &Runtime, args: &ShadowArgs) -> Result<Option<String>> {
+    let bytes = args.file.as_deref().map(|file| runtime.component(file)).transpose()?;
+    Ok(bytes.map(|bytes| digest(&bytes)))
 }
 
 /// After how many epochs the job is swapped, which must be running then.

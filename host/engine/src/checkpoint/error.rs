@@ -37,6 +37,12 @@ pub enum CheckpointError {
         /// The folder.
         place: String,
     },
+    /// No epoch is committed yet.
+    #[error("the checkpoint {place} has no committed epoch yet")]
+    NoEpoch {
+        /// The checkpoint.
+        place: String,
+    },
     /// A job was to write to a savepoint.
     #[error("{place} is a savepoint, which no job writes to")]
     Savepoint {
@@ -135,6 +141,7 @@ impl From<CheckpointError> for Error {
                 let help = "name the folder of a checkpoint or of a savepoint; one that was cut short in writing has none either";
                 (ErrorKind::Invalid, help.to_string())
             }
+            C::NoEpoch { .. } => (ErrorKind::Invalid, "wait until its job has committed one".to_string()),
             C::Savepoint { .. } => {
                 let help = "give the job a `checkpoint` of its own, and begin with `run --from` that folder";
                 (ErrorKind::Invalid, help.to_string())

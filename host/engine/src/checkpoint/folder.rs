@@ -17,7 +17,8 @@ use crate::storage::{Lock, Storage};
 const LOCK: &str = "LOCK";
 pub(super) const META: &str = "checkpoint.json";
 pub(super) const META_NEW: &str = "checkpoint.json.tmp";
-/// While this is there, everything else is to be removed: `fresh` was asked for and did not come to its end.
+/// While this is there without [`META`], everything else is to be removed: `fresh` was asked for, or a checkpoint was to be
+/// made that begins where another one is, and did not come to its end.
 pub(super) const DROPPED: &str = "DROPPED";
 const OURS: [&str; 9] = [LOCK, META, META_NEW, DROPPED, "log", "state", SPOOL, COMPONENTS, JOBS];
 
@@ -70,6 +71,19 @@ impl Folder<'_> {
                 Err(CheckpointError::NotACheckpoint { place: self.name.clone(), found: other.name })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// No job writes to a savepoint, nor drops one.
+    pub fn refuse_savepoint(&self) -> Result<(), CheckpointError> {
+        let bytes = match self.storage.read(META) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            read => self.io("reading", META, read)?,
+        };
+        // A damaged one is told of later.
+        match Meta::read(&bytes).is_ok_and(|meta| meta.savepoint) {
+            true => Err(CheckpointError::Savepoint { place: self.name.clone() }),
+            false => Ok(()),
         }
     }
 
@@ -150,11 +164,7 @@ impl Folder<'_> {
     /// What holds for the whole of the checkpoint, which is made where there is none.
     pub fn read_or_make_meta(&self, options: &OpenOptions) -> Result<Meta, CheckpointError> {
         if self.io("looking at", META, self.storage.exists(META))? {
-            let meta = self.read_meta()?;
-            return match meta.savepoint {
-                true => Err(CheckpointError::Savepoint { place: self.name.clone() }),
-                false => Ok(meta),
-            };
+            return self.read_meta();
         }
         for (folder, is_ours) in [("log", is_log as fn(&str) -> bool), ("state", is_state)] {
             let entries = self.io("listing", folder, self.storage.list(folder))?;
@@ -197,7 +207,8 @@ impl Folder<'_> {
         Ok(())
     }
 
-    /// All files of a folder whose names `parse` knows, sorted by what it makes of them.
+    /// All files of a folder whose names `parse` knows, sorted by what it makes of them. One that is removed meanwhile, by the
+    /// job whose checkpoint is only read, is none: whether it was needed is seen by the others.
     pub fn read_all<K: Ord + Send>(
         &self,
         folder: &str,
@@ -207,10 +218,13 @@ impl Folder<'_> {
         let known = entries.into_iter().filter_map(|entry| Some((parse(&entry.name)?, entry)));
         let files = self.workers.each(known, |(key, entry)| {
             let path = format!("{folder}/{}", entry.name);
-            let bytes = self.io("reading", &path, self.storage.read(&path));
-            bytes.map(|bytes| (key, (path, bytes)))
+            match self.storage.read(&path) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                read => self.io("reading", &path, read).map(|bytes| Some((key, (path, bytes)))),
+            }
         });
-        let mut files: Vec<_> = files.into_iter().collect::<Result<_, _>>()?;
+        let files: Vec<Option<_>> = files.into_iter().collect::<Result<_, _>>()?;
+        let mut files: Vec<_> = files.into_iter().flatten().collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(files)
     }

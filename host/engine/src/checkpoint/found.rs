@@ -1,7 +1,7 @@
 //! A checkpoint that begins where another one is: a savepoint, and the checkpoint of a job that goes on from one.
 //!
-//! What always holds: it has one epoch, the last one of the other, whose outputs are none of its own; all of it is durable before
-//! it counts as a checkpoint. Until then the mark `DROPPED` says that it is to be removed.
+//! What always holds: it has one epoch, the last one of the other, whose outputs are published as far as it is concerned; all of it is
+//! durable before it counts as a checkpoint. Until then the mark `DROPPED` says that it is to be removed.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -61,6 +61,11 @@ pub struct Saved {
 pub fn save(from: &Arc<dyn Storage>, into: &dyn Storage, now: i64, workers: &Workers) -> Result<Saved> {
     let faults = Faults::default();
     let folder = Folder { storage: into, name: into.describe(), faults: &faults, workers };
+    let is_dropped = into.read(DROPPED).is_ok_and(|job| !job.is_empty());
+    if is_dropped {
+        let message = format!("{} has a checkpoint that is being dropped", into.describe());
+        return Err(Error::invalid(message).with_help("name a folder for the savepoint that is not there yet"));
+    }
     // A savepoint that was not brought to its end.
     folder.clear_up(None)?;
     for entry in folder.io("listing", "", into.list(""))? {
@@ -103,8 +108,10 @@ impl Folder<'_> {
         self.faults.hit(point::BEGIN_BEFORE);
         self.mark_unfinished()?;
         self.faults.hit(point::BEGIN_NOTED);
-        copy_spools(&*beginning.storage, self.storage).map_err(CheckpointError::Beginning)?;
-        self.found(meta, beginning).map_err(CheckpointError::Beginning)?;
+        let has_spools = copy_spools(&*beginning.storage, self.storage).map_err(CheckpointError::Beginning)?;
+        // What came in and was committed since the epoch was read may be gone from them: then it is in a later one.
+        let later = if has_spools { Some(Beginning::read(beginning.storage.clone(), self.workers)?) } else { None };
+        self.found(meta, later.as_ref().unwrap_or(beginning)).map_err(CheckpointError::Beginning)?;
         self.faults.hit(point::BEGIN_AFTER);
         Ok(())
     }
@@ -152,9 +159,7 @@ impl Folder<'_> {
 
     /// The log with its one record.
     fn write_record(&self, meta: &Meta, record: &EpochRecord) -> Result<u64> {
-        // What the other has published is not this one's.
-        let record = EpochRecord { outputs: Vec::new(), ..record.clone() };
-        let json = serde_json::to_vec(&record).map_err(|e| Error::internal(format!("a record is no JSON: {e}")))?;
+        let json = serde_json::to_vec(record).map_err(|e| Error::internal(format!("a record is no JSON: {e}")))?;
         let change = State::new(1).take_changes().bytes;
         let mut payload = crc32fast::Hasher::new();
         payload.update(&json);
@@ -163,6 +168,7 @@ impl Folder<'_> {
             kind: FrameKind::Epoch,
             id: meta.number(),
             epoch: record.epoch,
+            // What the other has published is not this one's to publish.
             published: record.epoch + 1,
             previous: 0,
             record_len: u32::try_from(json.len()).map_err(|e| Error::internal(e.to_string()))?,
@@ -187,14 +193,16 @@ fn write_all(mut file: Box<dyn WriteFile>, parts: &[&[u8]]) -> io::Result<usize>
     Ok(parts.iter().map(|part| part.len()).sum())
 }
 
-/// Copies what sources have received and nobody gives again.
-fn copy_spools(from: &dyn Storage, into: &dyn Storage) -> Result<()> {
+/// Copies what sources have received and nobody gives again. Whether there is such a source.
+fn copy_spools(from: &dyn Storage, into: &dyn Storage) -> Result<bool> {
     let failed = |doing: &str, place: &dyn Storage, path: &str, e: io::Error| {
         let message = format!("{path} of {} cannot be {doing}: {e}", place.describe());
         Error::new(crate::ErrorKind::Unavailable, message).caused_by(e)
     };
     let list = |folder: &str| from.list(folder).map_err(|e| failed("listed", from, folder, e));
-    for source in list(SPOOL)?.iter().filter(|entry| entry.is_folder) {
+    let mut sources = list(SPOOL)?;
+    sources.retain(|entry| entry.is_folder);
+    for source in &sources {
         let folder = format!("{SPOOL}/{}", source.name);
         for entry in list(&folder)? {
             let path = format!("{folder}/{}", entry.name);
@@ -209,5 +217,5 @@ fn copy_spools(from: &dyn Storage, into: &dyn Storage) -> Result<()> {
         }
         into.sync_folder(&folder).map_err(|e| failed("synced", into, &folder, e))?;
     }
-    Ok(())
+    Ok(!sources.is_empty())
 }

@@ -36,16 +36,23 @@ struct GivenJob {
     overrides: Vec<(String, String)>,
 }
 
-/// Writes a component down, durably, if it is not there.
+/// Writes a component down, durably, if it is not there; whether it was not.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn keep_component(storage: &dyn Storage, digest: &str, bytes: &[u8]) -> Result<()> {
+pub fn keep_component(storage: &dyn Storage, digest: &str, bytes: &[u8]) -> Result<bool> {
     let path = component_file(digest);
-    keep(storage, COMPONENTS, &path, || bytes.to_vec()).map_err(|e| not_kept(storage, &path, e))
+    let keep = || -> io::Result<bool> {
+        let is_new = !storage.exists(&path)?;
+        if is_new {
+            write(storage, COMPONENTS, &path, bytes)?;
+        }
+        Ok(is_new)
+    };
+    keep().map_err(|e| not_kept(storage, &path, e))
 }
 
-/// Writes a job down, durably, if it is not there.
+/// Writes a job down, durably, if it is not there, or was given in another folder.
 ///
 /// # Errors
 /// It cannot be written.
@@ -58,17 +65,17 @@ pub fn keep_job(storage: &dyn Storage, job: &Job) -> Result<()> {
         overrides: job.given.overrides.clone(),
     };
     let bytes = serde_json::to_vec(&given).map_err(|e| Error::internal(format!("a job is no JSON: {e}")))?;
-    keep(storage, JOBS, &path, || bytes).map_err(|e| not_kept(storage, &path, e))
-}
-
-fn keep(storage: &dyn Storage, folder: &str, path: &str, bytes: impl FnOnce() -> Vec<u8>) -> io::Result<()> {
-    if storage.exists(path)? {
+    if storage.read(&path).is_ok_and(|kept| kept == bytes) {
         return Ok(());
     }
+    write(storage, JOBS, &path, &bytes).map_err(|e| not_kept(storage, &path, e))
+}
+
+fn write(storage: &dyn Storage, folder: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
     storage.sync_folder(folder)?;
     let new = format!("{path}.tmp");
     let mut file = storage.create(&new)?;
-    file.write_all(&bytes())?;
+    file.write_all(bytes)?;
     file.sync()?;
     storage.rename(&new, path)?;
     storage.sync_folder(folder)?;
@@ -88,14 +95,14 @@ fn not_kept(storage: &dyn Storage, path: &str, e: io::Error) -> Error {
 pub(super) fn copy_made_with(from: &dyn Storage, into: &dyn Storage, record: &EpochRecord) -> Result<()> {
     for (name, digest) in &record.plugins {
         match kept_component(from, digest) {
-            Ok(bytes) => keep_component(into, digest, &bytes)?,
+            Ok(bytes) => drop(keep_component(into, digest, &bytes)?),
             Err(e) if record.swapped.contains_key(name) => return Err(e),
             Err(_) => {}
         }
     }
     let path = job_file(&record.job);
     match from.read(&path) {
-        Ok(job) => keep(into, JOBS, &path, || job).map_err(|e| not_kept(into, &path, e)),
+        Ok(job) => write(into, JOBS, &path, &job).map_err(|e| not_kept(into, &path, e)),
         Err(_) => Ok(()),
     }
 }

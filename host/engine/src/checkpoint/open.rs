@@ -19,6 +19,7 @@ pub(super) fn open(
     let at = Folder { storage: storage.as_ref(), name, faults: &options.faults, workers: &options.workers };
     // Looked at before the lock too, so that no lock file is left in somebody else's folder.
     at.check_is_ours()?;
+    at.refuse_savepoint()?;
     let lock = at.lock()?;
     at.check_is_ours()?;
     at.clear_up(options.forget.as_ref())?;

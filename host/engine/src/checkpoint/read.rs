@@ -40,7 +40,7 @@ pub struct AtEpoch {
 /// Reads the state after epoch `epoch` of the checkpoint in `storage`; none = after the last one.
 ///
 /// # Errors
-/// [`CheckpointError`]: `NoSuchEpoch` also where none is committed, `NotThere`, `Damaged`, `Newer`, `Storage`.
+/// [`CheckpointError`]: `NoEpoch`, `NoSuchEpoch`, `NotThere`, `Damaged`, `Newer`, `Storage`.
 pub fn read_at(storage: &dyn Storage, epoch: Option<u64>, workers: &Workers) -> Result<AtEpoch, CheckpointError> {
     while_in_use(storage, workers, |at| at.read_at(epoch))
 }
@@ -94,8 +94,7 @@ impl Folder<'_> {
     pub fn read_at(&self, epoch: Option<u64>) -> Result<AtEpoch, CheckpointError> {
         let (meta, files) = self.read_files(epoch)?;
         let Some(last) = files.decision.frames.last() else {
-            let why = "no epoch is committed yet".to_owned();
-            return Err(CheckpointError::NoSuchEpoch { place: self.name.clone(), epoch: epoch.unwrap_or(0), why });
+            return Err(CheckpointError::NoEpoch { place: self.name.clone() });
         };
         let record = self.record(&files, *last)?.record;
         let state = self.restore(&files)?;

@@ -11,7 +11,7 @@ use crate::connector::sink::Folders;
 use crate::connector::{Committed, Recovery};
 use crate::error::remedy;
 use crate::executor::Workers;
-use crate::job::{Job, SinkSpec};
+use crate::job::{Job, KeepEpochs, SinkSpec};
 use crate::plan::Plan;
 use crate::storage::Storage;
 use crate::{Error, ErrorKind, Result};
@@ -80,7 +80,8 @@ pub(super) fn open(
         partitions: environment.partitions,
         faults: faults.clone(),
         snapshots: environment.snapshots,
-        keep: job.keep,
+        // Nobody looks into one that is gone afterwards.
+        keep: if job.checkpoint.is_some() { job.keep } else { KeepEpochs::default() },
         forget: opening.forget,
         from: opening.from.cloned(),
         workers: workers.clone(),
@@ -132,10 +133,12 @@ pub(super) fn beginning(
         );
         return refused(
             message,
-            "leave --from out to go on with it; or name another `checkpoint`; or drop it with --fresh",
+            "leave --from out to go on with it; or name another `checkpoint`; or drop it, and what its file sinks have published, with --fresh",
         );
     }
-    if std::path::absolute(path).is_ok_and(|path| path == *checkpoint) {
+    // By whatever way to it.
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    if place(path).is_some_and(|from| place(checkpoint) == Some(from)) {
         let message = format!("{} is the job's own checkpoint: it cannot begin from it", path.display());
         return refused(message, "name a savepoint, or give the job another `checkpoint`");
     }

@@ -75,6 +75,8 @@ pub(super) struct Ready {
     pub statics: Statics,
     pub components: Components,
     pub digest: String,
+    /// The checkpoint had not kept its component before.
+    pub is_new: bool,
 }
 
 impl Workshop {
@@ -88,11 +90,19 @@ impl Workshop {
         }
         let plan = check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, &components)?;
         let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
-        if let Some(bytes) = components.get(&change.plugin) {
-            keep_component(&*self.storage, &digest, bytes)?;
-        }
+        let bytes = match (components.get(&change.plugin), plan.job.plugins.get(&change.plugin)) {
+            (Some(bytes), _) => Some(bytes.clone()),
+            // With another `with` alone the record names it too.
+            (None, Some(spec)) => runtime.component(&spec.path.value).ok().map(Into::into),
+            (None, None) => None,
+        };
+        let is_it = |bytes: &Arc<[u8]>| millstream_plugin::digest(bytes) == digest;
+        let is_new = match bytes.filter(is_it) {
+            Some(bytes) => keep_component(&*self.storage, &digest, &bytes)?,
+            None => false,
+        };
         let statics = read_all(&plan, &self.sources, now, &Silent)?;
-        Ok(Ready { plan: Arc::new(plan), statics, components, digest })
+        Ok(Ready { plan: Arc::new(plan), statics, components, digest, is_new })
     }
 }
 
@@ -107,11 +117,9 @@ fn plugin(name: &str) -> String {
 }
 
 impl Ready {
-    /// It is not used after all: nothing of it is left behind, but for what is used besides.
-    pub fn forget(&self, plugin: &str, workshop: &Workshop, swapped: &BTreeMap<String, SwappedPlugin>) -> Result<()> {
-        let is_kept = self.components.contains_key(plugin);
-        let is_used = swapped.values().any(|swapped| swapped.digest == self.digest);
-        if is_kept && !is_used { forget_component(&*workshop.storage, &self.digest) } else { Ok(()) }
+    /// It is not used after all: nothing of it is left behind, but for what was there before.
+    pub fn forget(&self, workshop: &Workshop) -> Result<()> {
+        if self.is_new { forget_component(&*workshop.storage, &self.digest) } else { Ok(()) }
     }
 }
 

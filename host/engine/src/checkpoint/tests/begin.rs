@@ -20,7 +20,7 @@ fn saved(run: &Run) -> FaultyStorage {
 /// What a checkpoint that begins with what `run` has must hold.
 fn check(run: &Run, record_found: &EpochRecord, state: &State) {
     let epoch = run.committed - 1;
-    assert_eq!(*record_found, EpochRecord { outputs: Vec::new(), ..record(epoch) });
+    assert_eq!(*record_found, record(epoch));
     assert_eq!(content(state), run.after[epoch as usize]);
 }
 
@@ -34,9 +34,13 @@ fn a_savepoint_is_the_last_epoch_and_a_job_goes_on_from_it() {
         // Of a savepoint a savepoint can be made, and no job writes to it.
         let again = FaultyStorage::new();
         save(&shared(&savepoint), &again, NOW, &Workers::alone()).unwrap();
-        let e = Checkpoint::open(shared(&again), &options()).unwrap_err();
-        assert!(matches!(&e, CheckpointError::Savepoint { .. }), "{e}");
-        assert!(Error::from(e).help().unwrap().contains("--from"));
+        let before = files(&again);
+        for fresh in [false, true] {
+            let e = Checkpoint::open(shared(&again), &OpenOptions { fresh, ..options() }).unwrap_err();
+            assert!(matches!(&e, CheckpointError::Savepoint { .. }), "{e}");
+            assert!(Error::from(e).help().unwrap().contains("--from"));
+        }
+        assert_eq!(files(&again), before, "not even a lock");
 
         let mut next = Run::new();
         next.options.from = Some(Beginning::read(shared(&again), &Workers::alone()).unwrap());
@@ -176,7 +180,7 @@ fn a_checkpoint_is_read_while_its_job_writes_and_removes() {
                     assert_eq!(content(&at.state), expected[at.record.epoch as usize], "epoch {}", at.record.epoch);
                     read.insert(at.record.epoch);
                 }
-                Err(CheckpointError::NotThere { .. } | CheckpointError::NoSuchEpoch { .. }) => {}
+                Err(CheckpointError::NotThere { .. } | CheckpointError::NoEpoch { .. }) => {}
                 Err(e) => panic!("{e}"),
             }
         }

@@ -181,7 +181,7 @@ impl Engine {
         let Some(UnderWay { order, stage }) = self.swaps.under_way.take() else { return };
         let plugin = order.change.plugin.clone();
         if let Stage::Ready(ready) = stage
-            && let Err(left) = ready.forget(&plugin, &self.swaps.workshop, &self.swaps.swapped.noted)
+            && let Err(left) = ready.forget(&self.swaps.workshop)
         {
             self.options.observer.message(&left.to_string());
         }

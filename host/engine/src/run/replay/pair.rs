@@ -114,6 +114,7 @@ impl<'a> Pair<'a> {
         let mut replayed = ReplayedEpoch {
             epoch: record.epoch,
             committed: Counts::of(&record.counters),
+            again: Counts::of(&made.counters),
             unlike: unlike(record, &made),
             after: None,
             differences: Vec::new(),

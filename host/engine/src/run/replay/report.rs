@@ -46,6 +46,8 @@ pub struct ReplayedEpoch {
     pub epoch: u64,
     /// What was counted when it was committed.
     pub committed: Counts,
+    /// What is counted when it is computed again as the job was.
+    pub again: Counts,
     /// What is not as it was committed, in words; none = all is.
     pub unlike: Vec<String>,
     /// What the changed job counts, if there is one.
@@ -61,7 +63,7 @@ pub struct ReplayedEpoch {
 impl ReplayedEpoch {
     /// Whether the changed job gives what the job as it was does, and counts the same.
     pub fn is_same_after(&self) -> bool {
-        self.differences.is_empty() && self.after.is_none_or(|after| after == self.committed)
+        self.differences.is_empty() && self.after.is_none_or(|after| after == self.again)
     }
 }
 

@@ -17,7 +17,7 @@ use super::report::ReplayedEpoch;
 use super::runtime;
 use super::side::World;
 use super::told::Told;
-use crate::checkpoint::{Follow, read_at};
+use crate::checkpoint::{AtEpoch, Follow, read_at};
 use crate::executor::Workers;
 use crate::run::environment::Environment;
 use crate::storage::Storage;
@@ -54,13 +54,14 @@ pub fn shadow(
     mut each: impl FnMut(&ReplayedEpoch) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let workers = options.environment.executor.workers(options.threads);
-    let last = read_at(storage, None, &workers)?;
-    let (epoch, partitions) = (last.record.epoch, last.state.partitions());
+    let AtEpoch { record: last, state, .. } = read_at(storage, None, &workers)?;
+    let (epoch, partitions) = (last.epoch, state.partitions());
+    // Each side has a copy of its own.
+    drop(state);
     let before = |workers: &Workers| {
         let at = read_at(storage, Some(epoch), workers)?;
         Ok((Some(at.record), at.state))
     };
-    let last = last.record;
     let world = World {
         runtime: runtime(options.runtime.as_ref(), std::slice::from_ref(&last), Some(&options.changed))?,
         environment: &options.environment,

@@ -16,7 +16,7 @@ use crate::job::{Job, Trigger};
 use crate::name::{Name, Named};
 use crate::panics;
 use crate::plan::{Components, Plan};
-use crate::record::{Counters, EpochRecord, WatermarkPair};
+use crate::record::{Counters, EpochRecord, SourceRange, WatermarkPair};
 use crate::run::environment::{Environment, OpenSource};
 use crate::run::epoch::{EpochOutcome, EpochPlan, compute};
 use crate::run::progress::{Progress, SourceInput};
@@ -127,6 +127,10 @@ impl Side {
         let ranges =
             self.plan.sources.names().filter_map(|name| Some((name.clone(), record.ranges.get(&**name)?.clone())));
         let ranges: Named<_> = ranges.collect();
+        if let Some((name, _)) = ranges.iter().find(|(_, range)| matches!(range, SourceRange::Spooled { .. })) {
+            let message = format!("what was pushed to source `{name}` is gone since the epoch is committed");
+            return Err(Error::invalid(message).with_help("only epochs without such rows can be computed again"));
+        }
         let reads = self.sources.map(|name, live| SourceInput::of(ranges.get(name), live));
         let mut decided = match record.finished {
             true => self.progress.decide_final(),
