@@ -32,16 +32,13 @@ impl AsCommitted<'_> {
         let mut components = Components::new();
         for (name, wanted) in &record.plugins {
             let Some(spec) = job.plugins.get(name) else { continue };
-            let bytes = match kept_component(self.storage, wanted) {
-                Ok(bytes) => bytes,
-                Err(e) => match &self.runtime {
-                    Some(runtime) => match runtime.component(&spec.path.value) {
-                        Ok(bytes) if digest(&bytes) == *wanted => bytes,
-                        _ => return Err(e.context(format!("plugin `{name}`"))),
-                    },
-                    None => return Err(e.context(format!("plugin `{name}`"))),
-                },
+            // What is not kept may still be where the job's file names it.
+            let at_path = || {
+                let bytes = self.runtime.as_ref()?.component(&spec.path.value).ok()?;
+                (digest(&bytes) == *wanted).then_some(bytes)
             };
+            let bytes = kept_component(self.storage, wanted)
+                .or_else(|e| at_path().ok_or_else(|| e.context(format!("plugin `{name}`"))))?;
             components.insert(name.clone(), bytes.into());
         }
         Ok((job, components))

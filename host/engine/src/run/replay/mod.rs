@@ -120,7 +120,10 @@ fn runtime(given: Option<&Runtime>, records: &[EpochRecord], changed: Option<&Ch
 /// # Errors
 /// The checkpoint cannot be read.
 pub fn replayable(storage: &dyn Storage, workers: &Workers) -> Result<Option<RangeInclusive<u64>>> {
-    let looked = look(storage)?;
+    replayable_of(&look(storage)?, storage, workers)
+}
+
+fn replayable_of(looked: &Looked, storage: &dyn Storage, workers: &Workers) -> Result<Option<RangeInclusive<u64>>> {
     let (Some(first), Some(last)) = (looked.epochs.first(), looked.epochs.last()) else { return Ok(None) };
     // Before the first one of all there was no state.
     let oldest = match first.epoch {
@@ -138,7 +141,7 @@ fn records(
     workers: &Workers,
 ) -> Result<Vec<EpochRecord>> {
     let place = storage.describe();
-    let Some(there) = replayable(storage, workers)? else {
+    let Some(there) = replayable_of(looked, storage, workers)? else {
         return Err(Error::invalid(format!("the checkpoint {place} has no committed epoch")));
     };
     let (oldest, last) = there.into_inner();
@@ -149,7 +152,7 @@ fn records(
         };
         let there = match oldest > last {
             true => "none of its epochs can be computed again".to_owned(),
-            false => format!("epochs {oldest} to {} can be computed again", last),
+            false => format!("epochs {oldest} to {last} can be computed again"),
         };
         let message = format!("{wanted} of the checkpoint {place} is not there: {there}");
         return Err(Error::invalid(message).with_help(
