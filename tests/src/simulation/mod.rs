@@ -140,7 +140,7 @@ fn a_disk_that_fails_at_any_call_loses_and_doubles_nothing() {
                 if !failed
                     .unwrap_or_else(|e| panic!("seed {seed}, {fault:?} at call {call}, {survives:?} survives: {e}"))
                 {
-                    assert!(call > 100, "seed {seed} makes only {call} calls");
+                    assert!(call > 80, "seed {seed} makes only {call} calls");
                     break;
                 }
             }
