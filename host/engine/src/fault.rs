@@ -104,6 +104,22 @@ pub mod point {
     /// All files that are no longer needed are removed.
     pub const GC_AFTER: &str = "gc.after";
 
+    // What epochs are made with is kept beside them: when a run begins, and for a swap.
+    /// Before a component or a job is written down.
+    pub const KEEP_BEFORE: &str = "keep.before";
+    /// It is written under its temporary name, not yet synced.
+    pub const KEEP_WRITTEN: &str = "keep.write.after";
+    /// It is synced under its temporary name.
+    pub const KEEP_SYNCED: &str = "keep.sync.after";
+    /// It has its final name.
+    pub const KEEP_RENAMED: &str = "keep.rename.after";
+    /// It is there, durably.
+    pub const KEEP_AFTER: &str = "keep.folder.after";
+    /// Before one that no epoch is made with goes.
+    pub const FORGET_BEFORE: &str = "forget.before";
+    /// It is removed.
+    pub const FORGET_AFTER: &str = "forget.remove.after";
+
     // The run ends.
     /// Before the last mark is appended to the log.
     pub const CLOSE_BEFORE: &str = "close.before";
@@ -196,6 +212,12 @@ pub mod point {
     /// Those that only a run after a crash passes, or one that drops its checkpoint.
     pub const RECOVERY: [&str; 7] =
         [REMAINS_REMOVED, CUT_BEFORE, CUT_AFTER, DROP_BEFORE, DROP_NOTED, DROP_REMOVED, DROP_AFTER];
+
+    /// Those that a run passes of a job that keeps its epochs, or is swapped.
+    pub const KEEP: [&str; 5] = [KEEP_BEFORE, KEEP_WRITTEN, KEEP_SYNCED, KEEP_RENAMED, KEEP_AFTER];
+
+    /// Those that a run passes whose swap came to nothing, or that finds what such a swap has left behind.
+    pub const FORGET: [&str; 2] = [FORGET_BEFORE, FORGET_AFTER];
 
     /// Those that only a run passes that begins where a savepoint is.
     pub const BEGIN: [&str; 5] = [BEGIN_BEFORE, BEGIN_NOTED, BEGIN_WRITTEN, BEGIN_COUNTS, BEGIN_AFTER];

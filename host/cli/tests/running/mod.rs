@@ -56,7 +56,16 @@ impl Folder {
     }
 
     pub fn begin(&self, args: &[&str]) -> Run {
-        let mut child = self.program(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        self.begin_with(args, None)
+    }
+
+    /// The program, at work until it passes the fault point that `fault` names, if there is one.
+    pub fn begin_with(&self, args: &[&str], fault: Option<&str>) -> Run {
+        let mut program = self.program(args);
+        if let Some(fault) = fault {
+            program.env("MILLSTREAM_FAULT", fault);
+        }
+        let mut child = program.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let (tell, said) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
@@ -72,13 +81,20 @@ impl Folder {
 
     /// The guest that tells which of its two builds it is: the first is the job's, too.
     pub fn builds(&self) -> [Vec<u8>; 2] {
-        self.build("tests/guests/another-shape", "p.wasm");
+        self.versions("tests/guests/another-shape")
+    }
+
+    /// The first versions of a guest that has its version as a text in it: the first is the job's, too.
+    pub fn versions<const N: usize>(&self, guest: &str) -> [Vec<u8>; N] {
+        self.build(guest, "p.wasm");
         let first = fs::read(self.0.join("p.wasm")).unwrap();
         let text = b"version of the stored states ";
         let at = first.windows(text.len()).position(|window| window == text).unwrap() + text.len();
-        let mut second = first.clone();
-        second[at] = b'2';
-        [first, second]
+        std::array::from_fn(|version| {
+            let mut component = first.clone();
+            component[at] = b'1' + version as u8;
+            component
+        })
     }
 
     /// Puts a component in the place of the one that the job uses.

@@ -28,6 +28,7 @@ mod look;
 mod made_with;
 mod meta;
 mod open;
+mod passing;
 mod read;
 mod snapshot;
 mod snapshots;
@@ -39,6 +40,7 @@ pub use found::{Beginning, Saved, save};
 pub use log::Appended;
 pub use look::{Follow, Looked, look};
 pub use made_with::{forget_all_but, forget_component, keep_component, keep_job, kept_component, kept_job};
+pub use passing::passing;
 pub use read::{AtEpoch, oldest_restorable, read_at};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -80,6 +80,7 @@ impl Bound {
             "timers" => timed::timers,
             "maps" => timed::maps,
             "visits" => visits::visits,
+            "tells" => visits::tells,
             other => return Err(format!("there is no function {other}")),
         };
         let wants = match name.as_str() {

@@ -1,6 +1,6 @@
 //! A function that does something of everything: it counts and sums up, sets, moves and clears timers by both clocks and in
 //! the past, removes its state, refuses rows, calls them late, fails, and keeps a map. What it does with a row says the
-//! row's number.
+//! row's number. Another one counts rows, and tells which version of it counts.
 
 use std::collections::BTreeSet;
 
@@ -89,6 +89,16 @@ pub fn visits(bound: &Bound, one: &mut One) -> Result<(), String> {
     }
     let entries = lists(one).then(|| one.entries.iter().collect::<Vec<_>>());
     emit(bound, one, "rows", json!([seen, entries]));
+    Ok(())
+}
+
+/// Counts rows: for each the version that counts it, its data, and how many there have been of its key.
+pub fn tells(bound: &Bound, one: &mut One) -> Result<(), String> {
+    for row in one.rows.clone() {
+        let (n, sum) = counted(bound, one);
+        keep(bound, one, (n + 1, sum));
+        one.out.push(json!([bound.version, row.data, n + 1]));
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::rest::Bell;
 use super::swap::{Swaps, fingerprints};
 use super::{Engine, Totals};
 use crate::Result;
-use crate::checkpoint::{Forget, SPOOL};
+use crate::checkpoint::{Forget, SPOOL, passing};
 use crate::connector::sink::SinkContext;
 use crate::job::{Job, Trigger};
 use crate::run::acknowledge::Acknowledge;
@@ -135,7 +135,7 @@ impl Engine {
             connectors: plan.connectors.clone(),
             sources: open_source,
             partitions: plan.partitions,
-            storage,
+            storage: passing(storage, options.environment.faults.clone()),
         };
         let swaps = Swaps::new(looks_after_swaps, workshop, &in_file, swapped, &plan, &pace);
         let wake = options.control.wake().clone();
