@@ -13,10 +13,12 @@
 //! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
 //! * `swaps`: plugins that are replaced while the job runs
+//! * `endless`: versions that never return
 //! * `savepoints`: jobs that begin with what another one had, changed or not
 //! * `live`, `steps`: how they go
 
 mod branches;
+mod endless;
 mod keyed;
 mod keyed_walk;
 pub(crate) mod live;

@@ -167,7 +167,7 @@ fn a_job_that_ends_or_stops_is_swapped_no_more() {
 
 /// Counts the rows of committed epochs.
 #[derive(Default)]
-struct Counting(AtomicU64);
+pub(super) struct Counting(pub AtomicU64);
 
 impl Observer for Counting {
     fn epoch(&self, report: &EpochReport) {

@@ -1,5 +1,5 @@
-//! Map that loops for ever on each row whose text contains a certain text; the other rows' values are copied
-//! to the column `copy`. See `plugins/hostile/README.md`.
+//! Map that loops for ever on each row whose text contains a certain text, or in `bind` already, as `in_bind` says; the other
+//! rows' values are copied to the column `copy`. See `plugins/hostile/README.md`.
 
 use millstream_guest::prelude::*;
 
@@ -9,9 +9,19 @@ pub struct Loops {
     text: String,
 }
 
+fn for_ever() -> ! {
+    let mut turns = 0u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
 impl Map for Loops {
     fn bind(config: &Config, input: &Schema) -> Result<(Self, Fields), Problem> {
         let value = input.column_or(config.optional_text("column")?.as_deref(), "value")?.utf8()?;
+        if config.get_or("in_bind", false)? {
+            for_ever();
+        }
         Ok((Self { value, text: config.text_or("text", "poison")? }, Fields::new().utf8("copy")))
     }
 
@@ -20,10 +30,7 @@ impl Map for Loops {
         Ok(Mapped::each(&batch, |row| {
             let value = values.get(row);
             if value.is_some_and(|value| value.contains(&self.text)) {
-                let mut turns = 0u64;
-                loop {
-                    turns = std::hint::black_box(turns.wrapping_add(1));
-                }
+                for_ever();
             }
             value
         }))

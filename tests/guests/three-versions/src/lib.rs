@@ -1,9 +1,10 @@
-//! Aggregate: the sum of `v`, in three versions. Which one it is stands as a text in the component, where a test changes
-//! it: so one build is three plugins.
+//! Aggregate: the sum of `v`, in three versions that are well, or nearly so, and one that is not. Which one it is stands as a
+//! text in the component, where a test changes it: so one build is four plugins.
 //!
 //! * version 1 keeps the sum;
 //! * version 2 keeps it in thousandths, in a column of another name, and brings states of version 1 over;
-//! * version 3 keeps the same as 2, and brings nothing over.
+//! * version 3 keeps the same as 2, and brings nothing over;
+//! * version 4 keeps the same as 2, and is never done with bringing states over.
 
 use std::hint::black_box;
 
@@ -58,6 +59,12 @@ impl Aggregate for ThreeVersions {
 
     fn migrate(&self, from_version: u32, old: &[Field], states: Batch) -> Result<Vec<Column>, Failure> {
         match (from_version, self.version, old) {
+            (_, 4, _) => {
+                let mut turns = 0u64;
+                loop {
+                    turns = black_box(turns.wrapping_add(1));
+                }
+            }
             (1, 2, [field]) if field.name == "sum" => Ok(vec![scaled(&states.at::<Int64>(0), |v| v * 1000)]),
             _ => Err(format!("no way from version {from_version} to version {}", self.version).into()),
         }
