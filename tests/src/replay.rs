@@ -10,20 +10,31 @@ use millstream_engine::job::{Job, PluginChange};
 use millstream_engine::run::{Changed, Environment, Pace, Replay, Replayed, ReplayedEpoch, RunOptions, replay};
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
+use millstream_plugin::Runtime;
 use serde_json::json;
 
 use crate::scratch::Scratch;
 use crate::states::live::{Live, jobs, with_versions, write_for};
-use crate::support::{here, runtime};
+use crate::support::{counting_runtime, here, runtime};
 
 /// Computes these epochs of the job in this folder again.
 fn again(scratch: &Scratch, epochs: (u64, u64), changed: Option<Changed>) -> Result<(Replayed, Vec<ReplayedEpoch>)> {
+    again_with(scratch, epochs, changed, runtime(), 2)
+}
+
+fn again_with(
+    scratch: &Scratch,
+    epochs: (u64, u64),
+    changed: Option<Changed>,
+    runtime: Runtime,
+    threads: usize,
+) -> Result<(Replayed, Vec<ReplayedEpoch>)> {
     let options = Replay {
         epochs: epochs.0..=epochs.1,
         changed,
         keys: BTreeMap::new(),
-        runtime: Some(runtime()),
-        threads: Some(2),
+        runtime: Some(runtime),
+        threads: Some(threads),
         environment: Environment::default(),
     };
     let mut each = Vec::new();
@@ -200,4 +211,78 @@ fn a_plugin_that_is_not_deterministic_is_found_out() {
     let (done, each) = again(&scratch, (1, 2), None).unwrap();
     assert_eq!((done.epochs, done.same), (2, 0), "{each:?}");
     assert_eq!(each[0].unlike, ["sink `x` gets other bytes than were written"]);
+}
+
+/// What each epoch has consumed, as it was and with the changed job.
+fn fuel(each: &[ReplayedEpoch]) -> Vec<(Option<u64>, Option<u64>)> {
+    each.iter().map(|epoch| (epoch.fuel, epoch.fuel_after)).collect()
+}
+
+#[test]
+fn what_plugins_consume_is_the_same_each_time() {
+    for (what, guest, text) in jobs() {
+        let text = with_files(&text);
+        let scratch = with_versions(guest, 4);
+        scratch.run(&text).unwrap_or_else(|e| panic!("{e:?}"));
+        let path = Some(scratch.path().join("second.wasm"));
+        let change = PluginChange { plugin: "p".into(), path, ..PluginChange::default() };
+        let changed = || Some(Changed { plugins: vec![change.clone()], ..Changed::default() });
+        let counted = |changed, threads| again_with(&scratch, (0, 3), changed, counting_runtime(), threads).unwrap();
+        // On one thread the same instance has the same calls, and counting changes nothing of what they give.
+        let (done, each) = counted(changed(), 1);
+        assert_eq!((done.same, done.same_after), (4, 4), "{what}: {each:?}");
+        assert!(each.iter().all(|epoch| epoch.fuel > Some(100) && epoch.fuel_after > Some(100)), "{what}: {each:?}");
+        assert_eq!(fuel(&each), fuel(&counted(changed(), 1).1), "{what}");
+        let sum = |of: fn(&ReplayedEpoch) -> Option<u64>| each.iter().map(of).sum::<Option<u64>>();
+        assert_eq!((done.fuel, done.fuel_after), (sum(|e| e.fuel), sum(|e| e.fuel_after)), "{what}");
+        // The changed job is no part of what the job as it was consumes.
+        let (alone, each_alone) = counted(None, 1);
+        assert_eq!((alone.fuel, alone.fuel_after), (done.fuel, None), "{what}: {each_alone:?}");
+        // On two an instance has other calls before: that is in how its memory is handed out, and little.
+        let (on_two, _) = counted(changed(), 2);
+        let ratio = on_two.fuel.unwrap() as f64 / done.fuel.unwrap() as f64;
+        assert!((0.9..1.1).contains(&ratio), "{what}: {ratio}");
+        let (uncounted, each) = again(&scratch, (0, 3), changed()).unwrap();
+        assert_eq!((uncounted.fuel, uncounted.fuel_after), (None, None), "{what}: {each:?}");
+    }
+}
+
+#[test]
+fn a_version_with_more_to_do_consumes_more_and_a_job_without_plugins_nothing() {
+    let scratch = Scratch::new();
+    scratch.write("p.wasm", runtime().build_project(&here().join("../host/plugin/tests/guest/map")).unwrap());
+    let rows: String = (0..100).map(|n| format!("{{\"value\":{n}}}\n")).collect();
+    scratch.write("in/0.json", rows);
+    scratch.write("in/1.json", "");
+    let head = "name = \"work\"\ncheckpoint = \"state\"\n[source.rows]\npath = \"in\"\nformat = \"json\"\n\
+                schema = { value = \"int64\" }\nmax_files_per_epoch = 1\n";
+    let sink = "[sink.x]\ninput = \"x\"\nconnector = \"memory\"\n";
+    let with_plugin = "[plugin.p]\npath = \"p.wasm\"\n\
+                       [operator.x]\ninput = \"rows\"\nplugin = \"p\"\nwith = { do = \"double\" }\n";
+    let with_sql = "[operator.x]\nsql = \"SELECT value * 2 AS x FROM rows\"\n";
+    let job = |operator: &str| format!("{head}{operator}{sink}");
+    let changed = |operator: &str| {
+        let known = Connectors::built_in().keys();
+        let job = Job::parse(&job(operator), Path::new("j"), scratch.path(), &known, &[]).unwrap();
+        Some(Changed { job: Some(job), ..Changed::default() })
+    };
+    let of = |changed| {
+        let (_, each) = again_with(&scratch, (0, 1), changed, counting_runtime(), 1).unwrap();
+        fuel(&each)
+    };
+
+    scratch.run(&job(with_plugin)).unwrap();
+    // Both call the plugin with the same rows; the other fills a map besides.
+    let heavier = of(changed(&with_plugin.replace("double", "hash-map")));
+    let (before, after) = (heavier[0].0.unwrap(), heavier[0].1.unwrap());
+    assert!(before > 100 && after > before + 1_000, "{heavier:?}");
+    assert_eq!(heavier[1], (Some(0), Some(0)), "no rows, no calls");
+    // One that leaves the plugin out.
+    assert_eq!(of(changed(with_sql)), [(Some(before), None), (Some(0), None)]);
+
+    let alone = Scratch::new();
+    alone.write("in/0.json", "{\"value\":1}\n");
+    alone.run(&job(with_sql)).unwrap();
+    let (done, each) = again_with(&alone, (0, 0), None, counting_runtime(), 1).unwrap();
+    assert_eq!((done.fuel, fuel(&each)), (None, vec![(None, None)]));
 }

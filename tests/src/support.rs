@@ -22,6 +22,15 @@ pub fn runtime() -> Runtime {
     RUNTIME.clone()
 }
 
+/// One that counts what calls consume.
+pub fn counting_runtime() -> Runtime {
+    static COUNTING: LazyLock<Runtime> = LazyLock::new(|| {
+        let options = RuntimeOptions { count_fuel: true, ..RuntimeOptions::default() };
+        Runtime::new(options).expect("a runtime can be made")
+    });
+    COUNTING.clone()
+}
+
 /// The folder of this crate.
 pub fn here() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

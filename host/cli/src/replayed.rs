@@ -13,11 +13,13 @@ pub(crate) struct Shown {
     /// By sink, the columns that tell which row an example is.
     keys: BTreeMap<String, Vec<String>>,
     has_head: bool,
+    /// Whether there is a column for what calls of plugins consume.
+    has_fuel: bool,
 }
 
 impl Shown {
     pub(crate) fn new(json: bool, keys: &[(String, Vec<String>)]) -> Self {
-        Self { json, keys: keys.iter().cloned().collect(), has_head: false }
+        Self { json, keys: keys.iter().cloned().collect(), has_head: false, has_fuel: false }
     }
 
     /// The lines of an epoch, with a head before the first.
@@ -25,9 +27,22 @@ impl Shown {
         if self.json {
             return format!("{}\n", as_json(epoch));
         }
-        let head = if self.has_head { String::new() } else { head(epoch.after.is_some()) };
-        self.has_head = true;
+        let mut head = String::new();
+        if !self.has_head {
+            self.has_head = true;
+            self.has_fuel = epoch.fuel.or(epoch.fuel_after).is_some();
+            head = self.head(epoch.after.is_some());
+        }
         head + &self.lines(epoch)
+    }
+
+    fn head(&self, is_compared: bool) -> String {
+        let mut out = format!("{:>8}{:>12}{:>12}{:>8}{:>10}", "epoch", "in", "out", "late", "rejected");
+        if is_compared {
+            out += "  only before  only after  changed   µs/row   after";
+            out += if self.has_fuel { "  fuel/row   after" } else { "" };
+        }
+        out + "\n"
     }
 
     fn lines(&self, epoch: &ReplayedEpoch) -> String {
@@ -43,7 +58,14 @@ impl Shown {
                 0 => String::new(),
                 rows => format!("{:.2}", took.as_secs_f64() * 1e6 / rows as f64),
             };
-            put(&mut out, format_args!("{:>10}{:>8}", micros(epoch.took), micros(epoch.took_after)));
+            put(&mut out, format_args!("{:>9}{:>8}", micros(epoch.took), micros(epoch.took_after)));
+            if self.has_fuel {
+                let fuel = |fuel: Option<u64>| match (fuel, rows_in) {
+                    (None, _) | (_, 0) => String::new(),
+                    (Some(fuel), rows) => format!("{:.0}", fuel as f64 / rows as f64),
+                };
+                put(&mut out, format_args!("{:>10}{:>8}", fuel(epoch.fuel), fuel(epoch.fuel_after)));
+            }
             let before = epoch.committed;
             for (what, before, now) in
                 [("late", before.late, after.late), ("rejected", before.rejected, after.rejected)]
@@ -70,11 +92,6 @@ impl Shown {
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a String takes all text");
-}
-
-fn head(is_compared: bool) -> String {
-    let after = if is_compared { "  only before  only after  changed    µs/row   after" } else { "" };
-    format!("{:>8}{:>12}{:>12}{:>8}{:>10}{after}\n", "epoch", "in", "out", "late", "rejected")
 }
 
 /// What a row was and is: of one that is changed its key, and the columns that differ.
@@ -130,7 +147,17 @@ fn as_json(epoch: &ReplayedEpoch) -> Value {
         line["seconds_after"] = epoch.took_after.as_secs_f64().into();
         line["differences"] = differences.collect();
     }
+    put_fuel(&mut line, epoch.fuel, epoch.fuel_after);
     line
+}
+
+/// What calls of plugins have consumed, where it was counted.
+pub(crate) fn put_fuel(of: &mut Value, fuel: Option<u64>, after: Option<u64>) {
+    for (name, fuel) in [("fuel", fuel), ("fuel_after", after)] {
+        if let Some(fuel) = fuel {
+            of[name] = fuel.into();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -143,5 +170,43 @@ mod tests {
         assert_eq!(shown(&(row(1), row(2)), &["k".into()]), r#"{"k":"a"} v 1 -> 2"#);
         assert_eq!(shown(&(row(1), row(2)), &[]), r#"{"k":"a","other":1} v 1 -> 2"#);
         assert_eq!(shown(&(row(1), None), &[]), r#"only before {"k":"a","other":1,"v":1}"#);
+    }
+
+    #[test]
+    fn fuel_per_row_has_columns_where_it_was_counted() {
+        let counts = Counts { rows_in: 2000, rows_out: 10, ..Counts::default() };
+        let took = Duration::from_millis(20);
+        let epoch = |fuel, fuel_after| ReplayedEpoch {
+            epoch: 7,
+            committed: counts,
+            again: counts,
+            unlike: Vec::new(),
+            after: Some(counts),
+            differences: Vec::new(),
+            took,
+            took_after: took * 2,
+            fuel,
+            fuel_after,
+        };
+        let shown = |epochs: &[ReplayedEpoch]| {
+            let mut shown = Shown::new(false, &[]);
+            epochs.iter().map(|epoch| shown.epoch(epoch)).collect::<String>()
+        };
+        let lines = shown(&[epoch(Some(11_000_000), Some(11_500_900)), epoch(Some(0), None)]);
+        let lines: Vec<&str> = lines.lines().map(|line| &line[line.len().min(84)..]).collect();
+        assert_eq!(
+            lines,
+            [
+                "   µs/row   after  fuel/row   after",
+                "    10.00   20.00      5500    5750",
+                "    10.00   20.00         0",
+            ]
+        );
+        assert!(shown(&[epoch(None, None)]).lines().all(|line| line.chars().count() == 101));
+        let told = |epoch: &ReplayedEpoch| as_json(epoch).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let of_fuel =
+            |names: Vec<String>| names.into_iter().filter(|name| name.starts_with("fuel")).collect::<Vec<_>>();
+        assert_eq!(of_fuel(told(&epoch(Some(1), Some(2)))), ["fuel", "fuel_after"]);
+        assert!(of_fuel(told(&epoch(None, None))).is_empty());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! 1. Epochs computed again: card payments through `plugins/fraud-rules` into JSON files, a hundred epochs of 20,000 rows, beside
 //!    the rate at which the job itself ran; and beside itself with another version of the plugin, as a shadow computes it.
-//! 2. A savepoint of a gigabyte (10 million keys of 16 bytes with values of 85) of a checkpoint that takes an epoch of 2,000 changed keys
+//! 2. The same epochs, with fuel counted and without, in turns: what counting costs. `-- fuel` for this alone.
+//! 3. A savepoint of a gigabyte (10 million keys of 16 bytes with values of 85) of a checkpoint that takes an epoch of 2,000 changed keys
 //!    every 10 ms: how long it takes, and what these commits take with and without it.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
@@ -52,12 +53,18 @@ format = "json"
 const KEYS: u64 = 10_000_000;
 const CHANGED: u64 = 2_000;
 
+/// Turns of which the median is taken.
+const TURNS: usize = 15;
+
 fn main() {
-    replays();
-    savepoints();
+    let only_fuel = std::env::args().any(|arg| arg == "fuel");
+    replays(only_fuel);
+    if !only_fuel {
+        savepoints();
+    }
 }
 
-fn replays() {
+fn replays(only_fuel: bool) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = Runtime::new(RuntimeOptions::default()).unwrap();
     let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/fraud-rules");
@@ -74,7 +81,7 @@ fn replays() {
     let rate = |rows: u64, took: Duration| rows as f64 / took.as_secs_f64();
     let live_rate = rate(live.rows_in, live.elapsed);
     let storage = LocalStorage::new(folder.path().join("state"));
-    let again = |changed: Option<Changed>| -> (Replayed, Duration) {
+    let again = |changed: Option<Changed>, runtime: &Runtime| -> (Replayed, Duration) {
         let options = Replay {
             epochs: 0..=live.epochs - 1,
             changed,
@@ -86,7 +93,11 @@ fn replays() {
         let began = Instant::now();
         (replay(&storage, options, &|_| {}, |_| Ok(())).unwrap(), began.elapsed())
     };
-    let (alone, took) = again(None);
+    counted(&|runtime| again(None, runtime).0, &runtime);
+    if only_fuel {
+        return;
+    }
+    let (alone, took) = again(None, &runtime);
     assert_eq!(alone.same, alone.epochs);
     println!(
         "live: {live_rate:.0} rows/s; again: {:.0} rows/s, {:.2} of it",
@@ -94,13 +105,45 @@ fn replays() {
         rate(alone.rows_in, took) / live_rate
     );
     let change = PluginChange { plugin: "fraud_rules".into(), path: Some(other), ..PluginChange::default() };
-    let (both, took) = again(Some(Changed { plugins: vec![change], ..Changed::default() }));
+    let (both, took) = again(Some(Changed { plugins: vec![change], ..Changed::default() }), &runtime);
     assert_eq!(both.same_after, both.epochs);
     println!(
         "with another version beside it: {:.0} rows/s; the other version takes {:.2} of the time of the one",
         rate(both.rows_in, took),
         both.took_after.as_secs_f64() / both.took.as_secs_f64()
     );
+}
+
+/// What counting fuel costs epochs that are computed again.
+fn counted(again: &dyn Fn(&Runtime) -> Replayed, plain: &Runtime) {
+    let counting = Runtime::new(RuntimeOptions { count_fuel: true, ..RuntimeOptions::default() }).unwrap();
+    let micros = |done: &Replayed| done.took.as_secs_f64() * 1e6 / done.rows_in as f64;
+    // Whatever else the machine does falls on both; each comes first as often as the other.
+    let turn = |turn: usize| match turn % 2 {
+        0 => (micros(&again(&counting)), micros(&again(plain))),
+        _ => {
+            let plain = micros(&again(plain));
+            (micros(&again(&counting)), plain)
+        }
+    };
+    let turns: Vec<_> = (0..TURNS + 1).map(turn).skip(1).collect();
+    let sorted = |of: fn(&(f64, f64)) -> f64| {
+        let mut values: Vec<f64> = turns.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let (counting_took, plain_took) = (sorted(|turn| turn.0), sorted(|turn| turn.1));
+    let ratios = sorted(|(counting, plain)| counting / plain);
+    println!(
+        "with fuel counted: {:.3} µs/row beside {:.3}; ratio {:.3}, half of the turns {:.3} to {:.3}",
+        counting_took[TURNS / 2],
+        plain_took[TURNS / 2],
+        ratios[TURNS / 2],
+        ratios[TURNS / 4],
+        ratios[TURNS - 1 - TURNS / 4]
+    );
+    let done = again(&counting);
+    println!("fuel: {:.0} per row", done.fuel.unwrap() as f64 / done.rows_in as f64);
 }
 
 fn savepoints() {

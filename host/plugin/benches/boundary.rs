@@ -114,6 +114,30 @@ fn ratios() {
     let (keep_all, nothing) = (keep_all(), RecordBatch::new_empty(texts(8).schema()));
     let (empty, _, _) = in_turns(&|| drop(black_box(keep_all.call(&nothing).unwrap())), &|| {});
     println!("{:<34} {:>9.0} ns", "empty call", empty);
+    counted();
+}
+
+/// What calls take longer whose fuel is counted, as it is for a job that is computed again beside another version.
+fn counted() {
+    println!("\n{:<34} {:>12} {:>12} {:>7}", "8,192 rows, in turns", "counted", "not", "ratio");
+    let row = |what: &str, project: &str, config: &str, batch: &RecordBatch| {
+        let [counted, plain] = [true, false].map(|count| bind_in(runtime(count), project, config, batch));
+        let call = |bound: &Bound| match bound {
+            Bound::Filter(filter) => drop(black_box(filter.call(batch).unwrap())),
+            Bound::Map(map) => drop(black_box(map.call(batch).unwrap())),
+            Bound::FlatMap(flat_map) => drop(black_box(flat_map.call(batch).unwrap())),
+            _ => unreachable!("no aggregate and nothing keyed is asked for"),
+        };
+        let (counted, plain, ratio) = in_turns(&|| call(&counted), &|| call(&plain));
+        let rows = batch.num_rows().max(1) as f64;
+        println!("{what:<34} {:>9.1} ns {:>9.1} ns {ratio:>7.2}", counted / rows, plain / rows);
+    };
+    let (texts, lines) = (texts(8), lines());
+    row("empty call", "benches/guests/keep-all", "{}", &RecordBatch::new_empty(texts.schema()));
+    row("contains, one row in 8", "../../plugins/keep-containing", &format!(r#"{{"text": "{WORD}"}}"#), &texts);
+    row("multiply f64", "benches/guests/multiply", r#"{"by": 0.908}"#, &MapPair::new().batch);
+    row("split-words", "../../plugins/split-words", "{}", &lines);
+    row("parse-log-line", "../../plugins/parse-log-line", "{}", &lines);
 }
 
 /// Median nanoseconds of a call of each, and the median of their ratios.
@@ -267,13 +291,21 @@ fn lines() -> RecordBatch {
     RecordBatch::try_from_iter([("value", Arc::new(lines) as ArrayRef)]).unwrap()
 }
 
+/// One that counts fuel, or the one that does not.
+fn runtime(count_fuel: bool) -> &'static Runtime {
+    static RUNTIMES: [OnceLock<Runtime>; 2] = [OnceLock::new(), OnceLock::new()];
+    RUNTIMES[usize::from(count_fuel)].get_or_init(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("millstream-plugin-cache");
+        Runtime::new(RuntimeOptions { cache_dir: Some(cache), count_fuel, ..RuntimeOptions::default() }).unwrap()
+    })
+}
+
 /// The plugin of a project folder, which is named from this crate's own, bound to the columns of `batch`.
 fn bind(project: &str, config: &str, batch: &RecordBatch) -> Bound {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("millstream-plugin-cache");
-        Runtime::new(RuntimeOptions { cache_dir: Some(cache), ..RuntimeOptions::default() }).unwrap()
-    });
+    bind_in(runtime(false), project, config, batch)
+}
+
+fn bind_in(runtime: &Runtime, project: &str, config: &str, batch: &RecordBatch) -> Bound {
     let plugin = runtime.load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(project)).unwrap();
     let input = InputField::of_schema(&batch.schema());
     plugin.bind(&Request { config, input: &input, ..Request::default() }, &Limits::default()).unwrap()

@@ -36,7 +36,7 @@
 //! # The layers
 //! Lowest first; a module uses those below it. `contract` (generated types), `error`, `limits`, `logging` · `format`,
 //! `fields` (types), `cast` · `lower`, `lift` (columns in and out), `rejects` · `sandbox`, `imports`, `wasi`, `trap`,
-//! `ticker` · `cache`, `build`, `inspect`, `catalog` · `keyed` (what keyed operators are given) · `request`, `binding` (what `bind` is asked, and what it answers) ·
+//! `ticker`, `fuel` · `cache`, `build`, `inspect`, `catalog` · `keyed` (what keyed operators are given) · `request`, `binding` (what `bind` is asked, and what it answers) ·
 //! `guests` (exports by kind), `pool` (live instances) · `bound` (a file per kind) · `plugin` · `runtime` · `verify` (whether an
 //! operator is deterministic).
 
@@ -50,6 +50,7 @@ mod contract;
 mod error;
 mod fields;
 mod format;
+mod fuel;
 mod guests;
 mod imports;
 mod inspect;

@@ -9,6 +9,7 @@ use wasmtime::component::{Component, InstancePre};
 use crate::bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundKeyed, BoundMap};
 use crate::catalog::{self, OperatorInfo};
 use crate::error::{PluginError, Result};
+use crate::fuel::Meter;
 use crate::guests::{Indices, Kind};
 use crate::inspect::{self, Exports, PluginKind};
 use crate::limits::Limits;
@@ -24,6 +25,7 @@ pub struct Plugin(Arc<Inner>);
 
 struct Inner {
     ticker: Arc<Ticker>,
+    meter: Option<Arc<Meter>>,
     pre: InstancePre<Sandbox>,
     indices: Arc<Indices>,
     exports: Exports,
@@ -61,6 +63,7 @@ impl Plugin {
     /// `bytes` are those that `component` was compiled of.
     pub(crate) fn new(
         ticker: Arc<Ticker>,
+        meter: Option<Arc<Meter>>,
         origin: &str,
         digest: String,
         size: usize,
@@ -87,6 +90,7 @@ impl Plugin {
         let description = Description { kinds: exports.kinds.clone(), digest, size, exports: names, imports };
         Ok(Self(Arc::new(Inner {
             ticker,
+            meter,
             pre,
             indices: Arc::new(indices),
             exports,
@@ -160,8 +164,8 @@ impl Plugin {
         if let Some(pool) = pools.iter().find(|pool| pool.limits() == limits) {
             return pool.clone();
         }
-        let Inner { ticker, pre, indices, .. } = &*self.0;
-        let pool = Pool::new(ticker.clone(), pre.clone(), indices.clone(), limits);
+        let Inner { ticker, meter, pre, indices, .. } = &*self.0;
+        let pool = Pool::new(ticker.clone(), meter.clone(), pre.clone(), indices.clone(), limits);
         pools.push(pool.clone());
         pool
     }

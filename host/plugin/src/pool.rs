@@ -14,6 +14,7 @@ use wasmtime::component::InstancePre;
 
 use crate::contract::{self, Failure, Problem, Subject};
 use crate::error::{About, PluginError, Result};
+use crate::fuel::Meter;
 use crate::guests::{Guests, Indices, Kind};
 use crate::limits::{CallOptions, Limits};
 use crate::logging::LogSink;
@@ -29,6 +30,8 @@ const MESSAGE_BYTES: usize = 4 << 10;
 /// The instances of one component under the same limits.
 pub(crate) struct Pool {
     ticker: Arc<Ticker>,
+    /// What is told how much calls consume, where the engine counts it.
+    meter: Option<Arc<Meter>>,
     pre: InstancePre<Sandbox>,
     indices: Arc<Indices>,
     limits: Limits,
@@ -59,12 +62,14 @@ struct Live {
 impl Pool {
     pub(crate) fn new(
         ticker: Arc<Ticker>,
+        meter: Option<Arc<Meter>>,
         pre: InstancePre<Sandbox>,
         indices: Arc<Indices>,
         limits: &Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
             ticker,
+            meter,
             pre,
             indices,
             limits: limits.clone(),
@@ -104,6 +109,9 @@ impl Pool {
 
     fn begin(&self, store: &mut Store<Sandbox>, ticks: u64) {
         store.data_mut().begin_call();
+        if self.meter.is_some() {
+            Meter::fill(store);
+        }
         store.set_epoch_deadline(ticks);
         self.ticker.call_begins(ticks);
     }
@@ -210,6 +218,9 @@ impl<K: Kind> Slot<K> {
         self.pool.begin(&mut live.store, ticks);
         let Live { store, guests, .. } = &mut *live;
         let called = call(guests, store, self.slot);
+        if let Some(meter) = &self.pool.meter {
+            meter.count(store);
+        }
         self.hand_over_log(store);
         match called {
             Ok(Ok(result)) => match check(result) {

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::build;
 use crate::cache::Cache;
 use crate::error::{PluginError, Result};
+use crate::fuel::Meter;
 use crate::inspect::check_format;
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
@@ -33,19 +34,31 @@ pub struct RuntimeOptions {
     /// Live instances of all plugins together. Default 1,000; they take address space (4 GiB each) until they are
     /// used, not memory.
     pub max_instances: u32,
+    /// Whether the instructions that calls execute are counted ([`Runtime::fuel`]). Default: no, since calls take longer by it.
+    pub count_fuel: bool,
     /// Where notices go. Default: lines on standard error.
     pub notify: Notify,
 }
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        Self { cache_dir: None, stack: 512 << 10, max_instances: 1000, notify: Arc::new(|line| eprintln!("{line}")) }
+        Self {
+            cache_dir: None,
+            stack: 512 << 10,
+            max_instances: 1000,
+            count_fuel: false,
+            notify: Arc::new(|line| eprintln!("{line}")),
+        }
     }
 }
 
 /// Loads plugins. Cloning it is cheap; a process needs one.
 #[derive(Clone)]
-pub struct Runtime(Arc<Inner>);
+pub struct Runtime {
+    inner: Arc<Inner>,
+    /// What its plugins count with, where they count.
+    meter: Option<Arc<Meter>>,
+}
 
 struct Inner {
     engine: Engine,
@@ -64,7 +77,21 @@ impl Runtime {
         let ticker =
             Ticker::start(&engine).map_err(|e| PluginError::Engine(format!("starting the ticker thread: {e}")))?;
         let cache = Cache::open(options.cache_dir.as_deref())?;
-        Ok(Self(Arc::new(Inner { engine, ticker: Arc::new(ticker), cache, notify: options.notify })))
+        let inner = Inner { engine, ticker: Arc::new(ticker), cache, notify: options.notify };
+        Ok(Self { inner: Arc::new(inner), meter: options.count_fuel.then(Arc::default) })
+    }
+
+    /// The same runtime, whose plugins are counted apart: [`fuel`](Self::fuel) begins at 0, for those that are loaded with what is
+    /// returned and its clones.
+    pub fn apart(&self) -> Self {
+        Self { inner: self.inner.clone(), meter: self.meter.as_ref().map(|_| Arc::default()) }
+    }
+
+    /// What all calls of its plugins have consumed up to now; none where it is not counted. About one for each instruction of the
+    /// component, and one for each byte that it copies or fills at once; not what the host does for a call, nor starting and binding
+    /// instances, of which there are as many as calls come at once.
+    pub fn fuel(&self) -> Option<u64> {
+        self.meter.as_ref().map(|meter| meter.read())
     }
 
     /// Loads a plugin from a component file, or from a project folder, which is built first.
@@ -89,14 +116,14 @@ impl Runtime {
     /// Cargo and the standard library for that target must be there; the latter is added with rustup where it is
     /// missing.
     pub fn load_project(&self, folder: &Path) -> Result<Plugin> {
-        let bytes = build::build(&self.0.cache, &*self.0.notify, folder)?;
+        let bytes = build::build(&self.inner.cache, &*self.inner.notify, folder)?;
         self.load_named(&folder.display().to_string(), &bytes)
     }
 
     /// The component that the project in `folder` makes, for giving it away. Built as by [`Runtime::load_project`],
     /// and not a second time after it.
     pub fn build_project(&self, folder: &Path) -> Result<Vec<u8>> {
-        build::build(&self.0.cache, &*self.0.notify, folder)
+        build::build(&self.inner.cache, &*self.inner.notify, folder)
     }
 
     /// Loads a plugin from the bytes of a component.
@@ -116,16 +143,17 @@ impl Runtime {
         }
         check_format(origin, bytes)?;
         let digest = digest(bytes);
-        let component = match self.0.cache.load_compiled(&self.0.engine, &digest) {
+        let component = match self.inner.cache.load_compiled(&self.inner.engine, &digest) {
             Some(component) => component,
             None => {
                 let component =
-                    Component::from_binary(&self.0.engine, bytes).map_err(|e| not_a_component(format!("{e:#}")))?;
-                self.0.cache.store_compiled(&self.0.engine, &digest, &component);
+                    Component::from_binary(&self.inner.engine, bytes).map_err(|e| not_a_component(format!("{e:#}")))?;
+                self.inner.cache.store_compiled(&self.inner.engine, &digest, &component);
                 component
             }
         };
-        Plugin::new(self.0.ticker.clone(), origin, digest, bytes.len(), &component)
+        let meter = self.meter.clone();
+        Plugin::new(self.inner.ticker.clone(), meter, origin, digest, bytes.len(), &component)
     }
 }
 
@@ -156,6 +184,7 @@ fn config(options: &RuntimeOptions, pooling: bool) -> Config {
         // Not needed, and where the advisories are.
         .concurrency_support(false)
         .epoch_interruption(true)
+        .consume_fuel(options.count_fuel)
         .max_wasm_stack(options.stack)
         // The same bytes on every machine. NaNs are made one form where columns come out, which costs less than after
         // every operation.

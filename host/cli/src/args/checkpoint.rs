@@ -1,5 +1,6 @@
 //! What can be written to look at a checkpoint, and to take from it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -92,6 +93,10 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "SINK=COLUMN,...", value_parser = sink_columns)]
     pub(crate) key: Vec<(String, Vec<String>)>,
 
+    /// How many threads compute at once, at the most. With 1, each time exactly the same fuel is counted. Without it, a thread per core.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
     /// An object per epoch, and one with `summary` at the end.
     #[arg(long)]
     pub(crate) json: bool,
@@ -143,6 +148,10 @@ pub(crate) struct ShadowArgs {
     /// Compare the rows of a sink by these columns, instead of by its keys or as a whole. Can be given several times.
     #[arg(long, value_name = "SINK=COLUMN,...", value_parser = sink_columns)]
     pub(crate) key: Vec<(String, Vec<String>)>,
+
+    /// How many threads compute at once, at the most. With 1, each time exactly the same fuel is counted. Without it, a thread per core.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 
     /// An object per epoch.
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `millstream replay CHECKPOINT --epoch N..M`
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,9 +12,9 @@ use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{checkpoint_folder, print, print_to_reader, runtime};
+use super::{checkpoint_folder, print, print_to_reader};
 use crate::args::ReplayArgs;
-use crate::replayed::Shown;
+use crate::replayed::{Shown, put_fuel};
 use crate::text;
 
 /// Computes epochs again, and says how they went.
@@ -25,8 +26,8 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode> {
         epochs: args.epoch.0..=args.epoch.1,
         changed,
         keys: args.key.iter().cloned().collect(),
-        runtime: Some(runtime(|line| eprintln!("{line}"))?),
-        threads: None,
+        runtime: None,
+        threads: args.threads.map(NonZeroUsize::get),
         environment: Environment::default(),
     };
     let note = |line: &str| eprintln!("{line}");
@@ -94,5 +95,6 @@ fn summary_json(done: &Replayed) -> Value {
         summary["same_after"] = done.same_after.into();
         summary["seconds_after"] = done.took_after.as_secs_f64().into();
     }
+    put_fuel(&mut summary, done.fuel, done.fuel_after);
     json!({ "summary": summary })
 }

@@ -1,5 +1,6 @@
 //! `millstream shadow CHECKPOINT PLUGIN [FILE]`
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use millstream_engine::job::PluginChange;
 use millstream_engine::run::{Changed, Environment, ReplayedEpoch, Shadow, shadow as run_shadow};
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, ErrorKind, Result};
-use millstream_plugin::{Runtime, digest};
+use millstream_plugin::{Runtime, RuntimeOptions, digest};
 
-use super::{checkpoint_folder, print_to_reader, runtime, version};
+use super::{checkpoint_folder, print_to_reader, version};
 use crate::args::ShadowArgs;
 use crate::replayed::Shown;
 use crate::text;
@@ -40,13 +41,13 @@ pub(crate) fn shadow(args: &ShadowArgs) -> Result<()> {
         }
     })
     .map_err(|e| Error::internal("cannot take over Ctrl-C").caused_by(e))?;
-    let runtime = runtime(|line| eprintln!("{line}"))?;
+    let runtime = Runtime::new(RuntimeOptions { count_fuel: true, ..RuntimeOptions::default() })?;
     let tried = component(&runtime, args)?;
     let options = Shadow {
         changed: Changed { plugins: vec![change], ..Changed::default() },
         keys: args.key.iter().cloned().collect(),
         runtime: Some(runtime.clone()),
-        threads: None,
+        threads: args.threads.map(NonZeroUsize::get),
         environment: Environment::default(),
     };
     let mut shown = Shown::new(args.json, &args.key);

@@ -10,6 +10,7 @@ mod aggregate;
 mod contract;
 mod filter;
 mod flat_map;
+mod fuel;
 mod hints;
 mod imports;
 mod keyed;

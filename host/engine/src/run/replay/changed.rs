@@ -22,6 +22,11 @@ pub struct Changed {
 }
 
 impl Changed {
+    /// Whether it is another job than the one that `record` was made with.
+    pub(super) fn is_change(&self, record: &EpochRecord) -> bool {
+        !self.plugins.is_empty() || !self.is_of_plugins(record)
+    }
+
     /// Whether plugins of the job that `record` was made with are changed and nothing else, as by a swap.
     pub(super) fn is_of_plugins(&self, record: &EpochRecord) -> bool {
         let is_another = self.job.as_ref().is_some_and(|job| job.digest() != record.job);

@@ -43,7 +43,7 @@ pub struct Replay {
     pub changed: Option<Changed>,
     /// By sink, the columns by which rows are the same; of others, their keys, where they have any.
     pub keys: BTreeMap<String, Vec<String>>,
-    /// Where plugins run; none = one of its own.
+    /// Where plugins run; none = one of its own, which counts what calls consume where there is something to compare it with.
     pub runtime: Option<Runtime>,
     /// How much is computed at once, at the most; none = as much as the environment's executor has threads.
     pub threads: Option<usize>,
@@ -99,16 +99,23 @@ pub fn replay(
         done.same_after += u64::from(replayed.is_same_after());
         done.took += replayed.took;
         done.took_after += replayed.took_after;
+        for (sum, more) in [(&mut done.fuel, replayed.fuel), (&mut done.fuel_after, replayed.fuel_after)] {
+            *sum = more.map(|more| more + sum.unwrap_or_default()).or(*sum);
+        }
         each(&replayed)?;
     }
     Ok(done)
 }
 
-/// Where plugins run, if there are any.
+/// Where plugins run, if there are any. One that is made here counts fuel where two jobs are compared: it takes time, and
+/// of one job alone says little.
 fn runtime(given: Option<&Runtime>, records: &[EpochRecord], changed: Option<&Changed>) -> Result<Option<Runtime>> {
+    let has_plugins = changed.is_some() || records.iter().any(|record| !record.plugins.is_empty());
     Ok(match given {
-        None if changed.is_some() || records.iter().any(|record| !record.plugins.is_empty()) => {
-            Some(Runtime::new(RuntimeOptions::default())?)
+        None if has_plugins => {
+            let is_change = |changed: &Changed| records.first().is_some_and(|record| changed.is_change(record));
+            let count_fuel = changed.is_some_and(is_change);
+            Some(Runtime::new(RuntimeOptions { count_fuel, ..RuntimeOptions::default() })?)
         }
         given => given.cloned(),
     })

@@ -55,11 +55,7 @@ impl<'a> Pair<'a> {
         // That was said when the job ran.
         drop(world.told.take()?);
         // The same job without a change is no other one.
-        let is_change = |changed: &&Changed| {
-            let is_other = changed.job.as_ref().is_some_and(|job| job.digest() != made_with.job);
-            is_other || !changed.set.is_empty() || !changed.plugins.is_empty()
-        };
-        let after = match changed.filter(is_change) {
+        let after = match changed.filter(|changed| changed.is_change(made_with)) {
             None => None,
             Some(changed) => {
                 let (job, components) = committed.changed(changed, job, components, made_with)?;
@@ -120,11 +116,13 @@ impl<'a> Pair<'a> {
             differences: Vec::new(),
             took: made.took,
             took_after: Duration::ZERO,
+            fuel: made.fuel,
+            fuel_after: None,
         };
         if let Some(after) = &mut self.after {
             let other = after.epoch(&self.world, record).map_err(|e| e.context("the changed job"))?;
             replayed.after = Some(Counts::of(&other.counters));
-            replayed.took_after = other.took;
+            (replayed.took_after, replayed.fuel_after) = (other.took, other.fuel);
             self.compare(&made, &other, &mut replayed)?;
         }
         self.previous = Some(record.clone());

@@ -22,6 +22,11 @@ pub struct Replayed {
     pub took: Duration,
     /// Time to compute them with the changed job.
     pub took_after: Duration,
+    /// What calls of plugins have consumed as the job was ([`Runtime::fuel`](millstream_plugin::Runtime::fuel)); none where it is not
+    /// counted, or the job has no plugins.
+    pub fuel: Option<u64>,
+    /// What they have consumed with the changed job.
+    pub fuel_after: Option<u64>,
     /// Whether there was a changed job.
     pub is_compared: bool,
 }
@@ -58,6 +63,11 @@ pub struct ReplayedEpoch {
     pub took: Duration,
     /// Time to compute it with the changed job.
     pub took_after: Duration,
+    /// What calls of plugins have consumed as the job was ([`Runtime::fuel`](millstream_plugin::Runtime::fuel)); none where it is not
+    /// counted, or the job has no plugins.
+    pub fuel: Option<u64>,
+    /// What they have consumed with the changed job.
+    pub fuel_after: Option<u64>,
 }
 
 impl ReplayedEpoch {

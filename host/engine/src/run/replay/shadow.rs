@@ -32,7 +32,7 @@ pub struct Shadow {
     pub changed: Changed,
     /// By sink, the columns by which rows are the same; of others, their keys, where they have any.
     pub keys: BTreeMap<String, Vec<String>>,
-    /// Where plugins run; none = one of its own.
+    /// Where plugins run; none = one of its own, which counts what calls consume.
     pub runtime: Option<Runtime>,
     /// How much is computed at once, at the most; none = as much as the environment's executor has threads.
     pub threads: Option<usize>,

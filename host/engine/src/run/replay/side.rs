@@ -55,6 +55,8 @@ pub(super) struct Side {
     progress: Progress,
     /// Digests of the static sources as they are now.
     statics: BTreeMap<String, String>,
+    /// Where its plugins run, and are counted apart from those of other sides.
+    runtime: Option<Runtime>,
 }
 
 /// What a side has made of an epoch.
@@ -65,6 +67,8 @@ pub(super) struct Made {
     /// Per sink of rows.
     pub rows: Named<Vec<RecordBatch>>,
     pub took: Duration,
+    /// What calls of plugins have consumed; none where it is not counted, or there are no plugins.
+    pub fuel: Option<u64>,
 }
 
 impl Side {
@@ -83,6 +87,7 @@ impl Side {
         let World { runtime, environment, sources, workers, partitions, now, told } = world;
         let connectors = &environment.connectors;
         let maker = job.name.clone();
+        let runtime = runtime.as_ref().map(Runtime::apart);
         let mut plan = check_with(job, runtime.as_ref(), connectors, sources, *partitions, components)?;
         if let Some(last) = last {
             branches::find(&mut plan, last, &state)?;
@@ -93,7 +98,7 @@ impl Side {
         let (sinks, taken) = taking_sinks(&plan, last)?;
         let progress = Progress::after(&plan, last);
         let statics = statics.into_iter().map(|(name, version)| (name, version.digest)).collect();
-        Ok(Self { plan, sources: live, sinks, taken, state, progress, statics })
+        Ok(Self { plan, sources: live, sinks, taken, state, progress, statics, runtime })
     }
 
     /// Its state is taken up by another version of the job.
@@ -141,6 +146,7 @@ impl Side {
                 *pair = recorded;
             }
         }
+        let fuel = self.fuel();
         let planned = EpochPlan { epoch: record.epoch, started: now, ranges, pairs: decided.pairs.clone() };
         let environment = &world.environment;
         let outcome = compute(
@@ -171,7 +177,13 @@ impl Side {
             rows: rows.collect::<Result<_>>()?,
             counters: result.counters,
             took: result.took,
+            fuel: self.fuel().zip(fuel).map(|(now, before)| now - before),
         })
+    }
+
+    /// What calls of its plugins have consumed up to now.
+    fn fuel(&self) -> Option<u64> {
+        self.runtime.as_ref().filter(|_| !self.plan.job.plugins.is_empty())?.fuel()
     }
 
     /// The watermarks that `record` has of a stateful operator, where those of the rows as sources give them decide: there
