@@ -14,7 +14,7 @@ use crate::executor::Workers;
 use crate::fault::{Faults, point};
 use crate::storage::{Lock, Storage};
 
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 pub(super) const META: &str = "checkpoint.json";
 pub(super) const META_NEW: &str = "checkpoint.json.tmp";
 /// While this is there without [`META`], everything else is to be removed: `fresh` was asked for, or a checkpoint was to be

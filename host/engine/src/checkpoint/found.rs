@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::folder::{DROPPED, Folder, META, META_NEW};
+use super::folder::{DROPPED, Folder, LOCK, META, META_NEW};
 use super::frame::{FrameKind, Header};
 use super::log::segment_file;
 use super::made_with::copy_made_with;
@@ -57,37 +57,49 @@ pub struct Saved {
 /// microseconds since 1970.
 ///
 /// # Errors
-/// `from` cannot be read; `into` is not empty, or cannot be written.
+/// `from` cannot be read; `into` is not empty, or another savepoint is being written there, or it cannot be written.
 pub fn save(from: &Arc<dyn Storage>, into: &dyn Storage, now: i64, workers: &Workers) -> Result<Saved> {
     let faults = Faults::default();
     let folder = Folder { storage: into, name: into.describe(), faults: &faults, workers };
-    let is_dropped = into.read(DROPPED).is_ok_and(|job| !job.is_empty());
-    if is_dropped {
-        let message = format!("{} has a checkpoint that is being dropped", into.describe());
-        return Err(Error::invalid(message).with_help("name a folder for the savepoint that is not there yet"));
+    let refused = |why: String| {
+        let message = format!("{} {why}", into.describe());
+        Err(Error::invalid(message).with_help("name a folder for the savepoint that is not there yet"))
+    };
+    let is_unfinished = folder.io("looking at", DROPPED, into.exists(DROPPED))?;
+    if is_unfinished && into.read(DROPPED).is_ok_and(|job| !job.is_empty()) {
+        return refused("has a checkpoint that is being dropped".to_owned());
     }
-    // A savepoint that was not brought to its end.
-    folder.clear_up(None)?;
-    for entry in folder.io("listing", "", into.list(""))? {
-        if entry.is_folder && folder.io("listing", &entry.name, into.list(&entry.name))?.is_empty() {
-            continue;
-        }
-        let message = format!("{} is not empty: it holds {}", into.describe(), entry.name);
-        return Err(Error::invalid(message).with_help("name a folder for the savepoint that is not there yet"));
+    if let (false, Some(entry)) = (is_unfinished, folder.foreign_entry()?) {
+        return refused(format!("is not empty: it holds {entry}"));
     }
     // A checkpoint that cannot be read leaves nothing behind.
     Beginning::check(&**from)?;
-    let save = || -> Result<Saved> {
-        folder.mark_unfinished()?;
-        // First: what comes in later is after the epoch.
-        copy_spools(&**from, into)?;
-        let beginning = Beginning::read(from.clone(), workers)?;
-        let meta = Meta::new(&beginning.at.job, beginning.at.state.partitions(), None, now).savepoint();
-        let bytes = folder.found(&meta, &beginning)?;
-        Ok(Saved { job: beginning.at.job.clone(), epoch: beginning.at.record.epoch, bytes })
+    let Some(lock) = folder.io("locking", LOCK, into.lock(LOCK))? else {
+        return refused("is in use: another savepoint is being written there".to_owned());
     };
+    let saved = save_alone(&folder, from, now, workers);
     // What is left of one that cannot be written is in nobody's way.
-    save().inspect_err(|_| drop(folder.clear_up(None)))
+    let saved = saved.inspect_err(|_| drop(folder.clear_up(None)));
+    drop(into.remove(LOCK));
+    drop(lock);
+    saved
+}
+
+/// Writes it into `folder`, which nobody else writes to.
+fn save_alone(folder: &Folder<'_>, from: &Arc<dyn Storage>, now: i64, workers: &Workers) -> Result<Saved> {
+    // A savepoint that was not brought to its end; else one that another has written since the folder was looked at.
+    folder.clear_up(None)?;
+    if let Some(entry) = folder.foreign_entry()? {
+        let message = format!("{} is not empty: it holds {entry}", folder.name);
+        return Err(Error::invalid(message).with_help("name a folder for the savepoint that is not there yet"));
+    }
+    folder.mark_unfinished()?;
+    // First: what comes in later is after the epoch.
+    copy_spools(&**from, folder.storage)?;
+    let beginning = Beginning::read(from.clone(), workers)?;
+    let meta = Meta::new(&beginning.at.job, beginning.at.state.partitions(), None, now).savepoint();
+    let bytes = folder.found(&meta, &beginning)?;
+    Ok(Saved { job: beginning.at.job.clone(), epoch: beginning.at.record.epoch, bytes })
 }
 
 impl Beginning {
@@ -97,6 +109,17 @@ impl Beginning {
 }
 
 impl Folder<'_> {
+    /// Something that is in the folder, but for a lock and empty folders.
+    fn foreign_entry(&self) -> Result<Option<String>, CheckpointError> {
+        for entry in self.io("listing", "", self.storage.list(""))? {
+            let is_empty = || Ok(self.io("listing", &entry.name, self.storage.list(&entry.name))?.is_empty());
+            if entry.name != LOCK && !(entry.is_folder && is_empty()?) {
+                return Ok(Some(entry.name));
+            }
+        }
+        Ok(None)
+    }
+
     /// From now on, and until [`Folder::found`] is done, all that is here is to be removed.
     fn mark_unfinished(&self) -> Result<(), CheckpointError> {
         drop(self.io("creating", DROPPED, self.storage.create(DROPPED))?);

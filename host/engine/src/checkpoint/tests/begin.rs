@@ -62,6 +62,22 @@ fn a_savepoint_is_the_last_epoch_and_a_job_goes_on_from_it() {
 }
 
 #[test]
+fn two_savepoints_are_not_written_into_one_folder() {
+    let run = Run::with_epochs(5);
+    let into = FaultyStorage::new();
+    let other = into.lock("LOCK").unwrap();
+    let refused = save(&shared(&run.disk), &into, NOW, &Workers::alone()).unwrap_err();
+    assert!(refused.message().contains("another savepoint is being written there"), "{refused}");
+    drop(other);
+    // Whoever had it has died: the lock's file alone is in nobody's way, and goes.
+    save(&shared(&run.disk), &into, NOW, &Workers::alone()).unwrap();
+    assert!(!into.exists("LOCK").unwrap());
+    let refused = save(&shared(&run.disk), &into, NOW, &Workers::alone()).unwrap_err();
+    assert!(refused.message().contains("is not empty"), "{refused}");
+    assert!(!into.exists("LOCK").unwrap());
+}
+
+#[test]
 fn whatever_dies_in_the_middle_a_beginning_is_whole_or_made_anew() {
     let run = Run::with_epochs(17);
     let savepoint = saved(&run);
