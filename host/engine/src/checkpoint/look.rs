@@ -97,6 +97,9 @@ fn read_segment(storage: &dyn Storage, meta: &Meta, path: &str, epochs: &mut BTr
     Ok(())
 }
 
+/// How often a checkpoint may be looked for in vain before it is said that it is gone.
+const MISSED: u32 = 100;
+
 /// Epochs of a checkpoint as they are committed.
 #[derive(Debug)]
 pub struct Follow {
@@ -104,6 +107,8 @@ pub struct Follow {
     next: u64,
     /// The segments and their bytes when they were read the last time.
     seen: Vec<(u64, u64)>,
+    /// How often there was no checkpoint, one time after the other.
+    missed: u32,
 }
 
 impl Follow {
@@ -112,7 +117,7 @@ impl Follow {
     /// # Errors
     /// As [`look`].
     pub fn after(storage: &dyn Storage, epoch: u64) -> Result<Self> {
-        Ok(Self { id: meta(storage)?.id, next: epoch + 1, seen: Vec::new() })
+        Ok(Self { id: meta(storage)?.id, next: epoch + 1, seen: Vec::new(), missed: 0 })
     }
 
     /// The records of the epochs that were committed since the last time, in order.
@@ -120,6 +125,20 @@ impl Follow {
     /// # Errors
     /// As [`look`]; also where some of them are gone already, or the checkpoint was begun anew.
     pub fn next(&mut self, storage: &dyn Storage) -> Result<Vec<EpochRecord>> {
+        match self.read_next(storage) {
+            // One that begins anew is not there for a moment: what it is then is told.
+            Err(_) if self.missed < MISSED && !storage.exists(META).unwrap_or(true) => {
+                self.missed += 1;
+                Ok(Vec::new())
+            }
+            read => {
+                self.missed = 0;
+                read
+            }
+        }
+    }
+
+    fn read_next(&mut self, storage: &dyn Storage) -> Result<Vec<EpochRecord>> {
         let place = storage.describe();
         let meta = meta(storage)?;
         if meta.id != self.id {
