@@ -283,7 +283,10 @@ fn whatever_is_sent_the_job_goes_on() {
         (b"POST /swap HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 "),
         (&large, "HTTP/1.1 413 "),
         (&endless, "HTTP/1.1 413 "),
-        (b"GET /nothing HTTP/1.1\r\n\r\n", "there are GET /job, POST /pause, POST /resume, POST /stop, POST /swap"),
+        (
+            b"GET /nothing HTTP/1.1\r\n\r\n",
+            "there are GET /job, POST /abort, POST /pause, POST /resume, POST /stop, POST /swap",
+        ),
         (b"GET /stop HTTP/1.1\r\n\r\n", "Allow: POST\r\n"),
         (&post("/swap", "{\"plugin\":"), "the request is no swap"),
         (&post("/swap", "{\"plugin\":\"p\",\"file\":\"x\"}"), "unknown field `file`"),

@@ -1,5 +1,5 @@
-//! The life of a plugin, as `examples/fraud/README.md` has it: a second version is tried in the shadow of the job that runs, swapped
-//! to, looked back at; a changed job begins from a savepoint. No alert is lost or doubled on the way, and every epoch is that of the
+//! The life of a plugin, as `examples/fraud/README.md` has it: a second version is tried in the shadow of the job that runs, answers for
+//! some cards, is swapped to, looked back at; a changed job begins from a savepoint. No alert is lost or doubled on the way, and every epoch is that of the
 //! version that its record names.
 
 #![cfg(unix)]
@@ -120,6 +120,31 @@ fn a_second_version_is_tried_swapped_to_and_looked_back_at() {
         assert!(before > 0 && after > before, "{epoch}");
     }
 
+    // A tenth of the cards is given to it for a few epochs, which its records say; then the first version has all again.
+    let canary = ["swap", "payments", "fraud_rules", "two.wasm", "--canary", "10%"];
+    let told = done(&folder, &canary);
+    assert!(told.contains("answers for 10% of the keys since epoch"), "{told}");
+    let tenth: u64 = told.split(&[' ', ','][..]).nth(11).unwrap().parse().unwrap_or_else(|_| panic!("{told}"));
+    until_committed(&folder, "job.toml", tenth + 2);
+    fails(&folder, &canary, "plugin `fraud_rules` has a canary");
+    let top = done(&folder, &["top"]);
+    assert!(top.contains("answers for 10% of the keys since epoch") && top.contains("clean epochs"), "{top}");
+    let ended = done(&folder, &["swap", "payments", "fraud_rules", "--abort"]);
+    assert!(ended.contains("its canary has ended"), "{ended}");
+    fails(&folder, &["swap", "payments", "fraud_rules", "--abort"], "has no canary");
+    fails(
+        &folder,
+        &["swap", "payments", "fraud_rules", "two.wasm", "--canary", "100%"],
+        "a share of keys lies between",
+    );
+    run.until("the canary");
+    let with_canary = records(&folder, "job.toml").remove(&(tenth + 1)).unwrap();
+    assert_eq!(
+        (&with_canary["canary"]["digest"], &with_canary["canary"]["share"]),
+        (&digests[1].as_str().into(), &"10%".into())
+    );
+    fails(&folder, &["replay", "job.toml", "--epoch", &tenth.to_string()], "a canary has answered");
+
     let told = done(&folder, &["swap", "payments", "fraud_rules", "two.wasm"]);
     let since: u64 = told.split(&[' ', ':'][..]).nth(6).unwrap().parse().unwrap_or_else(|_| panic!("{told}"));
     run.until("`alerts`: its states of version 1 of plugin `fraud_rules` were brought over");
@@ -165,7 +190,7 @@ fn a_second_version_is_tried_swapped_to_and_looked_back_at() {
         assert!(summary["epochs"] == told.len() && summary["as_written"] == told.len(), "{summary}");
         told
     };
-    let plain = replay(&(since - 2).into(), &(since + 1).into(), &[]);
+    let plain = replay(&(since - 1).into(), &(since + 2).into(), &[]);
     assert!(plain.len() == 4 && plain.iter().all(|epoch| epoch.get("fuel").is_none()), "{plain:?}");
     let two = ["--plugin", "fraud_rules=two.wasm", "--key", "files=id", "--threads", "1"];
     let what_if = replay(&shadowed[0]["epoch"], &shadowed[2]["epoch"], &two);

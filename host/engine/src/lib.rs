@@ -9,7 +9,7 @@
 //!
 //! | layer | modules | what it is for |
 //! |---|---|---|
-//! | 0 | `error`, `fault`, `clock`, `name`, `panics` | what everything shares |
+//! | 0 | `error`, `fault`, `clock`, `name`, `panics`, `share` | what everything shares |
 //! | 1 | `storage`, `job`, `record`, `executor` | files; the job file; what an epoch leaves in the log; who computes |
 //! | 2 | `time`, `state`, `format` | pure event-time arithmetic; keyed rows in memory; bytes to batches and back |
 //! | 3 | `checkpoint`, `connector` | the log of epochs; where rows come from and go to |
@@ -34,6 +34,7 @@ pub mod plan;
 pub mod record;
 pub mod relation;
 pub mod run;
+pub mod share;
 pub mod sql;
 pub mod state;
 pub mod storage;

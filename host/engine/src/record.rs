@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::share::Share;
+
 /// The commit of one epoch. Appending it, with one fsync, is what makes the epoch happen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +49,9 @@ pub struct EpochRecord {
     /// Plugins that the job was swapped to while it ran, by their names in it: not what its file says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub swapped: BTreeMap<String, SwappedPlugin>,
+    /// Another version of a plugin that answered for a share of its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryVersion>,
     /// Swaps that were refused or failed since the epoch before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_swapped: Vec<FailedSwap>,
@@ -65,6 +70,20 @@ pub struct SwappedPlugin {
     pub configurations: Option<serde_json::Value>,
     /// Digest of what the job's file says of the plugin, its component included: with another one, the file counts again.
     pub instead_of: String,
+}
+
+/// A version of a plugin that answered for a share of its keys, beside the one that has all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryVersion {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// BLAKE3, hexadecimal, of its component.
+    pub digest: String,
+    /// The keys.
+    pub share: Share,
+    /// The first epoch that was made with it.
+    pub since: u64,
 }
 
 /// A swap that did not come about.

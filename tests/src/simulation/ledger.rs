@@ -46,8 +46,14 @@ pub struct Ledger {
 pub const REPLAYED: &str = "replayed";
 
 /// What a run tells of swaps.
-pub const SWAPS: [&str; 4] =
-    ["was swapped with", "goes on as it was swapped", "was not swapped", "no way from version"];
+pub const SWAPS: [&str; 6] = [
+    "was swapped with",
+    "goes on as it was swapped",
+    "was not swapped",
+    "no way from version",
+    "are being brought over",
+    "were being brought over for a swap when the job ended",
+];
 
 impl Ledger {
     /// The next epoch is computed, and has read these files of source `source`.

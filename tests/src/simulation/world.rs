@@ -293,6 +293,8 @@ impl World {
             pace,
             inline_limit: self.inline_limit,
             early: 2,
+            // From numbers of its own, as swaps.
+            brought_over: *Random::new(self.seed ^ 0xB007_B007).pick(&[1, 2, 5, 16_384]),
             checkpoint_id: Some(self.random.next()),
             faults: self.faults(trouble, control),
             ..Environment::default()

@@ -40,7 +40,7 @@ impl Live {
             memory: tables.clone(),
             runtime: Some(runtime()),
             threads: Some(2),
-            environment: Environment { pace: Pace::one_by_one(), ..Environment::default() },
+            environment: Environment { pace: Pace::one_by_one(), ..options.environment },
             ..options
         };
         let engine = Engine::open(scratch.job(text).unwrap(), options)?;

@@ -3,6 +3,7 @@
 //!
 //! * `branches`: queries with several states, whose branches are put in another order or changed
 //! * `names`: operators that go, come back, and are called as others were
+//! * `canary`: another version of a plugin that answers for some of its keys
 //! * `modes`: every output mode changed to every other, for every way to group by time
 //! * `plugins`: configurations, columns, versions and builds of plugins
 //! * `older`: checkpoints of earlier versions
@@ -12,12 +13,14 @@
 //! * `keyed`: keyed operators
 //! * `keyed_walk`: random edits of keyed operators, with timers that are set, beside a model
 //! * `walk`: random edits, restarts and input beside a model
-//! * `swaps`: plugins that are replaced while the job runs
+//! * `swaps`: plugins that are replaced while the job runs; `beside`: states that are brought over in batches meanwhile
 //! * `endless`: versions that never return
 //! * `savepoints`: jobs that begin with what another one had, changed or not
 //! * `live`, `steps`: how they go
 
+mod beside;
 mod branches;
+mod canary;
 mod endless;
 mod keyed;
 mod keyed_walk;

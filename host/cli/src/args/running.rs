@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use millstream_engine::share::Share;
 
 use super::key_value;
 
@@ -98,6 +99,13 @@ Examples:
   millstream swap payments fraud_rules rules-2.wasm
   millstream swap payments fraud_rules plugins/fraud-rules    a project folder, which is built
   millstream swap job.toml keep --with text=/shop             the component as it is
+  millstream swap payments fraud_rules rules-2.wasm --canary 10% --promote-after 1000
+  millstream swap payments fraud_rules --abort                the canary ends
+
+A canary answers for a share of the keys, with states of its own, beside the version that the job
+has; it is for plugins whose operators are keyed. It ends with --abort, with the job, when an epoch
+fails with it, and when the job is swapped. A clean epoch, for --promote-after, has rows of its
+keys, of which it refuses no more than the version before.
 
 Exit codes: 0 its first epoch is committed, 1 failed, 2 not swapped: the message says why.")]
 pub(crate) struct SwapArgs {
@@ -116,4 +124,16 @@ pub(crate) struct SwapArgs {
     /// Set a key of the plugin's `with`: TOML, or plain text. Other keys stay as they are. Can be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) with: Vec<(String, String)>,
+
+    /// The new version answers for this share of the keys alone, always the same ones.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) canary: Option<Share>,
+
+    /// Swap the job to its canary after N clean epochs, one after the other.
+    #[arg(long, value_name = "N", requires = "canary", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) promote_after: Option<u64>,
+
+    /// End the plugin's canary: the version before answers for all keys again.
+    #[arg(long, conflicts_with_all = ["file", "with", "canary"])]
+    pub(crate) abort: bool,
 }

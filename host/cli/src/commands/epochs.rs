@@ -67,7 +67,9 @@ fn cells(record: &EpochRecord) -> [String; 8] {
             Some(swapped) if swapped.since == record.epoch => " (swapped)",
             _ => "",
         };
-        format!("{name} {}{swapped}", digest.get(..12).unwrap_or(digest))
+        let canary = record.canary.as_ref().filter(|canary| canary.plugin == *name);
+        let canary = canary.map(|canary| format!(" ({} {})", canary.share, short(&canary.digest))).unwrap_or_default();
+        format!("{name} {}{swapped}{canary}", short(digest))
     });
     let watermarks = record.watermarks.values().map(|pair| pair.close);
     [
@@ -80,4 +82,8 @@ fn cells(record: &EpochRecord) -> [String; 8] {
         watermarks.min().map_or_else(|| "-".to_owned(), text::watermark),
         plugins.collect::<Vec<_>>().join(", "),
     ]
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use millstream_engine::run::Swapped;
+use millstream_engine::run::{CanaryTerms, Swapped};
 use millstream_engine::{Error, ErrorKind, Result};
 
 use super::{print, version};
@@ -19,9 +19,24 @@ const WAITS: &str = "waiting for the new version and its first epoch: a job that
 
 /// Swaps a running job to another version of a plugin, and waits for its first epoch.
 pub(crate) fn swap(args: &SwapArgs) -> Result<()> {
+    if args.abort {
+        return abort(&control::one(&args.job)?, &args.plugin);
+    }
     // What is wrong with the command line is told first.
-    let request = request(&args.plugin, args.file.as_deref(), &args.with)?;
+    let mut request = request(&args.plugin, args.file.as_deref(), &args.with)?;
+    request.canary = args.canary.map(|share| CanaryTerms { share, promote_after: args.promote_after });
     swap_running(&control::one(&args.job)?, request)
+}
+
+/// Ends the canary of `plugin`.
+fn abort(job: &Running, plugin: &str) -> Result<()> {
+    let canary = job.status.as_ref().ok().and_then(|status| status.canary.as_ref());
+    if canary.is_none_or(|canary| canary.plugin != plugin) {
+        return Err(Error::invalid(format!("plugin `{plugin}` of {} has no canary", job.label()))
+            .with_help("`millstream top` shows what a job uses"));
+    }
+    job.ask(&Question { method: "POST", path: "/abort", body: None, lasts: true })?;
+    print(&format!("plugin `{plugin}`: its canary has ended, the version before answers for all keys\n"))
 }
 
 /// Swaps `job` as `request` says, and waits for the first epoch.
@@ -48,5 +63,5 @@ pub(super) fn swap_running(job: &Running, request: SwapRequest) -> Result<()> {
 /// What a job is asked for another version of `plugin`, as a command line names it.
 pub(super) fn request(plugin: &str, file: Option<&Path>, with: &[(String, String)]) -> Result<SwapRequest> {
     let (path, with) = version(plugin, file, with)?;
-    Ok(SwapRequest { plugin: plugin.to_owned(), path, with })
+    Ok(SwapRequest { plugin: plugin.to_owned(), path, with, canary: None })
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
 use millstream_engine::Result;
+use millstream_engine::run::CanaryReport;
 
 use super::print;
 use super::ps::{NO_REPLY, NONE, epoch, nothing, objects, watermark};
@@ -110,6 +111,12 @@ fn details(job: &Running) -> Vec<String> {
         let since = plugin.swapped_since.map(|epoch| format!(", swapped with epoch {epoch}")).unwrap_or_default();
         details.push(format!("plugin `{name}` {digest}{since}"));
     }
+    details.extend(status.canary.as_ref().map(|canary| {
+        let CanaryReport { plugin, digest, share, since, clean, promote_after } = canary;
+        let digest = digest.get(..12).unwrap_or(digest);
+        let promoted = promote_after.map(|epochs| format!(", promoted after {epochs}")).unwrap_or_default();
+        format!("plugin `{plugin}` {digest} answers for {share} of the keys since epoch {since}: {clean} clean epochs{promoted}")
+    }));
     details.extend(status.away.iter().map(|(source, why)| format!("source `{source}` is away: {why}")));
     details
 }

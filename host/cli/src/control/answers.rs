@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use millstream_engine::job::PluginChange;
-use millstream_engine::run::Control;
+use millstream_engine::run::{CanaryTerms, Control};
 use millstream_engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,8 +15,14 @@ use super::http::{Reply, Request};
 use super::listen::refusal;
 
 /// What there is.
-const ENDPOINTS: [(&str, &str); 5] =
-    [("GET", "/job"), ("POST", "/swap"), ("POST", "/stop"), ("POST", "/pause"), ("POST", "/resume")];
+const ENDPOINTS: [(&str, &str); 6] = [
+    ("GET", "/job"),
+    ("POST", "/swap"),
+    ("POST", "/abort"),
+    ("POST", "/stop"),
+    ("POST", "/pause"),
+    ("POST", "/resume"),
+];
 
 /// What is asked of `/swap`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +36,9 @@ pub(crate) struct SwapRequest {
     /// Entries of its configuration that are set.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) with: Map<String, Value>,
+    /// It is to answer for a share of the keys alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<CanaryTerms>,
 }
 
 /// Replies for one job.
@@ -44,6 +53,9 @@ impl Answers {
         let done = match (&*request.method, &*request.path) {
             ("GET", "/job") => Ok(self.status()),
             ("POST", "/swap") => self.swap(&request.body),
+            ("POST", "/abort") => {
+                self.control.end_canary().and_then(|ending| ending.wait()).map(|plugin| json!({ "plugin": plugin }))
+            }
             ("POST", "/stop") => Ok(self.told(self.control.stop(), "stopping after this epoch, as it was told")),
             ("POST", "/pause") => {
                 self.unless_stopping().map(|()| self.told(self.control.pause(), "paused, as it was told"))
@@ -85,7 +97,7 @@ impl Answers {
                 r#"send {"plugin": "NAME", "path": "/FILE.wasm", "with": {"key": "value"}}, without `path` or `with`"#;
             Error::invalid(format!("the request is no swap: {e}")).with_help(help)
         })?;
-        let SwapRequest { plugin, path, with } = change;
+        let SwapRequest { plugin, path, with, canary } = change;
         if path.is_none() && with.is_empty() {
             let message = format!("nothing is said of what plugin `{plugin}` is to be swapped to");
             return Err(Error::invalid(message).with_help("give a `path`, a `with`, or both"));
@@ -97,7 +109,12 @@ impl Answers {
         if !self.board.has_begun() {
             return Err(Error::new(ErrorKind::Conflict, "the job is starting").with_help("try again when it runs"));
         }
-        let swapped = self.control.swap(PluginChange { plugin, path, with, configurations: None })?.wait()?;
+        let change = PluginChange { plugin, path, with, configurations: None };
+        let swapping = match canary {
+            None => self.control.swap(change)?,
+            Some(terms) => self.control.canary(change, terms)?,
+        };
+        let swapped = swapping.wait()?;
         Ok(serde_json::to_value(swapped).expect("numbers and texts are JSON"))
     }
 }

@@ -7,7 +7,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use millstream_engine::job::Job;
 use millstream_engine::run::Control;
-use millstream_engine::run::report::{EpochReport, LogLine, Observer, SourceChange, Started, Swapped, UsedPlugin};
+use millstream_engine::run::report::{
+    CanaryReport, EpochReport, LogLine, Observer, SourceChange, Started, Swapped, UsedPlugin,
+};
 
 use super::status::{JobState, JobStatus};
 use crate::progress::Progress;
@@ -31,6 +33,7 @@ struct Noted {
     started: Option<Started>,
     plugins: BTreeMap<String, UsedPlugin>,
     away: BTreeMap<String, String>,
+    canary: Option<CanaryReport>,
     totals: Totals,
     rate_in: Rate,
     rate_out: Rate,
@@ -46,6 +49,7 @@ impl Board {
             started: None,
             plugins: BTreeMap::new(),
             away: BTreeMap::new(),
+            canary: None,
             totals: Totals::default(),
             rate_in: Rate::new(began),
             rate_out: Rate::new(began),
@@ -64,7 +68,7 @@ impl Board {
     pub(super) fn status(&self, control: &Control) -> JobStatus {
         let noted = &mut *self.noted();
         let now = Instant::now();
-        let Noted { started, plugins, away, totals, rate_in, rate_out } = noted;
+        let Noted { started, plugins, away, canary, totals, rate_in, rate_out } = noted;
         let is_open = started.is_some();
         JobStatus {
             job: self.job.clone(),
@@ -84,6 +88,7 @@ impl Board {
             resumed_from: started.as_ref().and_then(|started| started.resumed_from),
             plugins: plugins.clone(),
             away: away.clone(),
+            canary: canary.clone(),
             rows_in_per_second: rate_in.at(now, totals.rows_in),
             rows_out_per_second: rate_out.at(now, totals.rows_out),
             totals: (&*totals).into(),
@@ -138,13 +143,21 @@ impl Observer for Board {
         self.progress.message(message);
     }
 
+    fn canary(&self, canary: Option<&CanaryReport>) {
+        self.noted().canary = canary.cloned();
+        self.progress.canary(canary);
+    }
+
     fn logged(&self, epoch: u64, line: &LogLine) {
         self.progress.logged(epoch, line);
     }
 
     fn swapped(&self, swapped: &Swapped) {
-        let used = UsedPlugin { digest: swapped.digest.clone(), swapped_since: Some(swapped.epoch) };
-        self.noted().plugins.insert(swapped.plugin.clone(), used);
+        // A canary has not taken its place.
+        if swapped.share.is_none() {
+            let used = UsedPlugin { digest: swapped.digest.clone(), swapped_since: Some(swapped.epoch) };
+            self.noted().plugins.insert(swapped.plugin.clone(), used);
+        }
         self.progress.swapped(swapped);
     }
 

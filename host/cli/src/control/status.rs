@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use millstream_engine::run::report::UsedPlugin;
+use millstream_engine::run::report::{CanaryReport, UsedPlugin};
 use serde::{Deserialize, Serialize};
 
 use crate::progress::epoch_json::EpochJson;
@@ -35,6 +35,9 @@ pub(crate) struct JobStatus {
     pub(crate) plugins: BTreeMap<String, UsedPlugin>,
     /// Sources that cannot be reached at present, with what they say.
     pub(crate) away: BTreeMap<String, String>,
+    /// The version of a plugin that answers for a share of its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<CanaryReport>,
     /// Of the last seconds.
     pub(crate) rows_in_per_second: u64,
     /// Of the last seconds.

@@ -69,9 +69,12 @@ pub trait AnyStateful: Send + Sync + Debug {
 
     /// [`Stateful::has_enough`].
     fn has_enough(&self) -> bool;
+
+    /// Itself, for who knows its type.
+    fn as_any(&self) -> &dyn Any;
 }
 
-impl<O: Stateful> AnyStateful for O {
+impl<O: Stateful + 'static> AnyStateful for O {
     fn partial(&self, input: usize, rows: Rows, at: WatermarkPair, effects: &mut Effects) -> Result<Option<Partial>> {
         Ok(Stateful::partial(self, input, rows, at, effects)?.map(|partial| Partial(Box::new(partial))))
     }
@@ -130,5 +133,9 @@ impl<O: Stateful> AnyStateful for O {
 
     fn has_enough(&self) -> bool {
         Stateful::has_enough(self)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

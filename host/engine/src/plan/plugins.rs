@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use millstream_plugin::{Limits, OperatorInfo, Plugin, PluginError, Runtime};
+use millstream_plugin::{Limits, OperatorInfo, Plugin, PluginError, PluginKind, Runtime};
 use serde_json::{Map, Value};
 
 use crate::job::{Job, JobText, PluginSpec, plugin_and_operator, suggest};
@@ -136,6 +136,12 @@ impl Plugins {
     /// What the operators log.
     pub fn logs(&self) -> &PluginLogs {
         &self.logs
+    }
+
+    /// Whether all operators of plugin `name` that the job may use are keyed ones.
+    pub fn has_keyed_only(&self, name: &str) -> bool {
+        let all = self.loaded.get(name).map(|loaded| &loaded.operators);
+        all.is_some_and(|all| all.iter().all(|(operator, _)| operator.kind == PluginKind::Keyed))
     }
 
     /// Digest of each component, by the plugin's name.

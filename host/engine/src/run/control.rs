@@ -1,7 +1,9 @@
 //! What a running job is told from outside. It is read between two epochs.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::canary::CanaryTerms;
 use super::swap::{SwapOrder, Swapping};
 use crate::clock::Wake;
 use crate::job::PluginChange;
@@ -22,6 +24,26 @@ struct Orders {
     stop: bool,
     pause: bool,
     swap: Swap,
+    /// Somebody waits for the end of its canary.
+    end_canary: Option<Sender<Result<String>>>,
+}
+
+/// A canary that was told to end.
+#[derive(Debug)]
+pub struct EndingCanary(Receiver<Result<String>>);
+
+impl EndingCanary {
+    /// Waits until it has ended; the plugin's name.
+    ///
+    /// # Errors
+    /// There was none, or the job has ended.
+    pub fn wait(&self) -> Result<String> {
+        self.0.recv().unwrap_or_else(|_| Err(job_ended()))
+    }
+}
+
+fn job_ended() -> Error {
+    Error::new(ErrorKind::Conflict, "the job has ended, and its canary with it").with_help("start it again")
 }
 
 /// The one swap that may be under way.
@@ -43,7 +65,8 @@ pub(super) struct LooksAfterSwaps(Control);
 
 impl Drop for LooksAfterSwaps {
     fn drop(&mut self) {
-        self.0.orders().swap = Swap::Ended;
+        let mut orders = self.0.orders();
+        (orders.swap, orders.end_canary) = (Swap::Ended, None);
     }
 }
 
@@ -75,6 +98,40 @@ impl Control {
     /// # Errors
     /// Another swap is under way, or the job was told to stop, or has ended.
     pub fn swap(&self, change: PluginChange) -> Result<Swapping> {
+        self.order_swap(change, None)
+    }
+
+    /// Another version of a plugin, whose operators are all keyed, is to answer for a share of the keys, beside the one that
+    /// the job has, which goes on with all of them. It ends with the job, when an epoch fails with it, when somebody ends it,
+    /// and when the job is swapped.
+    ///
+    /// # Errors
+    /// As [`Control::swap`].
+    pub fn canary(&self, change: PluginChange, terms: CanaryTerms) -> Result<Swapping> {
+        self.order_swap(change, Some(terms))
+    }
+
+    /// The job's canary is to end, before the next epoch.
+    ///
+    /// # Errors
+    /// Somebody else ends it, or the job has ended.
+    pub fn end_canary(&self) -> Result<EndingCanary> {
+        let mut orders = self.orders();
+        if matches!(orders.swap, Swap::Ended) {
+            return Err(job_ended());
+        }
+        if orders.end_canary.is_some() {
+            let error = Error::new(ErrorKind::Conflict, "somebody else ends the canary");
+            return Err(error.with_help("wait until that is done"));
+        }
+        let (reply, waits) = channel();
+        orders.end_canary = Some(reply);
+        drop(orders);
+        self.0.wake.notify();
+        Ok(EndingCanary(waits))
+    }
+
+    fn order_swap(&self, change: PluginChange, terms: Option<CanaryTerms>) -> Result<Swapping> {
         let refused = |message: &str, help: &str| Err(Error::new(ErrorKind::Conflict, message).with_help(help));
         let mut orders = self.orders();
         if orders.stop {
@@ -87,7 +144,7 @@ impl Control {
             }
             Swap::Ended => return refused("the job has ended", "start it again with the new version in its file"),
         }
-        let (order, swapping) = SwapOrder::new(change);
+        let (order, swapping) = SwapOrder::new(change, terms);
         orders.swap = Swap::Ordered(order);
         drop(orders);
         self.0.wake.notify();
@@ -114,6 +171,21 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Who waits for the end of the canary.
+    pub(super) fn take_end_of_canary(&self) -> Option<Sender<Result<String>>> {
+        self.orders().end_canary.take()
+    }
+
+    /// The job begins a swap by itself, if there is none: then none may be ordered until it is done.
+    pub(super) fn begin_own_swap(&self) -> bool {
+        let mut orders = self.orders();
+        let is_free = matches!(orders.swap, Swap::None) && !orders.stop;
+        if is_free {
+            orders.swap = Swap::Taken;
+        }
+        is_free
     }
 
     /// The swap that was taken is done: another may be ordered.

@@ -18,6 +18,9 @@ use crate::state::DEFAULT_PARTITIONS;
 /// Chunks of about two megabytes each: enough that the step costs nothing beside them.
 const EARLY: usize = 64;
 
+/// A few milliseconds' work, which an epoch may have to wait for.
+const BROUGHT_OVER: usize = 16_384;
+
 /// Opens the source that a job describes.
 pub(super) type OpenSource = Arc<dyn Fn(&SourceSpec, &JobText) -> Result<Box<dyn Source>> + Send + Sync>;
 
@@ -40,6 +43,8 @@ pub struct Environment {
     /// Chunks after which an operator that can takes in what they left, so that an epoch's memory does not grow with its
     /// input.
     pub early: usize,
+    /// Keys whose states are brought over at once for another version of a plugin, while the version before goes on.
+    pub brought_over: usize,
     /// Partitions of the state of a checkpoint that is made; one that is there has its own.
     pub partitions: u32,
     /// The id of a checkpoint that is made; none = a random one.
@@ -59,6 +64,7 @@ impl Default for Environment {
             snapshots: SnapshotSizes::default(),
             inline_limit: INLINE_LIMIT,
             early: EARLY,
+            brought_over: BROUGHT_OVER,
             partitions: DEFAULT_PARTITIONS,
             checkpoint_id: None,
             faults: Faults::default(),

@@ -4,7 +4,10 @@
 mod acknowledge;
 mod as_committed;
 mod away;
+mod beside;
 mod branches;
+mod canary;
+mod canary_tables;
 mod chunk;
 mod commit;
 mod control;
@@ -38,7 +41,8 @@ use std::sync::Arc;
 
 use millstream_plugin::{Runtime, RuntimeOptions};
 
-pub use control::Control;
+pub use canary::CanaryTerms;
+pub use control::{Control, EndingCanary};
 pub use engine::{Engine, Step};
 pub use environment::{Environment, Pace, Turn};
 pub use inspect::{ReadSoFar, StateOverview, StoredRows, StoredRowsOptions, StoredSource, overview};
@@ -46,7 +50,9 @@ pub use query::{Answer, Answered, QueryTable, Refused, TakeRows, ask, query};
 pub use replay::{
     Changed, Counts, Replay, Replayed, ReplayedEpoch, Shadow, SinkDifference, replay, replayable, shadow,
 };
-pub use report::{EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary, Swapped, UsedPlugin};
+pub use report::{
+    CanaryReport, EpochReport, Observer, Silent, SourceChange, Started, StopReason, Summary, Swapped, UsedPlugin,
+};
 pub use swap::Swapping;
 
 use crate::Result;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::share::Share;
+
 pub use crate::operator::LogLine;
 
 /// What one committed epoch did.
@@ -138,17 +140,45 @@ pub struct Swapped {
     pub digest: String,
     /// That of the one before.
     pub before: String,
+    /// It answers only for this share of the keys; the one before has all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
 }
 
 impl fmt::Display for Swapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugin, epoch, digest, before } = self;
+        let Self { plugin, epoch, digest, before, share } = self;
+        if let Some(share) = share {
+            let now = short(digest);
+            return write!(
+                f,
+                "plugin `{plugin}`: {now} answers for {share} of the keys since epoch {epoch}, beside {}",
+                short(before)
+            );
+        }
         write!(f, "plugin `{plugin}` was swapped with epoch {epoch}: ")?;
         match digest == before {
             true => write!(f, "its component is {} as before", short(digest)),
             false => write!(f, "{} in the place of {}", short(digest), short(before)),
         }
     }
+}
+
+/// A version of a plugin that answers for a share of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryReport {
+    /// The plugin's name in the job.
+    pub plugin: String,
+    /// BLAKE3, hexadecimal, of its component.
+    pub digest: String,
+    /// The keys.
+    pub share: Share,
+    /// The first epoch that was made with it.
+    pub since: u64,
+    /// Epochs with rows of its keys in which it refused no more of them than the version before, one after the other.
+    pub clean: u64,
+    /// After so many the job is swapped to it.
+    pub promote_after: Option<u64>,
 }
 
 /// A digest as people are shown it.
@@ -178,6 +208,10 @@ pub trait Observer: Send + Sync {
     fn swapped(&self, swapped: &Swapped) {
         self.message(&swapped.to_string());
     }
+
+    /// How the canary of the job goes, after each epoch that was computed with it; none = it has ended, or the job is
+    /// swapped to it.
+    fn canary(&self, _canary: Option<&CanaryReport>) {}
 
     /// A source went away for a while, or is back: told of each once, and of one that comes and goes now and then. Left as
     /// it is, it is a message.

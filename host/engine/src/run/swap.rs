@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use millstream_plugin::{Runtime, digest};
 
+use super::canary::CanaryTerms;
 use super::check_with;
 use super::environment::OpenSource;
 use super::report::{Observer, Silent, Swapped, UsedPlugin, short};
@@ -19,6 +20,8 @@ use super::statics::{Statics, read_all};
 use crate::checkpoint::{forget_component, keep_component, kept_component};
 use crate::connector::Connectors;
 use crate::job::{Job, PluginChange};
+use crate::name::Name;
+use crate::operator::fingerprint::Old;
 use crate::plan::{Components, Plan};
 use crate::record::{EpochRecord, SwappedPlugin};
 use crate::storage::Storage;
@@ -47,14 +50,22 @@ fn ended() -> Error {
 #[derive(Debug)]
 pub(super) struct SwapOrder {
     pub change: PluginChange,
+    /// It is to be a canary.
+    pub canary: Option<CanaryTerms>,
     pub reply: Sender<Result<Swapped>>,
 }
 
 impl SwapOrder {
-    pub fn new(change: PluginChange) -> (Self, Swapping) {
+    pub fn new(change: PluginChange, canary: Option<CanaryTerms>) -> (Self, Swapping) {
         let (reply, waits) = channel();
-        (Self { change, reply }, Swapping(waits))
+        (Self { change, canary, reply }, Swapping(waits))
     }
+}
+
+/// What a new version is to be made ready for.
+pub(super) struct Ordered {
+    pub change: PluginChange,
+    pub is_canary: bool,
 }
 
 /// What it takes to make a new version ready, away from the job's loop.
@@ -77,18 +88,26 @@ pub(super) struct Ready {
     pub digest: String,
     /// The checkpoint had not kept its component before.
     pub is_new: bool,
+    /// Of a canary: the plan with the new version alone. `plan` is then the one that there is, in which it gets its place.
+    pub alone: Option<Plan>,
+    /// Of a canary: what is to be brought over for it, by the names of the states.
+    pub olds: Vec<(Name, Old)>,
 }
 
 impl Workshop {
-    /// The job `job`, which uses `components`, with a change of a plugin, at the time `now`.
-    pub fn make_ready(&self, job: &Job, components: &Components, change: &PluginChange, now: i64) -> Result<Ready> {
-        let job = job.with_plugin(change)?;
+    /// The job `now`, which uses `components`, with what is ordered, at the time `at`.
+    pub fn make_ready(&self, now: &Job, components: &Components, order: &Ordered, at: i64) -> Result<Ready> {
+        let Ordered { change, is_canary } = order;
+        let job = now.with_plugin(change)?;
         let runtime = self.runtime.as_ref().ok_or_else(|| Error::internal("a job with plugins has no runtime"))?;
-        let mut components = components.clone();
+        let (used, mut components) = (components, components.clone());
         if let Some(path) = &change.path {
             components.insert(change.plugin.clone(), component_at(runtime, path)?.into());
         }
-        let plan = check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, &components)?;
+        let check = |job: Job, components: &Components| {
+            check_with(job, Some(runtime), &self.connectors, &self.sources, self.partitions, components)
+        };
+        let plan = check(job, &components)?;
         let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
         let bytes = match (components.get(&change.plugin), plan.job.plugins.get(&change.plugin)) {
             (Some(bytes), _) => Some(bytes.clone()),
@@ -101,8 +120,12 @@ impl Workshop {
             Some(bytes) => keep_component(&*self.storage, &digest, &bytes)?,
             None => false,
         };
-        let statics = read_all(&plan, &self.sources, now, &Silent)?;
-        Ok(Ready { plan: Arc::new(plan), statics, components, digest, is_new })
+        let (plan, alone) = match is_canary {
+            true => (check(now.clone(), used)?, Some(plan)),
+            false => (plan, None),
+        };
+        let statics = read_all(&plan, &self.sources, at, &Silent)?;
+        Ok(Ready { plan: Arc::new(plan), statics, components, digest, is_new, alone, olds: Vec::new() })
     }
 }
 

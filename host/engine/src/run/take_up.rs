@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::beside::tables::brought_over_from;
+use super::canary_tables::canary_of;
 use super::report::Observer;
 use super::sources::{SOURCE, source_table};
 use crate::executor::Workers;
@@ -109,18 +111,22 @@ pub(super) fn bring_over(
 ) -> Result<()> {
     for (stateful, old) in states.into_iter().filter(|(_, old)| !old.is_nothing()) {
         stateful.operator.bring_over(&old, &mut state.tables_named(&stateful.tables), workers)?;
-        let name = node_of(&stateful.name);
-        if old.lists {
-            observer.message(&format!(
-                "`{name}`: an earlier version kept the values of DISTINCT in the states of sessions; they were brought over"
-            ));
-        }
-        for OldStates { plugin, version, .. } in old.plugins {
-            observer
-                .message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
-        }
+        tell_brought_over(&stateful.name, &old, observer);
     }
     Ok(())
+}
+
+/// Says that what `old` names of the states `state` was brought over.
+pub(super) fn tell_brought_over(state: &str, old: &Old, observer: &dyn Observer) {
+    let name = node_of(state);
+    if old.lists {
+        observer.message(&format!(
+            "`{name}`: an earlier version kept the values of DISTINCT in the states of sessions; they were brought over"
+        ));
+    }
+    for OldStates { plugin, version, .. } in &old.plugins {
+        observer.message(&format!("`{name}`: its states of version {version} of plugin `{plugin}` were brought over"));
+    }
 }
 
 /// A source is known by its name: under another one it reads everything, whatever the operators behind it have seen.
@@ -144,12 +150,26 @@ fn drop_the_rest(
     observer: &dyn Observer,
 ) {
     let kept: BTreeSet<&str> = fitting.iter().flat_map(|(s, _)| s.tables.iter().map(String::as_str)).collect();
-    let mut orphans: BTreeSet<String> = BTreeSet::new();
+    let (mut orphans, mut canaries): (BTreeSet<String>, BTreeSet<String>) = Default::default();
     let is_orphan = |name: &str, table: &Table| !name.starts_with(SOURCE) && !kept.contains(name) && !table.is_empty();
     let dropped = state.tables().filter(|(name, table)| is_orphan(name, table)).map(|(name, _)| name.to_owned());
     for name in dropped.collect::<Vec<_>>() {
         state.drop_table(&name);
-        orphans.insert(node_of(&name).to_owned());
+        if let Some(of) = brought_over_from(&name) {
+            observer.message(&format!(
+                "the states of `{}` were being brought over for a swap when the job ended; it goes on as it was",
+                node_of(of)
+            ));
+        } else if let Some(of) = canary_of(&name) {
+            canaries.insert(node_of(of).to_owned());
+        } else {
+            orphans.insert(node_of(&name).to_owned());
+        }
+    }
+    for of in canaries {
+        observer.message(&format!(
+            "a canary answered for some keys of `{of}` when the job ended: it has ended too, and its states are dropped"
+        ));
     }
     let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();
     for name in last.stateful.keys().filter(|name| !used.contains(name.as_str()) && !name.contains('/')) {
@@ -168,7 +188,7 @@ fn drop_the_rest(
 }
 
 /// The node that a state or a table belongs to: a query's second state is `node/1`, its table of timers `node/1.timers`.
-fn node_of(name: &str) -> &str {
+pub(super) fn node_of(name: &str) -> &str {
     name.split(['/', '.']).next().unwrap_or(name)
 }
 

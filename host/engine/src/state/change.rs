@@ -3,10 +3,14 @@
 //! to another thread without reading the others' blocks.
 //!
 //! Layout, all numbers LEB128: count of tables; for each: length of its name, the name, count of parts; for each
-//! part: partition, length of its block. Then the blocks, in that order.
+//! part: partition, length of its block. Then the blocks, in that order. A block of a partition that was another table's
+//! until now begins with [`MOVED`], the length of that table's name, and the name.
 
 use super::StateError;
 use super::varint::{self, Cursor};
+
+/// What a block begins with whose partition was another table's: none of the operations of a partition.
+const MOVED: u8 = 3;
 
 /// What one epoch changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,8 +30,30 @@ pub struct Piece<'a> {
     pub table: &'a str,
     /// The partition.
     pub partition: u32,
+    /// The table whose partition takes the place of this one, before all else.
+    pub from: Option<&'a str>,
     /// What [`super::Partition::apply_changes`] takes.
     pub bytes: &'a [u8],
+}
+
+/// Begins the block of a partition that was one of table `from`.
+pub(super) fn moved(block: &mut Vec<u8>, from: &str) {
+    block.push(MOVED);
+    varint::push(block, from.len() as u64);
+    block.extend_from_slice(from.as_bytes());
+}
+
+/// The table that `block` says its partition was one of, and the rest of it.
+fn moved_from(block: &[u8]) -> Result<(Option<&str>, &[u8]), StateError> {
+    if block.first() != Some(&MOVED) {
+        return Ok((None, block));
+    }
+    let mut from = Cursor::new(block);
+    from.byte("an operation")?;
+    let len = from.number("a table name's length")?;
+    let name = std::str::from_utf8(from.take(len, "a table's name")?);
+    let name = name.map_err(|_| from.damaged("a table's name in UTF-8"))?;
+    Ok((Some(name), &block[block.len() - from.remaining()..]))
 }
 
 /// Puts together what `parts` has, sorted by table: table, partition, block.
@@ -67,9 +93,10 @@ impl StateChange {
                 heads.push((name, partition, from.number("a block's length")?));
             }
         }
-        let pieces = heads
-            .into_iter()
-            .map(|(table, partition, len)| Ok(Piece { table, partition, bytes: from.take(len, "a block")? }));
+        let pieces = heads.into_iter().map(|(table, partition, len)| {
+            let (from, bytes) = moved_from(from.take(len, "a block")?)?;
+            Ok(Piece { table, partition, from, bytes })
+        });
         let pieces = pieces.collect::<Result<_, StateError>>()?;
         if from.is_done() { Ok(pieces) } else { Err(from.damaged("the end of the change")) }
     }

@@ -220,6 +220,48 @@ impl Partition {
         self.touched.iter().filter_map(|number| self.buckets.get(number)).map(Bucket::changes).sum()
     }
 
+    /// Keys that were put or deleted since then, with their buckets; may name one twice.
+    pub fn changed_keys(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        let mut touched = self.touched.clone();
+        touched.sort_unstable();
+        touched.dedup();
+        let there = touched.into_iter().filter_map(|number| Some((number, self.buckets.get(&number)?)));
+        there.flat_map(|(number, bucket)| bucket.changed_keys().map(move |key| (number, key)))
+    }
+
+    /// Buckets that were dropped since then, before whatever was put into them afterwards.
+    pub fn dropped_buckets(&self) -> impl Iterator<Item = i64> {
+        self.dropped.iter().copied()
+    }
+
+    /// [`Partition::go_through`] begins anew.
+    pub fn go_through_again(&mut self) {
+        self.buckets.values_mut().for_each(Bucket::go_through_again);
+    }
+
+    /// Hands out the keys and values of all buckets from `from` on, each at least once since
+    /// [`Partition::go_through_again`] unless it is gone before, as long as `take` wants more; the bucket to go on with
+    /// the next time, if there is more. What is put meanwhile may be handed out or not.
+    pub fn go_through(&mut self, from: i64, mut take: impl FnMut(i64, &[u8], &[u8]) -> bool) -> Option<i64> {
+        let mut wants_more = true;
+        for (number, bucket) in self.buckets.range_mut(from..) {
+            let through = wants_more
+                && bucket.go_through(|key, value| {
+                    wants_more = take(*number, key, value);
+                    wants_more
+                });
+            if !through {
+                return Some(*number);
+            }
+        }
+        None
+    }
+
+    /// Makes room for `more` keys in `bucket`.
+    pub fn reserve(&mut self, bucket: i64, more: usize) {
+        self.bucket_mut(bucket).reserve(more);
+    }
+
     /// Appends to `out` what was changed since the last time, and forgets it. Ends the epoch for this partition.
     pub fn take_changes(&mut self, out: &mut Vec<u8>) {
         for number in std::mem::take(&mut self.dropped) {

@@ -41,6 +41,11 @@ impl Table {
         &self.partitions
     }
 
+    /// The partition of a key with this hash.
+    pub fn partition(&self, hash: u64) -> &Partition {
+        &self.partitions[partition_of(hash, self.partitions.len())]
+    }
+
     /// The partitions, to be changed each by another thread.
     pub fn partitions_mut(&mut self) -> &mut [Partition] {
         &mut self.partitions
@@ -101,6 +106,15 @@ impl Table {
     }
 }
 
+/// A table that took the place of another one.
+#[derive(Debug)]
+struct Moved {
+    /// What it was called.
+    from: String,
+    /// What was there, where it may be wanted again.
+    before: Option<Table>,
+}
+
 /// All tables of a job, by name.
 #[derive(Debug)]
 pub struct State {
@@ -110,6 +124,8 @@ pub struct State {
     tables: BTreeMap<String, Table>,
     /// Tables dropped in this epoch.
     dropped: BTreeSet<String>,
+    /// Tables that were others until this epoch.
+    moved: BTreeMap<String, Moved>,
     /// Who writes down what changed: partitions side by side.
     workers: Workers,
 }
@@ -117,8 +133,14 @@ pub struct State {
 impl State {
     /// No tables; each will have this many partitions (at least one).
     pub fn new(partitions: u32) -> Self {
-        let (tables, dropped) = (BTreeMap::new(), BTreeSet::new());
-        Self { partitions: partitions.max(1), undoable: false, tables, dropped, workers: Workers::alone() }
+        Self {
+            partitions: partitions.max(1),
+            undoable: false,
+            tables: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+            moved: BTreeMap::new(),
+            workers: Workers::alone(),
+        }
     }
 
     /// The same, which these workers write down.
@@ -175,6 +197,16 @@ impl State {
         }
     }
 
+    /// Table `from` is called `to` from now on, and what was called so is gone; in time that does not depend on what is in
+    /// them, also for the next change. Once in an epoch, and `from` comes after `to` in the order of their names: what is
+    /// put there anew in this epoch is another table.
+    pub fn move_table(&mut self, from: &str, to: &str) {
+        self.table_mut(from);
+        let table = self.tables.remove(from).unwrap_or_else(|| Table::new(self.partitions));
+        let before = self.tables.insert(to.to_owned(), table).filter(|_| self.undoable);
+        self.moved.insert(to.to_owned(), Moved { from: from.to_owned(), before });
+    }
+
     /// From now on what is changed can be undone, which costs the memory of what the changed keys had.
     pub fn keep_undo(&mut self) {
         self.undoable = true;
@@ -189,12 +221,18 @@ impl State {
     /// What was changed since [`State::keep_undo`] stays.
     pub fn forget_undo(&mut self) {
         self.undoable = false;
+        self.moved.values_mut().for_each(|moved| moved.before = None);
         self.every_partition().for_each(Partition::forget_undo);
     }
 
     /// All keys have again what they had at [`State::keep_undo`]. That counts as changes of this epoch.
     pub fn undo(&mut self) {
         self.undoable = false;
+        for (to, Moved { from, before }) in std::mem::take(&mut self.moved) {
+            let moved = self.tables.remove(&to);
+            self.tables.extend(moved.map(|table| (from, table)));
+            self.tables.extend(before.map(|table| (to, table)));
+        }
         self.every_partition().for_each(Partition::undo);
     }
 
@@ -217,17 +255,21 @@ impl State {
     pub fn take_changes(&mut self) -> StateChange {
         let parts = self.tables.iter_mut().flat_map(|(name, table)| {
             let partitions = (0u32..).zip(&mut table.partitions);
-            partitions.filter(|(_, p)| !p.is_unchanged()).map(|(i, p)| (name.as_str(), i, p))
+            let from = self.moved.get(name).map(|moved| moved.from.as_str());
+            let wanted = partitions.filter(move |(_, p)| from.is_some() || !p.is_unchanged());
+            wanted.map(move |(i, p)| (name.as_str(), i, from, p))
         });
         let parts: Vec<_> = parts.collect();
-        let changes = parts.iter().map(|(_, _, partition)| partition.changes()).sum();
-        let mut blocks = self.workers.for_rows(changes).each(parts, |(name, i, partition)| {
+        let changes = parts.iter().map(|(.., partition)| partition.changes()).sum();
+        let mut blocks = self.workers.for_rows(changes).each(parts, |(name, i, from, partition)| {
             let mut block = Vec::new();
+            from.into_iter().for_each(|from| change::moved(&mut block, from));
             partition.take_changes(&mut block);
             (name, i, block)
         });
         blocks.retain(|(_, _, block)| !block.is_empty());
         let bytes = change::write(&blocks);
+        self.moved.clear();
         let sizes = (0..self.partitions as usize).map(|p| self.partition_bytes(p) as u64).collect();
         // One that was made anew since has keys again.
         let dropped: Vec<String> = std::mem::take(&mut self.dropped).into_iter().collect();
@@ -259,10 +301,18 @@ impl State {
     pub fn apply(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let partitions = self.partitions;
         for piece in StateChange::pieces(bytes)? {
-            let table = self.table_mut(piece.table);
-            let partition = table.partitions.get_mut(piece.partition as usize);
-            let missing = StateError::NoPartition { partition: piece.partition, partitions };
-            partition.ok_or(missing)?.apply_changes(piece.bytes)?;
+            let number = piece.partition as usize;
+            if number >= partitions as usize {
+                return Err(StateError::NoPartition { partition: piece.partition, partitions });
+            }
+            if let Some(from) = piece.from {
+                let moved = std::mem::take(&mut self.table_mut(from).partitions[number]);
+                self.table_mut(piece.table).partitions[number] = moved;
+                if self.tables[from].is_empty() {
+                    self.tables.remove(from);
+                }
+            }
+            self.table_mut(piece.table).partitions[number].apply_changes(piece.bytes)?;
         }
         Ok(())
     }
@@ -279,6 +329,10 @@ impl State {
         let restored = workers.each(pieces, |pieces| {
             let mut tables: BTreeMap<&str, Partition> = BTreeMap::new();
             for piece in pieces {
+                if let Some(from) = piece.from {
+                    let moved = tables.remove(from).unwrap_or_default();
+                    tables.insert(piece.table, moved);
+                }
                 tables.entry(piece.table).or_default().apply_changes(piece.bytes)?;
             }
             Ok(tables)

@@ -145,6 +145,44 @@ proptest! {
 }
 
 #[test]
+fn who_goes_through_a_table_meets_all_that_stays_whatever_is_changed_meanwhile() {
+    for seed in 0..40 {
+        let mut rng = Rng::new(seed);
+        let (mut table, mut model) = (Table::new(1), Model::new());
+        (0..600).for_each(|_| step(&mut rng, &mut table, &mut model));
+        // Keys that nobody deletes while it lasts.
+        let stay: Model =
+            model.iter().filter(|((_, key), _)| key.len() % 3 == 0).map(|(k, v)| (k.clone(), v.clone())).collect();
+        for _ in 0..2 {
+            table.partitions_mut()[0].go_through_again();
+            let (mut met, mut next, mut rounds) = (Model::new(), Some(i64::MIN), 0);
+            while let Some(from) = next {
+                let mut few = 0;
+                next = table.partitions_mut()[0].go_through(from, |bucket, key, value| {
+                    met.insert((bucket, key.to_vec()), value.to_vec());
+                    few += 1;
+                    few < 7
+                });
+                assert!(few <= 7);
+                rounds += 1;
+                // Values that grow and shrink move, and arenas are written anew.
+                for _ in 0..20 {
+                    let (bucket, key) = (rng.below(5) as i64 - 2, random_key(&mut rng));
+                    if !stay.contains_key(&(bucket, key.clone())) {
+                        match rng.below(3) {
+                            0 => table.delete(bucket, &key),
+                            _ => table.put(bucket, &key, &random_value(&mut rng)),
+                        };
+                    }
+                }
+            }
+            assert!(rounds > stay.len() / 7);
+            assert!(stay.iter().all(|(key, value)| met.get(key) == Some(value)), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_change_takes_bytes_for_the_keys_touched_only() {
     let mut state = State::new(4);
     for i in 0..100_000u64 {

@@ -41,7 +41,8 @@ impl Bucket {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::state::State;
+    use crate::executor::Workers;
+    use crate::state::{State, StateChange};
 
     #[derive(Debug, Clone)]
     enum Op {
@@ -123,6 +124,83 @@ mod tests {
             replayed.apply(&state.take_changes().bytes).unwrap();
             assert_same(&replayed, &never);
             prop_assert!(state.table("a").is_none_or(|table| table.bytes() == never.table("a").map_or(0, |t| t.bytes())));
+        }
+
+        #[test]
+        fn a_table_that_takes_the_place_of_another_one_is_it_from_then_on_also_in_the_log(
+            committed in ops(), beside in ops(), pending in (ops(), ops()), new in ops(), after in (ops(), ops()), kept in 0..3u8,
+        ) {
+            let (mut state, mut model, mut replayed) = (State::new(3), State::new(3), State::new(3));
+            let mut pieces = Vec::new();
+            for epoch in 0..3 {
+                for (state, is_model) in [(&mut state, false), (&mut model, true)] {
+                    let [a, b] = match (is_model, epoch) {
+                        (true, 2) => ["b", "c"],
+                        _ => ["a", "b"],
+                    };
+                    match epoch {
+                        0 => {
+                            apply(state, a, &committed);
+                            apply(state, b, &beside);
+                        }
+                        1 => {
+                            apply(state, a, &pending.0);
+                            apply(state, b, &pending.1);
+                            // Given up so many times before it stays.
+                            for _ in 0..if is_model { 0 } else { kept } {
+                                let had = |state: &State| ["a", "b"].map(|name| {
+                                    let mut all = Vec::new();
+                                    (0..3).for_each(|p| all.push(state.table(name).map_or(Vec::new(), |table| {
+                                        let buckets = table.partitions()[p].buckets();
+                                        let sorted = |(n, bucket): (i64, &crate::state::Bucket)| format!("{n} {:?}", bucket.sorted());
+                                        buckets.map(sorted).collect()
+                                    })));
+                                    all
+                                });
+                                let before = had(state);
+                                state.keep_undo();
+                                state.move_table(b, a);
+                                apply(state, a, &new);
+                                state.undo();
+                                prop_assert_eq!(had(state), before);
+                            }
+                            match is_model {
+                                true => apply(state, b, &new),
+                                false => {
+                                    state.keep_undo();
+                                    state.move_table(b, a);
+                                    apply(state, a, &new);
+                                    state.forget_undo();
+                                }
+                            }
+                        }
+                        _ => {
+                            apply(state, a, &after.0);
+                            apply(state, b, &after.1);
+                        }
+                    }
+                }
+                let change = state.take_changes();
+                replayed.apply(&change.bytes).unwrap();
+                pieces.push(change.bytes);
+                let is_same = |of: &State, name: &str, model_name: &str| {
+                    let (one, other) = (of.table(name), model.table(model_name));
+                    let empty = |table: Option<&crate::state::Table>| table.is_none_or(crate::state::Table::is_empty);
+                    one.zip(other).map_or(empty(one) && empty(other), |(one, other)| one.holds_what(other))
+                };
+                let mut by_partition = vec![Vec::new(); 3];
+                for piece in pieces.iter().flat_map(|bytes| StateChange::pieces(bytes).unwrap()) {
+                    by_partition[piece.partition as usize].push(piece);
+                }
+                let restored = State::restore(3, &by_partition, &Workers::alone()).unwrap();
+                for of in [&state, &replayed, &restored] {
+                    match epoch {
+                        0 => prop_assert!(is_same(of, "a", "a") && is_same(of, "b", "b")),
+                        1 => prop_assert!(is_same(of, "a", "b") && of.table("b").is_none_or(crate::state::Table::is_empty)),
+                        _ => prop_assert!(is_same(of, "a", "b") && is_same(of, "b", "c")),
+                    }
+                }
+            }
         }
     }
 }

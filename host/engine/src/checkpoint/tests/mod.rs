@@ -41,6 +41,7 @@ pub(super) fn record(epoch: u64) -> EpochRecord {
         statics: std::collections::BTreeMap::new(),
         swapped: std::collections::BTreeMap::new(),
         not_swapped: Vec::new(),
+        canary: None,
         epoch,
         started: 1_000_000 * epoch as i64,
         ranges: BTreeMap::new(),

@@ -154,9 +154,12 @@ impl Keyed {
         })?;
         let mut rejects: Vec<(usize, String)> = Vec::new();
         let mut late = vec![false; step.rows.num_rows()];
-        for (range, done) in good {
+        for (range, mut done) in good {
             let keys = &keys[range.clone()];
             tables.store(keys, &done, reached, self.function.binding().time_to_live);
+            if self.silence.is_some() {
+                self.silence(&step.of_keys(range.clone()), keys, &mut done)?;
+            }
             let Done { timers, output, rejects: refused, late: late_rows, .. } = done;
             if step.phase == Phase::Rows {
                 came.changed.extend(timers.iter().map(|(key, _)| keys[*key as usize].hash));
@@ -179,6 +182,7 @@ impl Keyed {
         for (key, failed) in bad {
             let why = failed.to_string();
             match step.phase {
+                Phase::Rows if self.says_nothing_of(&keys[key], step.rows_of(key).len()) => {}
                 Phase::Rows => rejects.extend(step.rows_of(key).map(|row| (row, why.clone()))),
                 Phase::Timers => self.give_up_timers(step, key, &keys[key], &why, tables, came)?,
             }
@@ -207,6 +211,9 @@ impl Keyed {
         let mut left = Stored { keys, timers: tables.timers, maps: None }.timers_of(&[0])?.remove(0);
         take_out(&mut left, due.iter().map(|timer| Entry::from(*timer)));
         tables.store_timers(keys, &[(0, left)]);
+        if self.says_nothing_of(key, due.len()) {
+            return Ok(());
+        }
         for Timer { domain, tag, at, .. } in due {
             let clock = match domain {
                 Domain::EventTime => "event time",

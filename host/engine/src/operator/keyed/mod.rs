@@ -23,6 +23,7 @@
 
 mod apply;
 mod calls;
+mod canary;
 mod check;
 mod close;
 mod due;
@@ -35,6 +36,7 @@ mod maps;
 mod partial;
 mod plugin;
 mod read;
+mod silence;
 mod timers;
 mod work;
 
@@ -47,6 +49,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use partial::KeyedPartial;
+use silence::Silence;
 use timers::{event_slots, processing_slots};
 
 pub use function::{
@@ -54,6 +57,7 @@ pub use function::{
     Timer, ValueChanges,
 };
 
+pub use canary::{CanaryEpoch, KeyedCanary, keyed_of};
 pub use plugin::PluginKeyed;
 pub(super) use read::timers_in;
 
@@ -100,7 +104,7 @@ pub struct KeyedInput {
 }
 
 /// A keyed operator.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keyed {
     name: Arc<str>,
     function: Arc<dyn KeyedFunction>,
@@ -117,6 +121,8 @@ pub struct Keyed {
     /// What a key without values would be stored as.
     no_state: Vec<u8>,
     partitions: u32,
+    /// Of which keys nothing is said.
+    silence: Option<Silence>,
 }
 
 /// One partition of the operator's tables.
@@ -218,7 +224,14 @@ impl Keyed {
             state_types,
             no_state,
             partitions,
+            silence: None,
         })
+    }
+
+    /// What the job calls the plugin whose function it is.
+    pub fn plugin(&self) -> Option<String> {
+        let identity = self.function.identity();
+        identity.get("plugin").and_then(serde_json::Value::as_str).map(str::to_owned)
     }
 
     /// How much later than they came rows may come out, microseconds: what the watermark that is passed on is less by.

@@ -2,11 +2,13 @@
 //! steps it can have many, one beside the other. What always holds: an epoch is planned, computed and handed over to be
 //! committed within one step, and what is told from outside ([`Control`](super::Control)) counts between two of them.
 
+mod canary;
 mod close;
 mod open;
 mod rest;
 mod step;
 mod swap;
+mod versions;
 
 #[cfg(test)]
 mod tests;

@@ -211,6 +211,7 @@ impl Engine {
         self.progress.advance(&self.plan, &decided, &result.seen, now);
         result.counters.not_refreshed = not_refreshed;
         self.noticed.give(&mut result.counters);
+        self.note_for_swap();
         let change = self.state.take_changes();
         let ranges = planned.ranges.into_iter().map(|(name, range)| (name.to_string(), range));
         let columns = self.plan.watermarks.iter().map(|(name, node)| (name.to_string(), node.column.clone()));
@@ -231,6 +232,7 @@ impl Engine {
             dropped: change.dropped.clone(),
             statics: self.statics.versions.clone(),
             swapped: self.swaps.swapped.noted.clone(),
+            canary: self.swaps.canary.as_ref().map(|canary| canary.version.clone()),
             not_swapped: std::mem::take(&mut self.swaps.failed),
         };
         let report = self.report(&record, result.took);

@@ -8,21 +8,21 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use millstream_plugin::digest;
 
 use super::Engine;
+use super::versions::{Before, Canary};
 use crate::checkpoint::{forget_all_but, keep_component, keep_job};
-use crate::format::Decode;
 use crate::job::Job;
-use crate::name::Named;
 use crate::panics;
 use crate::plan::Plan;
-use crate::record::{EpochRecord, FailedSwap, SwappedPlugin};
+use crate::record::{CanaryVersion, EpochRecord, FailedSwap, SwappedPlugin};
+use crate::run::beside::Beside;
+use crate::run::canary::{canaries, fork, put_beside};
 use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
 use crate::run::report::Swapped;
-use crate::run::statics::Statics;
-use crate::run::swap::{Ready, SwapOrder, SwappedPlugins, Workshop, check_takes_place, said};
+use crate::run::swap::{Ordered, Ready, SwapOrder, SwappedPlugins, Workshop, check_takes_place, said};
 use crate::run::{branches, take_up};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What a job knows of its swaps.
 pub(super) struct Swaps {
@@ -37,6 +37,8 @@ pub(super) struct Swaps {
     /// On its own thread, or on the loop's where all is done there.
     aside: bool,
     under_way: Option<UnderWay>,
+    /// Another version answers for a share of the keys.
+    pub canary: Option<Canary>,
 }
 
 /// The swap that is under way.
@@ -48,19 +50,12 @@ struct UnderWay {
 enum Stage {
     /// It is being made ready.
     Making(Receiver<Result<Ready>>),
+    /// States are being brought over for it.
+    BringingOver(Box<Ready>, Beside),
     /// Its first epoch is the next one.
-    Ready(Box<Ready>),
+    Ready(Box<Ready>, Beside),
     /// Its first epoch is computed, and not known to be committed.
     Committing(Swapped),
-}
-
-/// What gave way to a new version.
-struct Before {
-    plan: Arc<Plan>,
-    statics: Statics,
-    decoders: Named<Arc<dyn Decode>>,
-    plugins: BTreeMap<String, String>,
-    fingerprints: BTreeMap<String, serde_json::Value>,
 }
 
 impl Swaps {
@@ -78,7 +73,12 @@ impl Swaps {
         }
         let configured = in_file.plugins.keys().map(|name| (name.clone(), in_file.configurations(name))).collect();
         let aside = matches!(pace, Pace::Threads);
-        Self { _looks: looks, workshop, swapped, configured, failed: Vec::new(), aside, under_way: None }
+        Self { _looks: looks, workshop, swapped, configured, failed: Vec::new(), aside, under_way: None, canary: None }
+    }
+
+    /// Whether no swap is under way.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_none()
     }
 
     /// Keeps the job of `plan` and its components, so that its epochs can be computed again; what none of the epochs was made
@@ -129,6 +129,7 @@ impl Swaps {
 impl Engine {
     /// Between two epochs: what was ordered is begun, and what is ready waits for the next epoch.
     pub(super) fn look_after_swap(&mut self) {
+        self.look_after_canary();
         if let Some(order) = self.options.control.take_swap() {
             self.begin_swap(order);
         }
@@ -136,7 +137,11 @@ impl Engine {
         match &under_way.stage {
             Stage::Making(made) => match made.try_recv() {
                 Ok(ready) => match ready.and_then(|ready| self.check_ready(ready)) {
-                    Ok(ready) => self.set_stage(Stage::Ready(Box::new(ready))),
+                    Ok((ready, beside)) => {
+                        beside.told(&self.state).iter().for_each(|told| self.options.observer.message(told));
+                        self.set_stage(Stage::BringingOver(Box::new(ready), beside));
+                        self.go_on_bringing_over();
+                    }
                     Err(e) => self.swap_failed(e),
                 },
                 Err(TryRecvError::Empty) => {}
@@ -154,25 +159,69 @@ impl Engine {
                     drop(order.reply.send(Ok(swapped)));
                 }
             }
-            Stage::Ready(_) => {}
+            Stage::BringingOver(..) => self.go_on_bringing_over(),
+            Stage::Ready(..) => {}
         }
     }
 
-    fn begin_swap(&mut self, order: SwapOrder) {
+    fn go_on_bringing_over(&mut self) {
+        let Some(UnderWay { order, stage: Stage::BringingOver(ready, mut beside) }) = self.swaps.under_way.take()
+        else {
+            return;
+        };
+        let done = panics::as_error(|| beside.go_on(&mut self.state));
+        let (stage, failed) = match done {
+            Ok(true) => (Stage::Ready(ready, beside), None),
+            other => (Stage::BringingOver(ready, beside), other.err()),
+        };
+        let is_here = matches!(&stage, Stage::BringingOver(_, beside) if beside.is_here());
+        self.swaps.under_way = Some(UnderWay { order, stage });
+        match failed {
+            Some(e) => self.swap_failed(e),
+            None if is_here => self.wake().notify(),
+            None => {}
+        }
+    }
+
+    /// An epoch was computed; what it changed is still to be taken from the state.
+    pub(super) fn note_for_swap(&mut self) {
+        if let Some(UnderWay { stage: Stage::BringingOver(_, beside) | Stage::Ready(_, beside), .. }) =
+            &mut self.swaps.under_way
+        {
+            beside.note(&mut self.state);
+        }
+    }
+
+    pub(super) fn begin_swap(&mut self, order: SwapOrder) {
         let (tell, made): (Sender<Result<Ready>>, _) = channel();
-        let (job, change) = (self.plan.job.clone(), order.change.clone());
+        let job = self.plan.job.clone();
+        let ordered = Ordered { change: order.change.clone(), is_canary: order.canary.is_some() };
         let (workshop, components) = (self.swaps.workshop.clone(), self.swaps.swapped.components.clone());
         let (now, wake) = (self.options.environment.clock.now(), self.wake().clone());
         let make = move || {
-            let ready = panics::as_error(|| workshop.make_ready(&job, &components, &change, now));
+            let ready = panics::as_error(|| workshop.make_ready(&job, &components, &ordered, now));
             drop(tell.send(ready));
             wake.notify();
         };
+        let refused = self.refuse_beside_canary(&order);
         self.swaps.under_way = Some(UnderWay { order, stage: Stage::Making(made) });
-        if !self.swaps.aside {
+        if let Err(e) = refused {
+            self.swap_failed(e);
+        } else if !self.swaps.aside {
             make();
         } else if let Err(e) = std::thread::Builder::new().name("millstream-swap".to_owned()).spawn(make) {
             self.swap_failed(Error::internal(format!("no thread could be started: {e}")));
+        }
+    }
+
+    /// While there is a canary, the job can be swapped to it, or to another version of the same plugin.
+    fn refuse_beside_canary(&self, order: &SwapOrder) -> Result<()> {
+        match &self.swaps.canary {
+            Some(canary) if order.canary.is_some() || canary.version.plugin != order.change.plugin => {
+                let message = format!("plugin `{}` has a canary", canary.version.plugin);
+                Err(Error::new(ErrorKind::Conflict, message).with_help("end it, or swap the job to it, and try again"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -180,10 +229,11 @@ impl Engine {
     fn swap_failed(&mut self, e: Error) {
         let Some(UnderWay { order, stage }) = self.swaps.under_way.take() else { return };
         let plugin = order.change.plugin.clone();
-        if let Stage::Ready(ready) = stage
-            && let Err(left) = ready.forget(&self.swaps.workshop)
-        {
-            self.options.observer.message(&left.to_string());
+        if let Stage::BringingOver(ready, beside) | Stage::Ready(ready, beside) = stage {
+            beside.leave(&mut self.state);
+            if let Err(left) = ready.forget(&self.swaps.workshop) {
+                self.options.observer.message(&left.to_string());
+            }
         }
         let of = format!("plugin `{plugin}`");
         let e = e.without_context(&of).context(format!("{of} was not swapped"));
@@ -199,14 +249,31 @@ impl Engine {
         }
     }
 
-    /// Refuses what cannot take the place of what runs; its states have the names of those that there are.
-    fn check_ready(&self, mut ready: Ready) -> Result<Ready> {
+    /// Refuses what cannot take the place of what runs; its states have the names of those that there are. With what there
+    /// is to be brought over of them.
+    fn check_ready(&mut self, mut ready: Ready) -> Result<(Ready, Beside)> {
         let recorded = self.as_recorded();
         let plan = Arc::get_mut(&mut ready.plan).ok_or_else(|| Error::internal("a new plan is used already"))?;
         branches::find(plan, &recorded, &self.state)?;
-        check_takes_place(&self.plan, plan)?;
-        take_up::states_to_bring_over(plan, &recorded)?;
-        Ok(ready)
+        let order = self.swaps.under_way.as_ref().map(|under_way| &under_way.order);
+        let states = match (&mut ready.alone, order.and_then(|order| Some((order, order.canary?)))) {
+            (Some(alone), Some((order, terms))) => {
+                branches::find(alone, &recorded, &self.state)?;
+                check_takes_place(&self.plan, alone)?;
+                let olds = take_up::states_to_bring_over(alone, &recorded)?;
+                ready.olds = olds.into_iter().map(|(stateful, old)| (stateful.name.clone(), old)).collect();
+                put_beside(plan, alone, &order.change.plugin, terms.share)?;
+                Vec::new()
+            }
+            _ => {
+                check_takes_place(&self.plan, plan)?;
+                take_up::states_to_bring_over(&ready.plan, &recorded)?
+            }
+        };
+        let (aside, wake) = (self.swaps.aside, self.options.control.wake().clone());
+        let at_once = self.options.environment.brought_over;
+        let beside = Beside::begin(&ready.plan, states, &mut self.state, at_once, aside, &wake)?;
+        Ok((ready, beside))
     }
 
     /// What a record would say of the job as it is at present, as far as states go.
@@ -221,31 +288,40 @@ impl Engine {
     /// Computes `planned` with the new version, if one is ready, or as before: with what there was if the epoch cannot be
     /// made with it.
     pub(super) fn compute_or_swap(&mut self, planned: &EpochPlan) -> Result<EpochOutcome> {
-        let (order, ready) = match self.swaps.under_way.take() {
-            Some(UnderWay { order, stage: Stage::Ready(ready) }) => (order, ready),
+        let (order, ready, beside) = match self.swaps.under_way.take() {
+            Some(UnderWay { order, stage: Stage::Ready(ready, beside) }) => (order, ready, beside),
             other => {
                 self.swaps.under_way = other;
-                return self.compute(planned);
+                return self.compute_as_it_is(planned);
             }
         };
         let replaced = self.plugins.get(&order.change.plugin).cloned().unwrap_or_default();
         self.state.keep_undo();
-        let recorded = self.as_recorded();
         let before = self.put_in(&ready);
-        let made = self.bring_over(&recorded).and_then(|()| self.compute(planned));
+        let made = self.use_new(&ready, &beside).and_then(|()| self.compute(planned));
         match made {
             Ok(EpochOutcome::Computed(result)) => {
                 self.state.forget_undo();
-                self.swaps.note(&ready, &order, planned.epoch);
-                let (plugin, digest) = (order.change.plugin.clone(), ready.digest);
-                let swapped = Swapped { plugin, epoch: planned.epoch, digest, before: replaced };
+                let (plugin, digest) = (order.change.plugin.clone(), ready.digest.clone());
+                if let Some(terms) = order.canary {
+                    let (share, since) = (terms.share, planned.epoch);
+                    let version = CanaryVersion { plugin: plugin.clone(), digest: digest.clone(), share, since };
+                    let change = order.change.clone();
+                    self.swaps.canary = Some(Canary { change, terms, version, before, clean: 0 });
+                    self.count_canary();
+                } else {
+                    self.swaps.note(&ready, &order, planned.epoch);
+                    self.leave_canary(&before.plan);
+                }
+                let share = order.canary.map(|terms| terms.share);
+                let swapped = Swapped { plugin, epoch: planned.epoch, digest, before: replaced, share };
                 self.swaps.under_way = Some(UnderWay { order, stage: Stage::Committing(swapped) });
                 Ok(EpochOutcome::Computed(result))
             }
             Ok(given_up) => {
                 // Its sources went away: the epoch is made again later, and the swap with it.
                 self.put_back(before);
-                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready) });
+                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready, beside) });
                 Ok(given_up)
             }
             Err(e) => {
@@ -253,20 +329,31 @@ impl Engine {
                 self.sinks.values_mut().try_for_each(|sink| sink.abandon())?;
                 self.tell_logged(planned.epoch);
                 self.put_back(before);
-                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready) });
+                self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready, beside) });
                 self.swap_failed(e);
-                self.compute(planned)
+                self.compute_as_it_is(planned)
             }
         }
     }
 
-    fn bring_over(&mut self, recorded: &EpochRecord) -> Result<()> {
+    fn compute_as_it_is(&mut self, planned: &EpochPlan) -> Result<EpochOutcome> {
+        match &self.swaps.canary {
+            Some(_) => self.compute_with_canary(planned),
+            None => self.compute(planned),
+        }
+    }
+
+    fn use_new(&mut self, ready: &Ready, beside: &Beside) -> Result<()> {
         for (name, live) in self.sources.iter_mut() {
             live.decoder = live.source.decoder(&self.plan.sources[name].columns)?;
         }
-        let plan = self.plan.clone();
-        let states = take_up::states_to_bring_over(&plan, recorded)?;
-        take_up::bring_over(states, &mut self.state, &*self.options.observer, &self.workers)
+        canaries(&self.plan).for_each(|(_, canary)| canary.forget_epoch());
+        fork(&self.plan.clone(), &ready.olds, &mut self.state, &self.workers)?;
+        beside.put_in_place(&mut self.state, &self.workers)?;
+        for (state, old) in beside.brought_over() {
+            take_up::tell_brought_over(state, old, &*self.options.observer);
+        }
+        Ok(())
     }
 
     /// The new version takes the place of what runs, which is given back.
@@ -282,7 +369,7 @@ impl Engine {
         }
     }
 
-    fn put_back(&mut self, before: Before) {
+    pub(super) fn put_back(&mut self, before: Before) {
         let Before { plan, statics, decoders, plugins, fingerprints } = before;
         (self.plan, self.statics, self.plugins, self.fingerprints) = (plan, statics, plugins, fingerprints);
         for (name, live) in self.sources.iter_mut() {

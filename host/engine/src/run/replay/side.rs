@@ -136,6 +136,10 @@ impl Side {
             let message = format!("what was pushed to source `{name}` is gone since the epoch is committed");
             return Err(Error::invalid(message).with_help("only epochs without such rows can be computed again"));
         }
+        if let Some(canary) = &record.canary {
+            let message = format!("for some keys of plugin `{}` a canary has answered", canary.plugin);
+            return Err(Error::invalid(message).with_help("only epochs without one can be computed again"));
+        }
         let reads = self.sources.map(|name, live| SourceInput::of(ranges.get(name), live));
         let mut decided = match record.finished {
             true => self.progress.decide_final(),

@@ -11,6 +11,17 @@ impl Bucket {
         self.dirty.iter().filter(|at| self.entry(**at).flags & DEAD == 0).map(|at| (self.key(*at), self.value(*at)))
     }
 
+    /// Keys put or deleted since then; may name one twice.
+    pub(in crate::state) fn changed_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = 0;
+        let deleted = std::iter::from_fn(move || {
+            let (len, start) = varint::read(&self.deleted, at)?;
+            at = start + len as usize;
+            self.deleted.get(start..at)
+        });
+        self.changed().map(|(key, _)| key).chain(deleted)
+    }
+
     /// How many keys were put or deleted since then, about.
     pub(in crate::state) fn changes(&self) -> usize {
         self.dirty.len() + self.deleted_keys

@@ -2,13 +2,14 @@
 //! an array of eight-byte slots, open addressing with linear probing. That is 16 bytes and some slack beside the
 //! bytes of an entry, and no allocation of its own.
 //!
-//! What an epoch did to it is in `changes`.
+//! What an epoch did to it is in `changes`; how it is gone through while it changes, in `go_through`.
 //!
 //! What always holds: `slots` has a power of two of places of which at most ¾ are used or tombstones; a live entry
 //! is in exactly one slot; an entry with the dirty flag is in `dirty`. The order of entries depends on the history,
 //! so whoever emits rows takes [`Bucket::sorted`].
 
 mod changes;
+mod go_through;
 
 use std::collections::BTreeMap;
 
@@ -57,6 +58,8 @@ pub struct Bucket {
     pub(super) touched: bool,
     /// What its keys had before they were changed, where that may be wanted again.
     pub(super) journal: Option<Box<Journal>>,
+    /// How far its arena was gone through by [`Bucket::go_through`].
+    gone_through: usize,
 }
 
 /// What keys had; none = they were not there.
@@ -262,7 +265,7 @@ impl Bucket {
     }
 
     /// Makes room for `more` keys.
-    fn reserve(&mut self, more: usize) {
+    pub(super) fn reserve(&mut self, more: usize) {
         if (self.len + self.tombstones + more) * 4 > self.slots.len() * 3 {
             // Where tombstones fill the table it keeps its size, unless so few places would be free that the next
             // rebuild comes soon.
@@ -319,10 +322,13 @@ impl Bucket {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.retain(|at| self.entry(*at).flags & DEAD == 0);
         let mut arena = Vec::with_capacity(self.bytes() + self.bytes() / 4);
-        let mut at = 0;
+        let (mut at, mut gone_through) = (0, 0);
         while at < self.arena.len() {
             let entry = self.entry(at);
             let size = entry.size();
+            if at < self.gone_through && entry.flags & DEAD == 0 {
+                gone_through += size;
+            }
             if entry.flags & DEAD == 0 {
                 let to = arena.len() as u64;
                 arena.extend_from_slice(&self.arena[at..at + size]);
@@ -338,7 +344,7 @@ impl Bucket {
             let to = self.arena[*at..*at + HEADER].try_into().expect("a header is eight bytes");
             *at = u64::from_le_bytes(to) as usize;
         }
-        self.dirty = dirty;
+        (self.dirty, self.gone_through) = (dirty, gone_through);
         self.arena = arena;
         self.dead = 0;
         let size = ((self.len + 1) * 3 / 2).next_power_of_two().max(8);
