@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use millstream_engine::job::PluginChange;
-use millstream_engine::run::{CanaryTerms, RunOptions, Swapping};
+use millstream_engine::run::{CanaryTerms, Environment, RunOptions, Swapping};
 use millstream_engine::{ErrorKind, Result};
 use serde_json::Value;
 
@@ -133,6 +133,26 @@ fn a_canary_that_does_well_is_promoted_and_one_that_refuses_more_is_not() {
             assert!(refused > 5, "what the new version fails with is a dead letter: {refused}");
         }
     }
+}
+
+#[test]
+fn a_canary_that_is_ended_is_not_promoted_any_more() {
+    let text = sessions("");
+    let undisturbed = with_keys(24).run(&text).unwrap();
+    let scratch = with_keys(24);
+    let environment = Environment { brought_over: 8, ..Environment::default() };
+    let mut live = Live::try_open(&scratch, &text, RunOptions { environment, ..RunOptions::default() }).unwrap();
+    live.epochs(8);
+    let canary = begin(&live, &scratch, "second.wasm", "20%", Some(2)).unwrap();
+    live.epochs(4);
+    let ending = live.control.end_canary().unwrap();
+    let (ran, messages) = live.end();
+    canary.wait().unwrap();
+    ending.wait().unwrap();
+    assert!(messages.iter().any(|m| m.contains("states are being brought over")), "{messages:?}");
+    assert!(messages.iter().any(|m| m.contains("was not swapped: its canary has ended")), "{messages:?}");
+    assert!(!messages.iter().any(|m| m.contains("was swapped with")), "{messages:?}");
+    assert_eq!(without_versions(&told(&ran.rows("x"))), without_versions(&told(&undisturbed.rows("x"))));
 }
 
 #[test]

@@ -52,13 +52,20 @@ pub(super) struct SwapOrder {
     pub change: PluginChange,
     /// It is to be a canary.
     pub canary: Option<CanaryTerms>,
+    /// The job's own, to what its canary is.
+    pub promotes: bool,
     pub reply: Sender<Result<Swapped>>,
 }
 
 impl SwapOrder {
     pub fn new(change: PluginChange, canary: Option<CanaryTerms>) -> (Self, Swapping) {
         let (reply, waits) = channel();
-        (Self { change, canary, reply }, Swapping(waits))
+        (Self { change, canary, promotes: false, reply }, Swapping(waits))
+    }
+
+    /// The job's own, to `change`, which its canary is; nobody waits for it.
+    pub fn promotion(change: PluginChange) -> Self {
+        Self { promotes: true, ..Self::new(change, None).0 }
     }
 }
 

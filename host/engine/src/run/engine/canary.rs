@@ -38,6 +38,9 @@ impl Engine {
         let observer = &self.options.observer;
         observer.message(&format!("plugin `{plugin}`: the canary {} has ended, {why}", short(digest)));
         observer.canary(None);
+        if self.swaps.promotes() {
+            self.swap_failed(Error::new(ErrorKind::Conflict, "its canary has ended"));
+        }
     }
 
     /// The job was swapped to what its canary was: `combined` was the plan with both.
@@ -93,9 +96,7 @@ impl Engine {
         let change = canary.change.clone();
         self.options.observer.canary(Some(&report));
         if is_due && self.swaps.is_idle() && self.options.control.begin_own_swap() {
-            // Nobody waits for it.
-            let (order, _) = SwapOrder::new(change, None);
-            self.begin_swap(order);
+            self.begin_swap(SwapOrder::promotion(change));
         }
     }
 }

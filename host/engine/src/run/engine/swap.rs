@@ -81,6 +81,11 @@ impl Swaps {
         self.under_way.is_none()
     }
 
+    /// Whether the swap that is under way is the job's own, to its canary.
+    pub fn promotes(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| under_way.order.promotes)
+    }
+
     /// Keeps the job of `plan` and its components, so that its epochs can be computed again; what none of the epochs was made
     /// with that there are, which are made with `others`, goes.
     pub fn keep_what_epochs_are_made_with(&self, plan: &Plan, others: BTreeSet<String>) -> Result<()> {
@@ -226,8 +231,10 @@ impl Engine {
     }
 
     /// The swap that is under way did not come about.
-    fn swap_failed(&mut self, e: Error) {
+    pub(super) fn swap_failed(&mut self, e: Error) {
         let Some(UnderWay { order, stage }) = self.swaps.under_way.take() else { return };
+        // It would be tried again with each epoch, and fail again.
+        self.swaps.canary.iter_mut().filter(|_| order.promotes).for_each(|canary| canary.terms.promote_after = None);
         let plugin = order.change.plugin.clone();
         if let Stage::BringingOver(ready, beside) | Stage::Ready(ready, beside) = stage {
             beside.leave(&mut self.state);
