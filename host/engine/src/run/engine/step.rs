@@ -236,7 +236,11 @@ impl Engine {
             not_swapped: std::mem::take(&mut self.swaps.failed),
         };
         let report = self.report(&record, result.took);
-        let wanted = std::mem::take(&mut *locked(&self.wanted)?);
+        // While states are brought over, snapshots would have them twice, and soon for nothing: they are written afterwards.
+        let wanted = match self.swaps.is_bringing_over() {
+            true => Vec::new(),
+            false => std::mem::take(&mut *locked(&self.wanted)?),
+        };
         let snapshot = wanted.into_iter().map(|p| (p, self.state.snapshot(p))).collect();
         self.committer.commit(ComputedEpoch { record, change, prepared: result.prepared, snapshot, report, began })?;
         Ok(true)

@@ -81,6 +81,11 @@ impl Swaps {
         self.under_way.is_none()
     }
 
+    /// Whether states are being brought over.
+    pub fn is_bringing_over(&self) -> bool {
+        matches!(&self.under_way, Some(UnderWay { stage: Stage::BringingOver(..), .. }))
+    }
+
     /// Whether the swap that is under way is the job's own, to its canary.
     pub fn promotes(&self) -> bool {
         self.under_way.as_ref().is_some_and(|under_way| under_way.order.promotes)
