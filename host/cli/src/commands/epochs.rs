@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use millstream_engine::checkpoint::look;
 use millstream_engine::record::EpochRecord;
+use millstream_engine::run::report::short;
 use millstream_engine::storage::LocalStorage;
 use millstream_engine::{Error, Result};
 
@@ -82,8 +83,4 @@ fn cells(record: &EpochRecord) -> [String; 8] {
         watermarks.min().map_or_else(|| "-".to_owned(), text::watermark),
         plugins.collect::<Vec<_>>().join(", "),
     ]
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use millstream_engine::Result;
 use millstream_engine::run::CanaryReport;
+use millstream_engine::run::report::short;
 
 use super::print;
 use super::ps::{NO_REPLY, NONE, epoch, nothing, objects, watermark};
@@ -107,13 +108,13 @@ fn details(job: &Running) -> Vec<String> {
     };
     let mut details = vec![format!("watermark {}", watermark(status))];
     for (name, plugin) in &status.plugins {
-        let digest = plugin.digest.get(..12).unwrap_or(&plugin.digest);
+        let digest = short(&plugin.digest);
         let since = plugin.swapped_since.map(|epoch| format!(", swapped with epoch {epoch}")).unwrap_or_default();
         details.push(format!("plugin `{name}` {digest}{since}"));
     }
     details.extend(status.canary.as_ref().map(|canary| {
         let CanaryReport { plugin, digest, share, since, clean, promote_after } = canary;
-        let digest = digest.get(..12).unwrap_or(digest);
+        let digest = short(digest);
         let promoted = promote_after.map(|epochs| format!(", promoted after {epochs}")).unwrap_or_default();
         format!("plugin `{plugin}` {digest} answers for {share} of the keys since epoch {since}: {clean} clean epochs{promoted}")
     }));

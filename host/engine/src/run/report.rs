@@ -182,7 +182,7 @@ pub struct CanaryReport {
 }
 
 /// A digest as people are shown it.
-pub(super) fn short(digest: &str) -> &str {
+pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 

@@ -98,22 +98,20 @@ impl Part {
         entries
     }
 
-    /// What the last epoch has changed in the old table.
-    fn note(&mut self, state: &mut State) -> Vec<(usize, i64)> {
-        let Some(table) = state.table(&self.table) else { return Vec::new() };
-        let mut dropped = Vec::new();
-        self.changed = 0;
-        let gone = |number: usize, bucket| table.partitions()[number].dropped_buckets().any(|gone| gone == bucket);
-        let partitions = table.partitions().len();
-        if table.partitions().iter().any(|partition| partition.dropped_buckets().next().is_some()) {
-            self.again.retain(|(bucket, key)| !gone(partition_of(hash_key(key), partitions), *bucket));
+    /// What the last epoch has changed in the old table; the partitions and buckets that it dropped.
+    fn note(&mut self, state: &mut State) -> BTreeSet<(usize, i64)> {
+        let Some(table) = state.table(&self.table) else { return BTreeSet::new() };
+        let partitions = || table.partitions().iter().enumerate();
+        let dropped =
+            partitions().flat_map(|(at, partition)| partition.dropped_buckets().map(move |bucket| (at, bucket)));
+        let dropped: BTreeSet<(usize, i64)> = dropped.collect();
+        if !dropped.is_empty() {
+            let place = |bucket: i64, key: &[u8]| (partition_of(hash_key(key), table.partitions().len()), bucket);
+            self.again.retain(|(bucket, key)| !dropped.contains(&place(*bucket, key)));
         }
-        for (number, partition) in table.partitions().iter().enumerate() {
-            dropped.extend(partition.dropped_buckets().map(|bucket| (number, bucket)));
-            if number > self.at.0 {
-                // All of it is still to be looked at.
-                continue;
-            }
+        self.changed = 0;
+        // All of the later ones is still to be looked at.
+        for (_, partition) in partitions().take(self.at.0 + 1) {
             let changed = partition.changed_keys().inspect(|_| self.changed += 1);
             self.again.extend(changed.map(|(bucket, key)| (bucket, key.into())));
         }

@@ -63,9 +63,7 @@ impl Engine {
             }
             Ok(given_up) => Ok(given_up),
             Err(e) => {
-                self.state.undo();
-                self.sinks.values_mut().try_for_each(|sink| sink.abandon())?;
-                self.tell_logged(planned.epoch);
+                self.take_back(planned.epoch)?;
                 let plugin = self.swaps.canary.as_ref().map(|canary| canary.version.plugin.clone());
                 self.end_canary(&format!("since an epoch failed with it: {e}"));
                 let failed = plugin.map(|plugin| {

@@ -149,7 +149,9 @@ impl Engine {
                 Ok(ready) => match ready.and_then(|ready| self.check_ready(ready)) {
                     Ok((ready, beside)) => {
                         beside.told(&self.state).iter().for_each(|told| self.options.observer.message(told));
-                        self.set_stage(Stage::BringingOver(Box::new(ready), beside));
+                        if let Some(under_way) = &mut self.swaps.under_way {
+                            under_way.stage = Stage::BringingOver(Box::new(ready), beside);
+                        }
                         self.go_on_bringing_over();
                     }
                     Err(e) => self.swap_failed(e),
@@ -255,12 +257,6 @@ impl Engine {
         drop(order.reply.send(Err(e)));
     }
 
-    fn set_stage(&mut self, stage: Stage) {
-        if let Some(under_way) = &mut self.swaps.under_way {
-            under_way.stage = stage;
-        }
-    }
-
     /// Refuses what cannot take the place of what runs; its states have the names of those that there are. With what there
     /// is to be brought over of them.
     fn check_ready(&mut self, mut ready: Ready) -> Result<(Ready, Beside)> {
@@ -337,15 +333,21 @@ impl Engine {
                 Ok(given_up)
             }
             Err(e) => {
-                self.state.undo();
-                self.sinks.values_mut().try_for_each(|sink| sink.abandon())?;
-                self.tell_logged(planned.epoch);
+                self.take_back(planned.epoch)?;
                 self.put_back(before);
                 self.swaps.under_way = Some(UnderWay { order, stage: Stage::Ready(ready, beside) });
                 self.swap_failed(e);
                 self.compute_as_it_is(planned)
             }
         }
+    }
+
+    /// What an epoch that failed has changed is as it was.
+    pub(super) fn take_back(&mut self, epoch: u64) -> Result<()> {
+        self.state.undo();
+        self.sinks.values_mut().try_for_each(|sink| sink.abandon())?;
+        self.tell_logged(epoch);
+        Ok(())
     }
 
     fn compute_as_it_is(&mut self, planned: &EpochPlan) -> Result<EpochOutcome> {
