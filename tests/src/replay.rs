@@ -18,7 +18,11 @@ use crate::states::live::{Live, jobs, with_versions, write_for};
 use crate::support::{counting_runtime, here, runtime};
 
 /// Computes these epochs of the job in this folder again.
-fn again(scratch: &Scratch, epochs: (u64, u64), changed: Option<Changed>) -> Result<(Replayed, Vec<ReplayedEpoch>)> {
+pub(crate) fn again(
+    scratch: &Scratch,
+    epochs: (u64, u64),
+    changed: Option<Changed>,
+) -> Result<(Replayed, Vec<ReplayedEpoch>)> {
     again_with(scratch, epochs, changed, runtime(), 2)
 }
 
@@ -53,7 +57,7 @@ fn refused(replayed: Result<(Replayed, Vec<ReplayedEpoch>)>, words: &[&str]) -> 
 }
 
 /// With a file sink besides, whose bytes are compared.
-fn with_files(text: &str) -> String {
+pub(crate) fn with_files(text: &str) -> String {
     let changelog = if text.contains("\"update\"") { "changelog = true\n" } else { "" };
     format!("{text}[sink.files]\ninput = \"x\"\nconnector = \"file\"\npath = \"out\"\nformat = \"json\"\n{changelog}")
 }

@@ -21,7 +21,7 @@ use crate::support::{component_of, here, runtime};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A shadow on its own thread.
-struct Beside {
+pub(crate) struct Beside {
     ended: JoinHandle<Result<()>>,
     /// Told when it begins.
     begun: Receiver<()>,
@@ -30,19 +30,19 @@ struct Beside {
 
 impl Beside {
     /// Lets the job make so many epochs, which the shadow sees; what it says of them.
-    fn sees(&self, live: &mut Live, epochs: usize) -> Vec<ReplayedEpoch> {
+    pub fn sees(&self, live: &mut Live, epochs: usize) -> Vec<ReplayedEpoch> {
         self.begun.recv_timeout(PATIENCE).unwrap();
         live.epochs(epochs);
         (0..epochs).map(|_| self.epochs.recv_timeout(PATIENCE).unwrap()).collect()
     }
 
-    fn end(self) -> Result<()> {
+    pub fn end(self) -> Result<()> {
         self.ended.join().unwrap()
     }
 }
 
 /// The plugin `p` with another component, or another `with`, beside the job in this folder, for so many epochs.
-fn beside(scratch: &Scratch, file: &str, with: Map<String, Value>, epochs: usize) -> Beside {
+pub(crate) fn beside(scratch: &Scratch, file: &str, with: Map<String, Value>, epochs: usize) -> Beside {
     let path = (!file.is_empty()).then(|| scratch.path().join(file));
     let plugins = vec![PluginChange { plugin: "p".into(), path, with, ..PluginChange::default() }];
     let options = Shadow {

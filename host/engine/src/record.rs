@@ -80,6 +80,10 @@ pub struct CanaryVersion {
     pub plugin: String,
     /// BLAKE3, hexadecimal, of its component.
     pub digest: String,
+    /// Its configurations, as [`crate::job::Job::configurations`] gives them, where they are not those of the version that has
+    /// all keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<serde_json::Value>,
     /// The keys.
     pub share: Share,
     /// The first epoch that was made with it.

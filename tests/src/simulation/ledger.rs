@@ -45,14 +45,17 @@ pub struct Ledger {
 /// All epochs that a checkpoint has kept were computed again.
 pub const REPLAYED: &str = "replayed";
 
-/// What a run tells of swaps.
-pub const SWAPS: [&str; 6] = [
+/// What a run tells of swaps and canaries.
+pub const SWAPS: [&str; 9] = [
     "was swapped with",
     "goes on as it was swapped",
     "was not swapped",
     "no way from version",
     "are being brought over",
     "were being brought over for a swap when the job ended",
+    "of the keys since epoch",
+    "has ended, as it was told",
+    "it has ended with the job",
 ];
 
 impl Ledger {

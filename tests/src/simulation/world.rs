@@ -14,7 +14,9 @@ use millstream_engine::connector::Connectors;
 use millstream_engine::executor::Executor;
 use millstream_engine::fault::{Faults, point};
 use millstream_engine::job::{Job, Trigger};
-use millstream_engine::run::{Control, Environment, Pace, Replay, RunOptions, Summary, Turn, replay, replayable, run};
+use millstream_engine::run::{
+    CanaryTerms, Control, Environment, Pace, Replay, RunOptions, Summary, Turn, replay, replayable, run,
+};
 use millstream_engine::storage::faulty::{Fault, FaultyStorage, Survives};
 use millstream_engine::{Error, ErrorKind, Result};
 
@@ -44,7 +46,7 @@ pub struct World {
     random: Random,
     /// Sources go away for a while, in some runs: how often.
     weather: Option<Random>,
-    /// The keyed plugin is swapped while the job runs, in some runs: when, and to what.
+    /// The keyed plugin is swapped while the job runs, or has a canary, in some runs: when, and to what.
     swaps: Random,
     inline_limit: usize,
     snapshot_least: u64,
@@ -321,7 +323,7 @@ impl World {
                     && swaps.one_in(3)
                 {
                     // What comes of it is told to nobody: the job goes on, with the one or the other.
-                    drop(control.swap(swap_to(swaps.below(3) as usize)));
+                    order(&mut swaps, &control);
                 }
                 if matches!(trouble, Trouble::Stop(after) if passed.1 > after) {
                     control.stop();
@@ -362,6 +364,20 @@ impl World {
             }
         }
         Ok(())
+    }
+}
+
+/// Orders a swap, a canary, or the end of one.
+fn order(swaps: &mut Random, control: &Control) {
+    let version = swap_to(swaps.below(3) as usize);
+    match swaps.below(5) {
+        0 | 1 => {
+            let share = swaps.pick(&["10%", "50%", "90%"]).parse().unwrap();
+            let promote_after = *swaps.pick(&[None, Some(1), Some(3)]);
+            drop(control.canary(version, CanaryTerms { share, promote_after }));
+        }
+        2 => drop(control.end_canary()),
+        _ => drop(control.swap(version)),
     }
 }
 

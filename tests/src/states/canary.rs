@@ -3,23 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use millstream_engine::job::PluginChange;
-use millstream_engine::run::{CanaryTerms, Environment, RunOptions, Swapping};
+use millstream_engine::run::{CanaryTerms, Changed, Environment, RunOptions, Swapping};
 use millstream_engine::{ErrorKind, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::live::{Live, jobs, with_versions};
 use super::{job, row};
+use crate::replay::{again, with_files};
 use crate::scratch::Scratch;
+use crate::shadow::beside;
 use crate::simulation::Random;
 
 const GUEST: &str = "guests/keyed-state";
 
 /// Sessions of keys, whose rows say which version made them. `more`: further keys of the configuration.
 fn sessions(more: &str) -> String {
-    job(&format!(
+    with_files(&job(&format!(
         "[plugin.p]\npath = \"first.wasm\"\n[operator.x]\ninput = \"rows\"\nplugin = \"p\"\nkey_by = [\"k\"]\n\
          with = {{ do = \"visits\", data = \"v\", gap = 250000000, tells_version = 1{more} }}\n"
-    ))
+    )))
 }
 
 /// Files of rows with some of three hundred keys: most are counted, some take their key away, refuse a row, or fail.
@@ -98,6 +100,8 @@ fn some_keys_are_answered_for_by_another_version_until_it_ends_and_nothing_of_it
         assert_eq!(ran.summary.rejected, undisturbed.summary.rejected, "{more}");
         assert!(messages.iter().any(|m| m.contains("answers for 30% of the keys since epoch 6")), "{messages:?}");
         assert!(messages.iter().any(|m| m.contains("the canary") && m.contains("has ended, as it was told")));
+        let (done, each) = again(&scratch, (0, 23), None).unwrap();
+        assert_eq!((done.epochs, done.same), (24, 24), "{more}: {each:?}");
         // No table of it is left for the next run to find.
         let (_, messages) = Live::open(&scratch, &text).end();
         assert!(!messages.iter().any(|m| m.contains("canary") || m.contains("dropped")), "{messages:?}");
@@ -169,8 +173,7 @@ fn a_job_that_is_started_again_has_no_canary_and_goes_on_as_it_was() {
     // As if it had been killed: what is committed stays.
     drop(live);
     let (ran, messages) = Live::open(&scratch, &text).end();
-    let over =
-        "a canary answered for some keys of `x` when the job ended: it has ended too, and its states are dropped";
+    let over = "a canary answered for some keys of `x`: it has ended with the job, and its states are dropped";
     assert!(messages.iter().any(|m| m == over), "{messages:?}");
     let again = told(&ran.rows("x"));
     assert!(keys_of(&again, 2).is_empty());
@@ -213,4 +216,52 @@ fn what_cannot_be_a_canary_is_refused_and_the_job_goes_on() {
     let refused = canary.wait().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.message().contains("has operators without keys of their own"), "{refused}");
+}
+
+#[test]
+fn epochs_with_a_canary_are_computed_again_with_it_whatever_became_of_it() {
+    let text = sessions("");
+    let scratch = with_keys(28);
+    let mut live = Live::open(&scratch, &text);
+    live.epochs(3);
+    let canary = begin(&live, &scratch, "second.wasm", "50%", None).unwrap();
+    live.epochs(3);
+    let began = canary.wait().unwrap().epoch;
+    // While it is there, also beside a shadow, which has none.
+    let seeing = beside(&scratch, "second.wasm", Map::new(), 2);
+    let seen = seeing.sees(&mut live, 2);
+    seeing.end().unwrap();
+    assert!(seen.iter().all(|epoch| epoch.unlike.is_empty() && !epoch.is_same_after()), "{seen:?}");
+    let ending = live.control.end_canary().unwrap();
+    live.epochs(2);
+    assert_eq!(ending.wait().unwrap(), "p");
+    // One that is promoted.
+    let promoted = begin(&live, &scratch, "second.wasm", "30%", Some(4)).unwrap();
+    live.epochs(8);
+    assert_eq!(promoted.wait().unwrap().epoch, 10);
+    // And one more, with which the job is killed.
+    let killed = begin(&live, &scratch, "second.wasm", "70%", None).unwrap();
+    live.epochs(3);
+    let last = killed.wait().unwrap().epoch;
+    drop(live);
+    let (_, messages) = Live::open(&scratch, &text).end();
+    assert!(messages.iter().any(|m| m.contains("it has ended with the job")), "{messages:?}");
+    let end = 27;
+    assert!(began == 3 && 14 < last && last + 3 < end, "{began} {last}");
+    let gone = scratch.path().join("gone.wasm");
+    std::fs::rename(scratch.path().join("second.wasm"), &gone).unwrap();
+
+    let (done, each) = again(&scratch, (0, end), None).unwrap();
+    assert_eq!((done.epochs, done.same), (28, 28), "{each:?}");
+    // From the state before any of them.
+    for epoch in 0..=end {
+        let (done, each) = again(&scratch, (epoch, epoch), None).unwrap();
+        assert_eq!((done.epochs, done.same), (1, 1), "{each:?}");
+    }
+    // A changed job has no canary.
+    let change = PluginChange { plugin: "p".into(), path: Some(gone), ..PluginChange::default() };
+    let changed = Changed { plugins: vec![change], ..Changed::default() };
+    let (done, each) = again(&scratch, (began, began + 4), Some(changed)).unwrap();
+    assert_eq!((done.same, done.is_compared), (5, true), "{each:?}");
+    assert!(done.same_after < 5, "{each:?}");
 }

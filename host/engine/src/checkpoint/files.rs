@@ -10,7 +10,7 @@ use super::meta::Meta;
 use super::snapshot::{self, SnapshotError};
 use super::{CheckpointError, Unpublished};
 use crate::executor::Workers;
-use crate::record::EpochRecord;
+use crate::record::{CanaryVersion, EpochRecord};
 use crate::state::{Piece, State, StateChange, StateError};
 
 /// The files of a checkpoint, as they were read, and what is made of them.
@@ -54,12 +54,15 @@ impl Folder<'_> {
         struct MadeWith {
             job: String,
             plugins: BTreeMap<String, String>,
+            canary: Option<CanaryVersion>,
         }
         let digests = self.workers.each(&files.decision.frames, |(s, f)| {
             let json = files.found.segments[*s].frames[*f].parts(&files.segments[*s].1.1).0;
             // What cannot be read is told of the last one.
             let made_with = serde_json::from_slice::<MadeWith>(json).ok();
-            made_with.into_iter().flat_map(|with| with.plugins.into_values().chain([with.job])).collect::<Vec<_>>()
+            let canary = |canary: Option<CanaryVersion>| canary.map(|canary| canary.digest);
+            let all = made_with.map(|with| with.plugins.into_values().chain([with.job]).chain(canary(with.canary)));
+            all.into_iter().flatten().collect::<Vec<_>>()
         });
         digests.into_iter().flatten().collect()
     }

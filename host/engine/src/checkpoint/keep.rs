@@ -162,3 +162,39 @@ impl Files<'_> {
         segments.map(|(bytes, _)| bytes).chain(needed.snapshots.iter().map(|i| &self.snapshots[*i].bytes)).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A long life of a checkpoint with an epoch of ten bytes and a segment of three epochs each, and a snapshot of some
+    /// partition every few epochs: what stays is enough, and does not grow.
+    #[test]
+    fn kept_epochs_can_be_restored_and_what_is_older_goes() {
+        let keep = KeepEpochs { epochs: 20, bytes: u64::MAX };
+        let (mut segments, mut snapshots): (BTreeMap<u64, u64>, Vec<UsableSnapshot>) = Default::default();
+        for epoch in 0..600 {
+            *segments.entry(epoch - epoch % 3).or_default() += 10;
+            if epoch % 5 == 4 {
+                let partitions = vec![(epoch / 5 % 2) as u32];
+                snapshots.push(UsableSnapshot { file: String::new(), epoch, sequence: epoch, partitions, bytes: 40 });
+            }
+            let files = Files { segments: &segments, snapshots: &snapshots, partitions: 2 };
+            let (gone, unneeded) = files.unneeded(epoch, epoch + 1, keep);
+            segments.retain(|first, _| !gone.contains(first));
+            let mut i = 0;
+            snapshots.retain(|_| {
+                i += 1;
+                !unneeded.contains(&(i - 1))
+            });
+            let files = Files { segments: &segments, snapshots: &snapshots, partitions: 2 };
+            let oldest = *segments.keys().next().unwrap();
+            for kept in epoch.saturating_sub(20)..=epoch {
+                let from = files.needed(kept).from;
+                assert!(from >= oldest, "after epoch {epoch}, {kept} is restored from {from}, and {oldest} is there");
+            }
+            // The kept epochs, as far back again as the older of two snapshots, and the segment that this is in.
+            assert!(oldest + 20 + 10 + 3 >= epoch, "after epoch {epoch}, {oldest} is there");
+        }
+    }
+}

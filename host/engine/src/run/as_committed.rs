@@ -2,18 +2,26 @@
 
 use millstream_plugin::{Runtime, digest};
 
-use crate::Result;
 use crate::checkpoint::{kept_component, kept_job};
 use crate::job::{ConnectorKeys, Job, PluginChange};
 use crate::plan::Components;
-use crate::record::EpochRecord;
+use crate::record::{CanaryVersion, EpochRecord};
 use crate::storage::Storage;
+use crate::{Error, Result};
 
 /// Finds what epochs were made with.
 pub(super) struct AsCommitted<'a> {
     pub storage: &'a dyn Storage,
     pub runtime: Option<Runtime>,
     pub known: Vec<ConnectorKeys>,
+}
+
+/// The canary that an epoch was made with.
+pub(super) struct CommittedCanary {
+    pub version: CanaryVersion,
+    /// The job with its version alone.
+    pub job: Job,
+    pub components: Components,
 }
 
 impl AsCommitted<'_> {
@@ -42,5 +50,17 @@ impl AsCommitted<'_> {
             components.insert(name.clone(), bytes.into());
         }
         Ok((job, components))
+    }
+
+    /// The canary of the epoch of `record`, which was made with `job` and `components`.
+    pub fn canary(&self, record: &EpochRecord, job: &Job, components: &Components) -> Result<Option<CommittedCanary>> {
+        let Some(version) = record.canary.clone() else { return Ok(None) };
+        let (plugin, configurations) = (version.plugin.clone(), version.configurations.clone());
+        let named = |e: Error| e.context(format!("the canary of plugin `{}`", version.plugin));
+        let bytes = kept_component(self.storage, &version.digest).map_err(named)?;
+        let mut components = components.clone();
+        components.insert(plugin.clone(), bytes.into());
+        let job = job.with_plugin(&PluginChange { plugin, configurations, ..PluginChange::default() })?;
+        Ok(Some(CommittedCanary { version, job, components }))
     }
 }

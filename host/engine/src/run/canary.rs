@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::branches;
 use super::canary_tables::{canary_of, canary_table};
-use super::take_up::node_of;
+use super::swap::check_takes_place;
+use super::take_up::{as_recorded, node_of, states_to_bring_over};
 use crate::executor::Workers;
 use crate::name::Name;
 use crate::operator::fingerprint::Old;
@@ -34,12 +36,33 @@ fn is_of<'k>(keyed: Option<&'k Keyed>, plugin: &str) -> Option<&'k Keyed> {
     keyed.filter(|_| name == plugin)
 }
 
+/// Puts the canary of `plugin` that `alone` has beside `plan`, which is the same job without it, for a share of the keys; gives
+/// what is to be brought over for it, by the names of the states.
+///
+/// # Errors
+/// `alone` cannot take the place of `plan`, or not for some keys.
+pub(super) fn combine(
+    plan: &mut Plan,
+    mut alone: Plan,
+    state: &State,
+    plugin: &str,
+    share: Share,
+) -> Result<Vec<(Name, Old)>> {
+    let recorded = as_recorded(plan);
+    branches::find(&mut alone, &recorded, state)?;
+    check_takes_place(plan, &alone)?;
+    let olds = states_to_bring_over(&alone, &recorded)?;
+    let olds = olds.into_iter().map(|(stateful, old)| (stateful.name.clone(), old)).collect();
+    put_beside(plan, &alone, plugin, share)?;
+    Ok(olds)
+}
+
 /// Puts the keyed operators that `new` has of `plugin` beside those of `plan`, whose states have the same names, for a share
 /// of their keys.
 ///
 /// # Errors
 /// The plugin is used for something without keys, or the new version does not take the place of the one before in all.
-pub(super) fn put_beside(plan: &mut Plan, new: &Plan, plugin: &str, share: Share) -> Result<()> {
+fn put_beside(plan: &mut Plan, new: &Plan, plugin: &str, share: Share) -> Result<()> {
     if !plan.plugins.has_keyed_only(plugin) || !new.plugins.has_keyed_only(plugin) {
         let message =
             format!("plugin `{plugin}` has operators without keys of their own, and a canary answers for some keys");

@@ -93,6 +93,8 @@ pub(super) struct Ready {
     pub statics: Statics,
     pub components: Components,
     pub digest: String,
+    /// The new version's, as [`Job::configurations`] gives them.
+    pub configurations: serde_json::Value,
     /// The checkpoint had not kept its component before.
     pub is_new: bool,
     /// Of a canary: the plan with the new version alone. `plan` is then the one that there is, in which it gets its place.
@@ -116,6 +118,7 @@ impl Workshop {
         };
         let plan = check(job, &components)?;
         let digest = plan.plugins.digests().remove(&change.plugin).unwrap_or_default();
+        let configurations = plan.job.configurations(&change.plugin);
         let bytes = match (components.get(&change.plugin), plan.job.plugins.get(&change.plugin)) {
             (Some(bytes), _) => Some(bytes.clone()),
             // With another `with` alone the record names it too.
@@ -132,7 +135,8 @@ impl Workshop {
             false => (plan, None),
         };
         let statics = read_all(&plan, &self.sources, at, &Silent)?;
-        Ok(Ready { plan: Arc::new(plan), statics, components, digest, is_new, alone, olds: Vec::new() })
+        let (plan, olds) = (Arc::new(plan), Vec::new());
+        Ok(Ready { plan, statics, components, digest, configurations, is_new, alone, olds })
     }
 }
 

@@ -66,6 +66,17 @@ pub(super) fn take_up(
     Ok(())
 }
 
+/// What records say of the stateful operators of `plan`.
+pub(super) fn fingerprints(plan: &Plan) -> BTreeMap<String, serde_json::Value> {
+    let stateful = plan.stateful.iter();
+    stateful.map(|(name, stateful)| (name.to_string(), plan.fingerprint(stateful).told())).collect()
+}
+
+/// What a record would say of a job that does `plan`, as far as states go.
+pub(super) fn as_recorded(plan: &Plan) -> EpochRecord {
+    EpochRecord { job: plan.job.digest().to_owned(), stateful: fingerprints(plan), ..EpochRecord::default() }
+}
+
 /// The states of `plan` that `last` knows, each with what of it is of an older version.
 ///
 /// # Errors
@@ -168,7 +179,7 @@ fn drop_the_rest(
     }
     for of in canaries {
         observer.message(&format!(
-            "a canary answered for some keys of `{of}` when the job ended: it has ended too, and its states are dropped"
+            "a canary answered for some keys of `{of}`: it has ended with the job, and its states are dropped"
         ));
     }
     let used: BTreeSet<&str> = fitting.iter().map(|(s, _)| &*s.name).collect();

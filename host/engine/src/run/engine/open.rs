@@ -6,7 +6,7 @@ use std::time::Instant;
 use millstream_plugin::{Runtime, RuntimeOptions};
 
 use super::rest::Bell;
-use super::swap::{Swaps, fingerprints};
+use super::swap::Swaps;
 use super::{Engine, Totals};
 use crate::Result;
 use crate::checkpoint::{Forget, SPOOL, passing};
@@ -22,6 +22,7 @@ use crate::run::sinks::build_sinks;
 use crate::run::sources::live_sources;
 use crate::run::statics::read_all;
 use crate::run::swap::{Resumed, Workshop, resume};
+use crate::run::take_up::fingerprints;
 use crate::run::{Environment, RunOptions, branches, check_with, read_again, take_up};
 
 impl Engine {

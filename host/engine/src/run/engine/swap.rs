@@ -13,14 +13,15 @@ use crate::checkpoint::{forget_all_but, keep_component, keep_job};
 use crate::job::Job;
 use crate::panics;
 use crate::plan::Plan;
-use crate::record::{CanaryVersion, EpochRecord, FailedSwap, SwappedPlugin};
+use crate::record::{CanaryVersion, FailedSwap, SwappedPlugin};
 use crate::run::beside::Beside;
-use crate::run::canary::{canaries, fork, put_beside};
+use crate::run::canary::{canaries, combine, fork};
 use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
 use crate::run::report::Swapped;
 use crate::run::swap::{Ordered, Ready, SwapOrder, SwappedPlugins, Workshop, check_takes_place, said};
+use crate::run::take_up::{as_recorded, fingerprints};
 use crate::run::{branches, take_up};
 use crate::{Error, ErrorKind, Result};
 
@@ -126,7 +127,7 @@ impl Swaps {
         if said(&ready.plan.job, plugin, &ready.digest) == in_file {
             self.swapped.noted.remove(plugin);
         } else {
-            let now = ready.plan.job.configurations(plugin);
+            let now = ready.configurations.clone();
             let configurations = (self.configured.get(plugin) != Some(&now)).then_some(now);
             let digest = ready.digest.clone();
             let noted = SwappedPlugin { since: epoch, digest, configurations, instead_of: in_file };
@@ -260,17 +261,13 @@ impl Engine {
     /// Refuses what cannot take the place of what runs; its states have the names of those that there are. With what there
     /// is to be brought over of them.
     fn check_ready(&mut self, mut ready: Ready) -> Result<(Ready, Beside)> {
-        let recorded = self.as_recorded();
+        let recorded = as_recorded(&self.plan);
         let plan = Arc::get_mut(&mut ready.plan).ok_or_else(|| Error::internal("a new plan is used already"))?;
         branches::find(plan, &recorded, &self.state)?;
         let order = self.swaps.under_way.as_ref().map(|under_way| &under_way.order);
-        let states = match (&mut ready.alone, order.and_then(|order| Some((order, order.canary?)))) {
+        let states = match (ready.alone.take(), order.and_then(|order| Some((order, order.canary?)))) {
             (Some(alone), Some((order, terms))) => {
-                branches::find(alone, &recorded, &self.state)?;
-                check_takes_place(&self.plan, alone)?;
-                let olds = take_up::states_to_bring_over(alone, &recorded)?;
-                ready.olds = olds.into_iter().map(|(stateful, old)| (stateful.name.clone(), old)).collect();
-                put_beside(plan, alone, &order.change.plugin, terms.share)?;
+                ready.olds = combine(plan, alone, &self.state, &order.change.plugin, terms.share)?;
                 Vec::new()
             }
             _ => {
@@ -282,15 +279,6 @@ impl Engine {
         let at_once = self.options.environment.brought_over;
         let beside = Beside::begin(&ready.plan, states, &mut self.state, at_once, aside, &wake)?;
         Ok((ready, beside))
-    }
-
-    /// What a record would say of the job as it is at present, as far as states go.
-    fn as_recorded(&self) -> EpochRecord {
-        EpochRecord {
-            job: self.plan.job.digest().to_owned(),
-            stateful: self.fingerprints.clone(),
-            ..EpochRecord::default()
-        }
     }
 
     /// Computes `planned` with the new version, if one is ready, or as before: with what there was if the epoch cannot be
@@ -312,8 +300,14 @@ impl Engine {
                 self.state.forget_undo();
                 let (plugin, digest) = (order.change.plugin.clone(), ready.digest.clone());
                 if let Some(terms) = order.canary {
-                    let (share, since) = (terms.share, planned.epoch);
-                    let version = CanaryVersion { plugin: plugin.clone(), digest: digest.clone(), share, since };
+                    let now = self.plan.job.configurations(&plugin);
+                    let version = CanaryVersion {
+                        plugin: plugin.clone(),
+                        digest: digest.clone(),
+                        configurations: (ready.configurations != now).then(|| ready.configurations.clone()),
+                        share: terms.share,
+                        since: planned.epoch,
+                    };
                     let change = order.change.clone();
                     self.swaps.canary = Some(Canary { change, terms, version, before, clean: 0 });
                     self.count_canary();
@@ -390,10 +384,4 @@ impl Engine {
             live.decoder.clone_from(&decoders[name]);
         }
     }
-}
-
-/// What records say of the stateful operators of `plan`.
-pub(super) fn fingerprints(plan: &Plan) -> BTreeMap<String, serde_json::Value> {
-    let stateful = plan.stateful.iter();
-    stateful.map(|(name, stateful)| (name.to_string(), plan.fingerprint(stateful).told())).collect()
 }

@@ -34,12 +34,13 @@ impl Changed {
     }
 }
 
-/// Whether two epochs were made with the same job, components and configurations.
+/// Whether two epochs were made with the same job, components and configurations, and the same canary.
 pub(super) fn is_made_alike(one: &EpochRecord, other: &EpochRecord) -> bool {
     let configured = |record: &EpochRecord| -> BTreeMap<String, Option<serde_json::Value>> {
         record.swapped.iter().map(|(name, swapped)| (name.clone(), swapped.configurations.clone())).collect()
     };
-    one.job == other.job && one.plugins == other.plugins && configured(one) == configured(other)
+    let is_alike = one.job == other.job && one.plugins == other.plugins && one.canary == other.canary;
+    is_alike && configured(one) == configured(other)
 }
 
 impl AsCommitted<'_> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::changed::{Changed, is_made_alike};
 use super::compare::compare;
 use super::report::{Counts, ReplayedEpoch, unlike};
-use super::side::{Made, Side, World};
+use super::side::{Made, Side, Version, World};
 use crate::executor::Workers;
 use crate::name::Name;
-use crate::record::EpochRecord;
+use crate::record::{CanaryVersion, EpochRecord};
 use crate::run::as_committed::AsCommitted;
 use crate::run::swap::check_takes_place;
 use crate::state::State;
@@ -26,6 +26,13 @@ pub(super) struct Pair<'a> {
     /// The epoch before, of those that were computed.
     previous: Option<EpochRecord>,
     noted: BTreeSet<String>,
+}
+
+/// What the epoch of `record` was made with.
+fn version_of(committed: &AsCommitted<'_>, record: &EpochRecord) -> Result<Version> {
+    let (job, components) = committed.of(record)?;
+    let canary = committed.canary(record, &job, &components)?;
+    Ok(Version { job, components, canary })
 }
 
 /// Gives the state to begin with, and the epoch after which it is: once for each side.
@@ -45,13 +52,14 @@ impl<'a> Pair<'a> {
     ) -> Result<Self> {
         let known = world.environment.connectors.keys();
         let committed = AsCommitted { storage, runtime: world.runtime.clone(), known };
-        let (job, components) = committed.of(made_with)?;
-        let begin = |job, components: &_, may_drop| {
+        let begin = |version, may_drop| {
             let (start, state) = before(&world.workers)?;
-            Side::begin(&world, job, components, start.as_ref(), state, may_drop)
+            Side::begin(&world, version, start.as_ref(), state, may_drop)
         };
+        let version = version_of(&committed, made_with)?;
+        let (job, components) = (version.job.clone(), version.components.clone());
         // It has dropped what it could not use, if it was allowed to.
-        let side = begin(job.clone(), &components, true)?;
+        let side = begin(version, true)?;
         // That was said when the job ran.
         drop(world.told.take()?);
         // The same job without a change is no other one.
@@ -59,7 +67,7 @@ impl<'a> Pair<'a> {
             None => None,
             Some(changed) => {
                 let (job, components) = committed.changed(changed, job, components, made_with)?;
-                Some(begin(job, &components, may_drop)?)
+                Some(begin(Version { job, components, canary: None }, may_drop)?)
             }
         };
         world.told.tell(note)?;
@@ -97,13 +105,23 @@ impl<'a> Pair<'a> {
     /// Computes the next epoch with both.
     pub fn epoch(&mut self, record: &EpochRecord, note: &dyn Fn(&str)) -> Result<ReplayedEpoch> {
         if let Some(previous) = self.previous.as_ref().filter(|previous| !is_made_alike(previous, record)) {
-            let (job, components) = self.committed.of(record)?;
-            self.side.goes_on(&self.world, job, &components, previous)?;
+            self.side.goes_on(&self.world, version_of(&self.committed, record)?, previous)?;
             drop(self.world.told.take()?);
         }
-        for name in self.side.changed_statics(record) {
-            if self.noted.insert(name.clone()) {
-                note(&format!("static source `{name}` has other files than it had in epoch {}", record.epoch));
+        let statics = self.side.changed_statics(record).map(|name| {
+            let told = format!("static source `{name}` has other files than it had in epoch {}", record.epoch);
+            (name.clone(), told)
+        });
+        let canary = record.canary.as_ref().filter(|_| self.after.is_some()).map(|canary| {
+            let CanaryVersion { plugin, share, since, .. } = canary;
+            let told = format!(
+                "a canary answered for {share} of the keys of plugin `{plugin}` since epoch {since}; the changed job has none"
+            );
+            (format!("{plugin} {since}"), told)
+        });
+        for (what, told) in statics.chain(canary) {
+            if self.noted.insert(what) {
+                note(&told);
             }
         }
         let made = self.side.epoch(&self.world, record)?;

@@ -16,7 +16,9 @@ use crate::job::{Job, Trigger};
 use crate::name::{Name, Named};
 use crate::panics;
 use crate::plan::{Components, Plan};
-use crate::record::{Counters, EpochRecord, SourceRange, WatermarkPair};
+use crate::record::{CanaryVersion, Counters, EpochRecord, SourceRange, WatermarkPair};
+use crate::run::as_committed::CommittedCanary;
+use crate::run::canary::{combine, fork};
 use crate::run::environment::{Environment, OpenSource};
 use crate::run::epoch::{EpochOutcome, EpochPlan, compute};
 use crate::run::progress::{Progress, SourceInput};
@@ -43,6 +45,13 @@ pub(super) struct World<'a> {
     /// Processing time, to read static sources by.
     pub now: i64,
     pub told: Told,
+}
+
+/// What a side is made with.
+pub(super) struct Version {
+    pub job: Job,
+    pub components: Components,
+    pub canary: Option<CommittedCanary>,
 }
 
 /// A version of the job between two epochs.
@@ -72,26 +81,46 @@ pub(super) struct Made {
 }
 
 impl Side {
-    /// The job `job` after `last`, whose state is `state`. State that it cannot use is dropped if it may be, which is told.
+    /// The job of `version` after `last`, whose state is `state`. State that it cannot use is dropped if it may be, which is told.
     ///
     /// # Errors
     /// The job cannot be used, or not with this state.
     pub fn begin(
         world: &World<'_>,
-        job: Job,
-        components: &Components,
+        version: Version,
         last: Option<&EpochRecord>,
         mut state: State,
         may_drop: bool,
     ) -> Result<Self> {
         let World { runtime, environment, sources, workers, partitions, now, told } = world;
-        let connectors = &environment.connectors;
-        let maker = job.name.clone();
         let runtime = runtime.as_ref().map(Runtime::apart);
-        let mut plan = check_with(job, runtime.as_ref(), connectors, sources, *partitions, components)?;
+        let check = |job: Job, components: &Components| {
+            check_with(job, runtime.as_ref(), &environment.connectors, sources, *partitions, components)
+        };
+        let Version { job, components, canary } = version;
+        let maker = job.name.clone();
+        let mut plan = check(job, &components)?;
         if let Some(last) = last {
             branches::find(&mut plan, last, &state)?;
-            take_up(&plan, last, &maker, may_drop, &mut state, told, workers)?;
+        }
+        let take_up = |plan: &Plan, state: &mut State| {
+            last.map_or(Ok(()), |last| take_up(plan, last, &maker, may_drop, state, told, workers))
+        };
+        match canary {
+            None => take_up(&plan, &mut state)?,
+            Some(CommittedCanary { version: CanaryVersion { plugin, share, since, .. }, job, components }) => {
+                let alone = check(job, &components)?;
+                let begins = last.is_none_or(|last| last.epoch < since);
+                if begins {
+                    take_up(&plan, &mut state)?;
+                }
+                let olds = combine(&mut plan, alone, &state, &plugin, share)?;
+                match begins {
+                    true => fork(&plan, &olds, &mut state, workers)?,
+                    // What the canary has is in the state.
+                    false => take_up(&plan, &mut state)?,
+                }
+            }
         }
         let statics = read_all(&plan, sources, *now, &Silent)?.versions;
         let live = live_sources(&plan, &state, Trigger::Continuous, sources, None, *now, &Silent)?;
@@ -102,9 +131,9 @@ impl Side {
     }
 
     /// Its state is taken up by another version of the job.
-    pub fn goes_on(&mut self, world: &World<'_>, job: Job, components: &Components, last: &EpochRecord) -> Result<()> {
+    pub fn goes_on(&mut self, world: &World<'_>, version: Version, last: &EpochRecord) -> Result<()> {
         let state = std::mem::replace(&mut self.state, State::new(world.partitions));
-        *self = Self::begin(world, job, components, Some(last), state, true)?;
+        *self = Self::begin(world, version, Some(last), state, true)?;
         Ok(())
     }
 
@@ -135,10 +164,6 @@ impl Side {
         if let Some((name, _)) = ranges.iter().find(|(_, range)| matches!(range, SourceRange::Spooled { .. })) {
             let message = format!("what was pushed to source `{name}` is gone since the epoch is committed");
             return Err(Error::invalid(message).with_help("only epochs without such rows can be computed again"));
-        }
-        if let Some(canary) = &record.canary {
-            let message = format!("for some keys of plugin `{}` a canary has answered", canary.plugin);
-            return Err(Error::invalid(message).with_help("only epochs without one can be computed again"));
         }
         let reads = self.sources.map(|name, live| SourceInput::of(ranges.get(name), live));
         let mut decided = match record.finished {
