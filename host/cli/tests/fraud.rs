@@ -128,7 +128,7 @@ fn a_second_version_is_tried_swapped_to_and_looked_back_at() {
     until_committed(&folder, "job.toml", tenth + 2);
     fails(&folder, &canary, "plugin `fraud_rules` has a canary");
     let top = done(&folder, &["top"]);
-    assert!(top.contains("answers for 10% of the keys since epoch") && top.contains("clean epochs"), "{top}");
+    assert!(top.contains("answers for 10% of the keys since epoch") && top.contains("clean epoch"), "{top}");
     let ended = done(&folder, &["swap", "payments", "fraud_rules", "--abort"]);
     assert!(ended.contains("its canary has ended"), "{ended}");
     fails(&folder, &["swap", "payments", "fraud_rules", "--abort"], "has no canary");
@@ -143,7 +143,7 @@ fn a_second_version_is_tried_swapped_to_and_looked_back_at() {
         (&with_canary["canary"]["digest"], &with_canary["canary"]["share"]),
         (&digests[1].as_str().into(), &"10%".into())
     );
-    fails(&folder, &["replay", "job.toml", "--epoch", &tenth.to_string()], "a canary has answered");
+    done(&folder, &["replay", "job.toml", "--epoch", &tenth.to_string()]);
 
     let told = done(&folder, &["swap", "payments", "fraud_rules", "two.wasm"]);
     let since: u64 = told.split(&[' ', ':'][..]).nth(6).unwrap().parse().unwrap_or_else(|_| panic!("{told}"));

@@ -65,6 +65,8 @@ pub struct KeyedBinding {
     pub maps: Vec<String>,
     /// Raised whenever stored values change their meaning.
     pub state_version: u32,
+    /// The configuration's entries that stored values do not depend on, by their keys at its top level.
+    pub adjustable: Vec<String>,
     /// How long a state stays that nobody changes; none = for ever.
     pub time_to_live: Option<TimeToLive>,
     /// What becomes of late rows.
@@ -90,6 +92,7 @@ impl Default for KeyedBinding {
             values: Vec::new(),
             maps: Vec::new(),
             state_version: 1,
+            adjustable: Vec::new(),
             time_to_live: None,
             late: LateInput::HandOver,
             by_event_time: false,

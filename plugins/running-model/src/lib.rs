@@ -74,7 +74,10 @@ impl Keyed for RunningModel {
         let label = input.column(&with.label)?.number()?;
         let fields = names.iter().fold(Fields::new(), |fields, name| fields.utf8(name));
         let fields = fields.float64("label").float64("prediction").not_null().uint64("learnt").not_null();
-        Ok((Self { features, label, rate: with.rate.unwrap_or(0.5), carry }, KeyedOutput::of(fields)))
+        Ok((
+            Self { features, label, rate: with.rate.unwrap_or(0.5), carry },
+            KeyedOutput::of(fields).adjustable(["rate"]),
+        ))
     }
 
     fn on_rows(

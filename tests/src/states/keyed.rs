@@ -1,10 +1,11 @@
 //! Keyed operators: what must stay the same between two runs, what need not, and states of other versions, with timers that
 //! are set.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::live::{Live, with_versions};
 use super::plugins::write_version_of;
-use super::{refused, row, run};
+use super::{job, refused, row, run};
 use crate::scratch::Scratch;
 use crate::support::Ran;
 
@@ -68,6 +69,14 @@ fn what_was_changed_is_said_and_nothing_is_lost_by_a_refusal() {
     }
     let renamed = edit("[plugin.p]", "[plugin.q]").replace("plugin = \"p\"", "plugin = \"q\"");
     refused(&scratch, &renamed, "x", "function");
+    // What states do not depend on is said by the version that has made them.
+    let adjustable = edit("gap = 150000000", "gap = 140000000, may_adjust_gap = true");
+    refused(
+        &scratch,
+        &adjustable,
+        "x",
+        "another configuration (`with`), and does not say that its states are the same",
+    );
     // As it was, it goes on; a configuration that is written otherwise, and limits, are nothing to it.
     let same = edit(
         "with = { do = \"visits\", data = \"v\", gap = 150000000 }",
@@ -114,4 +123,32 @@ fn states_of_an_older_version_are_brought_over_and_their_timers_fire() {
     let (ran, _) = run(&scratch, &sessions());
     // Of `a` and `b` what they had when their timers fired: nothing any more, since these remove it.
     assert_eq!(came(&ran.unwrap()), ["event time a null", "event time b null", "rows c [1,46]"]);
+}
+
+#[test]
+fn a_configuration_that_states_do_not_depend_on_is_changed_and_the_states_stay() {
+    let text = |gap: u64| {
+        sessions().replace("gap = 150000000", &format!("gap = {gap}, may_adjust_gap = true, tells_version = 1"))
+    };
+    let scratch = with_versions("guests/keyed-state", 0);
+    (0..5).for_each(|n| write(&scratch, n));
+    // So late that all timers are due.
+    scratch.write("in/5.json", row("c", "x", 23, 2000));
+    let job = |gap| job(&text(gap).replace("versioned.wasm", "first.wasm"));
+    let mut live = Live::open(&scratch, &job(150_000_000));
+    live.epochs(1);
+    drop(live);
+    // By an edit of the job's file, by a swap, and by a swap to a version whose states are brought over as well.
+    let mut live = Live::open(&scratch, &job(140_000_000));
+    live.epochs(1);
+    let swapping = live.swap(&scratch, "", &json!({ "gap": 130_000_000 }));
+    live.epochs(2);
+    let both = live.swap(&scratch, "second.wasm", &json!({ "gap": 120_000_000 }));
+    let (ran, told) = live.end();
+    assert_eq!((swapping.wait().unwrap().epoch, both.wait().unwrap().epoch), (2, 4), "{told:?}");
+    let told: Vec<String> = ran.rows("x").iter().map(|row| row["out"].as_str().unwrap().to_owned()).collect();
+    assert!(told.contains(&r#"["rows",["a"],[10,345],[[23,46],null],2]"#.to_owned()), "all five files: {told:?}");
+    // Two minutes after the last row of `a`, which came at 6:41.
+    let at = 1_772_323_200_000_000 + (401 + 120) * 1_000_000_i64;
+    assert!(told.contains(&format!(r#"["event time",["a"],null,[0,{at}],2]"#)), "{told:?}");
 }

@@ -68,6 +68,24 @@ fn another_configuration_of_a_plugin_is_refused_by_its_name() {
 }
 
 #[test]
+fn a_configuration_that_an_aggregate_does_not_depend_on_is_changed_and_the_states_stay() {
+    let scratch = Scratch::new();
+    write_version_of("guests/three-versions", &scratch, 1);
+    let times = |n: u32| {
+        let path = scratch.path().join("versioned.wasm");
+        format!("{}{}", plugin(&path, ""), node("x", &format!("with = {{ times = {n} }}")))
+    };
+    run_with(&scratch, 0, &times(2));
+    assert_eq!(sums(&run_with(&scratch, 1, &times(3)).0), [json!(["a", 78]), json!(["b", 48])]);
+    // And with a version that has other states.
+    write_version_of("guests/three-versions", &scratch, 2);
+    let (ran, told) = run_with(&scratch, 2, &times(1));
+    assert_eq!(sums(&ran), [json!(["a", 69]), json!(["b", 39])]);
+    assert!(told.iter().any(|m| m.contains("of version 1 of plugin `p` were brought over")), "{told:?}");
+    refused(&scratch, &times(1).replace("times = 1", "times = 1, column = \"v\""), "x", "another configuration");
+}
+
+#[test]
 fn what_others_read_of_a_plugins_input_is_nothing_to_its_state() {
     let x = format!("{}{}", sums_of(""), node("x", "with = { column = \"v\" }"));
     let scratch = Scratch::new();

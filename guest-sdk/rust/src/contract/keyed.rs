@@ -23,6 +23,8 @@ pub struct KeyedBinding {
     pub state: Vec<StateField>,
     /// The version of the stored states.
     pub state_version: u32,
+    /// The configuration's entries that stored states do not depend on.
+    pub adjustable: Vec<String>,
     /// After so long without a change a key's state goes: whether by the watermark, and microseconds.
     pub time_to_live: Option<(bool, u64)>,
     /// Rows that the watermark has passed go to the late output.

@@ -92,6 +92,7 @@ pub fn bind_keyed<K: Keyed>(
         binding,
         state: kept.clone(),
         state_version: K::STATE_VERSION,
+        adjustable: asked.adjustable,
         time_to_live: time_to_live.map(|(clock, micros)| (clock == Clock::EventTime, micros)),
         sets_late_aside: asked.sets_late_aside,
         by_event_time: asked.by_event_time,

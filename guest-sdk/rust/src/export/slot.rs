@@ -14,7 +14,7 @@ use crate::{
     },
     data_type::Field,
     kernel::Groups,
-    operator::{self, Aggregate, Expander, Filter, FlatMap, Map},
+    operator::{self, Aggregate, Aggregation, Expander, Filter, FlatMap, Map},
     schema::Schema,
 };
 
@@ -73,6 +73,8 @@ pub struct AggregateBinding {
     pub state: Vec<columns::Field>,
     /// The state's version.
     pub version: u32,
+    /// The configuration's entries that stored states do not depend on.
+    pub adjustable: Vec<String>,
 }
 
 /// A plugin and what it is bound to.
@@ -124,10 +126,11 @@ pub fn bind_flat_map<M: FlatMap>(request: Request) -> Result<(Box<dyn FlatMapSlo
 
 /// Binds an aggregate.
 pub fn bind_aggregate<A: Aggregate>(request: Request) -> Result<(Box<dyn AggregateSlot>, AggregateBinding), Problem> {
-    let ((plugin, aggregation), input, mut binding) = bound(request, A::bind)?;
-    let (output, state) = (aggregation.output.into_vec(), aggregation.state.into_vec());
+    let ((plugin, asked), input, mut binding) = bound(request, A::bind)?;
+    let Aggregation { output, state, version, adjustable } = asked;
+    let (output, state) = (output.into_vec(), state.into_vec());
     binding.output = Field::flatten(&output);
-    let answer = AggregateBinding { binding, state: Field::flatten(&state), version: aggregation.version };
+    let answer = AggregateBinding { binding, state: Field::flatten(&state), version, adjustable };
     Ok((Box::new(Bound { plugin, input, output, state }), answer))
 }
 

@@ -203,8 +203,8 @@ const _: () = {
             let (bound, answer) = find(C::OPERATORS, &request.operator, bind)?(request)?;
             keep(&AGGREGATES, slot, bound);
             forget(&KEYED, slot);
-            let (binding, state, state_version) = (answer.binding, answer.state, answer.version);
-            Ok(AggregateBinding { binding, state, state_version })
+            let crate::export::slot::AggregateBinding { binding, state, version: state_version, adjustable } = answer;
+            Ok(AggregateBinding { binding, state, state_version, adjustable })
         }
 
         fn partial(slot: u32, groups: Vec<u8>, group_count: u32, input: Batch) -> Result<Batch, Failure> {

@@ -102,18 +102,26 @@ pub struct Aggregation {
     pub(crate) output: Fields,
     pub(crate) state: Fields,
     pub(crate) version: u32,
+    pub(crate) adjustable: Vec<String>,
 }
 
 impl Aggregation {
     /// State columns and output columns. As an SQL function an aggregate must have exactly one output column.
     pub fn of(state: Fields, output: Fields) -> Self {
-        Self { output, state, version: 1 }
+        Self { output, state, version: 1, adjustable: Vec::new() }
     }
 
     /// The state's version, 1 unless said otherwise. Raise it when the state's columns or their meaning change, and
     /// write [`Aggregate::migrate`].
     pub fn state_version(mut self, version: u32) -> Self {
         self.version = version;
+        self
+    }
+
+    /// The entries of the configuration with these keys, at its top level, may be changed while there are states: a state means
+    /// the same whatever they are. With any other entry changed a job refuses the states that it has.
+    pub fn adjustable<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.adjustable.extend(keys.into_iter().map(str::to_owned));
         self
     }
 }

@@ -73,6 +73,10 @@ pub trait Fold: Sized + 'static {
     /// The state's version. Raise it when the state's columns or their meaning change, and write [`Fold::migrate`].
     const STATE_VERSION: u32 = 1;
 
+    /// The entries of the configuration, by their keys at its top level, that may be changed while there are states: see
+    /// [`Aggregation::adjustable`].
+    const ADJUSTABLE: &[&str] = &[];
+
     /// Reads the configuration, asks for the columns that are needed, and says which columns come out. Called once
     /// per instance, before any batch, and when the job is checked; it must give the same answer every time.
     ///
@@ -170,7 +174,7 @@ impl<F: Fold> Aggregate for Folding<F> {
     fn bind(config: &Config, input: &Schema) -> Result<(Self, Aggregation), Problem> {
         let (fold, input, output) = F::bind(config, input)?;
         let aggregation = Aggregation::of(F::State::fields(), output).state_version(F::STATE_VERSION);
-        Ok((Self { fold, input }, aggregation))
+        Ok((Self { fold, input }, aggregation.adjustable(F::ADJUSTABLE.iter().copied())))
     }
 
     fn partial(&self, groups: &Groups<'_>, rows: &Batch) -> Result<Vec<Column>, Failure> {

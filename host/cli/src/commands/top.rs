@@ -116,7 +116,7 @@ fn details(job: &Running) -> Vec<String> {
         let CanaryReport { plugin, digest, share, since, clean, promote_after } = canary;
         let digest = short(digest);
         let promoted = promote_after.map(|epochs| format!(", promoted after {epochs}")).unwrap_or_default();
-        format!("plugin `{plugin}` {digest} answers for {share} of the keys since epoch {since}: {clean} clean epochs{promoted}")
+        format!("plugin `{plugin}` {digest} answers for {share} of the keys since epoch {since}: {clean} clean epoch{}{promoted}", if *clean == 1 { "" } else { "s" })
     }));
     details.extend(status.away.iter().map(|(source, why)| format!("source `{source}` is away: {why}")));
     details

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::branches;
 use super::canary_tables::{canary_of, canary_table};
-use super::swap::check_takes_place;
 use super::take_up::{as_recorded, node_of, states_to_bring_over};
+use super::takes_place::check_takes_place;
 use crate::executor::Workers;
 use crate::name::Name;
 use crate::operator::fingerprint::Old;

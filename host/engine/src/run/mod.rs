@@ -33,6 +33,7 @@ mod state_memory;
 mod statics;
 mod swap;
 mod take_up;
+mod takes_place;
 mod unseen;
 
 use std::io::Write;

@@ -157,40 +157,6 @@ impl Ready {
     }
 }
 
-/// Refuses a plan that cannot take the place of `old` while its sources and sinks are open.
-pub(super) fn check_takes_place(old: &Plan, new: &Plan) -> Result<()> {
-    for (name, before) in old.sinks.iter() {
-        let now = &new.sinks[name];
-        if before.schema != now.schema {
-            let columns = |schema: &arrow::datatypes::Schema| {
-                let fields = schema.fields().iter().map(|field| {
-                    let nulls = if field.is_nullable() { "" } else { " without nulls" };
-                    format!("{} {}{nulls}", field.name(), field.data_type())
-                });
-                fields.collect::<Vec<_>>().join(", ")
-            };
-            let message = format!(
-                "sink `{name}` would get other columns: {} instead of {}",
-                columns(&now.schema),
-                columns(&before.schema)
-            );
-            return Err(refused(message));
-        }
-        if before.mode != now.mode || before.keys != now.keys {
-            return Err(refused(format!("the rows of sink `{name}` would mean something else")));
-        }
-    }
-    if old.stateful.names().ne(new.stateful.names()) {
-        return Err(refused("the job would keep other states".to_owned()));
-    }
-    Ok(())
-}
-
-fn refused(message: String) -> Error {
-    Error::new(ErrorKind::Conflict, message)
-        .with_help("a job that gives other columns is another job: stop it, and start it again with its file changed")
-}
-
 /// Digest of what `job`, whose plugin `plugin` is the component with `digest`, says of it.
 pub(super) fn said(job: &Job, plugin: &str, digest: &str) -> String {
     blake3::hash(format!("{digest} {}", job.configurations(plugin)).as_bytes()).to_hex().to_string()
@@ -262,13 +228,15 @@ pub(super) fn resume(
         let configurations = swapped.configurations.clone();
         let change = PluginChange { plugin: name.clone(), configurations, ..PluginChange::default() };
         resumed.job = resumed.job.with_plugin(&change)?;
-        if in_file.as_deref() != Some(&*swapped.digest) {
+        let is_in_file = in_file.as_deref() == Some(&*swapped.digest);
+        if !is_in_file {
             let bytes = kept_component(storage, &swapped.digest).map_err(|e| e.context(plugin(name)))?;
             resumed.swapped.components.insert(name.clone(), bytes.into());
         }
         observer.message(&format!(
-            "plugin `{name}` goes on as it was swapped to in epoch {since} ({}); the job's file has another version",
-            short(&swapped.digest)
+            "plugin `{name}` goes on as it was swapped to in epoch {since} ({}); the job's file has another {}",
+            short(&swapped.digest),
+            if is_in_file { "`with`" } else { "version" }
         ));
         resumed.swapped.said.insert(name.clone(), said);
         resumed.swapped.noted.insert(name.clone(), swapped.clone());

@@ -29,6 +29,7 @@ struct Inner {
     bound: Bound,
     state: Promised,
     state_version: u32,
+    adjustable: Vec<String>,
 }
 
 shared_parts!(BoundAggregate);
@@ -44,8 +45,8 @@ impl BoundAggregate {
         if state.fields.is_empty() {
             return Err(bad_bind("an aggregate keeps at least one state column, but it promises none"));
         }
-        let state_version = answer.state_version;
-        Ok(Self(Arc::new(Inner { slot, bound, state, state_version })))
+        let (state_version, adjustable) = (answer.state_version, answer.adjustable.clone());
+        Ok(Self(Arc::new(Inner { slot, bound, state, state_version, adjustable })))
     }
 
     /// The columns of a state.
@@ -57,6 +58,11 @@ impl BoundAggregate {
     /// [`migrate`](Self::migrate) first.
     pub fn state_version(&self) -> u32 {
         self.0.state_version
+    }
+
+    /// The configuration's entries that stored states do not depend on, by their keys at its top level.
+    pub fn adjustable(&self) -> &[String] {
+        &self.0.adjustable
     }
 
     /// Rows to one state per group. `groups[i]` is the group of row i of `batch`, which has the schema that the plugin

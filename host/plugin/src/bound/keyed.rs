@@ -117,6 +117,7 @@ fn binding(answer: &told::KeyedBinding, bound: &Bound) -> KeyedBinding {
         values: of_kind(false),
         maps: of_kind(true),
         state_version: answer.state_version,
+        adjustable: answer.adjustable.clone(),
         time_to_live: answer
             .time_to_live
             .as_ref()

@@ -23,7 +23,7 @@ fn values(columns: &[ArrayRef]) -> Vec<Vec<i64>> {
 fn rows_become_states_and_states_results() {
     let aggregate = bound("");
     assert_eq!(aggregate.state_fields().len(), 2);
-    assert_eq!(aggregate.state_version(), 2);
+    assert_eq!((aggregate.state_version(), aggregate.adjustable()), (2, &["unit".to_owned()][..]));
     let one = aggregate.partial(&[0, 1, 0], 3, &numbers([5, 7, -1])).unwrap();
     assert_eq!(values(&one), [vec![4, 7, 0], vec![5, 7, i64::MIN]]);
     let two = aggregate.partial(&[0], 1, &numbers([100])).unwrap();

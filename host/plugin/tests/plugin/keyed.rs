@@ -94,7 +94,7 @@ fn entries_of_maps_are_asked_for() {
 fn states_of_an_older_version_are_brought_over() {
     let old: ArrayRef = Arc::new(BinaryArray::from_vec(vec![&21i64.to_le_bytes()]));
     let bound = bind("version-2").unwrap();
-    assert_eq!(bound.binding().state_version, 2);
+    assert_eq!((bound.binding().state_version, &*bound.binding().adjustable), (2, &["unit".to_owned()][..]));
     let (names, old) = (["count".to_owned()], [old]);
     let migrate = |from| bound.migrate_with(from, &names, &old, CallOptions::default());
     assert_eq!(migrate(1).unwrap()[0].value(0), 42i64.to_le_bytes());

@@ -130,6 +130,8 @@ impl<M: Mean> Keyed for FraudRules<M> {
         let fields = Fields::new().timestamp("at").utf8("rule").float64("amount").float64("usual").float64("recent");
         let fields = rules.carry.iter().fold(fields, |fields, name| fields.utf8(name));
         let output = KeyedOutput::of(fields).event_time("at").rows_by_event_time();
+        // A card is the same whatever is thought of it.
+        let output = output.adjustable(["most_recent", "most_times_usual", "learnt_from", "forget_after_seconds"]);
         Ok((Self { mean: PhantomData, rules, time, amount, carry }, output))
     }
 

@@ -44,6 +44,8 @@ pub struct Bound {
     pub holds_back: u64,
     /// There is a map.
     pub has_map: bool,
+    /// States do not depend on `gap`.
+    pub may_adjust_gap: bool,
     /// The version of the states.
     pub version: u32,
 }
@@ -101,6 +103,7 @@ impl Bound {
             has_event_time: flag("has_event_time"),
             holds_back: config["holds_back"].as_u64().unwrap_or(0),
             has_map: name == "maps" || flag("has_map"),
+            may_adjust_gap: flag("may_adjust_gap"),
             numbers: config,
             version,
         })

@@ -139,6 +139,7 @@ impl Guest for Plugin {
             },
             state: states,
             state_version: version(),
+            adjustable: if bound.may_adjust_gap { vec!["gap".to_owned()] } else { Vec::new() },
             time_to_live: bound
                 .time_to_live
                 .map(|(clock, microseconds)| TimeToLive { domain: domain(clock), microseconds }),

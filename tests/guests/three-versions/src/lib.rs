@@ -17,6 +17,8 @@ static VERSION: [u8; 30] = *b"version of the stored states 1";
 pub struct ThreeVersions {
     v: Input<Int64>,
     version: u32,
+    /// What comes out is the sum so many times.
+    times: i64,
 }
 
 fn scaled(column: &I64Column, scale: impl Fn(i64) -> i64) -> Column {
@@ -36,7 +38,7 @@ impl Aggregate for ThreeVersions {
         let state = Fields::new().int64(if version == 1 { "sum" } else { "thousandths" });
         let v = input.column_or(config.optional_text("column")?.as_deref(), "v")?.int64()?;
         let aggregation = Aggregation::of(state, Fields::new().int64("sum")).state_version(version);
-        Ok((Self { v, version }, aggregation))
+        Ok((Self { v, version, times: config.get_or("times", 1)? }, aggregation.adjustable(["times"])))
     }
 
     fn partial(&self, groups: &Groups, rows: &Batch) -> Result<Vec<Column>, Failure> {
@@ -54,7 +56,7 @@ impl Aggregate for ThreeVersions {
 
     fn finish(&self, states: Batch) -> Result<Vec<Column>, Failure> {
         let by = if self.version == 1 { 1 } else { 1000 };
-        Ok(vec![scaled(&states.at::<Int64>(0), |v| v / by)])
+        Ok(vec![scaled(&states.at::<Int64>(0), |v| v * self.times / by)])
     }
 
     fn migrate(&self, from_version: u32, old: &[Field], states: Batch) -> Result<Vec<Column>, Failure> {

@@ -32,6 +32,7 @@ impl<C: Component> Guest for Exports<C> {
             binding: answer.binding,
             state: state.collect(),
             state_version: answer.state_version,
+            adjustable: answer.adjustable,
             time_to_live,
             late_rows: if answer.sets_late_aside { LateRows::SetAside } else { LateRows::HandOver },
             by_event_time: answer.by_event_time,

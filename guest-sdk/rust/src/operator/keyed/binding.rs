@@ -16,6 +16,7 @@ pub struct KeyedOutput {
     pub(crate) by_event_time: bool,
     pub(crate) holds_back: u64,
     pub(crate) keep_timers: bool,
+    pub(crate) adjustable: Vec<String>,
 }
 
 impl KeyedOutput {
@@ -30,6 +31,7 @@ impl KeyedOutput {
             by_event_time: false,
             holds_back: 0,
             keep_timers: false,
+            adjustable: Vec::new(),
         }
     }
 
@@ -71,6 +73,13 @@ impl KeyedOutput {
     /// as much.
     pub fn holds_back(mut self, microseconds: u64) -> Self {
         self.holds_back = microseconds;
+        self
+    }
+
+    /// The entries of the configuration with these keys, at its top level, may be changed while there are states: a state means
+    /// the same whatever they are. With any other entry changed a job refuses the states that it has.
+    pub fn adjustable<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.adjustable.extend(keys.into_iter().map(str::to_owned));
         self
     }
 

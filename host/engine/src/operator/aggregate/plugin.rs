@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::function::{AggregateFunction, Finished, FunctionError, Unmerged};
 use super::in_parts;
-use crate::operator::fingerprint::{config_digest, fields_told};
+use crate::operator::fingerprint::{Configuration, fields_told};
 use crate::operator::isolate::Attempt;
 use crate::operator::plugin::{options, unreadable_state};
 use crate::operator::rows::arrow_failed;
@@ -20,7 +20,7 @@ use crate::operator::rows::arrow_failed;
 #[derive(Debug)]
 pub struct PluginAggregate {
     plugin: Arc<str>,
-    config: String,
+    config: Configuration,
     /// What versions before `docs/decisions/0007` called it.
     former_name: Arc<str>,
     bound: BoundAggregate,
@@ -31,7 +31,8 @@ impl PluginAggregate {
     /// The plugin of this name in the job; `bound` was bound to the configuration `config` and the fields of
     /// `arguments`.
     pub fn new(plugin: Arc<str>, config: &str, bound: BoundAggregate, arguments: SchemaRef) -> Self {
-        Self { former_name: plugin.clone(), plugin, config: config_digest(config), bound, arguments }
+        let config = Configuration::of(config, bound.adjustable());
+        Self { former_name: plugin.clone(), plugin, config, bound, arguments }
     }
 
     /// Called so in checkpoints of versions before `docs/decisions/0007`.
@@ -64,14 +65,14 @@ impl AggregateFunction for PluginAggregate {
 
     fn identity(&self) -> Map<String, Value> {
         let reads: Fields = self.bound.reads().iter().map(|at| self.arguments.fields()[*at].clone()).collect();
-        let parts: [(&str, Value); 5] = [
+        let parts: [(&str, Value); 4] = [
             ("plugin", self.plugin.as_ref().into()),
-            ("config", self.config.as_str().into()),
             ("reads", fields_told(&reads)),
             ("state_version", self.bound.state_version().into()),
             ("state", fields_told(self.bound.state_fields())),
         ];
-        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+        let parts = parts.into_iter().chain(self.config.told());
+        parts.map(|(part, value)| (part.to_owned(), value)).collect()
     }
 
     /// A node's arguments are all columns of its input: which of them it does not read depends on others of the job.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Fields};
 use serde_json::{Map, Value};
 
+use super::configuration;
 use super::sides::{SIDES, changed_places};
 use super::{Fingerprint, VERSION};
 use crate::Error;
@@ -100,6 +101,7 @@ impl Fingerprint {
         let Some(stored) = stored.as_object() else {
             return Fit::No(Misfit::new("an older version of Millstream has noted it in other words"));
         };
+        let stored = &self.adjusted(stored);
         if compared(stored).eq(compared(&self.0)) {
             return Fit::AsItIs;
         }
@@ -148,6 +150,19 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// `stored` as if its plugins had been configured as they are now, where their states do not depend on that.
+    fn adjusted(&self, stored: &Map<String, Value>) -> Map<String, Value> {
+        let mut stored = stored.clone();
+        for part in ["aggregates", "function"] {
+            if let (Some(Value::Array(was)), Some(Value::Array(is))) = (stored.get_mut(part), self.0.get(part)) {
+                *was = configuration::adjusted(was, is);
+            }
+        }
+        stored
+    }
+}
+
 /// The parts that decide.
 fn compared(of: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     of.iter().filter(|(part, _)| *part != "branch")
@@ -178,15 +193,20 @@ fn functions(was: &[Value], is: &[Value], otherwise: &str) -> Result<Vec<OldStat
         let (Some(Value::String(plugin)), Some(before)) = (is.get("plugin"), version(was)) else {
             return Err(changed());
         };
-        let without = |of: &Map<String, Value>, parts: &[&str]| {
-            let kept = of.iter().filter(|(part, _)| !parts.contains(&part.as_str()));
+        let but_for_states = |of: &Map<String, Value>| {
+            let kept = of.iter().filter(|(part, _)| !["state", "state_version"].contains(&part.as_str()));
             kept.map(|(part, value)| (part.clone(), value.clone())).collect::<Map<_, _>>()
         };
-        let stored = ["state", "state_version"];
-        let configured = ["state", "state_version", "config"];
-        if without(was, &stored) != without(is, &stored) {
-            if without(was, &configured) == without(is, &configured) {
-                return Err(Misfit::new(format!("plugin `{plugin}` was given another configuration (`with`)")));
+        let (mut before_it, mut now_it) = (but_for_states(was), but_for_states(is));
+        if before_it != now_it {
+            [&mut before_it, &mut now_it].into_iter().for_each(configuration::forget);
+            if before_it == now_it {
+                return Err(Misfit {
+                    what: format!(
+                        "plugin `{plugin}` was given another configuration (`with`), and does not say that its states are the same with it"
+                    ),
+                    help: Some("undo the change, let the plugin say which keys are `adjustable`, give".to_owned()),
+                });
             }
             return Err(changed());
         }

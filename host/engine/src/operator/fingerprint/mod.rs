@@ -9,15 +9,17 @@
 //! ([`super::Expressions::told`]); types and literal values here ([`values`]). What becomes of state that does not fit is
 //! decided in `run`.
 
+mod configuration;
 mod fit;
 mod sides;
 mod values;
 
 use serde_json::{Map, Value, json};
 
+pub use configuration::{Configuration, config_digest};
 pub use fit::{Fit, Misfit, Old, OldStates};
 pub use sides::SIDES;
-pub use values::{config_digest, fields_told, literal_told, type_told};
+pub use values::{fields_told, literal_told, type_told};
 
 /// The version of the form: a text of another one is not compared.
 const VERSION: u64 = 1;

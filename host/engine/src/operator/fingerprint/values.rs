@@ -1,4 +1,4 @@
-//! Types, literal values and configurations, told in words of our own.
+//! Types and literal values, told in words of our own.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Fields, IntervalUnit, TimeUnit};
@@ -113,41 +113,11 @@ fn elements(array: &ArrayRef) -> Value {
     (0..array.len()).map(element).collect()
 }
 
-/// A digest of a plugin's configuration, which is a JSON object: the order of its keys is nothing to it.
-pub fn config_digest(config: &str) -> String {
-    let canonical = match serde_json::from_str::<Value>(config) {
-        Ok(value) => in_order(&value),
-        Err(_) => config.to_owned(),
-    };
-    blake3::hash(canonical.as_bytes()).to_hex()[..32].to_owned()
-}
-
-fn in_order(value: &Value) -> String {
-    match value {
-        Value::Object(entries) => {
-            let mut entries: Vec<_> = entries.iter().collect();
-            entries.sort_unstable_by_key(|e| e.0);
-            let entries = entries.into_iter().map(|(key, value)| format!("{}:{}", json!(key), in_order(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(in_order).collect::<Vec<_>>().join(",")),
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-
-    #[test]
-    fn a_configuration_is_the_same_in_any_order_of_its_keys() {
-        let digest = config_digest(r#"{"column": "bytes", "limits": {"a": 1, "b": [1, 2]}}"#);
-        assert_eq!(config_digest(r#"{"limits":{"b":[1,2],"a":1},"column":"bytes"}"#), digest);
-        assert_ne!(config_digest(r#"{"limits":{"b":[2,1],"a":1},"column":"bytes"}"#), digest);
-        assert_ne!(config_digest(r#"{"limits":{"b":[1,2],"a":1},"column":"url"}"#), digest);
-    }
 
     #[test]
     fn literals_are_told_apart_by_type_and_by_value() {

@@ -8,7 +8,7 @@ use millstream_plugin::{BoundKeyed, PluginError};
 use serde_json::{Map, Value};
 
 use super::function::{KeyedBinding, KeyedError, KeyedFunction, Needs, Outcome, Step};
-use crate::operator::fingerprint::{config_digest, fields_told};
+use crate::operator::fingerprint::{Configuration, fields_told};
 use crate::operator::isolate::Attempt;
 use crate::operator::plugin::{options, unreadable_state};
 use crate::operator::row_as_json;
@@ -17,7 +17,7 @@ use crate::operator::row_as_json;
 #[derive(Debug)]
 pub struct PluginKeyed {
     plugin: Arc<str>,
-    config: String,
+    config: Configuration,
     bound: BoundKeyed,
     input: SchemaRef,
     /// What it is bound to.
@@ -27,7 +27,8 @@ pub struct PluginKeyed {
 impl PluginKeyed {
     /// What the job calls `plugin`; `bound` was bound to the configuration `config` and the columns of `input`.
     pub fn new(plugin: Arc<str>, config: &str, bound: BoundKeyed, input: SchemaRef) -> Self {
-        Self { plugin, config: config_digest(config), binding: bound.binding().clone(), bound, input }
+        let binding = bound.binding().clone();
+        Self { plugin, config: Configuration::of(config, &binding.adjustable), binding, bound, input }
     }
 
     /// The same with the rows of a key by event time, also where the plugin does not ask for it.
@@ -45,12 +46,9 @@ impl KeyedFunction for PluginKeyed {
 
     fn identity(&self) -> Map<String, Value> {
         let reads: Fields = self.bound.reads().iter().map(|at| self.input.fields()[*at].clone()).collect();
-        let parts: [(&str, Value); 3] = [
-            ("plugin", self.plugin.as_ref().into()),
-            ("config", self.config.as_str().into()),
-            ("reads", fields_told(&reads)),
-        ];
-        parts.into_iter().map(|(part, value)| (part.to_owned(), value)).collect()
+        let parts: [(&str, Value); 2] = [("plugin", self.plugin.as_ref().into()), ("reads", fields_told(&reads))];
+        let parts = parts.into_iter().chain(self.config.told());
+        parts.map(|(part, value)| (part.to_owned(), value)).collect()
     }
 
     fn needs(&self, step: &Step, attempt: Attempt) -> Result<Needs, KeyedError> {

@@ -20,8 +20,9 @@ use crate::run::control::LooksAfterSwaps;
 use crate::run::environment::Pace;
 use crate::run::epoch::{EpochOutcome, EpochPlan};
 use crate::run::report::Swapped;
-use crate::run::swap::{Ordered, Ready, SwapOrder, SwappedPlugins, Workshop, check_takes_place, said};
+use crate::run::swap::{Ordered, Ready, SwapOrder, SwappedPlugins, Workshop, said};
 use crate::run::take_up::{as_recorded, fingerprints};
+use crate::run::takes_place::check_takes_place;
 use crate::run::{branches, take_up};
 use crate::{Error, ErrorKind, Result};
 

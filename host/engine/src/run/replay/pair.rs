@@ -11,7 +11,7 @@ use crate::executor::Workers;
 use crate::name::Name;
 use crate::record::{CanaryVersion, EpochRecord};
 use crate::run::as_committed::AsCommitted;
-use crate::run::swap::check_takes_place;
+use crate::run::takes_place::check_takes_place;
 use crate::state::State;
 use crate::storage::Storage;
 use crate::{Error, Result};

@@ -60,7 +60,7 @@ impl Guest for Plugin {
         let hints = Hints { skip_nulls: false, rows_per_call: None, deterministic: true };
         let reads = vec![Read { column: 0, shape: vec![] }];
         let binding = Binding { reads, output: vec![field("sum"), field("greatest")], hints };
-        Ok(AggregateBinding { binding, state, state_version: 2 })
+        Ok(AggregateBinding { binding, state, state_version: 2, adjustable: vec!["unit".into()] })
     }
 
     fn partial(slot: u32, groups: Vec<u8>, group_count: u32, input: Batch) -> Result<Batch, Failure> {

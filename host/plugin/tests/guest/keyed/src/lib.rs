@@ -234,6 +234,7 @@ impl Guest for Plugin {
             binding: Binding { reads: vec![Read { column, shape }], output, hints },
             state: states,
             state_version: if mode == "version-2" { 2 } else { 1 },
+            adjustable: vec!["unit".into()],
             time_to_live: None,
             late_rows: if mode == "late" { LateRows::SetAside } else { LateRows::HandOver },
             by_event_time: false,
