@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use millstream_engine::job::PluginChange;
 use millstream_engine::run::{CanaryTerms, Changed, Environment, RunOptions, Swapping};
 use millstream_engine::{ErrorKind, Result};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::live::{Live, jobs, with_versions};
 use super::{job, row};
@@ -13,6 +13,7 @@ use crate::replay::{again, with_files};
 use crate::scratch::Scratch;
 use crate::shadow::beside;
 use crate::simulation::Random;
+use crate::support::component_of;
 
 const GUEST: &str = "guests/keyed-state";
 
@@ -185,7 +186,7 @@ fn a_job_that_is_started_again_has_no_canary_and_goes_on_as_it_was() {
 fn what_cannot_be_a_canary_is_refused_and_the_job_goes_on() {
     let text = sessions("");
     let scratch = with_keys(12);
-    scratch.write("third.wasm", crate::support::component_of(GUEST, 3));
+    scratch.write("third.wasm", component_of(GUEST, 3));
     let mut live = Live::open(&scratch, &text);
     live.epochs(2);
     let canary = begin(&live, &scratch, "third.wasm", "10%", None).unwrap();
@@ -220,13 +221,20 @@ fn what_cannot_be_a_canary_is_refused_and_the_job_goes_on() {
 
 #[test]
 fn epochs_with_a_canary_are_computed_again_with_it_whatever_became_of_it() {
-    let text = sessions("");
+    let text = sessions(", may_adjust_gap = true");
     let scratch = with_keys(28);
     let mut live = Live::open(&scratch, &text);
     live.epochs(3);
-    let canary = begin(&live, &scratch, "second.wasm", "50%", None).unwrap();
+    // Of a component that nothing else uses, with another configuration: its timers, and what it tells of them, are others.
+    let mut component = component_of(GUEST, 2);
+    component.extend(b"\0\x05\x04mine");
+    scratch.write("mine.wasm", component);
+    let (path, with) = (scratch.path().join("mine.wasm"), json!({ "gap": 100_000_000 }));
+    let with = with.as_object().unwrap().clone();
+    let change = PluginChange { plugin: "p".into(), path: Some(path), with, ..PluginChange::default() };
+    let canary = live.control.canary(change, CanaryTerms { share: "50%".parse().unwrap(), promote_after: None });
     live.epochs(3);
-    let began = canary.wait().unwrap().epoch;
+    let began = canary.unwrap().wait().unwrap().epoch;
     // While it is there, also beside a shadow, which has none.
     let seeing = beside(&scratch, "second.wasm", Map::new(), 2);
     let seen = seeing.sees(&mut live, 2);
@@ -250,6 +258,7 @@ fn epochs_with_a_canary_are_computed_again_with_it_whatever_became_of_it() {
     assert!(began == 3 && 14 < last && last + 3 < end, "{began} {last}");
     let gone = scratch.path().join("gone.wasm");
     std::fs::rename(scratch.path().join("second.wasm"), &gone).unwrap();
+    std::fs::remove_file(scratch.path().join("mine.wasm")).unwrap();
 
     let (done, each) = again(&scratch, (0, end), None).unwrap();
     assert_eq!((done.epochs, done.same), (28, 28), "{each:?}");

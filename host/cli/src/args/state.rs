@@ -10,7 +10,7 @@ Without NODE: each state with what it is, what its rows are kept by and how many
 far each source was read. That is told by the checkpoint alone, whatever has become of its job.
 
 With NODE: its rows. Groups have a column per column of an aggregate's state; keyed operators what
-their plugin keeps, how many entries each map has, and timers; sessions, joins, dedup and throttle
+their plugin keeps, how many entries each map has (--map shows them), and timers; sessions, joins, dedup and throttle
 what is open or remembered, and until when. For that the job is planned again as it was: it is kept
 in the checkpoint (keep_epochs), or given as CHECKPOINT or with --job.
 
@@ -18,6 +18,7 @@ Examples:
   millstream state job.toml
   millstream state state alerts --key card=c1046
   millstream state job.toml counts --key window_start=2026-03-01T12:00:00Z --limit 20
+  millstream state job.toml visits --map pages --key user=ann
   millstream state job.toml alerts --epoch 12 --format json | jq .timers
   millstream state savepoint alerts --job job.toml -o alerts.parquet
 
@@ -35,6 +36,10 @@ pub(crate) struct StateArgs {
     /// times: all must match.
     #[arg(long, value_name = "COLUMN=VALUE", value_parser = super::key_value, requires = "node")]
     pub(crate) key: Vec<(String, String)>,
+
+    /// The entries of this map of a keyed operator, instead of what there is of each key.
+    #[arg(long, value_name = "NAME", requires = "node")]
+    pub(crate) map: Option<String>,
 
     /// The state after this epoch. Without it: after the last one.
     #[arg(long, value_name = "N")]

@@ -73,7 +73,8 @@ fn rows(args: &StateArgs, node: &str, format: StateFormat, at: AtEpoch, storage:
         true => None,
         false => Some(runtime(|line| eprintln!("{line}"))?),
     };
-    let options = StoredRowsOptions { node, job: job.as_ref(), runtime, environment: &environment };
+    let map = args.map.as_deref();
+    let options = StoredRowsOptions { node, map, job: job.as_ref(), runtime, environment: &environment };
     let stored = StoredRows::find(at, storage, options)?;
     let wanted = stored.wanted(&args.key)?;
     let out: Out = match &args.output {

@@ -74,6 +74,11 @@ impl<'a> Cursor<'a> {
         self.bytes.len() - self.at
     }
 
+    /// All that was not yet read.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
     /// The error for `what` at this place.
     pub fn damaged(&self, what: &'static str) -> StateError {
         StateError::Damaged { what, at: self.at, len: self.bytes.len() }

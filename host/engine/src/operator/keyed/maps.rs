@@ -51,6 +51,18 @@ pub(super) fn key_of_entry(place: &[u8]) -> Result<&[u8]> {
     Ok(from.take(len, "a key")?)
 }
 
+/// Its own key.
+///
+/// # Errors
+/// As [`key_of_entry`].
+pub(super) fn entry_of(place: &[u8]) -> Result<&[u8]> {
+    let mut from = Cursor::new(place);
+    from.number("a map's number")?;
+    let len = from.number("the length of a key")?;
+    from.take(len, "a key")?;
+    Ok(from.rest())
+}
+
 /// The number of the map that it is of.
 ///
 /// # Errors

@@ -36,6 +36,7 @@ mod maps;
 mod partial;
 mod plugin;
 mod read;
+mod read_map;
 mod silence;
 mod timers;
 mod work;

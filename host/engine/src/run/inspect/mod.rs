@@ -14,6 +14,7 @@ use crate::checkpoint::{AtEpoch, kept_job};
 use crate::job::Job;
 use crate::job::suggest::choices;
 use crate::operator::fingerprint::Fit;
+use crate::operator::keyed::{Keyed, keyed_of};
 use crate::operator::{Reading, StoredColumns, StoredNode, TakeStored, Wanted, stored_node};
 use crate::plan::{Plan, PlannedStateful};
 use crate::state::{State, Table};
@@ -76,6 +77,8 @@ fn source(name: &str, table: &Table) -> StoredSource {
 pub struct StoredRowsOptions<'a> {
     /// The node.
     pub node: &'a str,
+    /// The entries of this map of a keyed operator, instead of what is kept of each key.
+    pub map: Option<&'a str>,
     /// The job, where the checkpoint does not keep it.
     pub job: Option<&'a Job>,
     /// Where plugins run; none = of a job without plugins.
@@ -88,6 +91,7 @@ pub struct StoredRowsOptions<'a> {
 pub struct StoredRows {
     state: State,
     stateful: PlannedStateful,
+    map: Option<usize>,
     columns: StoredColumns,
 }
 
@@ -97,7 +101,7 @@ impl StoredRows {
     /// # Errors
     /// There is no such node, or the job that the epoch was made with is not kept, or cannot be planned.
     pub fn find(at: AtEpoch, storage: &dyn Storage, options: StoredRowsOptions<'_>) -> Result<Self> {
-        let StoredRowsOptions { node, job, runtime, environment } = options;
+        let StoredRowsOptions { node, map, job, runtime, environment } = options;
         let AtEpoch { record, state, job: maker, .. } = at;
         let Some(told) = record.stateful.get(node) else {
             let help = choices(node, record.stateful.keys().map(String::as_str));
@@ -134,11 +138,15 @@ impl StoredRows {
             let help = "use the version that wrote it, or let the job commit an epoch with this one first";
             return Err(Error::new(ErrorKind::Conflict, message).with_help(help));
         };
-        let columns = fitting.operator.stored_columns(&plan.called(fitting));
+        let map = map.map(|map| number_of(map, fitting)).transpose()?;
+        let columns = match (map, keyed_of(&fitting.operator)) {
+            (Some(_), Some(keyed)) => Some(keyed.map_columns()),
+            _ => fitting.operator.stored_columns(&plan.called(fitting)),
+        };
         let columns = columns.ok_or_else(|| Error::internal(format!("`{node}` is an operator that nobody reads")))?;
         let stateful = plan.stateful.into_iter().find(|(name, _)| **name == *node);
         let (_, stateful) = stateful.ok_or_else(|| Error::internal(format!("`{node}` is gone from its plan")))?;
-        Ok(Self { state, stateful, columns })
+        Ok(Self { state, stateful, map, columns })
     }
 
     /// The columns of its rows.
@@ -163,8 +171,22 @@ impl StoredRows {
         let tables = self.stateful.tables.iter().map(|name| self.state.table(name).unwrap_or(&nothing));
         let tables: Vec<&Table> = tables.collect();
         let mut reading = Reading::new(self.columns.clone(), wanted, take);
-        self.stateful.operator.read(&tables, &mut reading)
+        match (self.map, keyed_of(&self.stateful.operator)) {
+            (Some(map), Some(keyed)) => keyed.read_map(map, &tables, &mut reading),
+            _ => self.stateful.operator.read(&tables, &mut reading),
+        }
     }
+}
+
+/// The number of the map of this name.
+fn number_of(map: &str, stateful: &PlannedStateful) -> Result<usize> {
+    let node = &stateful.name;
+    let maps = keyed_of(&stateful.operator).map(Keyed::maps).unwrap_or_default();
+    maps.iter().position(|name| name == map).ok_or_else(|| match maps {
+        [] => Error::invalid(format!("`{node}` keeps no maps")).with_help("leave --map out"),
+        maps => Error::invalid(format!("`{node}` keeps no map `{map}`"))
+            .with_help(choices(map, maps.iter().map(String::as_str))),
+    })
 }
 
 /// The operator of `plan` whose state is called `name`, if it means by it what was noted as `told`.

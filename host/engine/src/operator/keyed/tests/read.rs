@@ -16,8 +16,13 @@ use crate::operator::reading::{Reading, Wanted};
 use crate::operator::{AnyStateful, StoredColumns};
 use crate::state::Table;
 
-/// What is stored, with these values in the first columns.
+/// What is stored of keys, with these values in the first columns.
 fn read(running: &mut Running, wanted: &[Option<&str>]) -> Vec<Value> {
+    read_of(running, wanted, None)
+}
+
+/// The same of the entries of a map, if one is named.
+fn read_of(running: &mut Running, wanted: &[Option<&str>], map: Option<usize>) -> Vec<Value> {
     let mut those = Wanted::default();
     for (at, text) in wanted.iter().enumerate() {
         let value: ArrayRef = Arc::new(StringArray::from(vec![*text]));
@@ -28,16 +33,23 @@ fn read(running: &mut Running, wanted: &[Option<&str>]) -> Vec<Value> {
     let tables = running.state.tables_named(&names);
     let tables: Vec<&Table> = tables.iter().map(|table| &**table).collect();
     let operator: &dyn AnyStateful = &running.operator;
-    let columns: StoredColumns = operator.stored_columns(&BTreeMap::new()).unwrap();
+    let columns: StoredColumns = match map {
+        Some(_) => running.operator.map_columns(),
+        None => operator.stored_columns(&BTreeMap::new()).unwrap(),
+    };
     let mut take = |batch| {
         lines.write(&batch).unwrap();
         Ok(ControlFlow::Continue(()))
     };
-    operator.read(&tables, &mut Reading::new(columns, &those, &mut take)).unwrap();
+    let mut reading = Reading::new(columns, &those, &mut take);
+    match map {
+        Some(map) => running.operator.read_map(map, &tables, &mut reading).unwrap(),
+        None => operator.read(&tables, &mut reading).unwrap(),
+    }
     lines.finish().unwrap();
     let text = String::from_utf8(lines.into_inner()).unwrap();
     let mut rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    rows.sort_by_key(|row| row["k"].to_string());
+    rows.sort_by_key(|row| (row["k"].to_string(), row["entry"].to_string()));
     rows
 }
 
@@ -85,4 +97,33 @@ fn entries_of_maps_are_counted_also_of_keys_that_have_nothing_else() {
     assert_eq!(read(&mut running, &[]), [kept("k", 2, 1), kept("l", 0, 1)]);
     assert_eq!(read(&mut running, &[Some("l")]), [kept("l", 0, 1)]);
     assert_eq!(read(&mut running, &[Some("l"), None]), [kept("l", 0, 1)]);
+}
+
+#[test]
+fn entries_of_a_map_are_read_and_found_by_key() {
+    let mut running = Running::new(super::operator(Words::new()).unwrap());
+    // More keys than are made rows of at once, and some with several entries.
+    let keys: Vec<String> = (0..5000).map(|key| format!("k{key:04}")).collect();
+    let adds = keys.iter().enumerate().flat_map(|(i, key)| {
+        let words = ["x", "y", "z"].into_iter().take(1 + i % 3);
+        words.map(move |word| row(key, 5, json!(["add", i % 2, word])))
+    });
+    let adds: Vec<_> = adds.collect();
+    running.rows(&adds, 0, pair(0, 1));
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for map in 0..2 {
+        let all = read_of(&mut running, &[], Some(map));
+        let want = keys.iter().enumerate().filter(|(i, _)| i % 2 == map);
+        let want = want.flat_map(|(i, key)| ["x", "y", "z"].into_iter().take(1 + i % 3).map(move |word| (key, word)));
+        let want: Vec<(Value, Value)> = want.map(|(key, word)| (json!(key), json!(hex(word)))).collect();
+        let told: Vec<(Value, Value)> = all.iter().map(|row| (row["k"].clone(), row["entry"].clone())).collect();
+        assert_eq!(told, want);
+        assert!(all.iter().all(|row| row["value"].is_string()), "{:?}", all[0]);
+        for rest in [&[][..], &[None]] {
+            let asked = |key| [&[Some(key)], rest].concat();
+            let one: Vec<Value> = all.iter().filter(|row| row["k"] == "k0005").cloned().collect();
+            assert_eq!(read_of(&mut running, &asked("k0005"), Some(map)), one);
+            assert_eq!(one.len(), 3 * map);
+        }
+    }
 }
