@@ -1,5 +1,6 @@
 //! Who brings batches over: a thread of its own, one batch after the other, or who hands them out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
@@ -23,7 +24,7 @@ pub(super) struct Batch {
 /// Who brings over.
 pub(super) enum Helper {
     /// Who hands out; what is done waits here.
-    Here(Vec<Entries>),
+    Here(VecDeque<Entries>),
     /// A thread, which ends when nothing can come any more.
     Thread { give: Sender<Batch>, done: Receiver<Result<Entries>> },
 }
@@ -62,7 +63,7 @@ impl Helper {
         match self {
             Self::Here(done) => {
                 let Batch { operator, old, entries } = batch;
-                done.push(bring(plan, &operator, &old, &entries, partitions, &Workers::alone())?);
+                done.push_back(bring(plan, &operator, &old, &entries, partitions, &Workers::alone())?);
                 Ok(())
             }
             Self::Thread { give, .. } => give.send(batch).map_err(|_| gone()),
@@ -72,7 +73,7 @@ impl Helper {
     /// The next batch that is done, in the order in which they were given.
     pub fn done(&mut self) -> Result<Option<Entries>> {
         match self {
-            Self::Here(done) => Ok(done.pop()),
+            Self::Here(done) => Ok(done.pop_front()),
             Self::Thread { done, .. } => match done.try_recv() {
                 Ok(brought) => brought.map(Some),
                 Err(TryRecvError::Empty) => Ok(None),

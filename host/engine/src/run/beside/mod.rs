@@ -164,7 +164,8 @@ impl Beside {
         });
         let parts: Vec<Part> = parts.collect();
         let is_needed = aside && !parts.is_empty();
-        let helper = if is_needed { Helper::thread(plan, state.partitions(), wake)? } else { Helper::Here(Vec::new()) };
+        let helper =
+            if is_needed { Helper::thread(plan, state.partitions(), wake)? } else { Helper::Here(VecDeque::new()) };
         let (handed_out, again_left) = (VecDeque::new(), AGAIN);
         Ok(Self { plan: plan.clone(), parts, helper, handed_out, at_once: at_once.max(1), again_left })
     }
@@ -192,7 +193,9 @@ impl Beside {
     pub fn go_on(&mut self, state: &mut State) -> Result<bool> {
         let batches = if self.is_here() { 1 } else { HANDED_OUT };
         for round in 0..=batches {
-            while let Some(done) = self.helper.done()? {
+            while self.handed_out.len() > usize::from(self.leaves_one(state))
+                && let Some(done) = self.helper.done()?
+            {
                 self.take(state, &done);
                 refuse_both(&self.plan, state)?;
             }
@@ -204,6 +207,12 @@ impl Beside {
             }
         }
         Ok(false)
+    }
+
+    /// Whether a batch stays on its way though it is done. Where no thread works beside, that is so over an epoch while there
+    /// are others to come: it goes as it would with one.
+    fn leaves_one(&self, state: &State) -> bool {
+        self.is_here() && self.parts.iter().any(|part| !part.is_through(state))
     }
 
     fn is_done(&self, state: &State) -> bool {
