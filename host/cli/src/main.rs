@@ -57,8 +57,13 @@ fn command() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Plugin { command: PluginCommand::New(args) } => commands::new::new(&args),
         Command::Plugin { command: PluginCommand::Build(args) } => commands::plugin::build(&args),
         Command::Plugin { command: PluginCommand::Inspect(args) } => commands::plugin::inspect(&args),
+        Command::Plugin { command: PluginCommand::Test(args) } => match commands::cases::test(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Plugin { command: PluginCommand::Verify(args) } => match commands::verify::verify(&args) {
             Ok(code) => return code,
             Err(error) => Err(error),

@@ -15,7 +15,7 @@ use millstream_engine::format::encode::{CHUNK_ROWS, EncodeError, Encoder, FileCo
 use millstream_engine::run::TakeRows;
 use millstream_engine::{Error, Result};
 
-pub(crate) use stored::{Out, stored_printer};
+pub(crate) use stored::{Out, stored_json, stored_printer};
 
 use crate::args::AnswerFormat;
 

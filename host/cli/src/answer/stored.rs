@@ -68,6 +68,33 @@ impl TakeRows for StoredTable {
     }
 }
 
+/// An object per row, in a line, of columns that are not null; `names` are those of the columns as JSON.
+fn lines(names: &[String], encoded: &[usize], batch: &RecordBatch) -> Result<String> {
+    let values = batch.columns().iter().enumerate().map(|(at, column)| match encoded.contains(&at) {
+        true => Ok(decoded(column).map(Option::unwrap_or_default).collect()),
+        false => json_values(column),
+    });
+    let values: Vec<Vec<String>> = values.collect::<Result<_>>()?;
+    let mut lines = String::new();
+    for row in 0..batch.num_rows() {
+        let there = names.iter().zip(&values).filter(|(_, values)| !values[row].is_empty());
+        let members: Vec<String> = there.map(|(name, values)| format!("{name}:{}", values[row])).collect();
+        lines += &format!("{{{}}}\n", members.join(","));
+    }
+    Ok(lines)
+}
+
+fn names(schema: &SchemaRef) -> Vec<String> {
+    schema.fields().iter().map(|field| Value::from(field.name().as_str()).to_string()).collect()
+}
+
+/// Rows of `columns` as JSON objects.
+pub(crate) fn stored_json(columns: &StoredColumns, batch: &RecordBatch) -> Result<Vec<Value>> {
+    let lines = lines(&names(&columns.schema), &columns.encoded, batch)?;
+    let objects = lines.lines().map(serde_json::from_str);
+    objects.collect::<Result<_, _>>().map_err(|e| Error::internal(format!("a state is no JSON: {e}")).caused_by(e))
+}
+
 /// Prints an object per row, of columns that are not null.
 struct StoredLines {
     out: Out,
@@ -78,22 +105,12 @@ struct StoredLines {
 
 impl TakeRows for StoredLines {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        self.names = schema.fields().iter().map(|field| Value::from(field.name().as_str()).to_string()).collect();
+        self.names = names(schema);
         Ok(())
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        let values = batch.columns().iter().enumerate().map(|(at, column)| match self.encoded.contains(&at) {
-            true => Ok(decoded(column).map(Option::unwrap_or_default).collect()),
-            false => json_values(column),
-        });
-        let values: Vec<Vec<String>> = values.collect::<Result<_>>()?;
-        let mut lines = String::new();
-        for row in 0..batch.num_rows() {
-            let there = self.names.iter().zip(&values).filter(|(_, values)| !values[row].is_empty());
-            let members: Vec<String> = there.map(|(name, values)| format!("{name}:{}", values[row])).collect();
-            lines += &format!("{{{}}}\n", members.join(","));
-        }
+        let lines = lines(&self.names, &self.encoded, batch)?;
         self.out.write_all(lines.as_bytes()).map_err(|e| cannot_write(e.into()))
     }
 

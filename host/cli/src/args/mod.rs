@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
-pub(crate) use plugin::{BuildArgs, InspectArgs, PluginCommand, VerifyArgs};
+pub(crate) use plugin::{BuildArgs, InspectArgs, NewArgs, NewKind, PluginCommand, TestArgs, VerifyArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
 pub(crate) use state::{StateArgs, StateFormat};
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Running(RunningCommand),
     /// Ask files a question in SQL, once.
     Sql(SqlArgs),
-    /// Build a plugin, look into one, or try whether it is deterministic.
+    /// Begin a plugin, build it, test it, look into one.
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,

@@ -2,18 +2,98 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 use super::key_value;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Begin a plugin: a project that builds and passes its own tests as it stands.
+    New(NewArgs),
     /// Build a plugin's project folder to a component.
     Build(BuildArgs),
     /// Show what a component is: its kind, what it exports, what it asks for and may not have.
     Inspect(InspectArgs),
+    /// Run a plugin's cases: rows in files, and what is to come of them.
+    Test(TestArgs),
     /// Try whether a plugin is deterministic, as restarts and results that do not depend on the cores need it.
     Verify(VerifyArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The project has a copy of the SDK and of the contract (sdk, wit), a test of the logic, and a case
+with rows for the component. Nothing has to be installed but the language's own tools.
+
+Examples:
+  millstream plugin new keep-slow --kind filter
+  millstream plugin new plugins/visits --language rust --kind keyed
+
+Exit codes: 0 done, 1 failed, 2 the command line must be mended.")]
+pub(crate) struct NewArgs {
+    /// The folder that is made. The plugin is called like it.
+    #[arg(value_name = "NAME")]
+    pub(crate) path: PathBuf,
+
+    /// In which language it is written.
+    #[arg(long, value_enum, default_value_t = NewLanguage::Rust)]
+    pub(crate) language: NewLanguage,
+
+    /// What it does with rows.
+    #[arg(long, value_enum)]
+    pub(crate) kind: NewKind,
+}
+
+/// A language that a project can be begun in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewLanguage {
+    /// Built with cargo.
+    Rust,
+}
+
+impl NewLanguage {
+    /// What it is called, and where the plugin is.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust, src/lib.rs",
+        }
+    }
+}
+
+/// A kind of operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewKind {
+    /// Keeps or drops rows.
+    Filter,
+    /// Adds columns.
+    Map,
+    /// Makes any number of rows from each.
+    FlatMap,
+    /// Makes one row of each group.
+    Aggregate,
+    /// Keeps state per key, and sets timers.
+    Keyed,
+}
+
+impl NewKind {
+    /// In a sentence.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Keyed => "keyed operator",
+            other => other.name(),
+        }
+    }
+
+    /// As folders have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Map => "map",
+            Self::FlatMap => "flat-map",
+            Self::Aggregate => "aggregate",
+            Self::Keyed => "keyed",
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -46,6 +126,44 @@ pub(crate) struct InspectArgs {
     /// The component, or a project folder, which is built first.
     #[arg(value_name = "FILE")]
     pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A case is a folder in DIR/cases: case.toml, which has [input] with the keys of a source in a job
+file and [operator] with those of its node; the rows, as input.jsonl, input.csv or input.parquet;
+and what is to come of them: output.jsonl, rejected.jsonl (reason and row), late.jsonl, and
+state.jsonl, which is looked at where it is there. Among the rows of input.jsonl
+{\"$watermark\": \"2026-03-01T12:00:00Z\"} moves the watermark, {\"$now\": …} processing time.
+Then the laws are tried with the rows of each case, with none, and with nulls: as `verify` does.
+
+Examples:
+  millstream plugin test                          the plugin whose project this is
+  millstream plugin test plugins/sessionise --case late-clicks
+  millstream plugin test plugins/sessionise --bless
+  millstream plugin test built.wasm --cases plugins/sessionise/cases
+
+Exit codes: 0 all as it is said, 1 not so, 2 it is no plugin, or the command line must be mended.")]
+pub(crate) struct TestArgs {
+    /// The project folder, which is built first, or a component.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) path: PathBuf,
+
+    /// Only this case. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Vec<String>,
+
+    /// The folder of the cases. Without it: `cases` in DIR.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cases: Option<PathBuf>,
+
+    /// Write down what comes as what is to come. Look at it before you keep it.
+    #[arg(long)]
+    pub(crate) bless: bool,
+
+    /// Run the cases alone.
+    #[arg(long)]
+    pub(crate) no_laws: bool,
 }
 
 #[derive(Debug, ClapArgs)]

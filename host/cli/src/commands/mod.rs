@@ -1,8 +1,10 @@
 //! What the commands do: each reads its options, calls the library that does the work, and shows the result.
 
+pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod epochs;
 pub(crate) mod generate;
+pub(crate) mod new;
 pub(crate) mod plugin;
 #[cfg(unix)]
 pub(crate) mod ps;

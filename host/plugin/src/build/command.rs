@@ -71,6 +71,17 @@ impl Cargo<'_> {
         Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
     }
 
+    /// Writes the lock file of the workspace with this manifest, where there is none: a build that writes it is one whose
+    /// sources change meanwhile.
+    pub(super) fn ensure_lock(&self, workspace: &Path) -> Result<()> {
+        if workspace.with_file_name("Cargo.lock").is_file() {
+            return Ok(());
+        }
+        let mut cargo = self.command("cargo");
+        cargo.args(["generate-lockfile", "--quiet"]);
+        self.run(cargo, "cargo", "install Rust from https://rustup.rs").map(drop)
+    }
+
     /// The component among what cargo says it made.
     fn artifact(&self, messages: &str) -> Result<PathBuf> {
         let manifest = self.project.join("Cargo.toml");

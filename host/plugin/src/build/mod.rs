@@ -40,12 +40,14 @@ pub(crate) fn build(cache: &Cache, notify: &dyn Fn(&str), folder: &Path) -> Resu
     if let Some(bytes) = load(&built, &record) {
         return Ok(bytes);
     }
-    let started = SystemTime::now();
     let mut cargo = command::Cargo { shown: folder, project: &project, target: Path::new("") };
     cargo.ensure_target(notify)?;
+    let workspace = cargo.workspace()?;
+    cargo.ensure_lock(&workspace)?;
+    let started = SystemTime::now();
     // One target folder per workspace: cargo tells crates of one name and version apart by their place in the
     // workspace only, and would take one folder's crate for another's.
-    let workspace = blake3::hash(cargo.workspace()?.as_os_str().as_encoded_bytes()).to_hex();
+    let workspace = blake3::hash(workspace.as_os_str().as_encoded_bytes()).to_hex();
     let target = cache.folder("target")?.join(&workspace[..32]);
     cargo.target = &target;
     notify(&format!("building the plugin in {}", folder.display()));
