@@ -3,6 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `bindings` | that the SDK's glue is that of the contract |
 //! | `connectors` | a connector that the engine does not know, and the page written from the tables |
 //! | `costs` | what an epoch costs, in proportion to what is new |
 //! | `crash` | processes killed at every fault point, and started again |
@@ -42,6 +43,8 @@
 //! | `support` | running a job and reading its rows |
 //! | `unmerged` | a plugin that cannot merge the states of one group, wherever states are merged |
 
+#[cfg(test)]
+mod bindings;
 #[cfg(test)]
 mod connectors;
 #[cfg(test)]

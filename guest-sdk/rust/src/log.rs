@@ -63,9 +63,5 @@ fn show(level: Level, text: &str) {
 #[cfg(target_family = "wasm")]
 #[allow(missing_docs, unsafe_code, clippy::all)]
 mod imports {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package millstream:sdk-log; world log { import millstream:operator/log@0.2.0; }",
-        with: { "millstream:operator/log@0.2.0": generate },
-    });
+    include!(concat!(env!("CARGO_MANIFEST_DIR"), "/bindings/log.rs.in"));
 }

@@ -30,7 +30,15 @@ fn a_keyed_plugin_is_begun_tested_broken_and_mended() {
     says(&folder, &new, 0, &["gone: a keyed operator in Rust, src/lib.rs", "millstream plugin test"]);
     says(&folder, &new, 2, &["gone is there already"]);
     says(&folder, &["plugin", "new", "2fast", "--kind", "map"], 2, &["`2fast` is no name for a plugin"]);
-    assert!(folder.0.join("gone/wit/millstream.wit").is_file() && folder.0.join("gone/.gitignore").is_file());
+    let repository = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    for (made, from) in [
+        ("wit/millstream.wit", "wit/millstream.wit"),
+        ("sdk/millstream-guest/src/log.rs", "guest-sdk/rust/src/log.rs"),
+        ("sdk/millstream-guest/bindings/keyed.rs.in", "guest-sdk/rust/bindings/keyed.rs.in"),
+    ] {
+        let made = fs::read_to_string(folder.0.join("gone").join(made)).unwrap();
+        assert_eq!(made, fs::read_to_string(repository.join(from)).unwrap(), "{from}");
+    }
 
     let test = ["plugin", "test", "gone"];
     says(&folder, &test, 0, &["ok       example: 4 rows in, 1 out", "ok       laws", "1 case; 3 trials"]);

@@ -1,4 +1,5 @@
-//! The generated glue, one module per kind, and what ties it to a crate's operators.
+//! The glue, one module per kind, and what ties it to a crate's operators. It is generated ahead of time, from the contract in
+//! `wit` (`tests/src/bindings.rs`): a plugin that is built the first time would wait longer for it than for all else.
 //!
 //! Exported functions have no `self`, so what is bound lives in statics, one per kind. Each kind is a world of its own,
 //! and the macros call the export macros of those that a crate has: the component's world is all of them together, and
@@ -56,56 +57,42 @@ fn with<T: ?Sized, R>(
 }
 
 macro_rules! glue {
-    ($(#[$doc:meta])* $module:ident, $world:literal $(, $with:tt)?) => {
+    ($(#[$doc:meta])* $module:ident, $file:literal) => {
         $(#[$doc])*
         #[allow(missing_docs, unsafe_code, clippy::all)]
         pub mod $module {
-            wit_bindgen::generate!({
-                path: "wit",
-                inline: $world,
-                $(with: $with,)?
-                pub_export_macro: true,
-                export_macro_name: "export",
-            });
-        }
-    };
-    ($(#[$doc:meta])* $module:ident: $world:literal) => {
-        glue! {
-            $(#[$doc])* $module, $world, {
-                "millstream:operator/columns@0.2.0": crate::contract::columns,
-                "millstream:operator/types@0.2.0": crate::contract::types,
-            }
+            include!(concat!(env!("CARGO_MANIFEST_DIR"), "/bindings/", $file, ".rs.in"));
         }
     };
 }
 
 glue! {
     /// What every component exports.
-    catalog, "package millstream:sdk-catalog; world catalog { export millstream:operator/catalog@0.2.0; }"
+    catalog, "catalog"
 }
 glue! {
     /// Filters.
-    filter: "package millstream:sdk-filter; world filter { export millstream:operator/filter@0.2.0; }"
+    filter, "filter"
 }
 glue! {
     /// Maps.
-    map: "package millstream:sdk-map; world %map { export millstream:operator/%map@0.2.0; }"
+    map, "map"
 }
 glue! {
     /// Flat-maps.
-    flat_map: "package millstream:sdk-flat-map; world flat-map { export millstream:operator/flat-map@0.2.0; }"
+    flat_map, "flat-map"
 }
 glue! {
     /// Aggregates.
-    aggregate: "package millstream:sdk-aggregate; world aggregate { export millstream:operator/aggregate@0.2.0; }"
+    aggregate, "aggregate"
 }
 glue! {
     /// Keyed operators.
-    keyed: "package millstream:sdk-keyed; world keyed { export millstream:operator/keyed@0.2.0; }"
+    keyed, "keyed"
 }
 glue! {
     /// States of other versions, of aggregates and of keyed operators.
-    migration: "package millstream:sdk-migration; world %migration { export millstream:operator/migration@0.2.0; }"
+    migration, "migration"
 }
 
 const _: () = {

@@ -67,7 +67,7 @@ fn write(folder: &Path, name: &str, kind: NewKind) -> Result<()> {
         let content = std::str::from_utf8(content).map_err(|_| missing(kind.name()))?;
         put(&folder.join(to), filled(content).as_bytes())?;
     }
-    let is_source = |path: &Path| path.starts_with("src") || path.starts_with("wit");
+    let is_source = |path: &Path| ["src", "wit", "bindings"].iter().any(|part| path.starts_with(part));
     for (crate_name, sources) in [("millstream-guest", &SDK), ("millstream-guest-derive", &DERIVE)] {
         let sdk = folder.join("sdk").join(crate_name);
         put(&sdk.join("Cargo.toml"), standalone(text(sources, "Cargo.toml")?)?.as_bytes())?;
