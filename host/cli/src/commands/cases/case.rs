@@ -174,6 +174,7 @@ mod tests {
             let error = with(wrong).unwrap_err();
             assert!(error.message().contains(words), "{error}");
         }
+        with("{\"$watermark\":\"2026-03-01T00:00:00Z\"}\n").unwrap();
         std::fs::write(folder.join(FILE), "").unwrap();
         let error = Case::read("c", folder.clone()).unwrap_err();
         assert!(error.message().contains("there is no watermark to be moved"), "{error}");
