@@ -1,0 +1,57 @@
+// Adds a number to a column, exactly.
+
+import { Problem, map } from '@millstream/guest';
+
+const LIMITS = { int64: [-(2n ** 63n), 2n ** 63n - 1n], uint64: [0n, 2n ** 64n - 1n] };
+
+export const plus = map({
+  summary: 'Adds `plus` to `column`',
+  takes: [['<column>', 'int64, uint64 or float64', 'what is added to']],
+  makes: [['sum', 'as the column', 'the value and `plus`']],
+  configSchema: {
+    type: 'object',
+    properties: { column: { type: 'string' }, plus: { type: ['number', 'string'] } },
+    required: ['column', 'plus'],
+  },
+
+  bind(config, input) {
+    const column = input.column(config.text('column'));
+    const type = column.type.name;
+    if (type === 'float64') return floats(column.float64(), config.number('plus'));
+    if (type !== 'int64' && type !== 'uint64') {
+      throw new Problem(`column \`${column.name}\` is ${type}; this plugin needs int64, uint64 or float64`);
+    }
+    return integers(type === 'int64' ? column.int64() : column.uint64(), type, config.bigint('plus'));
+  },
+});
+
+function floats(column, plus) {
+  return {
+    output: { sum: 'float64' },
+    call: (batch) => batch.get(column).map((value) => value + plus),
+  };
+}
+
+function integers(column, type, plus) {
+  const [least, most] = LIMITS[type];
+  // The values for which the sum is in range.
+  const [from, to] = plus > 0n ? [least, most - plus] : [least - plus, most];
+  return {
+    output: { sum: type },
+    call(batch, out) {
+      const values = batch.get(column);
+      let fits = true;
+      // The array takes any sum, and keeps its last 64 bits: whether one does not fit is looked at once.
+      const sums = values.map((value) => {
+        if (value > to || value < from) fits = false;
+        return value + plus;
+      });
+      if (!fits) {
+        for (const row of values.where((value) => value > to || value < from)) {
+          out.reject(row, `${values.get(row)} + ${plus} does not fit ${type}`);
+        }
+      }
+      return sums;
+    },
+  };
+}
