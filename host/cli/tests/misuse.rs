@@ -55,7 +55,7 @@ fn mistakes_are_told_with_what_to_do() {
         ("generate access-logs --out job.toml", 2, "--out: job.toml is no folder", "name a folder"),
         ("generate access-logs --out x --rows -1", 2, "invalid value '-1' for '--rows <ROWS>'", ""),
         ("generate access-logs --out x --events-per-second 0", 2, "--events-per-second must lie between", ""),
-        ("plugin build data", 2, "data is no folder of a Rust project", "Cargo.toml"),
+        ("plugin build data", 2, "data cannot be built: there is no plugin in it", "Cargo.toml"),
         ("plugin inspect nothing.wasm", 2, "nothing.wasm does not exist", "name a .wasm file"),
         ("plugin verify nothing.wasm", 2, "nothing.wasm does not exist", "name a .wasm file"),
         ("plugin verify job.toml --columns a", 2, "--columns: `a` has no type", "card string, amount double"),

@@ -101,6 +101,6 @@ fn the_cases_of_a_plugin_that_is_here_hold() {
     let sessionise = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/sessionise");
     says(&folder, &["plugin", "test", sessionise], 0, &["ok       late-clicks: 7 rows in, 3 out", "1 case; 3 trials"]);
     says(&folder, &["plugin", "test", "nowhere"], 2, &["nowhere does not exist"]);
-    says(&folder, &["plugin", "test", "in", "--cases", "in"], 1, &["no Cargo.toml"]);
+    says(&folder, &["plugin", "test", "in", "--cases", "in"], 1, &["there is no plugin in it"]);
     says(&folder, &["plugin", "test", sessionise, "--cases", "in"], 2, &["there is no case in in", "case.toml"]);
 }

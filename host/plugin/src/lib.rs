@@ -72,6 +72,7 @@ mod wasi;
 
 pub use binding::Hints;
 pub use bound::{Bound, BoundAggregate, BoundFilter, BoundFlatMap, BoundKeyed, BoundMap, Expanded, Mapped, Selection};
+pub use build::{Language, sdk_files};
 pub use catalog::{ColumnInfo, OperatorInfo};
 pub use error::{About, PluginError, Result, Trap, TrapKind};
 pub use fields::{FIELDS, NESTING, UTC, normal_type, timestamp_type};

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use checkpoint::{EpochsArgs, ReplayArgs, SavepointArgs, ShadowArgs};
-pub(crate) use plugin::{BuildArgs, InspectArgs, NewArgs, NewKind, PluginCommand, TestArgs, VerifyArgs};
+pub(crate) use plugin::{BuildArgs, InspectArgs, NewArgs, NewKind, NewLanguage, PluginCommand, TestArgs, VerifyArgs};
 #[cfg(unix)]
 pub(crate) use running::{PsArgs, RunningCommand, SwapArgs, TopArgs};
 pub(crate) use state::{StateArgs, StateFormat};

@@ -1,8 +1,9 @@
 //! `millstream plugin …`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use millstream_plugin::Language;
 
 use super::key_value;
 
@@ -49,13 +50,78 @@ pub(crate) struct NewArgs {
 pub(crate) enum NewLanguage {
     /// Built with cargo.
     Rust,
+    /// CPython in a component; needs Python 3.11.
+    Python,
+    /// QuickJS in a component; needs Node.js 20.
+    Javascript,
+    /// The same, checked by its compiler.
+    Typescript,
 }
 
 impl NewLanguage {
+    /// Whose SDK it has.
+    pub(crate) fn language(self) -> Language {
+        match self {
+            Self::Rust => Language::Rust,
+            Self::Python => Language::Python,
+            Self::Javascript => Language::JavaScript,
+            Self::Typescript => Language::TypeScript,
+        }
+    }
+
+    /// The folder of its templates.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Javascript => "javascript",
+            Self::Typescript => "typescript",
+        }
+    }
+
     /// What it is called, and where the plugin is.
     pub(crate) fn told(self) -> &'static str {
         match self {
             Self::Rust => "Rust, src/lib.rs",
+            Self::Python => "Python, plugin.py",
+            Self::Javascript => "JavaScript, plugin.js",
+            Self::Typescript => "TypeScript, plugin.ts",
+        }
+    }
+
+    /// How the logic is tested without a component.
+    pub(crate) fn test(self) -> &'static str {
+        match self {
+            Self::Rust => "cargo test",
+            Self::Python => "python3 -m pytest",
+            Self::Javascript | Self::Typescript => "npm install && npm test",
+        }
+    }
+
+    /// Where a project has a file of the SDK; none where it needs none of it.
+    pub(crate) fn place(self, path: &Path) -> Option<PathBuf> {
+        if path.starts_with("wit") {
+            return Some(path.to_owned());
+        }
+        let within = path.strip_prefix("guest-sdk").ok()?;
+        match self {
+            Self::Rust => {
+                let (from, to) = match within.strip_prefix("rust-derive") {
+                    Ok(inside) => (inside, "millstream-guest-derive"),
+                    Err(_) => (within.strip_prefix("rust").ok()?, "millstream-guest"),
+                };
+                let is_wanted = ["src", "wit", "bindings", "Cargo.toml"].iter().any(|part| from.starts_with(part));
+                is_wanted.then(|| Path::new("sdk").join(to).join(from))
+            }
+            Self::Python => {
+                let inside = within.strip_prefix("python").ok()?;
+                inside.starts_with("millstream_guest").then(|| Path::new("millstream-sdk").join(inside))
+            }
+            Self::Javascript | Self::Typescript => {
+                let inside = within.strip_prefix("javascript").ok()?;
+                let is_wanted = ["src", "types", "package.json"].iter().any(|part| inside.starts_with(part));
+                is_wanted.then(|| Path::new("millstream-sdk").join(inside))
+            }
         }
     }
 }
@@ -98,8 +164,9 @@ impl NewKind {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-A folder with a Cargo.toml is built with cargo for wasm32-wasip2. `millstream run` builds
-a job's plugins by itself: this is for giving a component away.
+A folder with a Cargo.toml is built with cargo for wasm32-wasip2, one with a plugin.py, plugin.js
+or plugin.ts with what its SDK builds with, which is installed once, into a cache. `millstream run`
+builds a job's plugins by itself: this is for giving a component away.
 
 Examples:
   millstream plugin build plugins/split-words

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, DirEntry, include_dir};
 use millstream_engine::{Error, ErrorKind, Result};
+use millstream_plugin::sdk_files;
 use toml::{Table, Value};
 
 use super::print;
-use crate::args::{NewArgs, NewKind};
+use crate::args::{NewArgs, NewKind, NewLanguage};
 
-/// What a project begins with: what is common to all, and a folder for each kind.
-static RUST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/rust");
-/// The SDK, which a project has a copy of: it is that which this program knows.
-static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../guest-sdk/rust");
-static DERIVE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../guest-sdk/rust-derive");
-/// What the SDK's manifests leave to the workspace.
-const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
+/// What a project begins with: a folder for each language, with one for each kind in it, and the cases of each kind.
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// What a template calls the plugin's type.
 const TYPE: &str = "MyPlugin";
+/// And its value, in JavaScript.
+const VALUE: &str = "myPlugin";
+/// The end of the names of templates that tools would take for theirs.
+const INERT: &str = ".txt";
 
 /// Makes a project.
 pub(crate) fn new(args: &NewArgs) -> Result<()> {
@@ -28,18 +28,18 @@ pub(crate) fn new(args: &NewArgs) -> Result<()> {
         return Err(Error::invalid(format!("{} is there already", args.path.display()))
             .with_help("name a folder that is not there yet, or an empty one"));
     }
-    let made = write(&args.path, &name, args.kind);
+    let made = write(&args.path, &name, args.language, args.kind);
     if made.is_err() {
         // Nothing half made is kept.
         let _ = fs::remove_dir_all(&args.path);
     }
     made?;
-    let folder = args.path.display();
+    let (folder, test) = (args.path.display(), args.language.test());
     print(&format!(
-        "{folder}: a {} in {}\n  cd {folder}\n  cargo test               the logic, as plain Rust\n  \
-         millstream plugin test   the component, with the rows in cases/\n",
+        "{folder}: a {} in {}\n  cd {folder}\n  {test:<24} the logic\n  {:<24} the component, with the rows in cases/\n",
         args.kind.title(),
-        args.language.told()
+        args.language.told(),
+        "millstream plugin test",
     ))
 }
 
@@ -55,48 +55,62 @@ fn name_of(path: &Path) -> Result<String> {
         .with_help("letters, digits, - and _, a letter first: keep-slow"))
 }
 
-fn write(folder: &Path, name: &str, kind: NewKind) -> Result<()> {
-    let filled =
-        |text: &str| text.replace("{{name}}", name).replace("{{title}}", kind.title()).replace(TYPE, &camel_case(name));
-    for (from, to) in [("Cargo.toml.txt", "Cargo.toml"), ("gitignore.txt", ".gitignore"), ("README.md", "README.md")] {
-        put(&folder.join(to), filled(text(&RUST, from)?).as_bytes())?;
+fn write(folder: &Path, name: &str, language: NewLanguage, kind: NewKind) -> Result<()> {
+    let camel = camel_case(name);
+    let value: String = camel[..1].to_ascii_lowercase() + &camel[1..];
+    let filled = |text: &str| {
+        let text = text.replace("{{name}}", name).replace("{{title}}", kind.title());
+        text.replace(TYPE, &camel).replace(VALUE, &value)
+    };
+    let of_language = dir(language.folder())?;
+    let common = of_language.files().map(|file| (file.path().to_owned(), file.contents()));
+    let common = common.filter(|(path, _)| path.extension().is_none_or(|end| end != "rs" && end != "toml"));
+    let of_kind = files(dir(&format!("{}/{}", language.folder(), kind.name()))?);
+    for (path, content) in common.chain(of_kind) {
+        let inside = path.strip_prefix(language.folder()).unwrap_or(&path);
+        let inside = inside.strip_prefix(kind.name()).unwrap_or(inside).display().to_string();
+        let inside = if inside == "gitignore.txt" { ".gitignore" } else { inside.trim_end_matches(INERT) };
+        put(&folder.join(inside), filled(text(content)?).as_bytes())?;
     }
-    let of_kind = RUST.get_dir(kind.name()).ok_or_else(|| missing(kind.name()))?;
-    for (path, content) in files(of_kind, &|_| true) {
-        let to = path.strip_prefix(kind.name()).unwrap_or(&path).to_owned();
-        let content = std::str::from_utf8(content).map_err(|_| missing(kind.name()))?;
-        put(&folder.join(to), filled(content).as_bytes())?;
+    let cases = format!("cases/{}", kind.name());
+    for (path, content) in files(dir(&cases)?) {
+        let inside = path.strip_prefix(&cases).unwrap_or(&path);
+        put(&folder.join("cases/example").join(inside), content)?;
     }
-    let is_source = |path: &Path| ["src", "wit", "bindings"].iter().any(|part| path.starts_with(part));
-    for (crate_name, sources) in [("millstream-guest", &SDK), ("millstream-guest-derive", &DERIVE)] {
-        let sdk = folder.join("sdk").join(crate_name);
-        put(&sdk.join("Cargo.toml"), standalone(text(sources, "Cargo.toml")?)?.as_bytes())?;
-        for (path, content) in files(sources, &is_source) {
-            put(&sdk.join(path), content)?;
+    sdk(folder, language)
+}
+
+/// Writes the SDK and the contract.
+fn sdk(folder: &Path, language: NewLanguage) -> Result<()> {
+    let all = sdk_files(language.language());
+    let workspace = all.iter().find(|(path, _)| path == Path::new("Cargo.toml")).map(|(_, content)| *content);
+    for (path, content) in &all {
+        let Some(to) = language.place(path) else { continue };
+        match (workspace, path.ends_with("Cargo.toml")) {
+            (Some(workspace), true) => {
+                put(&folder.join(to), standalone(text(content)?, text(workspace)?)?.as_bytes())?;
+            }
+            _ => put(&folder.join(to), content)?,
         }
-    }
-    for (path, content) in files(&SDK, &|path| path.starts_with("wit")) {
-        put(&folder.join(path), content)?;
     }
     Ok(())
 }
 
-fn text(folder: &'static Dir<'_>, file: &str) -> Result<&'static str> {
-    folder.get_file(file).and_then(|file| file.contents_utf8()).ok_or_else(|| missing(file))
+fn dir(path: &str) -> Result<&'static Dir<'static>> {
+    TEMPLATES.get_dir(path).ok_or_else(|| Error::internal(format!("the program has no template `{path}`")))
 }
 
-fn missing(file: &str) -> Error {
-    Error::internal(format!("the program has no template `{file}`"))
+fn text(content: &[u8]) -> Result<&str> {
+    std::str::from_utf8(content).map_err(|_| Error::internal("a template is no text"))
 }
 
-/// The files below `folder` whose paths are wanted.
-fn files(folder: &'static Dir<'_>, is_wanted: &dyn Fn(&Path) -> bool) -> Vec<(PathBuf, &'static [u8])> {
+/// All files below `folder`.
+fn files(folder: &'static Dir<'_>) -> Vec<(PathBuf, &'static [u8])> {
     let mut found = Vec::new();
     for entry in folder.entries() {
         match entry {
-            DirEntry::Dir(inner) => found.extend(files(inner, is_wanted)),
-            DirEntry::File(file) if is_wanted(file.path()) => found.push((file.path().to_owned(), file.contents())),
-            DirEntry::File(_) => {}
+            DirEntry::Dir(inner) => found.extend(files(inner)),
+            DirEntry::File(file) => found.push((file.path().to_owned(), file.contents())),
         }
     }
     found
@@ -119,10 +133,10 @@ fn camel_case(name: &str) -> String {
 }
 
 /// A manifest that needs no workspace: with what ours says in its place.
-fn standalone(manifest: &str) -> Result<String> {
+fn standalone(manifest: &str, workspace: &str) -> Result<String> {
     let wrong = |e: &dyn std::fmt::Display| Error::internal(format!("the SDK's manifest cannot be used: {e}"));
     let mut manifest: Table = manifest.parse().map_err(|e| wrong(&e))?;
-    let workspace: Table = WORKSPACE.parse().map_err(|e| wrong(&e))?;
+    let workspace: Table = workspace.parse().map_err(|e| wrong(&e))?;
     let of_workspace = |table: &str| workspace.get("workspace").and_then(|all| all.get(table)?.as_table());
     let (Some(package), Some(dependencies)) = (of_workspace("package"), of_workspace("dependencies")) else {
         return Err(wrong(&"the workspace has none"));
@@ -149,15 +163,19 @@ fn standalone(manifest: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use millstream_plugin::Language;
+
     use super::*;
 
     #[test]
     fn manifests_stand_alone() {
-        for sdk in [&SDK, &DERIVE] {
-            let text = standalone(text(sdk, "Cargo.toml").unwrap()).unwrap();
+        let all = sdk_files(Language::Rust);
+        let of = |path: &str| text(all.iter().find(|(at, _)| at == Path::new(path)).unwrap().1).unwrap();
+        for sdk in ["guest-sdk/rust/Cargo.toml", "guest-sdk/rust-derive/Cargo.toml"] {
+            let text = standalone(of(sdk), of("Cargo.toml")).unwrap();
             assert!(!text.contains("workspace"), "{text}");
         }
-        let text = standalone(text(&SDK, "Cargo.toml").unwrap()).unwrap();
+        let text = standalone(of("guest-sdk/rust/Cargo.toml"), of("Cargo.toml")).unwrap();
         assert!(text.contains("path = \"../millstream-guest-derive\"") && text.contains("wit-bindgen"), "{text}");
     }
 

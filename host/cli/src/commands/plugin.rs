@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use millstream_engine::{Error, ErrorKind, Result};
-use millstream_plugin::{CONTRACT_VERSION, Description, Limits, OperatorInfo};
+use millstream_plugin::{CONTRACT_VERSION, Description, Language, Limits, OperatorInfo, PluginError};
 
 use super::{print, runtime};
 use crate::args::{BuildArgs, InspectArgs};
@@ -12,10 +12,12 @@ use crate::text;
 
 /// Builds a project folder and writes its component.
 pub(crate) fn build(args: &BuildArgs) -> Result<()> {
-    if !args.folder.join("Cargo.toml").is_file() {
-        return Err(Error::invalid(format!("{} is no folder of a Rust project", args.folder.display()))
-            .with_help("name the folder in which the plugin's Cargo.toml is; `plugin inspect` takes .wasm files"));
-    }
+    Language::of(&args.folder).map_err(|error| match error {
+        PluginError::Build { message, hint, .. } => {
+            Error::invalid(format!("{} cannot be built: {message}", args.folder.display())).with_help(hint)
+        }
+        other => other.into(),
+    })?;
     let runtime = runtime(|line| eprintln!("{line}"))?;
     // Loading it says whether it is an operator at all: better now than on the machine it is given to.
     let plugin = runtime.load_project(&args.folder)?;

@@ -3,72 +3,45 @@
 //! What always holds: what is returned was built from the sources as they are now. Builds happen one at a time per
 //! cache folder, behind a lock; their results are written aside and renamed.
 //!
-//! What is left to cargo: which crates are needed and what must be compiled again.
+//! * `language`: which one a folder is written in
+//! * `rust`: with cargo, which knows best what must be compiled again
+//! * `scripted`: with the builder that the language's SDK brings; `sdk` has those SDKs, `toolchain` what they are run with
 
 mod command;
+mod language;
 mod record;
+mod rust;
+mod scripted;
+mod sdk;
+mod toolchain;
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::time::SystemTime;
 
-use crate::cache::{Cache, write_aside};
+use crate::cache::Cache;
 use crate::error::{PluginError, Result};
-use record::Record;
+pub use language::Language;
+pub use sdk::sdk_files;
 
-/// The component that the Rust crate in `folder` makes.
+/// The component that the project in `folder` makes.
 pub(crate) fn build(cache: &Cache, notify: &dyn Fn(&str), folder: &Path) -> Result<Vec<u8>> {
+    let language = Language::of(folder)?;
     let project = fs::canonicalize(folder).map_err(|e| PluginError::io(folder, e))?;
-    if !project.join("Cargo.toml").is_file() {
-        return Err(PluginError::Build {
-            project: folder.to_owned(),
-            message: "there is no Cargo.toml in it".to_owned(),
-            hint: "Rust crates are built from their folder; build others with their own tool and name the .wasm file"
-                .to_owned(),
-        });
+    match language {
+        Language::Rust => rust::build(cache, notify, folder, &project),
+        scripted => scripted::build(cache, notify, scripted, folder, &project),
     }
-    let built = cache.folder("built")?;
-    let record = built.join(format!("{}.json", &blake3::hash(project.as_os_str().as_encoded_bytes()).to_hex()[..32]));
-    if let Some(bytes) = load(&built, &record) {
-        return Ok(bytes);
-    }
-
-    let lock_path = built.join("lock");
-    let lock = File::create(&lock_path).map_err(|e| PluginError::io(&lock_path, e))?;
-    lock.lock().map_err(|e| PluginError::io(&lock_path, e))?;
-    // Another process may have built it while this one waited.
-    if let Some(bytes) = load(&built, &record) {
-        return Ok(bytes);
-    }
-    let mut cargo = command::Cargo { shown: folder, project: &project, target: Path::new("") };
-    cargo.ensure_target(notify)?;
-    let workspace = cargo.workspace()?;
-    cargo.ensure_lock(&workspace)?;
-    let started = SystemTime::now();
-    // One target folder per workspace: cargo tells crates of one name and version apart by their place in the
-    // workspace only, and would take one folder's crate for another's.
-    let workspace = blake3::hash(workspace.as_os_str().as_encoded_bytes()).to_hex();
-    let target = cache.folder("target")?.join(&workspace[..32]);
-    cargo.target = &target;
-    notify(&format!("building the plugin in {}", folder.display()));
-    let artifact = cargo.build()?;
-    let bytes = fs::read(&artifact).map_err(|e| PluginError::io(&artifact, e))?;
-
-    let wasm = blake3::hash(&bytes).to_hex().to_string();
-    write_aside(&built.join(format!("{wasm}.wasm")), &[&bytes])?;
-    // Not remembered where a source was changed while it was being built: the next load builds again.
-    if let Some(made) = Record::of_build(&project, &target, &artifact, started, wasm) {
-        write_aside(&record, &[made.to_json().as_bytes()])?;
-    }
-    Ok(bytes)
 }
 
-/// What was built before, if nothing that it was built from has changed.
-fn load(built: &Path, record: &Path) -> Option<Vec<u8>> {
-    let record = Record::from_json(&fs::read_to_string(record).ok()?)?;
-    if !record.is_current() {
-        return None;
-    }
-    let bytes = fs::read(built.join(format!("{}.wasm", record.wasm))).ok()?;
-    (blake3::hash(&bytes).to_hex().as_str() == record.wasm).then_some(bytes)
+/// Held while something is built.
+fn lock(built: &Path) -> Result<File> {
+    let path = built.join("lock");
+    let lock = File::create(&path).map_err(|e| PluginError::io(&path, e))?;
+    lock.lock().map_err(|e| PluginError::io(&path, e))?;
+    Ok(lock)
+}
+
+/// Why the project in `folder` cannot be built.
+fn failed(folder: &Path, message: impl Into<String>, hint: impl Into<String>) -> PluginError {
+    PluginError::Build { project: folder.to_owned(), message: message.into(), hint: hint.into() }
 }

@@ -14,11 +14,11 @@ impl Map for MyPlugin {
 
     fn call(&self, batch: Batch) -> Result<Mapped, Failure> {
         let values = batch.get(self.value);
-        Ok(Mapped::try_each(&batch, |row| {
+        Ok(Mapped::try_each(&batch, |row| -> Result<Option<f64>, String> {
             let Some(value) = values.get(row) else { return Ok(None) };
             match value * self.factor {
                 scaled if scaled.is_finite() => Ok(Some(scaled)),
-                _ => Err(format!("{value:?} cannot be scaled by {:?}", self.factor)),
+                _ => Err("it would be too large".into()),
             }
         }))
     }
