@@ -1,6 +1,6 @@
 //! `millstream plugin …`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use millstream_plugin::Language;
@@ -95,33 +95,6 @@ impl NewLanguage {
             Self::Rust => "cargo test",
             Self::Python => "python3 -m pytest",
             Self::Javascript | Self::Typescript => "npm install && npm test",
-        }
-    }
-
-    /// Where a project has a file of the SDK; none where it needs none of it.
-    pub(crate) fn place(self, path: &Path) -> Option<PathBuf> {
-        if path.starts_with("wit") {
-            return Some(path.to_owned());
-        }
-        let within = path.strip_prefix("guest-sdk").ok()?;
-        match self {
-            Self::Rust => {
-                let (from, to) = match within.strip_prefix("rust-derive") {
-                    Ok(inside) => (inside, "millstream-guest-derive"),
-                    Err(_) => (within.strip_prefix("rust").ok()?, "millstream-guest"),
-                };
-                let is_wanted = ["src", "wit", "bindings", "Cargo.toml"].iter().any(|part| from.starts_with(part));
-                is_wanted.then(|| Path::new("sdk").join(to).join(from))
-            }
-            Self::Python => {
-                let inside = within.strip_prefix("python").ok()?;
-                inside.starts_with("millstream_guest").then(|| Path::new("millstream-sdk").join(inside))
-            }
-            Self::Javascript | Self::Typescript => {
-                let inside = within.strip_prefix("javascript").ok()?;
-                let is_wanted = ["src", "types", "package.json"].iter().any(|part| inside.starts_with(part));
-                is_wanted.then(|| Path::new("millstream-sdk").join(inside))
-            }
         }
     }
 }

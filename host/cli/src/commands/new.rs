@@ -85,7 +85,7 @@ fn sdk(folder: &Path, language: NewLanguage) -> Result<()> {
     let all = sdk_files(language.language());
     let workspace = all.iter().find(|(path, _)| path == Path::new("Cargo.toml")).map(|(_, content)| *content);
     for (path, content) in &all {
-        let Some(to) = language.place(path) else { continue };
+        let Some(to) = place(language, path) else { continue };
         match (workspace, path.ends_with("Cargo.toml")) {
             (Some(workspace), true) => {
                 put(&folder.join(to), standalone(text(content)?, text(workspace)?)?.as_bytes())?;
@@ -94,6 +94,33 @@ fn sdk(folder: &Path, language: NewLanguage) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where a project has a file of the SDK; none where it needs none of it.
+fn place(language: NewLanguage, path: &Path) -> Option<PathBuf> {
+    if path.starts_with("wit") {
+        return Some(path.to_owned());
+    }
+    let within = path.strip_prefix("guest-sdk").ok()?;
+    match language {
+        NewLanguage::Rust => {
+            let (from, to) = match within.strip_prefix("rust-derive") {
+                Ok(inside) => (inside, "millstream-guest-derive"),
+                Err(_) => (within.strip_prefix("rust").ok()?, "millstream-guest"),
+            };
+            let is_wanted = ["src", "wit", "bindings", "Cargo.toml"].iter().any(|part| from.starts_with(part));
+            is_wanted.then(|| Path::new("sdk").join(to).join(from))
+        }
+        NewLanguage::Python => {
+            let inside = within.strip_prefix("python").ok()?;
+            inside.starts_with("millstream_guest").then(|| Path::new("millstream-sdk").join(inside))
+        }
+        NewLanguage::Javascript | NewLanguage::Typescript => {
+            let inside = within.strip_prefix("javascript").ok()?;
+            let is_wanted = ["src", "types", "package.json"].iter().any(|part| inside.starts_with(part));
+            is_wanted.then(|| Path::new("millstream-sdk").join(inside))
+        }
+    }
 }
 
 fn dir(path: &str) -> Result<&'static Dir<'static>> {

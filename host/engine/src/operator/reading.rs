@@ -26,8 +26,8 @@ use crate::state::row::{Form, RowBuffer, encode};
 use crate::state::{Bucket, Table, hash_key, partition_of};
 
 /// Entries that are made rows of at once, and about how many bytes they may have.
-const AT_ONCE: usize = 4096;
-const BYTES_AT_ONCE: usize = 4 << 20;
+pub(super) const AT_ONCE: usize = 4096;
+pub(super) const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// The columns of what an operator has stored.
 #[derive(Debug, Clone)]

@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn lines_that_move_clocks_part_the_rows() {
-        let folder = std::env::temp_dir().join(format!("millstream-case-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().to_owned();
         let with = |lines: &str| {
             std::fs::write(folder.join("input.jsonl"), lines).unwrap();
             std::fs::write(folder.join(FILE), "[input]\nevent_time = \"at\"\n").unwrap();
@@ -180,6 +180,5 @@ mod tests {
         assert!(error.message().contains("there is no watermark to be moved"), "{error}");
         std::fs::write(folder.join("input.csv"), "").unwrap();
         assert!(Case::read("c", folder.clone()).unwrap_err().message().contains("none or several files of rows"));
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

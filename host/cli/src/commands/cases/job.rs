@@ -201,21 +201,11 @@ fn text(case: &Case, tested: &Tested, kind: PluginKind, folder: &Path, is_last: 
     if case.told.final_watermark && is_last {
         job.insert("final_watermark".to_owned(), true.into());
     }
-    let mut source = case.told.input.clone();
-    if source.contains_key("event_time") {
-        source.entry("watermark").or_insert("0 seconds".into());
-    }
     let mut operators = Table::new();
-    let name = match &case.input {
-        Input::File { path, format } => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            source.insert("path".to_owned(), path.display().to_string().into());
-            source.insert("format".to_owned(), (*format).into());
-            INPUT
-        }
+    let (name, source) = match &case.input {
+        Input::File { path, format } => (INPUT, source(case, path, format)),
         Input::Steps(_) => {
-            source.insert("path".to_owned(), folder.join(STEPS).display().to_string().into());
-            source.insert("format".to_owned(), "json".into());
+            let mut source = source(case, &folder.join(STEPS), "json");
             let Some(toml::Value::Table(schema)) = source.get_mut("schema") else {
                 return Err(Error::invalid(format!(
                     "{}: it does not say which columns the rows have",
@@ -227,12 +217,11 @@ fn text(case: &Case, tested: &Tested, kind: PluginKind, folder: &Path, is_last: 
             schema.insert(MARK.to_owned(), "boolean".into());
             let sql = format!("SELECT {} FROM {STEPS} WHERE {MARK} IS NULL", quoted.join(", "));
             operators.insert(INPUT.to_owned(), table(&[("sql", &sql)]).into());
-            STEPS
+            (STEPS, source)
         }
     };
-    job.insert("source".to_owned(), Table::from_iter([(name.to_owned(), toml::Value::from(source))]).into());
-    let plugin = table(&[("path", &tested.path.display().to_string())]);
-    job.insert("plugin".to_owned(), Table::from_iter([("plugin".to_owned(), toml::Value::from(plugin))]).into());
+    job.insert("source".to_owned(), one(name, source));
+    job.insert("plugin".to_owned(), one("plugin", table(&[("path", &tested.path.display().to_string())])));
     let mut node = case.told.operator.clone();
     node.remove("name");
     node.insert("input".to_owned(), INPUT.into());
@@ -241,8 +230,7 @@ fn text(case: &Case, tested: &Tested, kind: PluginKind, folder: &Path, is_last: 
         case.operator().map_or("plugin".to_owned(), |name| format!("plugin.{name}")).into(),
     );
     let mut sinks = Table::new();
-    let memory = |input: &str| toml::Value::from(table(&[("input", input), ("connector", "memory")]));
-    sinks.insert(NODE.to_owned(), memory(NODE));
+    sinks.insert(NODE.to_owned(), table(&[("input", NODE), ("connector", "memory")]).into());
     match kind {
         PluginKind::Keyed => {
             node.insert("late".to_owned(), LATE.into());
@@ -260,6 +248,23 @@ fn text(case: &Case, tested: &Tested, kind: PluginKind, folder: &Path, is_last: 
 
 fn table(entries: &[(&str, &str)]) -> Table {
     entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()
+}
+
+/// A table with this one in it.
+fn one(name: &str, table: Table) -> toml::Value {
+    Table::from_iter([(name.to_owned(), toml::Value::from(table))]).into()
+}
+
+/// The case's source, whose rows are at `path`.
+fn source(case: &Case, path: &Path, format: &str) -> Table {
+    let mut source = case.told.input.clone();
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    source.insert("path".to_owned(), path.display().to_string().into());
+    source.insert("format".to_owned(), format.into());
+    if source.contains_key("event_time") {
+        source.entry("watermark").or_insert("0 seconds".into());
+    }
+    source
 }
 
 fn as_text(job: &Table, case: &Case) -> Result<String> {
@@ -315,22 +320,15 @@ pub(super) fn without_nulls(value: Value) -> Value {
 /// They cannot be read.
 pub(super) fn rows(case: &Case) -> Result<RecordBatch> {
     let folder = temporary()?;
-    let mut source = case.told.input.clone();
-    let (path, format) = match &case.input {
-        Input::File { path, format } => (std::path::absolute(path).unwrap_or_else(|_| path.clone()), *format),
+    let source = match &case.input {
+        Input::File { path, format } => source(case, path, format),
         Input::Steps(steps) => {
             let path = folder.path().join("rows.jsonl");
             let all: String = steps.iter().map(|step| step.rows.as_str()).collect();
             std::fs::write(&path, all).map_err(|e| Error::invalid(format!("{}: {e}", path.display())))?;
-            (path, "json")
+            source(case, &path, "json")
         }
     };
-    source.insert("path".to_owned(), path.display().to_string().into());
-    source.insert("format".to_owned(), format.into());
-    if source.contains_key("event_time") {
-        source.entry("watermark").or_insert("0 seconds".into());
-    }
-    let one = |name: &str, table: Table| toml::Value::from(Table::from_iter([(name.to_owned(), table.into())]));
     let mut job = table(&[("name", "case")]);
     job.insert("source".to_owned(), one(INPUT, source));
     job.insert("sink".to_owned(), one(NODE, table(&[("input", INPUT), ("connector", "memory")])));

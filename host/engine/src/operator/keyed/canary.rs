@@ -13,7 +13,7 @@ use arrow::compute::not;
 use arrow::datatypes::SchemaRef;
 
 use super::Keyed;
-use super::maps::key_of_entry;
+use super::maps::parts_of_entry;
 use super::partial::KeyedPartial;
 use super::silence::Silence;
 use crate::executor::Workers;
@@ -103,7 +103,7 @@ impl KeyedCanary {
             for (from, to) in before[at].partitions().iter().zip(to.partitions_mut()) {
                 for (number, bucket) in from.buckets() {
                     for (place, value) in bucket.sorted() {
-                        let key = if *name == "maps" { key_of_entry(place)? } else { place };
+                        let key = if *name == "maps" { parts_of_entry(place)?.1 } else { place };
                         if self.share.has(hash_key(key)) {
                             to.put(number, place, value);
                         }

@@ -40,35 +40,16 @@ fn place(map: usize, key: &Key<'_>, entry: &[u8]) -> Vec<u8> {
     place
 }
 
-/// The key that a stored entry is of.
+/// What a stored entry is of, by what it is stored under: the number of its map, its key, its own key.
 ///
 /// # Errors
 /// It is no entry.
-pub(super) fn key_of_entry(place: &[u8]) -> Result<&[u8]> {
+pub(super) fn parts_of_entry(place: &[u8]) -> Result<(usize, &[u8], &[u8])> {
     let mut from = Cursor::new(place);
-    from.number("a map's number")?;
+    let map = from.number("a map's number")?;
     let len = from.number("the length of a key")?;
-    Ok(from.take(len, "a key")?)
-}
-
-/// Its own key.
-///
-/// # Errors
-/// As [`key_of_entry`].
-pub(super) fn entry_of(place: &[u8]) -> Result<&[u8]> {
-    let mut from = Cursor::new(place);
-    from.number("a map's number")?;
-    let len = from.number("the length of a key")?;
-    from.take(len, "a key")?;
-    Ok(from.rest())
-}
-
-/// The number of the map that it is of.
-///
-/// # Errors
-/// As [`key_of_entry`].
-pub(super) fn map_of_entry(place: &[u8]) -> Result<usize> {
-    Ok(Cursor::new(place).number("a map's number")?)
+    let key = from.take(len, "a key")?;
+    Ok((map, key, from.rest()))
 }
 
 impl<'a> Stored<'a> {

@@ -10,7 +10,7 @@ use arrow::array::{AsArray, Int64Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Int64Type};
 
-use super::maps::{key_of_entry, map_of_entry};
+use super::maps::parts_of_entry;
 use super::timers::read_if_any;
 use super::{Domain, Keyed};
 use crate::format::timestamp;
@@ -85,7 +85,7 @@ impl Keyed {
             let mut keys: BTreeSet<&[u8]> = BTreeSet::new();
             for (_, entries) in those {
                 for (place, _) in entries.iter() {
-                    let key = key_of_entry(place)?;
+                    let (_, key, _) = parts_of_entry(place)?;
                     if kept.states.get(0, key).is_none() && kept.timers.get(0, key).is_none() {
                         keys.insert(key);
                     }
@@ -156,8 +156,9 @@ fn entries_of(maps: Option<&Table>, key: &[u8], count: usize) -> Result<Vec<u64>
         partitions[crate::state::partition_of(hash, partitions.len())].bucket(hash.cast_signed())
     });
     for (place, _) in bucket.into_iter().flat_map(|bucket| bucket.iter()) {
-        if key_of_entry(place)? == key
-            && let Some(count) = counts.get_mut(map_of_entry(place)?)
+        let (map, of_key, _) = parts_of_entry(place)?;
+        if of_key == key
+            && let Some(count) = counts.get_mut(map)
         {
             *count += 1;
         }

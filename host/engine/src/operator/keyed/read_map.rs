@@ -6,15 +6,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryArray};
 
 use super::Keyed;
-use super::maps::{entry_of, key_of_entry, map_of_entry};
-use crate::operator::reading::{Reading, StoredColumns, StoredSchema};
+use super::maps::parts_of_entry;
+use crate::operator::reading::{AT_ONCE, BYTES_AT_ONCE, Reading, StoredColumns, StoredSchema};
 use crate::state::row::decode;
 use crate::state::{Table, hash_key};
 use crate::{Error, Result};
-
-/// Entries that are made rows of at once, and about how many bytes they may have.
-const AT_ONCE: usize = 4096;
-const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Entries: the key that each is of, its own key, its value.
 type Entries<'t> = Vec<(&'t [u8], &'t [u8], &'t [u8])>;
@@ -50,12 +46,12 @@ impl Keyed {
         for partition in maps.partitions() {
             for (_, bucket) in partition.buckets().filter(|(hash, _)| asked_hash.is_none_or(|asked| asked == *hash)) {
                 for (place, value) in bucket.sorted() {
-                    let key = key_of_entry(place)?;
-                    if map_of_entry(place)? != map || asked.as_deref().is_some_and(|asked| asked != key) {
+                    let (of_map, key, entry) = parts_of_entry(place)?;
+                    if of_map != map || asked.as_deref().is_some_and(|asked| asked != key) {
                         continue;
                     }
                     bytes += place.len() + value.len();
-                    some.push((key, entry_of(place)?, value));
+                    some.push((key, entry, value));
                     if some.len() >= AT_ONCE || bytes >= BYTES_AT_ONCE {
                         bytes = 0;
                         if self.give_entries(std::mem::take(&mut some), reading)?.is_break() {

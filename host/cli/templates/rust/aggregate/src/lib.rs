@@ -1,3 +1,5 @@
+//! The mean of `value`.
+
 use millstream_guest::prelude::*;
 
 /// The mean of `value`.

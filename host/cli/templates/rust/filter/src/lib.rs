@@ -1,3 +1,5 @@
+//! Keeps the rows whose `value` is so great at least.
+
 use millstream_guest::prelude::*;
 
 /// Keeps the rows whose `value` is so great at least.

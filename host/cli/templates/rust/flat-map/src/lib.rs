@@ -1,3 +1,5 @@
+//! One row for each word of `text`.
+
 use millstream_guest::prelude::*;
 
 /// One row for each word of `text`.

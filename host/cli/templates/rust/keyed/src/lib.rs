@@ -1,3 +1,5 @@
+//! Tells of each key that has not come for a while how many rows it had.
+
 use millstream_guest::prelude::*;
 use serde::{Deserialize, Serialize};
 

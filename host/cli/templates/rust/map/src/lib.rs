@@ -1,3 +1,5 @@
+//! Adds `scaled`, which is `value` so many times.
+
 use millstream_guest::prelude::*;
 
 /// Adds `scaled`, which is `value` so many times.
